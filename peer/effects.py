@@ -1,0 +1,100 @@
+"""What the synchronous parts of a peer want done: values they return, which the node carries out.
+
+Conversations, contacts and the transfer book are plain functions over a database connection; they
+cannot send, dial or tell anybody. They return these, in order, and the node does them after the commit
+of the very transaction that decided them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from peer import api
+from wire.codes import Code
+from wire.ids import AccountName, ConversationId, DeviceId, EventId, IdentityKey, OfferId
+from wire.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Something to be done after the commit; the subclasses are the closed list."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendOnLink(Effect):
+    """Send a message to one device if a link to it is open; else nothing: sync will bring it."""
+
+    device: DeviceId
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class PushEvents(Effect):
+    """Send stored events to every linked device of the conversation's members, own devices included."""
+
+    conversation: ConversationId
+    events: tuple[EventId, ...]
+    except_device: DeviceId | None = None  # where they came from
+
+
+@dataclass(frozen=True, slots=True)
+class PushReceipt(Effect):
+    """Send a signed receipt to every linked device of the conversation's members."""
+
+    conversation: ConversationId
+    signed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WantLink(Effect):
+    """There is something for this friend: dial if no link is open or under way."""
+
+    identity: IdentityKey
+
+
+@dataclass(frozen=True, slots=True)
+class CloseLinks(Effect):
+    """Close every link with this account (and device, if named): removed, blocked, revoked."""
+
+    identity: IdentityKey
+    code: Code
+    device: DeviceId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Effect):
+    """Tell the tracker; `message` is built by `wire.dialogue` with a request id put in when it is sent.
+
+    Kept in the database until answered when `durable` names its row.
+    """
+
+    message: Message
+    durable: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PutAccountState(Effect):
+    """The account state changed; at once for pins, verified marks and blocks, else within a minute."""
+
+    at_once: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WakeTransfers(Effect):
+    """Something about this offer changed (accepted, answered, withdrawn): the transfers look again."""
+
+    offer: OfferId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FriendsChanged(Effect):
+    """The set of people who may link with us changed; `name` was added or removed."""
+
+    name: AccountName
+
+
+@dataclass(frozen=True, slots=True)
+class Tell(Effect):
+    """Tell the faces."""
+
+    event: api.Event

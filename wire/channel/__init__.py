@@ -1,0 +1,1 @@
+"""The channel: an authenticated, encrypted, hybrid post-quantum pipe, from the Noise framework's parts."""

@@ -1,0 +1,1 @@
+"""Requests and answers on a tracker link: every request gets exactly one answer."""

@@ -1,0 +1,125 @@
+"""Every bound of the protocol: its unit, its subject and its reason; the one home of such numbers.
+
+A number that limits what the other side may send, or how long we wait for it, stands here and nowhere
+else. Programs make most of them configurable by passing another value to the machine that takes it.
+"""
+
+from __future__ import annotations
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+# --- before a link is open: whoever knocks has proven nothing yet, so it costs next to nothing
+PREAMBLE_BYTES = 8
+TAG_BYTES = 16  # AES-GCM
+PRE_OPEN_FRAME_BYTES = 2 * KIB  # message 1 carries an ML-KEM key of 1,184 bytes, message 2 1,088
+HELLO_BYTES = 8 * KIB  # certificate and a device list of at most LISTED_DEVICES
+OPEN_TIMEOUT_S = 10.0  # from the first byte (or the accepted connection) to OPEN
+ANONYMOUS_TIMEOUT_S = 60.0  # a person may need a while between AskKdf and LogIn
+
+# --- records of an open link
+CONTROL_RECORD_BYTES = 128 * KIB  # plaintext; talk never needs more, lists are paged
+DATA_RECORD_BYTES = (
+    1 * MIB
+)  # plaintext: one chunk (1 GiB loopback: 0.63 s against 0.86 s at 64 KiB)
+LENGTH_BYTES = 4  # big-endian length of ciphertext with tag
+MESSAGE_NUMBER_BYTES = 2
+PAGE_BYTES = 32 * KIB  # any one page of any list
+PAGES = 4096  # of one list: 128 MiB, the manifest of 100,000 files is far below
+REKEY_AFTER_RECORDS = 2**20  # per direction
+REKEY_AFTER_BYTES = 32 * GIB
+LINK_LIFETIME_S = 24 * 3600.0  # then a new link with new ephemeral keys
+LINK_LIFETIME_BYTES = 1024 * GIB
+
+# --- keepalive
+HEARTBEAT_S = 20.0  # ping when nothing else was sent
+DEAD_AFTER_S = 60.0  # nothing received: the link is lost
+PINGS_PER_S = 10  # beyond it: FLOOD
+CLOSE_TEXT_CHARS = 200  # the sentence in Close and Refused
+
+# --- requests to the tracker
+OPEN_REQUESTS = 256  # per link, unanswered
+REQUEST_TIMEOUT_S = 30.0
+
+# --- accounts
+PASSWORD_BYTES = 1024  # after NFC
+PASSWORD_CHARS_LEAST = 8
+KDF_MEMORY_KIB = 64 * KIB  # floor and default of Argon2id m: 64 MiB
+KDF_PASSES = 3  # floor and default of t
+KDF_LANES = 4  # floor and default of p
+KDF_MEMORY_KIB_MOST = 1024 * KIB  # a tracker must not be able to exhaust the client
+KDF_PASSES_MOST = 64
+KDF_LANES_MOST = 16
+DEVICES = 10  # of one account, not revoked
+LISTED_DEVICES = 32  # of one account, revoked ones included (their old events still verify)
+DEVICE_NAME_CHARS = 32
+DISPLAY_NAME_CHARS = 64
+VAULT_BYTES = 1 * KIB
+CERTIFICATE_BYTES = 512
+DEVICE_LIST_BYTES = 6 * KIB
+ACCOUNT_STATE_BYTES = 1 * MIB
+FAILED_LOGINS = 10  # per FAILED_LOGINS_WINDOW_S, account and address
+FAILED_LOGINS_WINDOW_S = 900.0
+
+# --- friends and presence
+FRIENDS = 2000  # per account
+PENDING_FRIEND_REQUESTS = 200  # per account
+FRIEND_REQUEST_LIFETIME_S = 30 * 24 * 3600.0
+FRIEND_REQUEST_BYTES = 4 * KIB
+FRIEND_NOTE_CHARS = 300
+PRESENCE_TEXT_CHARS = 120
+PRESENCE_COALESCE_S = 0.05  # further changes to one recipient
+ADDRESSES = 8  # candidates of one device
+ADDRESS_RECORD_BYTES = 2 * KIB
+DIALS_PER_S = 3  # to candidates of one friend
+DIAL_TIMEOUT_S = 10.0
+
+# --- conversations
+MESSAGE_BYTES = 64 * KIB  # UTF-8 of one text
+EVENT_HEADER_BYTES = 4 * KIB  # 16 parents and the fixed fields are about 900
+EVENT_BODY_BYTES = MESSAGE_BYTES + 4 * KIB
+SALT_BYTES = 16
+PARENTS = 16
+EPOCHS = 64  # per device and conversation
+CLOCK_AHEAD = 2**20  # of what is known; beyond it an author could exhaust everybody's clocks
+FORK_EVENTS = 1000  # kept of a forked chain
+RECEIPT_BYTES = 16 * KIB
+VECTOR_ENTRIES_PER_PAGE = 256
+EVENTS_PER_BATCH = 512
+MESSAGE_LIFETIME_S = 30 * 24 * 3600.0  # undelivered after that: failed
+GAP_SHOWN_AFTER_S = 2.0
+CLOCK_LABEL_OFF_S = 600.0  # wall time further off than this is marked
+
+# --- transfers
+CHUNK_BYTES = 1 * MIB  # always; the last of a file is shorter
+PAGE_DIGESTS = 1024  # chunk digests per digest page
+FILE_BYTES = 2**44  # 16 TiB: 16,384 digest pages
+FILES_PER_OFFER = 100_000
+TOP_NAMES = 32  # names an offer shows before its manifest is fetched
+OFFER_RECIPIENTS = 64  # named in one offer
+PENDING_OFFERS = 100  # per friend
+PATH_BYTES = 4 * KIB  # of one manifest entry, UTF-8
+PATH_DEPTH = 64
+NAME_BYTES = 255  # of one path component as stored
+WINDOW_BYTES = 8 * MIB  # asked for and not yet here, per source
+SOURCES = 8
+SIGNED_DIGESTS = 1024  # per signed batch
+SIGN_EVERY_BYTES = 64 * MIB
+SIGN_EVERY_S = 1.0
+STRAY_CHUNKS = 100  # unasked for: then FLOOD
+SYNC_EVERY_BYTES = 32 * MIB  # of a part file, then a `synced` mark in the journal
+SYNC_EVERY_S = 2.0
+RESERVE_AHEAD_BYTES = 64 * MIB
+FETCH_RANGES = 64  # in one Fetch
+
+# --- flow
+SEND_QUEUE_BYTES = 4 * MIB  # per link: then the producer pauses
+SEND_STALL_S = 30.0  # a full queue for so long: the reader is dropped
+
+# --- a listener
+SOCKETS_PER_ADDRESS = 16  # not yet OPEN or anonymous
+SOCKETS_PRE_OPEN = 1000  # in all
+SOCKETS_EARLY_DROP = 500  # from here on new ones are dropped at random, the more the fuller
+RECONNECT_FIRST_S = (0.2, 1.0)  # the first wait after a lost link, drawn evenly
+RECONNECT_MOST_S = 20.0

@@ -1,0 +1,66 @@
+"""Messages about reaching a friend: signed device records and addresses, for friends only."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from wire import limits
+from wire.ids import AccountNameField, DeviceIdField, IdentityKeyField, RequestIdField
+from wire.messages.accounts import SignedCertificate, SignedDeviceList
+from wire.messages.registry import Message, Purpose, message
+
+SignedAddresses = Annotated[bytes, Meta(max_length=limits.ADDRESS_RECORD_BYTES)]
+
+
+@message(0x0050, Purpose.TRACKER)
+class PutAddresses(Message, frozen=True):
+    """Publish where this device can be dialled; answered by Done. Friends that are online are told."""
+
+    request: RequestIdField
+    signed: SignedAddresses
+
+
+@message(0x0051, Purpose.TRACKER)
+class AskDirectory(Message, frozen=True):
+    """Ask for a friend's devices; answered by Directory, for strangers by Refused(NOT_FRIENDS)."""
+
+    request: RequestIdField
+    name: AccountNameField
+
+
+class DeviceRecord(Message, frozen=True):
+    """One device in Directory."""
+
+    certificate: SignedCertificate
+    addresses: SignedAddresses  # empty: none published
+    is_online: bool
+
+
+@message(0x0052, Purpose.TRACKER)
+class Directory(Message, frozen=True):
+    """Answer AskDirectory."""
+
+    request: RequestIdField
+    name: AccountNameField
+    identity: IdentityKeyField
+    device_list: SignedDeviceList
+    devices: Annotated[tuple[DeviceRecord, ...], Meta(max_length=limits.LISTED_DEVICES)]
+
+
+@message(0x0053, Purpose.TRACKER, critical=False)
+class AddressesChanged(Message, frozen=True):
+    """Tell friends that are online where a device can be dialled now; also at its coming online."""
+
+    name: AccountNameField
+    device: DeviceIdField
+    certificate: SignedCertificate
+    signed: SignedAddresses
+
+
+@message(0x0054, Purpose.PEER)
+class AskDial(Message, frozen=True):
+    """Ask the other device to dial me a data link: my own dial to it failed."""
+
+    signed: SignedAddresses  # where I can be dialled

@@ -1,0 +1,162 @@
+"""Messages on data links: asking for bytes, announcing bytes, and the signed digests that vouch for them.
+
+The bytes themselves travel as records of their own without a message number, each announced by the
+record before it (Piece or Pack).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from wire import limits
+from wire.ids import ChunkDigestField, DeviceIdField, OfferIdField, SizeBytes
+from wire.messages.registry import Message, Purpose, message
+from wire.messages.session import CodeText, Sentence
+
+FetchId = Annotated[int, Meta(ge=0, le=2**32 - 1)]  # chosen by the asker, unique on its link
+FileIndex = Annotated[int, Meta(ge=0, lt=limits.FILES_PER_OFFER)]
+ChunkIndex = Annotated[int, Meta(ge=0, lt=limits.FILE_BYTES // limits.CHUNK_BYTES)]
+PageIndex = Annotated[int, Meta(ge=0, lt=limits.PAGES)]
+
+
+class ChunkRange(Message, frozen=True):
+    """Chunks first, first + 1, ... first + count - 1 of one file."""
+
+    file: FileIndex
+    first: ChunkIndex
+    count: Annotated[int, Meta(ge=1, le=limits.FILE_BYTES // limits.CHUNK_BYTES)]
+
+
+@message(0x0080, Purpose.DATA)
+class FetchManifest(Message, frozen=True):
+    """Ask for one page of an offer's manifest; answered by ManifestPage or FetchRefused."""
+
+    fetch: FetchId
+    offering_device: DeviceIdField
+    offer: OfferIdField
+    page: PageIndex
+
+
+@message(0x0081, Purpose.DATA)
+class ManifestPage(Message, frozen=True):
+    """Answer FetchManifest; the whole is `pages` pages, each full but the last."""
+
+    fetch: FetchId
+    page: PageIndex
+    pages: Annotated[int, Meta(ge=1, le=limits.PAGES)]
+    content: Annotated[bytes, Meta(max_length=limits.PAGE_BYTES)]
+
+
+@message(0x0082, Purpose.DATA)
+class Fetch(Message, frozen=True):
+    """Ask for chunks; answered by Pieces, Packs and Zeros, then Fetched, or FetchRefused at any point."""
+
+    fetch: FetchId
+    offering_device: DeviceIdField
+    offer: OfferIdField
+    ranges: Annotated[tuple[ChunkRange, ...], Meta(min_length=1, max_length=limits.FETCH_RANGES)]
+
+
+@message(0x0083, Purpose.DATA)
+class Piece(Message, frozen=True):
+    """The next record is this chunk's bytes and nothing else."""
+
+    fetch: FetchId
+    file: FileIndex
+    index: ChunkIndex
+    length: Annotated[int, Meta(ge=1, le=limits.CHUNK_BYTES)]
+    digest: ChunkDigestField
+
+
+class PackedChunk(Message, frozen=True):
+    """One small file in a Pack: its only chunk."""
+
+    file: FileIndex
+    length: Annotated[int, Meta(ge=0, le=limits.CHUNK_BYTES)]
+    digest: ChunkDigestField
+
+
+@message(0x0084, Purpose.DATA)
+class Pack(Message, frozen=True):
+    """The next record is these small files one after another, at most one chunk in all."""
+
+    fetch: FetchId
+    chunks: Annotated[tuple[PackedChunk, ...], Meta(min_length=1, max_length=1024)]
+
+
+@message(0x0085, Purpose.DATA)
+class Zeros(Message, frozen=True):
+    """These chunks are all zero; no bytes follow."""
+
+    fetch: FetchId
+    range: ChunkRange
+
+
+@message(0x0086, Purpose.DATA)
+class SignedDigests(Message, frozen=True):
+    """A batch of chunk digests of one file, signed by the offering device; the last one has the root."""
+
+    signed: Annotated[bytes, Meta(min_length=1, max_length=64 * limits.KIB)]
+
+
+@message(0x0087, Purpose.DATA)
+class Fetched(Message, frozen=True):
+    """All that this Fetch asked for was sent."""
+
+    fetch: FetchId
+
+
+@message(0x0088, Purpose.DATA)
+class FetchRefused(Message, frozen=True):
+    """This Fetch ends here: why. `file` is the file it is about, or -1 for the whole."""
+
+    fetch: FetchId
+    code: CodeText
+    file: Annotated[int, Meta(ge=-1, lt=limits.FILES_PER_OFFER)] = -1
+    text: Sentence = ""
+
+
+@message(0x0089, Purpose.DATA)
+class StopFetch(Message, frozen=True):
+    """Send no more for this Fetch: paused or cancelled."""
+
+    fetch: FetchId
+
+
+@message(0x008A, Purpose.DATA)
+class FetchDigests(Message, frozen=True):
+    """Ask for one page of a file's chunk digests (a file that was received or hashed whole)."""
+
+    fetch: FetchId
+    offering_device: DeviceIdField
+    offer: OfferIdField
+    file: FileIndex
+    page: Annotated[
+        int, Meta(ge=0, lt=limits.FILE_BYTES // limits.CHUNK_BYTES // limits.PAGE_DIGESTS)
+    ]
+
+
+@message(0x008B, Purpose.DATA)
+class DigestPage(Message, frozen=True):
+    """Answer FetchDigests: up to 1,024 digests of 32 bytes one after another, and the file's signed root."""
+
+    fetch: FetchId
+    page: Annotated[
+        int, Meta(ge=0, lt=limits.FILE_BYTES // limits.CHUNK_BYTES // limits.PAGE_DIGESTS)
+    ]
+    digests: Annotated[bytes, Meta(max_length=32 * limits.PAGE_DIGESTS)]
+    signed_root: Annotated[bytes, Meta(max_length=1024)]
+    size: SizeBytes
+
+
+@message(0x008C, Purpose.DATA)
+class Have(Message, frozen=True):
+    """Tell a receiver which chunks this holder has verified: one bit per chunk from `first`."""
+
+    offering_device: DeviceIdField
+    offer: OfferIdField
+    file: FileIndex
+    first: ChunkIndex
+    bits: Annotated[bytes, Meta(min_length=1, max_length=8 * limits.KIB)]
