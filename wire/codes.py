@@ -7,6 +7,7 @@ here or it does not exist; the tables of PROTOCOL.md and USING.md are made from 
 from __future__ import annotations
 
 import enum
+from typing import Self
 
 
 class Code(enum.Enum):
@@ -17,7 +18,7 @@ class Code(enum.Enum):
     new link). what: what happened, for a person. remedy: what that person does next.
     """
 
-    def __new__(cls, value: str, sent_by: str, retry: str, what: str, remedy: str) -> Code:
+    def __new__(cls, value: str, sent_by: str, retry: str, what: str, remedy: str) -> Self:
         """Make a member whose value is the code alone."""
         member = object.__new__(cls)
         member._value_ = value

@@ -32,10 +32,10 @@ class Entropy(Protocol):
         ...
 
 
-EventT = TypeVar("EventT", covariant=True)
+EventT_co = TypeVar("EventT_co", covariant=True)
 
 
-class Machine(Protocol, Generic[EventT]):
+class Machine(Protocol, Generic[EventT_co]):
     """Bytes in, events and bytes out: the verbs that the pump and the simulated network know."""
 
     def receive_data(self, data: bytes, *, now: Monotonic) -> None:
@@ -58,6 +58,6 @@ class Machine(Protocol, Generic[EventT]):
         """Hand over the bytes for the peer and forget them."""
         ...
 
-    def events(self) -> list[EventT]:
+    def events(self) -> list[EventT_co]:
         """Hand over what happened since the last call, in order, and forget it."""
         ...

@@ -55,8 +55,10 @@ class Kdf(Message, frozen=True):
 
 @message(0x0012, Purpose.TRACKER)
 class Register(Message, frozen=True):
-    """Make an account with this device as its first; answered by Done. The certificate's link key is the
-    Noise static key of this very link."""
+    """Make an account with this device as its first; answered by Done.
+
+    The certificate's link key is the Noise static key of this very link.
+    """
 
     request: RequestIdField
     name: AccountNameField
@@ -101,8 +103,11 @@ class LoggedIn(Message, frozen=True):
 
 @message(0x0015, Purpose.TRACKER)
 class AddDevice(Message, frozen=True):
-    """Add this link's device to the account that just logged in; answered by Done. The list's counter is
-    above the known one, else LIST_ROLLBACK; a device already listed may come back after LogOut."""
+    """Add this link's device to the account that just logged in; answered by Done.
+
+    The list's counter is above the known one, else LIST_ROLLBACK; a device already listed may come
+    back after LogOut.
+    """
 
     request: RequestIdField
     certificate: SignedCertificate
@@ -130,8 +135,10 @@ class Enter(Message, frozen=True):
 
 @message(0x0018, Purpose.TRACKER)
 class Entered(Message, frozen=True):
-    """Answer Enter: the account as the tracker knows it. FriendsPage pages follow unasked, last one marked;
-    then waiting FriendAsked and FriendAnswered."""
+    """Answer Enter: the account as the tracker knows it.
+
+    FriendsPage pages follow unasked, last one marked; then waiting FriendAsked and FriendAnswered.
+    """
 
     request: RequestIdField
     name: AccountNameField
@@ -146,7 +153,9 @@ class Entered(Message, frozen=True):
 @message(0x0019, Purpose.TRACKER)
 class PutState(Message, frozen=True):
     """Put one page of the sealed account state; answered by StatePut at the last page, Done before it.
-    Refused(STATE_CONFLICT) if `base_version` is not the present one."""
+
+    Refused(STATE_CONFLICT) if `base_version` is not the present one.
+    """
 
     request: RequestIdField
     base_version: Counter
