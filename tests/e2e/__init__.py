@@ -1,0 +1,1 @@
+"""The programs as real processes with real sockets and real disks."""

@@ -1,0 +1,1 @@
+"""Machines and values only: no socket, no clock, no disk."""
