@@ -184,9 +184,9 @@ class Code(enum.Enum):
     LISTENER_FAILED = "listener-failed", "local", "never"
 
 
+_BY_VALUE = {code.value: code for code in Code}
+
+
 def code_of(text: str) -> Code:
     """Give the code of that name; INTERNAL for one that this version does not know."""
-    try:
-        return Code(text)
-    except ValueError:
-        return Code.INTERNAL
+    return _BY_VALUE.get(text, Code.INTERNAL)

@@ -1,4 +1,4 @@
-"""What a person is told for each error code: what happened, and on the line below it what to do next.
+"""What a person is told for each error code: what happened, and below it what to do next.
 
 Text only, so that it reads as a list; `wire.codes` gives each code its two sentences.
 """

@@ -1,0 +1,244 @@
+"""What a command gives: the closed list of results and events, with the JSON fields of the contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Something a command gives; the subclasses are the closed list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing(Result):
+    """It is done and there is nothing to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMade(Result):
+    """The account this home has now."""
+
+    account: str
+    tracker: str | None
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account(Result):
+    """Who this home is."""
+
+    account: str
+    tracker: str | None
+    fingerprint: str
+    code: str
+    device: str
+    devices: list[dict[str, object]]  # {"device", "name", "this", "revoked", "added"}
+    sealed: str  # password, none
+    logged_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatus(Result):
+    """One friend's link in Status."""
+
+    friend: str
+    device: str | None
+    path: str  # lan, direct, mapped, reverse, punched, relayed, none
+    verified: bool
+    rtt_ms: float | None
+    since: str | None
+    why_not_better: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerStatus(Result):
+    """The tracker link in Status."""
+
+    state: str  # online, connecting, offline, refused
+    address: str | None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer(Result):
+    """One transfer: an offer and a friend."""
+
+    id: str
+    offer: str
+    direction: str  # in, out
+    friend: str
+    name: str
+    saved_as: str | None
+    files: int
+    files_done: int
+    skipped: list[dict[str, str]]  # {"path", "reason"}
+    place: int | None
+    bytes: int
+    verified_bytes: int
+    resent_bytes: int
+    rate: float | None  # bytes per second
+    eta: float | None  # seconds
+    state: str  # waiting, running, paused, done, declined, cancelled, failed
+    reason: str | None
+    path: str | None
+    error: dict[str, str] | None  # {"code", "message", "remedy"}
+
+
+@dataclass(frozen=True, slots=True)
+class Status(Result):
+    """The tracker link, every friend's link and every transfer that has not ended."""
+
+    account: str | None
+    node: str  # up, down
+    pid: int | None
+    listen: list[str]
+    tracker: TrackerStatus
+    links: list[LinkStatus]
+    transfers: list[Transfer]
+    waiting: list[str]  # what waits for the tracker, in words
+
+
+@dataclass(frozen=True, slots=True)
+class FriendCode(Result):
+    """My friend code."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class FriendAdded(Result):
+    """How far a friendship has come."""
+
+    friend: str
+    state: str  # asked, friends
+
+
+@dataclass(frozen=True, slots=True)
+class FriendRequest(Result):
+    """A request that waits for an answer."""
+
+    friend: str
+    direction: str  # in, out
+    fingerprint: str | None
+    note: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Friend(Result):
+    """One friend with presence."""
+
+    friend: str
+    presence: str  # available, away, busy, offline
+    text: str
+    verified: bool
+    devices: int
+    last_seen: str | None
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Presence(Result):
+    """What I show now."""
+
+    presence: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageState(Result):
+    """A message of mine and how far it came."""
+
+    id: str
+    state: str  # queued, sent, delivered, read, failed
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Result):
+    """One line of a conversation."""
+
+    kind: str  # message, gap, notice
+    id: str
+    conversation: str
+    to: str  # the friend's name
+    sender: str  # `from` in JSON
+    device: str
+    at: str
+    text: str
+    state: str | None  # of own messages
+    edited: bool
+    reply_to: str | None
+    clock_off: bool  # wall time is more than ten minutes off: the time is a claim
+
+
+@dataclass(frozen=True, slots=True)
+class OfferMade(Result):
+    """An offer of mine that is committed."""
+
+    offer: str
+    files: int
+    bytes: int
+    skipped: list[dict[str, str]]
+    leaves_when_up: bool  # no node is up: the files leave when one is
+
+
+@dataclass(frozen=True, slots=True)
+class Offer(Result):
+    """One offer in one conversation."""
+
+    offer: str
+    direction: str  # in, out
+    conversation: str
+    friend: str
+    sender: str  # `from` in JSON
+    name: str
+    files: int
+    bytes: int
+    state: str  # offered, accepted, declined, withdrawn, done
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Result):
+    """Something happened in the node.
+
+    event: `ready`, or one of EVENT_KINDS. body: the fields of that kind, in JSON's terms.
+    """
+
+    event: str
+    body: dict[str, object]
+
+
+EVENT_KINDS = (
+    "message",
+    "receipt",
+    "presence",
+    "friend-request",
+    "friend",
+    "offer",
+    "transfer",
+    "link",
+    "notice",
+)
+"""The closed list of events that `hobnob up --json` prints after `ready`."""
+
+_RENAMED = {"sender": "from"}
+
+
+def as_json(result: Result) -> dict[str, object]:
+    """Give the JSON object of a result: its fields, `sender` as `from`, an Event's body spread out."""
+    if isinstance(result, Event):
+        return {"event": result.event, **result.body}
+    fields: dict[str, object] = {}
+    for name in result.__slots__:
+        fields[_RENAMED.get(name, name)] = _plain(getattr(result, name))
+    return fields
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Result):
+        return as_json(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
