@@ -8,6 +8,7 @@ USING.md are made from this list.
 from __future__ import annotations
 
 import enum
+from typing import Self
 
 from wire.sentences import SENTENCES
 
@@ -20,7 +21,7 @@ class Code(enum.Enum):
     a new link). what: what happened, for a person. remedy: what that person does next.
     """
 
-    def __new__(cls, value: str, sent_by: str, retry: str) -> Code:
+    def __new__(cls, value: str, sent_by: str, retry: str) -> Self:
         """Make a member whose value is the code alone."""
         member = object.__new__(cls)
         member._value_ = value

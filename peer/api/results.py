@@ -231,7 +231,7 @@ def as_json(result: Result) -> dict[str, object]:
     if isinstance(result, Event):
         return {"event": result.event, **result.body}
     fields: dict[str, object] = {}
-    for name in result.__slots__:
+    for name in result.__dataclass_fields__:
         fields[_RENAMED.get(name, name)] = _plain(getattr(result, name))
     return fields
 
