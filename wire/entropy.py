@@ -6,21 +6,23 @@ down; nothing inside `wire` imports this module, which a contract of the import 
 
 from __future__ import annotations
 
+import builtins
 import os
-
-from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 
 
 class SystemEntropy:
     """Randomness of the operating system; implements `wire.machine.Entropy`."""
 
-    def bytes(self, count: int) -> bytes:
+    def bytes(self, count: int) -> builtins.bytes:
         """Give `count` bytes of the operating system's generator."""
         return os.urandom(count)
 
-    def kem_encapsulate(self, public_key: bytes) -> tuple[bytes, bytes]:
+    def kem_encapsulate(self, public_key: builtins.bytes) -> tuple[builtins.bytes, builtins.bytes]:
         """Encapsulate to an ML-KEM-768 key (1,184 bytes): (secret: 32 bytes, ciphertext: 1,088).
 
         Raises ValueError for bytes that are no such key.
         """
+        # Here and not above, so that a library without it gets to `primitives.require_ml_kem`.
+        from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
+
         return MLKEM768PublicKey.from_public_bytes(public_key).encapsulate()

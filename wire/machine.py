@@ -7,6 +7,7 @@ port (`Entropy`). What does not: any implementation of them; the one that asks t
 
 from __future__ import annotations
 
+import builtins
 from typing import Generic, NewType, Protocol, TypeVar
 
 Monotonic = NewType("Monotonic", float)
@@ -19,11 +20,11 @@ UnixMillis = NewType("UnixMillis", int)
 class Entropy(Protocol):
     """Where a machine takes its dice from; the real one asks the library, a test's replays a seed."""
 
-    def bytes(self, count: int) -> bytes:
+    def bytes(self, count: int) -> builtins.bytes:
         """Give `count` unpredictable bytes."""
         ...
 
-    def kem_encapsulate(self, public_key: bytes) -> tuple[bytes, bytes]:
+    def kem_encapsulate(self, public_key: builtins.bytes) -> tuple[builtins.bytes, builtins.bytes]:
         """Encapsulate to an ML-KEM-768 key.
 
         public_key: 1,184 bytes. Gives (shared secret: 32 bytes, ciphertext: 1,088 bytes).
@@ -32,10 +33,10 @@ class Entropy(Protocol):
         ...
 
 
-EventT_co = TypeVar("EventT_co", covariant=True)
+EventT = TypeVar("EventT")
 
 
-class Machine(Protocol, Generic[EventT_co]):
+class Machine(Protocol, Generic[EventT]):
     """Bytes in, events and bytes out: the verbs that the pump and the simulated network know."""
 
     def receive_data(self, data: bytes, *, now: Monotonic) -> None:
@@ -58,6 +59,6 @@ class Machine(Protocol, Generic[EventT_co]):
         """Hand over the bytes for the peer and forget them."""
         ...
 
-    def events(self) -> list[EventT_co]:
+    def events(self) -> list[EventT]:
         """Hand over what happened since the last call, in order, and forget it."""
         ...
