@@ -65,6 +65,7 @@ FAILED_LOGINS_WINDOW_S = 900.0
 # --- friends and presence
 FRIENDS = 2000  # per account
 PENDING_FRIEND_REQUESTS = 200  # per account
+BLOCKS = 2000  # per account: whoever needs more should leave the tracker
 FRIEND_REQUEST_LIFETIME_S = 30 * 24 * 3600.0
 FRIEND_REQUEST_BYTES = 4 * KIB
 FRIEND_NOTE_CHARS = 300
@@ -96,6 +97,7 @@ CHUNK_BYTES = 1 * MIB  # always; the last of a file is shorter
 PAGE_DIGESTS = 1024  # chunk digests per digest page
 FILE_BYTES = 2**44  # 16 TiB: 16,384 digest pages
 FILES_PER_OFFER = 100_000
+FOLDERS_PER_OFFER = 100_000
 TOP_NAMES = 32  # names an offer shows before its manifest is fetched
 OFFER_RECIPIENTS = 64  # named in one offer
 PENDING_OFFERS = 100  # per friend
@@ -111,7 +113,9 @@ STRAY_CHUNKS = 100  # unasked for: then FLOOD
 SYNC_EVERY_BYTES = 32 * MIB  # of a part file, then a `synced` mark in the journal
 SYNC_EVERY_S = 2.0
 RESERVE_AHEAD_BYTES = 64 * MIB
-FETCH_RANGES = 64  # in one Fetch
+FETCH_RANGES = 1024  # in one Fetch: a window full of files of 8 KiB
+OPEN_FETCHES = 256  # of one asker, unanswered
+PACKED_CHUNKS = 1024  # small files in one record
 
 # --- flow
 SEND_QUEUE_BYTES = 4 * MIB  # per link: then the producer pauses
@@ -121,5 +125,9 @@ SEND_STALL_S = 30.0  # a full queue for so long: the reader is dropped
 SOCKETS_PER_ADDRESS = 16  # not yet OPEN or anonymous
 SOCKETS_PRE_OPEN = 1000  # in all
 SOCKETS_EARLY_DROP = 500  # from here on new ones are dropped at random, the more the fuller
+REGISTRATIONS = 100  # per THROTTLE_WINDOW_S and address: a class or a LAN party behind one router
+LOOKUPS = 300  # per THROTTLE_WINDOW_S and address: names asked for, so that nobody lists all accounts
+THROTTLE_WINDOW_S = 900.0  # of REGISTRATIONS and LOOKUPS
+STAGED_STATE_BYTES = 64 * MIB  # pages of account states not yet applied, of all sessions together
 RECONNECT_FIRST_S = (0.2, 1.0)  # the first wait after a lost link, drawn evenly
 RECONNECT_MOST_S = 20.0

@@ -148,6 +148,8 @@ blocked: you blocked this person
     run: hobnob friend unblock NAME
 too-many-friends: the limit of friends is reached
     remove one first
+too-many-blocks: the limit of blocked people is reached
+    unblock somebody first
 too-many-pending: too many friend requests are waiting
     answer or withdraw some first
 friend-request-unknown: there is no such friend request

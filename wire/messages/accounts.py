@@ -131,6 +131,7 @@ class Enter(Message, frozen=True):
     is_unseen: bool  # a brief node: friends are not told, no address is published
     show: Show
     presence_text: Annotated[str, Meta(max_length=limits.PRESENCE_TEXT_CHARS)] = ""
+    until: Millis = 0  # 0: until changed; else it goes back to AVAILABLE then
 
 
 @message(0x0018, Purpose.TRACKER)
