@@ -1,0 +1,38 @@
+"""What SQLite's complaints mean to a person: the one place where they become errors of ours."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from peer.errors import PeerError
+from wire.codes import Code
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_SPACE_REMEDY = "free some space on the disk of the home folder, then try again"
+_DAMAGED_REMEDY = (
+    "it was left as it is; put a backup in its place, or log in again in a new home folder"
+)
+
+
+def translate(error: sqlite3.Error, where: str = "") -> PeerError:
+    """Give the PeerError that says what `error` means.
+
+    where: the database's path, named in the sentence; empty if there is none. Gives NO_SPACE for a full
+    disk, DATABASE_CORRUPT for a damaged file and DATABASE_FAILED for everything else. The caller
+    raises it `from` the original.
+    """
+    primary = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if primary == sqlite3.SQLITE_FULL:
+        detail = f"the disk is full: {where} could not be written" if where else "the disk is full"
+        return PeerError(Code.NO_SPACE, detail, remedy=_SPACE_REMEDY)
+    subject = where or "the database"
+    if primary in _DAMAGED:
+        detail = f"{subject} is damaged ({error})"
+        return PeerError(Code.DATABASE_CORRUPT, detail, remedy=_DAMAGED_REMEDY)
+    return PeerError(Code.DATABASE_FAILED, f"{subject} cannot be used ({error})")
+
+
+def foreign(where: str) -> PeerError:
+    """Give the error for a file that is sound but none of ours."""
+    detail = f"{where} belongs to another program"
+    return PeerError(Code.DATABASE_CORRUPT, detail, remedy=_DAMAGED_REMEDY)

@@ -1,0 +1,94 @@
+"""The database without a file: the same functions over memory, driven by hand, for a simulated network.
+
+A crash is what it is on disk: everything since the last commit is rolled back, and everything but the
+connection is lost. No thread, no clock, no loop.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from peer.store import place
+from peer.store.opening import connect, migrate
+from wire.machine import Entropy
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Connection = sqlite3.Connection
+
+
+class MemoryDatabase:
+    """A twin of `Database` that commits when it is told to.
+
+    entropy: gives the first epoch.
+    """
+
+    def __init__(self, entropy: Entropy) -> None:
+        self.connection = connect(":memory:")
+        migrate(self.connection)
+        self.connection.execute("BEGIN")
+        place.take_new_epoch(self.connection, entropy)
+        self.connection.execute("COMMIT")
+        self._waiting: list[tuple[Callable[[Any], None], Any]] = []
+
+    def write(
+        self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `fn(connection, ...)` in a savepoint of the open batch and give its value at once.
+
+        What fn changed is durable after `commit` only; nothing that follows from it may leave before.
+        Raises what fn raises; its own changes are undone then.
+        """
+        if not self.connection.in_transaction:
+            self.connection.execute("BEGIN")
+        self.connection.execute("SAVEPOINT job")
+        try:
+            value = fn(self.connection, *args, **kwargs)
+        except BaseException:
+            self.connection.execute("ROLLBACK TO job")
+            self.connection.execute("RELEASE job")
+            raise
+        self.connection.execute("RELEASE job")
+        return value
+
+    def submit(
+        self,
+        then: Callable[[T], None],
+        fn: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        """Run fn as `write` does and call `then(value)` after the commit, if that ever comes."""
+        self._waiting.append((then, self.write(fn, *args, **kwargs)))
+
+    def read(
+        self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a question; unlike on disk it sees the open batch too, so ask after `commit`."""
+        return fn(self.connection, *args, **kwargs)
+
+    def commit(self) -> None:
+        """Make the open batch durable, then hand out the values that `submit` kept, in order."""
+        if self.connection.in_transaction:
+            self.connection.execute("COMMIT")
+        waiting, self._waiting = self._waiting, []
+        for then, value in waiting:
+            then(value)
+
+    def crash(self) -> None:
+        """Lose what was not committed, and whoever waited for it."""
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+        self._waiting.clear()
+
+    def image(self) -> bytes:
+        """Give the whole database as of the last commit: a backup."""
+        assert not self.connection.in_transaction
+        return self.connection.serialize()
+
+    def restore(self, image: bytes) -> None:
+        """Go back in time to a backup; the caller then takes a new epoch, as the stamp would have it."""
+        self.crash()
+        self.connection.deserialize(image)
