@@ -25,7 +25,7 @@ The rules of the room:
   bytes.
 - Blame is a type: what the other side sent raises RemoteProtocolError with HANDSHAKE_FAILED or
   LINK_CORRUPT, misuse raises LocalProtocolError, and after the first failure a handshake or an
-  opener is dead for good. No error tells which check failed, only that one did.
+  opener is dead for good.
 - The library lacking ML-KEM is no reason to do without: `primitives.require_ml_kem` refuses.
 
 Other suites and patterns stand in the tests, which hold the published vectors against the same

@@ -208,7 +208,7 @@ class HandshakeState:
         return payload
 
     def split(self) -> tuple[CipherState, CipherState]:
-        """Give the ciphers to send and to receive with (Split); LocalProtocolError before the end."""
+        """Give the ciphers to send and to receive with (Split); LocalProtocolError too early."""
         if not self.is_finished:
             raise LocalProtocolError("the handshake is not finished")
         initiators, responders = self._symmetric.split()

@@ -80,12 +80,12 @@ def _ml_kem() -> type[MLKEM768PrivateKey]:
     """Find ML-KEM-768 and try it: an old library lacks the module, or its backend the algorithm."""
     try:
         # Imported here and not above: its absence must become an error with a remedy.
-        from cryptography.hazmat.primitives.asymmetric import mlkem
+        from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 
-        mlkem.MLKEM768PrivateKey.from_seed_bytes(bytes(KEM_SEED_BYTES))
+        MLKEM768PrivateKey.from_seed_bytes(bytes(KEM_SEED_BYTES))
     except (ImportError, UnsupportedAlgorithm) as error:
         raise WireError(Code.LIBRARY_TOO_OLD, str(error)) from error
-    return mlkem.MLKEM768PrivateKey
+    return MLKEM768PrivateKey
 
 
 def require_ml_kem() -> None:
@@ -160,7 +160,7 @@ def hkdf(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
     """Derive `length` bytes from a secret by HKDF-SHA256 (RFC 5869).
 
     secret: any bytes with enough entropy in them. salt: public, may be empty. info: what the key is
-    for. length: 1 to 8,160 bytes. Raises LocalProtocolError for another length.
+    for. length: at most 8,160 bytes. Raises LocalProtocolError for more.
     """
     try:
         return HKDF(_SHA256, length, salt, info).derive(secret)
