@@ -1,9 +1,9 @@
 """Dice for tests: seeded ones, recorded ones, and ones that take notes.
 
-One thing cannot be seeded: the library draws the randomness of an ML-KEM encapsulation itself and has no
-way in. So a `SeededEntropy` gives the same bytes on every run but another KEM ciphertext, of the same
-length, each time; a test that compares exact bytes takes down what came out (`NotingEntropy`) and plays it
-back later (`RecordedEntropy`).
+One thing cannot be seeded: the library draws the randomness of an ML-KEM encapsulation itself and
+has no way in. So a `SeededEntropy` gives the same bytes on every run but another KEM ciphertext, of
+the same length, each time; a test that compares exact bytes takes down what came out
+(`NotingEntropy`) and plays it back later (`RecordedEntropy`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from wire.machine import Entropy
 class SeededEntropy:
     """Bytes that follow from a seed: SHA-256(seed, block number), block after block.
 
-    The encapsulation is the library's and differs from run to run (see the module): everything that a
-    machine *does* replays from the seed, the bytes of a handshake and what is sealed after it do not.
+    The encapsulation is the library's and differs from run to run (see the module): everything that
+    a machine *does* replays from the seed, the bytes of a handshake and what is sealed after it do
+    not.
     """
 
     def __init__(self, seed: int | str) -> None:
@@ -43,7 +44,7 @@ class SeededEntropy:
 
 
 class NotingEntropy:
-    """Passes another one's dice on and notes them: `draws`, and `pairs` (KEM key -> secret, ciphertext)."""
+    """Passes on another's dice and notes them: `draws`, `pairs` (key: secret, ciphertext)."""
 
     def __init__(self, inner: Entropy) -> None:
         """Start with empty notes."""
@@ -65,8 +66,8 @@ class NotingEntropy:
 class RecordedEntropy:
     """Plays recorded dice back, and refuses to invent any.
 
-    A draw of another length than recorded, one too many, or an encapsulation to an unknown key is an
-    AssertionError: the code under test then asks for other dice than when the record was made.
+    A draw of another length than recorded, one too many, or an encapsulation to an unknown key is
+    an AssertionError: the code under test then asks for other dice than when the record was made.
     """
 
     def __init__(

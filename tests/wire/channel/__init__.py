@@ -1,1 +1,1 @@
-"""The channel against published vectors, an independent implementation, our own vectors and attackers."""
+"""The channel against vectors, an independent implementation and attackers."""

@@ -1,7 +1,7 @@
 """The token tables of the published vectors, written as in the Noise text, sections 7 and 18.1.
 
-A line is: name, pre-messages (`i` the initiator's static key is known, `r` the responder's, `-` none), and
-the messages, which `/` separates. The psk modifiers are applied as in section 9.4.
+A line is: name, pre-messages (`i` the initiator's static key is known, `r` the responder's, `-`
+none), and the messages, which `/` separates. The psk modifiers are applied as in section 9.4.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two sides of our handshake with fixed link keys, and an attacker's side that puts what it likes in payloads."""
+"""Two sides of our handshake with fixed link keys, and the side of an attacker."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def responder(
 
 
 def bare(role: Role, static: KeyPair | None = None) -> HandshakeState:
-    """One side without our hybrid, for an attacker who holds keys but does not keep to the payloads."""
+    """One side without our hybrid: an attacker who puts into payloads what it likes."""
     is_initiator = role is Role.INITIATOR
     return HandshakeState(
         pattern=XKPSK3,

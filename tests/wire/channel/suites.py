@@ -16,7 +16,7 @@ from wire.errors import RemoteProtocolError
 
 
 class ChaChaPoly:
-    """ChaCha20-Poly1305 with Noise's nonces: 4 zero bytes, then 64 bits, little-endian (section 12.3)."""
+    """ChaCha20-Poly1305 with nonces of 4 zero bytes and 64 bits, little-endian (Noise, 12.3)."""
 
     def __init__(self, key: bytes, blame: Code) -> None:
         self._cipher = ChaCha20Poly1305(key)

@@ -1,4 +1,4 @@
-"""The interpreter's own rules: whose turn it is, which keys are due, and that a failure is final."""
+"""The interpreter's own rules: whose turn it is, which keys are due, what is final."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.wire.channel.sides import INITIATOR_PUBLIC, RESPONDER_PUBLIC
 from tests.wire.channel.suites import SUITES
 from wire.channel.handshake import MESSAGE_BYTES, HandshakeState, Role
 from wire.channel.primitives import KeyPair
-from wire.channel.symmetric import AESGCM_SHA256, NONCES, CipherState
+from wire.channel.symmetric import AESGCM_SHA256, NONCES, CipherState, Suite
 from wire.codes import Code
 from wire.errors import LocalProtocolError, RemoteProtocolError
 
@@ -148,7 +148,7 @@ def test_every_cut_of_a_message_before_its_payload_is_too_short(name: str) -> No
 
 class TestCipherState:
     @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
-    def test_the_last_nonce_is_never_used(self, suite) -> None:
+    def test_the_last_nonce_is_never_used(self, suite: Suite) -> None:
         cipher = CipherState(suite, bytes(32), blame=Code.LINK_CORRUPT)
         cipher.nonce = NONCES - 1
         sealed = cipher.encrypt(b"", b"the last one")
@@ -172,7 +172,7 @@ class TestCipherState:
         assert theirs.decrypt(b"", sealed) == b"text"
 
     @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
-    def test_both_ways_to_seal_give_the_same_bytes(self, suite) -> None:
+    def test_both_ways_to_seal_give_the_same_bytes(self, suite: Suite) -> None:
         by_value, by_buffer = (
             CipherState(suite, bytes(32), blame=Code.LINK_CORRUPT) for _ in range(2)
         )

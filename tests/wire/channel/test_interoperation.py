@@ -1,4 +1,4 @@
-"""Our side against the independent `noiseprotocol` package, in both roles, through handshake and records."""
+"""Our side, in both roles, against the independent `noiseprotocol` package."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.harness.entropy import SeededEntropy
 from wire.channel import primitives
-from wire.channel.hybrid import HybridHandshake, Role
+from wire.channel.handshake import Role
+from wire.channel.hybrid import HybridHandshake
 from wire.codes import Code
 from wire.entropy import SystemEntropy
 from wire.errors import LocalProtocolError, RemoteProtocolError, WireError
@@ -31,7 +33,9 @@ LOW_ORDER_POINTS = [
 ]
 """Points of small order on Curve25519 and its twist (cr.yp.to/ecdh.html, "validate")."""
 
-LOW_ORDER = LOW_ORDER_POINTS + [point[:31] + bytes((point[31] | 0x80,)) for point in LOW_ORDER_POINTS]
+LOW_ORDER = LOW_ORDER_POINTS + [
+    point[:31] + bytes((point[31] | 0x80,)) for point in LOW_ORDER_POINTS
+]
 """The same with the top bit set, which X25519 ignores (RFC 7748, section 5)."""
 
 
@@ -105,7 +109,9 @@ class TestWithoutMlKem:
     """The library lacks the algorithm: an old one has no such module, a bare backend refuses it."""
 
     @pytest.fixture(params=["no module", "no algorithm"])
-    def _old_library(self, request, monkeypatch):
+    def _old_library(
+        self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[None]:
         module = None
         if request.param == "no algorithm":
             module = ModuleType(ML_KEM)
@@ -166,9 +172,11 @@ HKDF_CASES = [
         bytes(range(0x50)),
         bytes(range(0x60, 0xB0)),
         bytes(range(0xB0, 0x100)),
-        "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c"
-        "59045a99cac7827271cb41c65e590e09da3275600c2f09b8367793a9aca3db71"
-        "cc30c58179ec3e87c14c01d5c1f3434f1d87",
+        (
+            "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c"
+            "59045a99cac7827271cb41c65e590e09da3275600c2f09b8367793a9aca3db71"
+            "cc30c58179ec3e87c14c01d5c1f3434f1d87"
+        ),
     ),
     (
         bytes([0x0B] * 22),
