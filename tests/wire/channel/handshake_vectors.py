@@ -45,7 +45,7 @@ def make_handshake_vectors() -> Vector:
 def _make(name: str) -> Vector:
     """Shake hands once with dice seeded by `name`, seal some records each way, note everything."""
     fixed = SeededEntropy(f"handshake vectors: {name}")
-    statics = fixed.bytes(32), fixed.bytes(32)
+    privates = fixed.bytes(32), fixed.bytes(32)
     prologue = PREAMBLES[name] + fixed.bytes(32)
     dice = (
         NotingEntropy(SeededEntropy(f"{name}, initiator")),
@@ -56,10 +56,10 @@ def _make(name: str) -> Vector:
             role=role,
             prologue=prologue,
             static_private=static,
-            expected_static=x25519_public(statics[1]) if role is Role.INITIATOR else None,
+            expected_static=x25519_public(privates[1]) if role is Role.INITIATOR else None,
             entropy=entropy,
         )
-        for role, static, entropy in zip(Role, statics, dice, strict=True)
+        for role, static, entropy in zip(Role, privates, dice, strict=True)
     ]
     messages: list[bytes] = []
     h_after_message_2 = b""
@@ -80,9 +80,9 @@ def _make(name: str) -> Vector:
     return {
         "name": name,
         "prologue": prologue.hex(),
-        "initiator_static": statics[0].hex(),
+        "initiator_static": privates[0].hex(),
         "initiator_ephemeral": initiator_ephemeral.hex(),
-        "responder_static": statics[1].hex(),
+        "responder_static": privates[1].hex(),
         "responder_ephemeral": responder_ephemeral.hex(),
         "kem_seed": kem_seed.hex(),
         "kem_public": kem_public.hex(),
