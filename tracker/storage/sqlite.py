@@ -1,0 +1,16 @@
+"""The tracker's questions answered by SQLite, over one connection.
+
+What lives here and in `sqlite_accounts` and `sqlite_friends`: SQL and how a row becomes a value. What does
+not: transactions and threads (`writer`), the schema (`schema/`) and its upgrades (`migrate`).
+"""
+
+from __future__ import annotations
+
+from tracker.storage.sqlite_accounts import SqliteAccounts
+from tracker.storage.sqlite_friends import SqliteFriends
+
+
+class SqliteStore(SqliteAccounts, SqliteFriends):
+    """`tracker.storage.port.Store` over an open connection whose schema is the newest."""
+
+    __slots__ = ()
