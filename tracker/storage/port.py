@@ -17,6 +17,9 @@ from wire.machine import UnixMillis
 AccountId = NewType("AccountId", int)
 """A small number of the tracker's own; it never crosses the wire."""
 
+NEVER = UnixMillis(0)
+"""Stands for an instant that has not come."""
+
 
 class Role(enum.StrEnum):
     """What an account may do to others."""
@@ -203,8 +206,8 @@ class Store(Protocol):
         """Take the device's right to enter and its addresses."""
         ...
 
-    def sign_on(self, device: DeviceId) -> None:
-        """Give the device the right to enter again."""
+    def sign_on(self, device: DeviceId, certificate: bytes) -> None:
+        """Give the device the right to enter again, under this certificate."""
         ...
 
     def revoke(self, device: DeviceId, at: UnixMillis) -> None:

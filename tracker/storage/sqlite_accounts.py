@@ -205,9 +205,13 @@ class SqliteAccounts(Asking):
         """See the port."""
         self._do("UPDATE devices SET is_signed_off = 1, addresses = x'' WHERE id = ?", device)
 
-    def sign_on(self, device: DeviceId) -> None:
+    def sign_on(self, device: DeviceId, certificate: bytes) -> None:
         """See the port."""
-        self._do("UPDATE devices SET is_signed_off = 0 WHERE id = ?", device)
+        self._do(
+            "UPDATE devices SET is_signed_off = 0, certificate = ? WHERE id = ?",
+            certificate,
+            device,
+        )
 
     def revoke(self, device: DeviceId, at: UnixMillis) -> None:
         """See the port."""
@@ -222,7 +226,7 @@ class SqliteAccounts(Asking):
     def state_slice(self, account: AccountId, offset: int, length: int) -> StateSlice:
         """See the port."""
         row = self._one(
-            "SELECT version, length(content), substr(content, ?, ?) FROM states WHERE account = ?",
+            "SELECT version, length(content), coalesce(substr(content, ?, ?), x'') FROM states WHERE account = ?",
             offset + 1,
             length,
             account,

@@ -1,0 +1,233 @@
+"""The tracker's storage as dictionaries: what every adapter must answer, said as plainly as possible."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tracker.storage.port import (
+    NEVER,
+    Account,
+    AccountId,
+    Applicant,
+    Device,
+    FriendAnswerRow,
+    FriendRequestRow,
+    FriendRow,
+    Role,
+    StateSlice,
+    UserRow,
+)
+from wire.ids import AccountName, DeviceId, IdentityKey, LinkKey
+from wire.machine import UnixMillis
+
+Pair = tuple[AccountId, AccountId]
+
+
+class ModelStore:
+    """Implements `tracker.storage.port.Store` without a database."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[AccountId, Account] = {}
+        self.devices: dict[DeviceId, Device] = {}
+        self.states: dict[AccountId, tuple[int, bytes]] = {}
+        self.friendships: set[Pair] = set()
+        self.requests: dict[Pair, tuple[bytes, bool, UnixMillis]] = {}
+        self.answers: dict[Pair, tuple[bool, bytes, UnixMillis]] = {}
+        self.blocks: set[Pair] = set()
+
+    def add_account(self, applicant: Applicant, now: UnixMillis) -> AccountId:
+        number = AccountId(len(self.accounts) + 1)
+        self.accounts[number] = Account(
+            id=number,
+            name=applicant.name,
+            identity=applicant.identity,
+            kdf=applicant.kdf,
+            auth_key=applicant.auth_key,
+            vault=applicant.vault,
+            vault_counter=applicant.vault_counter,
+            vault_changed=now,
+            device_list=applicant.device_list,
+            list_counter=applicant.list_counter,
+            role=Role.USER,
+            registered=now,
+            last_seen=NEVER,
+        )
+        return number
+
+    def account(self, account: AccountId) -> Account | None:
+        return self.accounts.get(account)
+
+    def account_named(self, name: AccountName) -> Account | None:
+        return next((a for a in self.accounts.values() if a.name == name), None)
+
+    def account_of(self, identity: IdentityKey) -> Account | None:
+        return next((a for a in self.accounts.values() if a.identity == identity), None)
+
+    def put_device_list(self, account: AccountId, device_list: bytes, counter: int) -> None:
+        self.accounts[account] = replace(
+            self.accounts[account], device_list=device_list, list_counter=counter
+        )
+
+    def put_vault(self, account: AccountId, vault: bytes, counter: int, now: UnixMillis) -> None:
+        self.accounts[account] = replace(
+            self.accounts[account], vault=vault, vault_counter=counter, vault_changed=now
+        )
+
+    def put_last_seen(self, account: AccountId, at: UnixMillis) -> None:
+        self.accounts[account] = replace(self.accounts[account], last_seen=at)
+
+    def users(self, after: AccountName | None, limit: int) -> list[UserRow]:
+        rows = []
+        for account in sorted(self.accounts.values(), key=lambda a: a.name):
+            if account.name <= (after or ""):
+                continue
+            devices = self.devices_of(account.id)
+            rows.append(
+                UserRow(
+                    id=account.id,
+                    name=account.name,
+                    role=account.role,
+                    devices=sum(not d.revoked and not d.is_signed_off for d in devices),
+                    registered=account.registered,
+                    last_seen=max([account.last_seen, *(d.last_seen for d in devices)]),
+                )
+            )
+        return rows[:limit]
+
+    def add_device(self, device: Device) -> None:
+        self.devices[device.id] = device
+
+    def device(self, device: DeviceId) -> Device | None:
+        return self.devices.get(device)
+
+    def device_with(self, link_key: LinkKey) -> Device | None:
+        return next((d for d in self.devices.values() if d.link_key == link_key), None)
+
+    def devices_of(self, account: AccountId) -> list[Device]:
+        own = (d for d in self.devices.values() if d.account == account)
+        return sorted(own, key=lambda d: d.id)
+
+    def put_addresses(self, device: DeviceId, signed: bytes) -> None:
+        self.devices[device] = replace(self.devices[device], addresses=signed)
+
+    def put_seen(self, device: DeviceId, at: UnixMillis) -> None:
+        self.devices[device] = replace(self.devices[device], last_seen=at)
+
+    def sign_off(self, device: DeviceId) -> None:
+        self.devices[device] = replace(self.devices[device], is_signed_off=True, addresses=b"")
+
+    def sign_on(self, device: DeviceId, certificate: bytes) -> None:
+        self.devices[device] = replace(
+            self.devices[device], is_signed_off=False, certificate=certificate
+        )
+
+    def revoke(self, device: DeviceId, at: UnixMillis) -> None:
+        self.devices[device] = replace(self.devices[device], revoked=at, addresses=b"")
+
+    def state_version(self, account: AccountId) -> int:
+        return self.states.get(account, (0, b""))[0]
+
+    def state_slice(self, account: AccountId, offset: int, length: int) -> StateSlice:
+        version, content = self.states.get(account, (0, b""))
+        return StateSlice(version, len(content), content[offset : offset + length])
+
+    def put_state(self, account: AccountId, version: int, content: bytes) -> None:
+        self.states[account] = (version, content)
+
+    def are_friends(self, one: AccountId, other: AccountId) -> bool:
+        return (one, other) in self.friendships
+
+    def befriend(self, one: AccountId, other: AccountId, now: UnixMillis) -> None:
+        self.friendships |= {(one, other), (other, one)}
+
+    def part(self, one: AccountId, other: AccountId) -> bool:
+        were_friends = self.are_friends(one, other)
+        self.friendships -= {(one, other), (other, one)}
+        return were_friends
+
+    def friends_of(self, account: AccountId) -> list[FriendRow]:
+        friends = (self.accounts[b] for a, b in self.friendships if a == account)
+        return [
+            FriendRow(a.id, a.name, a.identity, a.last_seen)
+            for a in sorted(friends, key=lambda a: a.name)
+        ]
+
+    def count_friends(self, account: AccountId) -> int:
+        return len(self.friends_of(account))
+
+    def put_request(
+        self,
+        asker: AccountId,
+        target: AccountId,
+        signed: bytes,
+        is_void: bool,
+        now: UnixMillis,
+    ) -> None:
+        self.requests[asker, target] = (signed, is_void, now)
+
+    def request_of(self, asker: AccountId, target: AccountId) -> FriendRequestRow | None:
+        row = self.requests.get((asker, target))
+        return FriendRequestRow(self.accounts[asker].name, *row) if row else None
+
+    def drop_request(self, asker: AccountId, target: AccountId) -> None:
+        self.requests.pop((asker, target), None)
+
+    def void_request(self, asker: AccountId, target: AccountId) -> None:
+        if row := self.requests.get((asker, target)):
+            self.requests[asker, target] = (row[0], True, row[2])
+
+    def requests_to(self, target: AccountId) -> list[FriendRequestRow]:
+        rows = [
+            FriendRequestRow(self.accounts[a].name, *row)
+            for (a, t), row in self.requests.items()
+            if t == target and not row[1]
+        ]
+        return sorted(rows, key=lambda row: (row.at, row.name))
+
+    def count_requests_from(self, asker: AccountId) -> int:
+        return sum(a == asker for a, _ in self.requests)
+
+    def count_requests_to(self, target: AccountId) -> int:
+        return len(self.requests_to(target))
+
+    def put_answer(
+        self,
+        asker: AccountId,
+        answerer: AccountId,
+        is_yes: bool,
+        signed: bytes,
+        now: UnixMillis,
+    ) -> None:
+        self.answers[asker, answerer] = (is_yes, signed, now)
+
+    def drop_answer(self, asker: AccountId, answerer: AccountId) -> None:
+        self.answers.pop((asker, answerer), None)
+
+    def answers_to(self, asker: AccountId) -> list[FriendAnswerRow]:
+        rows = [
+            FriendAnswerRow(self.accounts[b].name, *row)
+            for (a, b), row in self.answers.items()
+            if a == asker
+        ]
+        return sorted(rows, key=lambda row: (row.at, row.name))
+
+    def expire(self, before: UnixMillis) -> int:
+        requests = {pair for pair, row in self.requests.items() if row[2] < before}
+        answers = {pair for pair, row in self.answers.items() if row[2] < before}
+        for pair in requests:
+            del self.requests[pair]
+        for pair in answers:
+            del self.answers[pair]
+        return len(requests) + len(answers)
+
+    def block(self, account: AccountId, blocked: AccountId, now: UnixMillis) -> None:
+        self.blocks.add((account, blocked))
+
+    def unblock(self, account: AccountId, blocked: AccountId) -> None:
+        self.blocks.discard((account, blocked))
+
+    def has_blocked(self, account: AccountId, blocked: AccountId) -> bool:
+        return (account, blocked) in self.blocks
+
+    def count_blocks(self, account: AccountId) -> int:
+        return sum(a == account for a, _ in self.blocks)

@@ -1,0 +1,150 @@
+"""What a tracker can be told: where it listens, who may register, and its limits.
+
+Values and their parsing only; nothing here opens anything. The names of limits are a closed list.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import enum
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tracker.errors import TrackerError
+from wire import limits
+from wire.codes import Code
+
+DEFAULT_PORT = 9797
+
+
+class Registration(enum.StrEnum):
+    """Who may make an account."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """Where to listen. host: an address of this machine or a name for one; port: 0 for a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+DEFAULT_LISTEN = (ListenAddress("::", DEFAULT_PORT), ListenAddress("0.0.0.0", DEFAULT_PORT))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits that `--limit NAME=VALUE` changes; the reasons of the defaults stand in `wire.limits`."""
+
+    sockets_per_address: int = limits.SOCKETS_PER_ADDRESS
+    sockets_pre_open: int = limits.SOCKETS_PRE_OPEN
+    sockets_early_drop: int = limits.SOCKETS_EARLY_DROP
+    open_timeout_s: float = limits.OPEN_TIMEOUT_S
+    anonymous_timeout_s: float = limits.ANONYMOUS_TIMEOUT_S
+    heartbeat_s: float = limits.HEARTBEAT_S
+    dead_after_s: float = limits.DEAD_AFTER_S
+    failed_logins: int = limits.FAILED_LOGINS
+    failed_logins_window_s: float = limits.FAILED_LOGINS_WINDOW_S
+    registrations: int = limits.REGISTRATIONS
+    lookups: int = limits.LOOKUPS
+    throttle_window_s: float = limits.THROTTLE_WINDOW_S
+    send_queue_bytes: int = limits.SEND_QUEUE_BYTES
+    send_stall_s: float = limits.SEND_STALL_S
+    staged_state_bytes: int = limits.STAGED_STATE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What one tracker runs with.
+
+    is_default_listen: nobody chose `listen`, so an address family that this machine lacks is left out.
+    max_peers: entered sessions at once; None: no limit of its own.
+    """
+
+    home: Path
+    listen: tuple[ListenAddress, ...] = DEFAULT_LISTEN
+    is_default_listen: bool = False
+    max_peers: int | None = None
+    registration: Registration = Registration.OPEN
+    limits: Limits = field(default_factory=Limits)
+
+
+def parse_listen(text: str) -> ListenAddress:
+    """Read HOST:PORT, an IPv6 address in brackets; raises ADDRESS_INVALID or PORT_INVALID."""
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        host = ""
+    if not colon or not host or not host.isascii() or any(c in host for c in "[]/ \0"):
+        raise TrackerError(
+            Code.ADDRESS_INVALID,
+            f"--listen {text!r} is no HOST:PORT",
+            remedy="write it like 0.0.0.0:9797 or [::]:9797",
+        )
+    if not (port.isascii() and port.isdigit()) or len(port) > 5 or int(port) > 65535:
+        raise TrackerError(Code.PORT_INVALID, f"the port of --listen {text!r} is none")
+    return ListenAddress(host, int(port))
+
+
+def parse_count(option: str, text: str | None) -> int | None:
+    """Read a whole number above 0; None stays None. Raises CONFIG_INVALID naming the option."""
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) == 0:
+        raise TrackerError(Code.CONFIG_INVALID, f"{option} {text!r} is no whole number above 0")
+    return int(text)
+
+
+def parse_limits(settings: list[str]) -> Limits:
+    """Read NAME=VALUE settings; raises CONFIG_INVALID naming the nearest limit or what is wrong.
+
+    Names are written with `-` or `_`; values are numbers above 0, whole ones except for seconds.
+    """
+    kinds = {item.name: item for item in dataclasses.fields(Limits)}
+    changed: dict[str, float] = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        key = name.strip().replace("-", "_")
+        if key not in kinds:
+            near = difflib.get_close_matches(key, kinds, 1)
+            hint = f"did you mean {near[0]}?" if near else f"the limits are {', '.join(kinds)}"
+            raise TrackerError(Code.CONFIG_INVALID, f"there is no limit {name!r}", remedy=hint)
+        changed[key] = _number(setting, value, is_whole=not key.endswith("_s"))
+    made = dataclasses.replace(Limits(), **changed)  # type: ignore[arg-type]
+    if made.sockets_early_drop > made.sockets_pre_open:
+        raise TrackerError(
+            Code.CONFIG_INVALID,
+            f"sockets_early_drop={made.sockets_early_drop} is above"
+            f" sockets_pre_open={made.sockets_pre_open}",
+        )
+    if made.heartbeat_s >= made.dead_after_s:
+        raise TrackerError(
+            Code.CONFIG_INVALID,
+            f"heartbeat_s={made.heartbeat_s:g} is not below dead_after_s={made.dead_after_s:g}",
+        )
+    return made
+
+
+def _number(setting: str, value: str, *, is_whole: bool) -> float:
+    text = value.strip()
+    allowed = "0123456789" if is_whole else "0123456789."
+    try:
+        if not text or len(text) > 15 or any(c not in allowed for c in text):
+            raise ValueError(text)
+        number = int(text) if is_whole else float(text)
+        if number <= 0:
+            raise ValueError(text)
+    except ValueError as error:
+        kind = "a whole number" if is_whole else "seconds"
+        raise TrackerError(
+            Code.CONFIG_INVALID, f"--limit {setting!r} needs {kind} above 0, as NAME=VALUE"
+        ) from error
+    return number

@@ -1,0 +1,74 @@
+"""The tracker's stdout, stderr and exit codes: results, one line for each error, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import IO
+
+from tracker.errors import TrackerError
+from wire.codes import Code
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+WRONG_USAGE = frozenset({Code.USAGE, Code.PORT_INVALID, Code.ADDRESS_INVALID, Code.CONFIG_INVALID})
+
+
+def exit_code(error: TrackerError) -> int:
+    """Give the exit code that an error asks for."""
+    return USAGE if error.code in WRONG_USAGE else FAILED
+
+
+class Output:
+    """Where a verb's results and errors go. is_json: one object a line instead of text for people."""
+
+    def __init__(self, *, is_json: bool) -> None:
+        self.is_json = is_json
+        for stream in (sys.stdout, sys.stderr):
+            _never_raise_on_text(stream)
+
+    def result(self, item: dict[str, object], text: str) -> None:
+        """Print one result: the object with --json, else the text. Raises OUTPUT_FAILED."""
+        line = json.dumps(item, ensure_ascii=False) if self.is_json else text
+        try:
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+        except (OSError, ValueError) as error:
+            raise output_failed() from error
+
+    def error(self, error: TrackerError) -> None:
+        """Print an error as the one line of the contract; a closed stderr is nobody's fault."""
+        if self.is_json:
+            what = {"code": error.code.value, "message": error.message, "remedy": error.remedy}
+            line = json.dumps({"error": what}, ensure_ascii=False)
+        else:
+            line = f"error: {error}".replace("\n", " ")
+        try:
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            _discard(sys.stderr)
+
+
+def output_failed() -> TrackerError:
+    """Make the error for an output that is full or closed; what is left in its buffer is dropped."""
+    _discard(sys.stdout)
+    return TrackerError(Code.OUTPUT_FAILED)
+
+
+def _discard(stream: IO[str]) -> None:
+    """Let the interpreter's last flush go nowhere."""
+    try:
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(descriptor, stream.fileno())
+        os.close(descriptor)
+    except (OSError, ValueError):
+        return
+
+
+def _never_raise_on_text(stream: object) -> None:
+    """Escape what the terminal's encoding lacks: an ASCII locale must not end a program."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
