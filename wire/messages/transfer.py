@@ -11,7 +11,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from wire import limits
-from wire.ids import ChunkDigestField, DeviceIdField, OfferIdField, SizeBytes
+from wire.ids import ChunkDigestField, Counter, DeviceIdField, OfferIdField, SizeBytes
 from wire.messages.registry import Message, Purpose, message
 from wire.messages.session import CodeText, Sentence
 
@@ -83,7 +83,7 @@ class Pack(Message, frozen=True):
     """The next record is these small files one after another, at most one chunk in all."""
 
     fetch: FetchId
-    chunks: Annotated[tuple[PackedChunk, ...], Meta(min_length=1, max_length=1024)]
+    chunks: Annotated[tuple[PackedChunk, ...], Meta(min_length=1, max_length=limits.PACKED_CHUNKS)]
 
 
 @message(0x0085, Purpose.DATA)
@@ -160,3 +160,14 @@ class Have(Message, frozen=True):
     file: FileIndex
     first: ChunkIndex
     bits: Annotated[bytes, Meta(min_length=1, max_length=8 * limits.KIB)]
+
+
+@message(0x008D, Purpose.DATA, critical=False)
+class Verified(Message, frozen=True):
+    """Tell a source how far this receiver is with an offer of it: what the sender's progress shows."""
+
+    offering_device: DeviceIdField
+    offer: OfferIdField
+    verified_bytes: Counter
+    files_done: Counter
+    resent_bytes: Counter  # came again after they had been asked for before

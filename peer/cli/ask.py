@@ -1,0 +1,90 @@
+"""The way from a verb to the door: through the running node's socket, or in this process if none is up."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from peer.cli.exit_codes import Failure, Terminated, catch_signals
+from peer.control import client
+
+if TYPE_CHECKING:
+    from peer import api
+    from peer.cli.passwords import PasswordSource
+
+Item = dict[str, object]
+
+
+def ask(
+    home: Path,
+    do: str,
+    arguments: Item,
+    on_item: Callable[[Item], None],
+    *,
+    password: PasswordSource,
+    alone: Item | None,
+) -> None:
+    """Carry out command `do` for `home`, see `Console.ask`."""
+    try:
+        for item in client.ask(home, do, arguments):
+            on_item(item)
+    except client.NotRunning:
+        pass  # nobody serves this home: the work is ours
+    except client.Failed as failed:
+        raise Failure(failed.code, failed.message, failed.remedy) from failed
+    else:
+        return
+    from peer import api, door
+
+    command = api.COMMANDS[do](**_typed({**arguments, **(alone or {})}))
+    drive(lambda: door.run(home, command, password=password), on_item)
+
+
+def _typed(arguments: Item) -> dict[str, tuple[object, ...] | object]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
+
+
+def drive(start: Callable[[], AsyncIterator[api.Result]], on_item: Callable[[Item], None]) -> None:
+    """Run an asynchronous iterator of results to its end, or until a signal comes.
+
+    SIGTERM and SIGINT cancel it once, so that its clean-up runs; then raises Terminated or
+    KeyboardInterrupt.
+    """
+    import asyncio
+    import signal
+
+    from peer import api
+
+    ended_by: list[type[BaseException]] = []
+
+    async def consume() -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+
+        def stop(reason: type[BaseException]) -> None:
+            if not ended_by:
+                ended_by.append(reason)
+                task.cancel()
+
+        for number, reason in ((signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)):
+            loop.add_signal_handler(number, stop, reason)
+        results = start()
+        try:
+            async for result in results:
+                on_item(api.as_json(result))
+        finally:
+            close = getattr(results, "aclose", None)
+            if close is not None:
+                await close()
+
+    try:
+        asyncio.run(consume())
+    except asyncio.CancelledError:
+        if not ended_by:
+            raise
+    finally:
+        catch_signals()  # the loop gave them back to the system's defaults
+    if ended_by:
+        raise ended_by[0]

@@ -1,0 +1,22 @@
+"""Options that several verbs share, declared once."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from peer.cli.arguments import Arguments
+from peer.cli.passwords import PasswordSource
+
+
+def add_password_file(arguments: Arguments) -> None:
+    """Declare `--password-file`: needed only when no node is up and the key file is sealed."""
+    arguments.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="when no node is up: take the password that opens the key file from FILE, - is stdin",
+    )
+
+
+def password_of(options: Namespace) -> PasswordSource:
+    """Give the source that `--password-file` names."""
+    return PasswordSource(options.password_file)

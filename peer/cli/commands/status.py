@@ -1,0 +1,47 @@
+"""`hobnob status`: the tracker link, every friend's link, what is being transferred."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from peer.cli import render
+from peer.cli.arguments import Arguments
+from peer.cli.console import Console, Item
+from peer.cli.render import clean
+
+
+def declare_status(arguments: Arguments) -> None:
+    """Declare the verb's options: none of its own."""
+
+
+def run_status(console: Console, options: Namespace) -> None:
+    """Show the status."""
+    console.ask("GetStatus", {}, lambda item: console.emit(item, _text(item)))
+
+
+def _text(item: Item) -> str:
+    tracker = item["tracker"]
+    assert isinstance(tracker, dict)
+    why = f": {clean(tracker['why'])}" if tracker.get("why") else ""
+    node = f"up, pid {item['pid']}" if item["node"] == "up" else "down; hobnob up starts it"
+    lines = [
+        f"account  {clean(item['account']) if item['account'] else 'none; hobnob register makes one'}",
+        f"node     {node}",
+        f"tracker  {clean(tracker['state'])} {clean(tracker['address']) if tracker['address'] else ''}{why}".rstrip(),
+    ]
+    lines += [f"listens  {clean(address)}" for address in _list(item["listen"])]
+    lines += _section("links", [render.link(link) for link in _list(item["links"]) if isinstance(link, dict)])
+    lines += _section(
+        "transfers",
+        [f"  {render.transfer(transfer)}" for transfer in _list(item["transfers"]) if isinstance(transfer, dict)],
+    )
+    lines += _section("waits for the tracker", [f"  {clean(words)}" for words in _list(item["waiting"])])
+    return "\n".join(lines)
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return [title, *lines] if lines else []

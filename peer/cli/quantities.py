@@ -1,0 +1,62 @@
+"""What people write for a time, a size or a port, as numbers; the forms the contract names and no others."""
+
+from __future__ import annotations
+
+import re
+
+from peer.cli.exit_codes import Misuse
+
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_BYTES = {
+    "": 1,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+}
+_NUMBER = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([A-Za-z]*)\Z")  # [0-9]: int('٣٤') is 34
+_PORT = re.compile(r"[0-9]{1,5}\Z")
+
+
+def duration(text: str) -> float:
+    """Give the seconds of a DURATION: a number, or a number with `s m h d`; raises Misuse."""
+    match = _NUMBER.match(text)
+    if match is None or match[2] not in _SECONDS:
+        raise Misuse(f"{text!r} is no duration: seconds, or a number with s, m, h or d (like 90s)")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def size(text: str) -> int:
+    """Give the bytes of a SIZE: a number, or a number with `KB MB GB KiB MiB GiB`; raises Misuse."""
+    match = _NUMBER.match(text)
+    if match is None or match[2] not in _BYTES or ("." in match[1] and _BYTES[match[2]] == 1):
+        raise Misuse(f"{text!r} is no size: bytes, or a number with KB MB GB KiB MiB GiB (like 10MiB)")
+    if "." in match[1]:
+        return int(float(match[1]) * _BYTES[match[2]])
+    return int(match[1]) * _BYTES[match[2]]
+
+
+def count(text: str) -> int:
+    """Give a count from 0 to 2^31; raises Misuse."""
+    if not re.match(r"[0-9]{1,10}\Z", text) or int(text) > 2**31:
+        raise Misuse(f"{text!r} is no count: a whole number from 0 up")
+    return int(text)
+
+
+def host_and_port(text: str) -> str:
+    """Check a HOST:PORT to listen on, HOST in brackets if it is an IPv6 address; port 0 means any free one.
+
+    Gives the text unchanged. Raises Misuse with the code `port-invalid` or `address-invalid`.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        raise Misuse(f"{text!r} lacks the port: write HOST:PORT", code="address-invalid")
+    if not _PORT.match(port) or int(port) > 65_535:
+        raise Misuse(f"{port!r} is no port: a number from 0 to 65535", code="port-invalid")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not host or (":" in host and not bracketed) or any(c.isspace() for c in host):
+        raise Misuse(f"{host!r} is no host; write IPv6 addresses in brackets", code="address-invalid")
+    return text

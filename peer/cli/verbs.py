@@ -1,0 +1,47 @@
+"""The table of verbs: what the help lists, in its order, and where each is done."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Verb(NamedTuple):
+    """One verb: its words, the module of `peer.cli.commands` that does it, its line in the help."""
+
+    words: str
+    module: str
+    summary: str
+    dash_from: int | None = None  # see Arguments
+
+
+VERBS = (
+    Verb("register", "register", "make an account at a tracker, or a local one; this machine is its first device"),
+    Verb("login", "login", "make this machine a device of your account, by password"),
+    Verb("logout", "logout", "sign this device off"),
+    Verb("whoami", "whoami", "who this home is: account, fingerprint, friend code, devices"),
+    Verb("up", "up", "run the node until stopped: be online, receive, send"),
+    Verb("status", "status", "the tracker link, every friend's link, what is being transferred"),
+    Verb("friend code", "friend", "print your friend code for somebody to add"),
+    Verb("friend add", "friend", "ask somebody to be your friend, by name or friend code"),
+    Verb("friend requests", "friend", "list the requests that wait"),
+    Verb("friend accept", "friend", "say yes to a request"),
+    Verb("friend reject", "friend", "say no to a request"),
+    Verb("friend list", "friend", "list your friends and whether they are online"),
+    Verb("friend remove", "friend", "end a friendship, or take a request back"),
+    Verb("friend block", "friend", "block a person"),
+    Verb("friend unblock", "friend", "unblock a person"),
+    Verb("presence", "presence", "choose what friends see: available, away, busy, invisible"),
+    Verb("busy", "busy", "short for: presence busy"),
+    Verb("free", "free", "short for: presence available"),
+    Verb("say", "say", "send a message to a friend", 1),
+    Verb("read", "read", "show messages and mark them as read; --follow waits for more"),
+    Verb("history", "history", "show or export a conversation, marking nothing"),
+    Verb("send", "send", "offer files or folders to friends"),
+    Verb("offers", "offers", "list what was offered, by you and to you"),
+    Verb("accept", "accept", "take what was offered"),
+    Verb("decline", "decline", "refuse what was offered"),
+    Verb("transfers", "transfers", "list transfers and how far they are"),
+)
+
+GROUPS = {"friend": "befriend people, and see who is there"}
+BY_WORDS = {verb.words: verb for verb in VERBS}

@@ -1,0 +1,220 @@
+"""What the sessions of one tracker share: storage, roster, limits, clocks; and how effects are carried out.
+
+What lives here: the meeting of services and sessions, on the loop's thread. What does not: sockets
+(`session`), listeners and signals (`server`), and which request asks which service (`dispatch`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
+
+from tracker import accounts, friends
+from tracker.config import Config
+from tracker.deadlines import Wheel
+from tracker.effects import (
+    AddressesPut,
+    Befriended,
+    Caller,
+    CloseDevice,
+    Effect,
+    Parted,
+    Tell,
+    TellAll,
+)
+from tracker.errors import TrackerError
+from tracker.presence import Delivery, Roster, Told
+from tracker.state import StagingSpace
+from tracker.storage.port import AccountId
+from tracker.storage.writer import Work, Writer
+from tracker.throttle import Lobby, Window
+from wire.codes import Code
+from wire.ids import AccountName, BootId, LinkKey
+from wire.machine import Entropy, Monotonic, UnixMillis
+
+REFUSALS_PER_S = 20
+"""Lines of the log about refused connections in one second; the rest of a flood is counted in one line."""
+
+T = TypeVar("T")
+log = logging.getLogger("tracker")
+
+
+class Recipient(Protocol):
+    """What the hub wants of a session."""
+
+    def push(self, record: bytes, key: object) -> None:
+        """Send a record; one with a key may wait a moment and be replaced."""
+        ...
+
+    def close(self, code: Code, text: str = "") -> None:
+        """End the session."""
+        ...
+
+    def on_deadline(self, now: Monotonic) -> None:
+        """Do what is due."""
+        ...
+
+
+class Hub:
+    """The state that all sessions of one tracker share.
+
+    writer: runs the services' questions. link_private: 32 bytes, secret. link_key: its public half.
+    monotonic: the loop's clock.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        writer: Writer,
+        *,
+        link_private: bytes,
+        link_key: LinkKey,
+        entropy: Entropy,
+        monotonic: Callable[[], float],
+    ) -> None:
+        limits = config.limits
+        self.config = config
+        self.writer = writer
+        self.link_private = link_private
+        self.link_key = link_key
+        self.entropy = entropy
+        self.boot_id = BootId(entropy.bytes(16))
+        self.roster: Roster[Recipient] = Roster()
+        self.wheel: Wheel[Recipient] = Wheel()
+        self.sessions: set[Recipient] = set()
+        self.holding: set[Recipient] = set()  # sessions with changes that wait for their moment
+        self.entered = 0
+        self.lobby = Lobby(
+            limits.sockets_per_address, limits.sockets_pre_open, limits.sockets_early_drop
+        )
+        self.logins = Window(limits.failed_logins, limits.failed_logins_window_s)
+        self.registrations = Window(limits.registrations, limits.throttle_window_s)
+        self.lookups = Window(limits.lookups, limits.throttle_window_s)
+        self.staging_space = StagingSpace(limits.staged_state_bytes)
+        self._monotonic = monotonic
+        self._refusals_second = 0
+        self._refusals = 0
+
+    # --- clocks
+
+    def now(self) -> Monotonic:
+        """Give the instant on the loop's clock."""
+        return Monotonic(self._monotonic())
+
+    @staticmethod
+    def wall() -> UnixMillis:
+        """Give the instant on the wall's clock."""
+        return UnixMillis(time.time_ns() // 1_000_000)
+
+    # --- storage
+
+    def submit(
+        self,
+        work: Work[T],
+        done: Callable[[T], object],
+        failed: Callable[[TrackerError], object],
+    ) -> None:
+        """Ask the storage; `done` or `failed` is called on the loop after the commit."""
+        self.writer.submit(work, done, failed)
+
+    def note(self, work: Work[object]) -> None:
+        """Store what nobody waits for; the writer logs a failure."""
+        self.writer.submit(work, lambda _: None, lambda _: None)
+
+    def admit(self, link_key: LinkKey) -> Work[Caller]:
+        """Give the work that finds out whose device has a link key."""
+        return lambda store: accounts.admit(store, link_key)
+
+    def expire_requests(self) -> None:
+        """Forget friend requests and answers that are too old."""
+        before = friends.expired_before(self.wall())
+        self.note(lambda store: store.expire(before))
+
+    # --- effects
+
+    def carry_out(self, effects: Iterable[Effect]) -> None:
+        """Do what a service wanted done, after its commit."""
+        for effect in effects:
+            match effect:
+                case Tell():
+                    self.deliver(
+                        self.roster.tell(effect.account, effect.message, effect.except_device)
+                    )
+                case TellAll():
+                    self.deliver(self.roster.tell_all(effect.accounts, effect.message))
+                case Befriended():
+                    self.deliver(self.roster.befriended(effect.one, effect.other))
+                case Parted():
+                    self.roster.parted(effect.one, effect.other)
+                case AddressesPut():
+                    self.deliver(
+                        self.roster.put_addresses(effect.caller, effect.certificate, effect.signed)
+                    )
+                case CloseDevice():
+                    session = self.roster.session_of(effect.account, effect.device)
+                    if session is not None:
+                        session.close(effect.code)
+                case _:
+                    raise AssertionError(effect)
+
+    def deliver(self, deliveries: Iterable[Delivery[Recipient]]) -> None:
+        """Hand records to their sessions."""
+        for delivery in deliveries:
+            delivery.session.push(delivery.record, delivery.key)
+
+    def tell(self, account: AccountId, told: Told[Recipient]) -> None:
+        """Deliver what a change of presence asks for, and remember when an account went away."""
+        self.deliver(told.deliveries)
+        last_seen = told.last_seen
+        if last_seen is not None:
+            self.note(lambda store: store.put_last_seen(account, last_seen))
+
+    # --- limits
+
+    def check_room(self) -> None:
+        """Raise TOO_MANY_CONNECTIONS if no further device may enter."""
+        most = self.config.max_peers
+        if most is not None and self.entered >= most:
+            raise TrackerError(
+                Code.TOO_MANY_CONNECTIONS, f"this tracker takes {most} devices at once"
+            )
+
+    def count_lookup(self, address: str) -> None:
+        """Count a question about a name; raises FLOOD when an address asks for too many."""
+        self._count(self.lookups, address, Code.FLOOD, "too many names were asked for")
+
+    def count_registration(self, address: str) -> None:
+        """Count a registration; raises FLOOD when an address makes too many."""
+        self._count(self.registrations, address, Code.FLOOD, "too many accounts were made")
+
+    def count_login(self, name: AccountName, address: str) -> None:
+        """Count an attempt before it is known to succeed; raises TOO_MANY_FAILURES."""
+        what = "too many attempts failed"
+        self._count(self.logins, (name, address), Code.TOO_MANY_FAILURES, what)
+
+    def _count(self, window: Window, key: object, code: Code, what: str) -> None:
+        now = self.now()
+        wait_s = window.retry_after_s(key, now)
+        if wait_s:
+            raise TrackerError(
+                code,
+                f"{what}; try again in {wait_s} s",
+                remedy=f"wait {wait_s} s",
+                retry_after_s=wait_s,
+            )
+        window.count(key, now)
+
+    # --- the log
+
+    def log_refused(self, who: str, code: Code, detail: str = "") -> None:
+        """Write one line about a connection that was refused or ended for a fault."""
+        second = int(self.now())
+        if second != self._refusals_second:
+            if self._refusals > REFUSALS_PER_S:
+                log.warning("%d more connections were refused", self._refusals - REFUSALS_PER_S)
+            self._refusals_second, self._refusals = second, 0
+        self._refusals += 1
+        if self._refusals <= REFUSALS_PER_S:
+            log.warning("refused %s: %s%s", who, code.value, f" ({detail})" if detail else "")

@@ -1,0 +1,105 @@
+"""Opens the sockets that a tracker listens on, and says which addresses lead to them."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+
+from tracker.config import ListenAddress
+from tracker.errors import TrackerError
+from tracker.hosts import reachable_hosts
+from wire.codes import Code
+
+BACKLOG = 4096  # a storm of thousands that return at once must not be refused by the system
+
+FAMILY_MISSING = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
+
+log = logging.getLogger("tracker")
+
+
+def open_listeners(
+    addresses: tuple[ListenAddress, ...], *, may_lack_family: bool
+) -> list[socket.socket]:
+    """Bind and listen on all of the addresses.
+
+    may_lack_family: leave out an address whose family this machine lacks, as long as one is left. Raises
+    TrackerError with ADDRESS_IN_USE, ADDRESS_REFUSED or ADDRESS_INVALID, with nothing left open.
+    """
+    opened: list[socket.socket] = []
+    try:
+        for number, address in enumerate(addresses):
+            is_last_hope = number == len(addresses) - 1 and not opened
+            try:
+                opened += _open(address)
+            except OSError as error:
+                if may_lack_family and not is_last_hope and error.errno in FAMILY_MISSING:
+                    log.info("not listening on %s: %s", address, error.strerror)
+                    continue
+                raise _refusal(address, error) from error
+    except TrackerError:
+        for listener in opened:
+            listener.close()
+        raise
+    return opened
+
+
+def _open(address: ListenAddress) -> list[socket.socket]:
+    """Listen on what one address stands for: itself, or all that a name resolves to."""
+    try:
+        found = socket.getaddrinfo(
+            address.host,
+            address.port,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV,
+        )
+    except (socket.gaierror, UnicodeError) as error:
+        raise TrackerError(
+            Code.ADDRESS_INVALID, f"--listen {address}: there is no such host here"
+        ) from error
+    opened: list[socket.socket] = []
+    try:
+        for family, kind, _, _, place in dict.fromkeys(found):
+            listener = socket.socket(family, kind)
+            opened.append(listener)
+            listener.setblocking(False)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.bind(place)
+            listener.listen(BACKLOG)
+    except OSError:
+        for listener in opened:
+            listener.close()
+        raise
+    return opened
+
+
+def _refusal(address: ListenAddress, error: OSError) -> TrackerError:
+    if error.errno == errno.EADDRINUSE:
+        return TrackerError(Code.ADDRESS_IN_USE, f"{address} is in use by another program")
+    return TrackerError(Code.ADDRESS_REFUSED, f"{address}: {error.strerror}")
+
+
+def place_of(listener: socket.socket) -> ListenAddress:
+    """Give where a socket listens."""
+    host, port = listener.getsockname()[:2]
+    return ListenAddress(str(host), int(port))
+
+
+def places_to_dial(listeners: list[socket.socket]) -> list[ListenAddress]:
+    """List where others can dial: for a wildcard each address of this machine that they can reach.
+
+    A machine without a network gives its loopback address. IPv4 stands first: more people have it.
+    """
+    places: list[ListenAddress] = []
+    for listener in sorted(listeners, key=lambda listener: listener.family != socket.AF_INET):
+        place = place_of(listener)
+        if place.host in ("0.0.0.0", "::"):
+            places += [ListenAddress(host, place.port) for host in reachable_hosts(listener.family)]
+        else:
+            places.append(place)
+    if not places:
+        place = place_of(listeners[0])
+        places = [ListenAddress("127.0.0.1" if place.host == "0.0.0.0" else "::1", place.port)]
+    return list(dict.fromkeys(places))
