@@ -210,7 +210,9 @@ def first_device(
     identity_seed: 32 bytes, secret. name: 1 to 32 characters, for people.
     """
     identity = IdentityKey(public_of(identity_seed))
-    return add_device(identity_seed, DeviceList(identity, 0, now, ()), name, now=now, entropy=entropy)
+    return add_device(
+        identity_seed, DeviceList(identity, 0, now, ()), name, now=now, entropy=entropy
+    )
 
 
 def add_device(
@@ -266,9 +268,7 @@ def revoke_device(
         replace(entry, revoked_at=max(now, 1)) if entry.device == device else entry
         for entry in device_list.devices
     )
-    shorter = replace(
-        device_list, counter=device_list.counter + 1, changed=now, devices=entries
-    )
+    shorter = replace(device_list, counter=device_list.counter + 1, changed=now, devices=entries)
     return issue_device_list(identity_seed, shorter)
 
 

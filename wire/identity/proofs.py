@@ -1,0 +1,42 @@
+"""Signatures that hold on one link only: they cover its handshake hash, so no replay fits another."""
+
+from __future__ import annotations
+
+from wire.identity.sign import SignPurpose, sign, verify
+from wire.ids import AccountName, AuthKey, IdentityKey
+
+
+def register_proof(
+    identity_seed: bytes, name: AccountName, tracker_key: bytes, handshake_hash: bytes
+) -> bytes:
+    """Sign with the identity that it takes this name at this tracker, on this link; 64 bytes."""
+    return sign(identity_seed, SignPurpose.REGISTER, name.encode(), tracker_key, handshake_hash)
+
+
+def check_register_proof(
+    identity: IdentityKey,
+    signature: bytes,
+    name: AccountName,
+    tracker_key: bytes,
+    handshake_hash: bytes,
+) -> None:
+    """Verify `register_proof`; raises RemoteProtocolError with SIGNATURE_INVALID."""
+    verify(identity, SignPurpose.REGISTER, signature, name.encode(), tracker_key, handshake_hash)
+
+
+def login_proof(
+    auth_seed: bytes, name: AccountName, tracker_key: bytes, handshake_hash: bytes
+) -> bytes:
+    """Sign with the key derived from the password, on this link; 64 bytes."""
+    return sign(auth_seed, SignPurpose.LOGIN, name.encode(), tracker_key, handshake_hash)
+
+
+def check_login_proof(
+    auth_key: AuthKey,
+    signature: bytes,
+    name: AccountName,
+    tracker_key: bytes,
+    handshake_hash: bytes,
+) -> None:
+    """Verify `login_proof`; raises RemoteProtocolError with SIGNATURE_INVALID."""
+    verify(auth_key, SignPurpose.LOGIN, signature, name.encode(), tracker_key, handshake_hash)
