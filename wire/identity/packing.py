@@ -51,9 +51,10 @@ def unpack(cls: type[PackedT], raw: bytes, code: Code = Code.DECODE) -> PackedT:
     of the class within its bounds; nothing is allocated for lengths that only are claimed.
     """
     try:
-        return _decoder(cls).decode(raw)
+        value: PackedT = _decoder(cls).decode(raw)
     except (ValueError, RecursionError) as error:
         raise RemoteProtocolError(code, f"{cls.__name__}: {_reason(error)}") from error
+    return value
 
 
 def _reason(error: Any) -> str:
