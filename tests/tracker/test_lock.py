@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tracker import lock as lock_module
+from tracker.errors import TrackerError
+from tracker.lock import Lock
+from wire.codes import Code
+
+
+@pytest.fixture(params=[True, False], ids=["flock", "sqlite"])
+def road(request, monkeypatch):
+    monkeypatch.setattr(lock_module, "HAS_FCNTL", request.param)
+
+
+@pytest.mark.usefixtures("road")
+def test_a_second_holder_is_refused_and_told_the_pid(tmp_path):
+    first = Lock(tmp_path / "lock")
+    with pytest.raises(TrackerError) as caught:
+        Lock(tmp_path / "lock")
+    assert caught.value.code is Code.ALREADY_RUNNING
+    assert f"(pid {os.getpid()})" in caught.value.message
+    first.release()
+    first.release()
+    Lock(tmp_path / "lock").release()
+
+
+@pytest.mark.usefixtures("road")
+def test_without_a_pid_file_the_refusal_says_less(tmp_path):
+    first = Lock(tmp_path / "lock")
+    (tmp_path / "lock.pid").write_text("rubbish")
+    with pytest.raises(TrackerError) as caught:
+        Lock(tmp_path / "lock")
+    assert "pid" not in caught.value.message
+    first.release()
+
+
+def test_a_folder_in_its_place_is_named(tmp_path):
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(TrackerError) as caught:
+        Lock(tmp_path / "lock")
+    assert caught.value.code is Code.HOME_UNUSABLE
