@@ -1,0 +1,113 @@
+"""What a link tells its owner, and what it is told at its making."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from wire import limits
+from wire.codes import Code
+from wire.identity import Certificate, DeviceList
+from wire.ids import IdentityKey, LinkKey
+from wire.messages import Message, Purpose
+from wire.messages.session import Hello, HelloAnonymous, HelloTracker
+
+AnyHello = Hello | HelloAnonymous | HelloTracker
+
+
+class Ending(enum.Enum):
+    """Who ended a link."""
+
+    US = "us"
+    THEM = "them"
+    LOST = "lost"  # the stream ended without a word
+
+
+@dataclass(frozen=True, slots=True)
+class LinkConfig:
+    """What one side brings to a link.
+
+    static_private: our link key, 32 bytes, secret. responder: 32 bytes, the identity that the initiator
+    expects to reach (for a tracker: its link key), in the prologue on both sides. hello: the initiator's
+    first record; a responder gives its own to `admit`. expected_static: the link key that the responder
+    must prove (initiators only). expected_identity: whose device it must be (peer and data links).
+    known_counter: the highest list counter of that identity known here. Times are seconds.
+    """
+
+    purpose: Purpose
+    static_private: bytes = field(repr=False)
+    responder: bytes
+    hello: Hello | HelloAnonymous | None = None
+    expected_static: LinkKey | None = None
+    expected_identity: IdentityKey | None = None
+    known_counter: int = 0
+    open_timeout_s: float = limits.OPEN_TIMEOUT_S
+    anonymous_timeout_s: float = limits.ANONYMOUS_TIMEOUT_S
+    heartbeat_s: float = limits.HEARTBEAT_S
+    dead_after_s: float = limits.DEAD_AFTER_S
+    lifetime_s: float = limits.LINK_LIFETIME_S
+    lifetime_bytes: int = limits.LINK_LIFETIME_BYTES
+    rekey_after_records: int = limits.REKEY_AFTER_RECORDS
+    rekey_after_bytes: int = limits.REKEY_AFTER_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Who is at the other end.
+
+    hello: as it came. certificate, device_list: verified on peer and data links; on a tracker's side the
+    certificate is only compared with the handshake, and the list is None. link_key: 32 bytes, proven.
+    """
+
+    hello: AnyHello
+    certificate: Certificate | None
+    device_list: DeviceList | None
+    link_key: LinkKey
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEvent:
+    """Something happened on a link; the subclasses are the closed list."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkIdentified(LinkEvent):
+    """A responder knows who calls and waits for `admit` or `refuse`."""
+
+    remote: Remote
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOpened(LinkEvent):
+    """Both sides are proven; the application may speak. handshake_hash: 32 bytes."""
+
+    remote: Remote
+    handshake_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived(LinkEvent):
+    """The other side said something."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkReceived(LinkEvent):
+    """The bytes that a Piece or Pack announced; at most 1 MiB."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LinkAged(LinkEvent):
+    """This link has lived or carried enough: dial a new one; it goes on until that stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkClosed(LinkEvent):
+    """The last event: why it ended, in whose words, and who ended it."""
+
+    code: Code
+    text: str
+    by: Ending

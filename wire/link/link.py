@@ -1,0 +1,416 @@
+"""One link as one machine: preamble, handshake, hello, records, keepalive and close.
+
+What lives here: in which order these may come, for all purposes alike. What does not: the bytes of each
+(`wire.frames`, `wire.channel`, `wire.codec`), who may call (the owner decides at LinkIdentified), and
+what the messages mean.
+
+A peer's fault ends the machine: one Close with a code (in clear while there are no keys), one LinkClosed,
+and whatever comes later is dropped. Nothing of the application passes before both Hellos did.
+"""
+
+from __future__ import annotations
+
+from wire import codec, frames, limits
+from wire.channel.handshake import Role
+from wire.channel.hybrid import HybridHandshake
+from wire.channel.primitives import x25519_public
+from wire.channel.records import Opener, Sealer
+from wire.codes import Code, code_of
+from wire.errors import LocalProtocolError, RemoteProtocolError
+from wire.identity import check_hello, peek_certificate
+from wire.ids import LinkKey
+from wire.link.events import (
+    AnyHello,
+    ChunkReceived,
+    Ending,
+    LinkAged,
+    LinkClosed,
+    LinkConfig,
+    LinkEvent,
+    LinkIdentified,
+    LinkOpened,
+    MessageReceived,
+    Remote,
+)
+from wire.link.keepalive import Keepalive
+from wire.link.states import TRANSITIONS, LinkState, Step
+from wire.machine import Entropy, Monotonic
+from wire.messages import Message, Purpose
+from wire.messages.session import Close, Hello, HelloAnonymous, HelloTracker, Ping, Pong
+from wire.messages.transfer import Pack, Piece
+
+LINK_PURPOSES = (Purpose.TRACKER, Purpose.PEER, Purpose.DATA)
+
+
+class Link:
+    """One side of one link; obeys `wire.machine.Machine`."""
+
+    def __init__(self, role: Role, config: LinkConfig, *, now: Monotonic, entropy: Entropy) -> None:
+        """Start with nothing received; an initiator has its first flight to send at once.
+
+        Raises LocalProtocolError for a purpose that has no links, for an initiator without hello or
+        expected_static, and with SELF_CONNECTION for one that would call its own key.
+        """
+        if config.purpose not in LINK_PURPOSES:
+            raise LocalProtocolError(f"there are no links for {config.purpose.name.lower()}")
+        self._role = role
+        self._config = config
+        self._entropy = entropy
+        self._began = now
+        self._out: list[bytes] = []
+        self._unsent_bytes = 0
+        self._happened: list[LinkEvent] = []
+        self._cutter = frames.FrameCutter()
+        self._sealer: Sealer | None = None
+        self._opener: Opener | None = None
+        self._remote: Remote | None = None
+        self._handshake: HybridHandshake | None = None
+        self._keepalive = Keepalive(config.heartbeat_s, config.dead_after_s, now=now)
+        self._chunk_bytes: int | None = None  # of the raw record that must come next
+        self._has_aged = False
+        self.dropped_messages = 0  # unknown and not critical
+        self.state = LinkState.GREETING
+        self.handshake_hash = b""
+        if role is Role.INITIATOR:
+            self._greet()
+
+    # --- verbs
+
+    def admit(self, hello: Hello | HelloTracker) -> None:
+        """Let the caller in; hello: ours, the first record they get."""
+        self._need(LinkState.IDENTIFYING, "admit")
+        self._send_record(codec.encode(self._config.purpose, hello))
+        self._open()
+
+    def refuse(self, code: Code, text: str = "") -> None:
+        """Turn the caller away with a code."""
+        self._need(LinkState.IDENTIFYING, "refuse")
+        self._end(code, text, Ending.US)
+
+    def send(self, message: Message, *, now: Monotonic) -> None:
+        """Say something; LocalProtocolError unless the link is OPEN and the message within bounds."""
+        self._need(LinkState.OPEN, "send")
+        self._send_record(codec.encode(self._config.purpose, message))
+        self._keepalive.sent(now)
+
+    def send_record(self, plaintext: bytes, *, now: Monotonic) -> None:
+        """Send an encoded message, or the chunk that the last Piece or Pack announced; as `send`."""
+        self._need(LinkState.OPEN, "send")
+        self._send_record(plaintext)
+        self._keepalive.sent(now)
+
+    def ping(self, *, now: Monotonic) -> None:
+        """Measure the round trip once more."""
+        self.send(Ping(self._keepalive.next_ping(now)), now=now)
+
+    def close(self, code: Code = Code.GOODBYE, text: str = "") -> None:
+        """End the link in good order; closing a closed one changes nothing."""
+        if self.state is LinkState.TAKEN:
+            raise LocalProtocolError("the owner of a link that was taken over closes it itself")
+        if self.state is not LinkState.CLOSED:
+            self._end(code, text, Ending.US)
+
+    def take_over(self) -> tuple[Sealer, Opener, bytes]:
+        """Hand the records of an open data link to the owner, with the bytes already received.
+
+        Send what `data_to_send` has first. From here on the machine only says that it is TAKEN.
+        """
+        self._need(LinkState.OPEN, "take over")
+        if self._config.purpose is not Purpose.DATA or not (self._sealer and self._opener):
+            raise LocalProtocolError("only data links are taken over")
+        self._step(Step.TAKEN)
+        return self._sealer, self._opener, self._cutter.take_rest()
+
+    # --- the machine
+
+    def receive_data(self, data: bytes | bytearray | memoryview, *, now: Monotonic) -> None:
+        """Take bytes of the stream, any number; see `Machine`."""
+        if self.state in (LinkState.CLOSED, LinkState.TAKEN):
+            return
+        self._cutter.feed(data)
+        try:
+            while self.state not in (LinkState.CLOSED, LinkState.TAKEN) and self._advance(now):
+                pass
+        except RemoteProtocolError as error:
+            self._end(error.code, error.detail, Ending.US)
+
+    def receive_eof(self, *, now: Monotonic) -> None:  # noqa: ARG002 - the machine's contract
+        """Take note that the stream ended; see `Machine`."""
+        if self.state not in (LinkState.CLOSED, LinkState.TAKEN):
+            self._step(Step.ENDED)
+            half = ", in the middle of a frame" if self._cutter.buffered_bytes else ""
+            self._happened.append(
+                LinkClosed(Code.LINK_LOST, f"the connection ended{half}", Ending.LOST)
+            )
+
+    def handle_deadline(self, *, now: Monotonic) -> None:
+        """Ping, give up or say that the link has aged; see `Machine`."""
+        limit = self._open_limit()
+        if limit is not None and now >= limit:
+            self._end(Code.HANDSHAKE_TIMEOUT, "", Ending.US)
+        elif self.state is LinkState.OPEN:
+            if self._keepalive.is_dead(now):
+                self._end(Code.LINK_SILENT, "", Ending.US)
+                return
+            if self._keepalive.is_ping_due(now):
+                self.ping(now=now)
+            self._age(now)
+
+    def deadline(self) -> Monotonic | None:
+        """Name the next instant; None once closed or taken over."""
+        limit = self._open_limit()
+        if self.state is not LinkState.OPEN:
+            return limit
+        instants = [self._keepalive.deadline()]
+        if limit is not None:
+            instants.append(limit)
+        if not self._has_aged:
+            instants.append(Monotonic(self._began + self._config.lifetime_s))
+        return min(instants)
+
+    def data_to_send(self) -> bytes:
+        """Hand over the bytes for the other side."""
+        data = b"".join(self._out)
+        self._out.clear()
+        self._unsent_bytes = 0
+        return data
+
+    def events(self) -> list[LinkEvent]:
+        """Hand over what happened."""
+        happened, self._happened = self._happened, []
+        return happened
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How many bytes `data_to_send` would give."""
+        return self._unsent_bytes
+
+    @property
+    def round_trip_s(self) -> float | None:
+        """The last measured round trip in seconds, or None."""
+        return self._keepalive.round_trip_s
+
+    @property
+    def remote(self) -> Remote | None:
+        """Who is at the other end, from LinkIdentified or LinkOpened on."""
+        return self._remote
+
+    @property
+    def role(self) -> Role:
+        """Who began."""
+        return self._role
+
+    # --- inside
+
+    def _greet(self) -> None:
+        config = self._config
+        if config.hello is None or config.expected_static is None:
+            raise LocalProtocolError("an initiator brings its hello and the key it expects")
+        if config.expected_static == x25519_public(config.static_private):
+            raise LocalProtocolError("that is our own key", Code.SELF_CONNECTION)
+        self._emit(frames.preamble(config.purpose))
+        self._begin_handshake()
+
+    def _begin_handshake(self) -> None:
+        config = self._config
+        self._handshake = HybridHandshake(
+            role=self._role,
+            prologue=frames.preamble(config.purpose) + config.responder,
+            static_private=config.static_private,
+            expected_static=config.expected_static,
+            entropy=self._entropy,
+        )
+        self._write_handshake()
+
+    def _write_handshake(self) -> None:
+        while self._handshake is not None and self._handshake.next_is_write:
+            self._emit(frames.frame(self._handshake.write()))
+
+    def _advance(self, now: Monotonic) -> bool:
+        """Take one thing from the stream; False when there is none whole."""
+        if self._handshake is None and self.state is LinkState.GREETING:
+            return self._read_preamble()
+        if self._role is Role.INITIATOR and self.state in (LinkState.GREETING, LinkState.PROVING):
+            refusal = frames.read_clear_refusal(self._cutter.peek(limits.PREAMBLE_BYTES))
+            if refusal is not None:
+                self._step(Step.ENDED)
+                self._happened.append(LinkClosed(refusal.code, refusal.detail, Ending.THEM))
+                return False
+        frame = self._cutter.take()
+        if frame is None:
+            return False
+        if self.state is LinkState.GREETING:
+            self._on_handshake(frame)
+        else:
+            self._on_record(frame, now)
+        return True
+
+    def _read_preamble(self) -> bool:
+        purpose = frames.read_preamble(self._cutter.peek(limits.PREAMBLE_BYTES))
+        if purpose is None:
+            return False
+        if purpose is not self._config.purpose:
+            raise RemoteProtocolError(Code.SUITE_UNKNOWN, f"purpose {purpose.name.lower()}")
+        self._cutter.take_start(limits.PREAMBLE_BYTES)
+        self._begin_handshake()
+        return True
+
+    def _on_handshake(self, message: bytes) -> None:
+        if self._handshake is None:
+            raise LocalProtocolError("no handshake is under way")
+        self._handshake.read(message)
+        self._write_handshake()
+        if not self._handshake.is_finished:
+            return
+        self._sealer, self._opener = self._handshake.split(
+            rekey_after_records=self._config.rekey_after_records,
+            rekey_after_bytes=self._config.rekey_after_bytes,
+        )
+        self.handshake_hash = self._handshake.handshake_hash
+        self._cutter.bound(limits.HELLO_BYTES + limits.TAG_BYTES, Code.RECORD_TOO_LARGE)
+        self._step(Step.SHAKEN)
+        if self._role is Role.INITIATOR and self._config.hello is not None:
+            self._send_record(codec.encode(self._config.purpose, self._config.hello))
+        elif self._handshake.remote_static == x25519_public(self._config.static_private):
+            raise RemoteProtocolError(Code.SELF_CONNECTION)
+
+    def _on_record(self, frame: bytes, now: Monotonic) -> None:
+        if self._opener is None:
+            raise LocalProtocolError("no keys stand")
+        content = self._opener.open(frame)
+        self._keepalive.received(now)
+        if self._chunk_bytes is not None:
+            self._on_chunk(content)
+            return
+        message = codec.decode(self._config.purpose, content)
+        if message is None:
+            self.dropped_messages += 1
+        elif isinstance(message, Close):
+            self._step(Step.ENDED)
+            self._happened.append(LinkClosed(code_of(message.code), message.text, Ending.THEM))
+        elif self.state is LinkState.OPEN:
+            self._on_message(message, now)
+        elif self.state is LinkState.PROVING and isinstance(
+            message, Hello | HelloAnonymous | HelloTracker
+        ):
+            self._on_hello(message)
+        else:
+            raise RemoteProtocolError(
+                Code.NOT_NOW, f"{type(message).__name__} before the link is open"
+            )
+
+    def _on_chunk(self, content: bytes) -> None:
+        if len(content) != self._chunk_bytes:
+            raise RemoteProtocolError(Code.SIZE_INVALID, "a chunk is not as long as announced")
+        self._chunk_bytes = None
+        self._happened.append(ChunkReceived(content))
+
+    def _on_message(self, message: Message, now: Monotonic) -> None:
+        if isinstance(message, Ping):
+            self._keepalive.pinged(now)
+            self.send(Pong(message.token), now=now)
+        elif isinstance(message, Pong):
+            self._keepalive.ponged(message.token, now)
+        elif isinstance(message, Hello | HelloAnonymous | HelloTracker):
+            raise RemoteProtocolError(Code.NOT_NOW, "a second Hello")
+        else:
+            if isinstance(message, Piece):
+                self._chunk_bytes = message.length
+            elif isinstance(message, Pack):
+                # Empty files have no bytes, and a record is never empty.
+                self._chunk_bytes = sum(chunk.length for chunk in message.chunks) or None
+            self._happened.append(MessageReceived(message))
+
+    def _on_hello(self, hello: AnyHello) -> None:
+        self._remote = self._check(hello)
+        if self._role is Role.INITIATOR:
+            self._open()
+        else:
+            self._step(Step.KNOWN)
+            self._happened.append(LinkIdentified(self._remote))
+
+    def _check(self, hello: AnyHello) -> Remote:
+        """Verify a Hello as this link's purpose and our role ask for."""
+        config = self._config
+        link_key = LinkKey(self._handshake.remote_static if self._handshake is not None else b"")
+        if config.purpose is Purpose.TRACKER:
+            if isinstance(hello, HelloTracker) is not (self._role is Role.INITIATOR):
+                raise RemoteProtocolError(Code.NOT_NOW, "that Hello is for the other side to say")
+            certificate = None
+            if isinstance(hello, Hello):
+                certificate = peek_certificate(hello.certificate)
+                if certificate.link_key != link_key:
+                    raise RemoteProtocolError(
+                        Code.IDENTITY_MISMATCH, "a certificate names another link key"
+                    )
+            return Remote(hello, certificate, None, link_key)
+        if not isinstance(hello, Hello):
+            raise RemoteProtocolError(Code.NOT_NOW, "only devices call devices")
+        certificate, device_list = check_hello(
+            hello, link_key, config.expected_identity, known_counter=config.known_counter
+        )
+        return Remote(hello, certificate, device_list, link_key)
+
+    def _open(self) -> None:
+        self._step(Step.OPENED)
+        is_data = self._config.purpose is Purpose.DATA
+        most = limits.DATA_RECORD_BYTES if is_data else limits.CONTROL_RECORD_BYTES
+        self._cutter.bound(most + limits.TAG_BYTES, Code.RECORD_TOO_LARGE)
+        if self._remote is None:
+            raise LocalProtocolError("nobody is at the other end")
+        self._handshake = None
+        self._happened.append(LinkOpened(self._remote, self.handshake_hash))
+
+    def _open_limit(self) -> Monotonic | None:
+        if self.state in (LinkState.GREETING, LinkState.PROVING, LinkState.IDENTIFYING):
+            return Monotonic(self._began + self._config.open_timeout_s)
+        if self.state is LinkState.OPEN and (
+            isinstance(self._config.hello, HelloAnonymous)
+            or (self._remote is not None and isinstance(self._remote.hello, HelloAnonymous))
+        ):
+            return Monotonic(self._began + self._config.anonymous_timeout_s)
+        return None
+
+    def _age(self, now: Monotonic) -> None:
+        carried = 0
+        if self._sealer is not None and self._opener is not None:
+            carried = self._sealer.bytes + self._opener.bytes
+        is_old = now >= self._began + self._config.lifetime_s
+        if not self._has_aged and (is_old or carried >= self._config.lifetime_bytes):
+            self._has_aged = True
+            self._happened.append(LinkAged())
+
+    def _end(self, code: Code, text: str, by: Ending) -> None:
+        """End the link from our side: a last word if there is a way to say it, one event."""
+        text = text[: limits.CLOSE_TEXT_CHARS]
+        if self._sealer is not None:
+            self._send_record(codec.encode(self._config.purpose, Close(code.value, text)))
+        elif self._role is Role.RESPONDER:
+            self._emit(frames.clear_refusal(code))
+        self._step(Step.ENDED)
+        self._happened.append(LinkClosed(code, text, by))
+
+    def _step(self, step: Step) -> None:
+        try:
+            self.state = TRANSITIONS[self.state][step]
+        except KeyError as error:
+            raise LocalProtocolError(f"{step.value} in state {self.state.value}") from error
+
+    def _need(self, state: LinkState, verb: str) -> None:
+        if self.state is not state:
+            raise LocalProtocolError(f"cannot {verb} in state {self.state.value}")
+
+    def _send_record(self, plaintext: bytes) -> None:
+        if self._sealer is None:
+            raise LocalProtocolError("no keys stand")
+        if (
+            self._config.purpose is not Purpose.DATA
+            and len(plaintext) > limits.CONTROL_RECORD_BYTES
+        ):
+            raise LocalProtocolError(f"a record of {len(plaintext)} bytes on a control link")
+        self._emit(self._sealer.seal(plaintext))
+
+    def _emit(self, data: bytes) -> None:
+        if data:
+            self._out.append(data)
+            self._unsent_bytes += len(data)
