@@ -17,7 +17,6 @@ from wire.channel.primitives import x25519_public
 from wire.channel.records import Opener, Sealer
 from wire.codes import Code, code_of
 from wire.errors import LocalProtocolError, RemoteProtocolError
-from wire.identity import check_hello, peek_certificate
 from wire.ids import LinkKey
 from wire.link.events import (
     AnyHello,
@@ -33,6 +32,7 @@ from wire.link.events import (
     Remote,
 )
 from wire.link.keepalive import Keepalive
+from wire.link.proving import prove
 from wire.link.states import TRANSITIONS, LinkState, Step
 from wire.machine import Entropy, Monotonic
 from wire.messages import Message, Purpose
@@ -116,7 +116,7 @@ class Link:
         Send what `data_to_send` has first. From here on the machine only says that it is TAKEN.
         """
         self._need(LinkState.OPEN, "take over")
-        if self._config.purpose is not Purpose.DATA or not (self._sealer and self._opener):
+        if self._config.purpose is not Purpose.DATA or self._sealer is None or self._opener is None:
             raise LocalProtocolError("only data links are taken over")
         self._step(Step.TAKEN)
         return self._sealer, self._opener, self._cutter.take_rest()
@@ -322,34 +322,13 @@ class Link:
             self._happened.append(MessageReceived(message))
 
     def _on_hello(self, hello: AnyHello) -> None:
-        self._remote = self._check(hello)
+        link_key = LinkKey(self._handshake.remote_static if self._handshake is not None else b"")
+        self._remote = prove(hello, link_key, self._role, self._config)
         if self._role is Role.INITIATOR:
             self._open()
         else:
             self._step(Step.KNOWN)
             self._happened.append(LinkIdentified(self._remote))
-
-    def _check(self, hello: AnyHello) -> Remote:
-        """Verify a Hello as this link's purpose and our role ask for."""
-        config = self._config
-        link_key = LinkKey(self._handshake.remote_static if self._handshake is not None else b"")
-        if config.purpose is Purpose.TRACKER:
-            if isinstance(hello, HelloTracker) is not (self._role is Role.INITIATOR):
-                raise RemoteProtocolError(Code.NOT_NOW, "that Hello is for the other side to say")
-            certificate = None
-            if isinstance(hello, Hello):
-                certificate = peek_certificate(hello.certificate)
-                if certificate.link_key != link_key:
-                    raise RemoteProtocolError(
-                        Code.IDENTITY_MISMATCH, "a certificate names another link key"
-                    )
-            return Remote(hello, certificate, None, link_key)
-        if not isinstance(hello, Hello):
-            raise RemoteProtocolError(Code.NOT_NOW, "only devices call devices")
-        certificate, device_list = check_hello(
-            hello, link_key, config.expected_identity, known_counter=config.known_counter
-        )
-        return Remote(hello, certificate, device_list, link_key)
 
     def _open(self) -> None:
         self._step(Step.OPENED)

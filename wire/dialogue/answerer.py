@@ -1,0 +1,109 @@
+"""The answering side of a tracker link: which request may come when, and one answer for each."""
+
+from __future__ import annotations
+
+import enum
+
+from wire import limits
+from wire.codes import Code
+from wire.errors import LocalProtocolError, RemoteProtocolError
+from wire.ids import RequestId
+from wire.messages import Message
+from wire.messages.accounts import (
+    AddDevice,
+    AskKdf,
+    AskState,
+    Enter,
+    LogIn,
+    LogOut,
+    PutState,
+    Register,
+)
+from wire.messages.friends import (
+    AnswerFriend,
+    AskFriend,
+    AskUser,
+    BlockUser,
+    RemoveFriend,
+    TakeAnswer,
+    UnblockUser,
+)
+from wire.messages.presence import SetPresence
+from wire.messages.reach import AskDirectory, PutAddresses
+
+
+class SessionState(enum.Enum):
+    """What a tracker knows about who is at the other end of a link."""
+
+    ANONYMOUS = "anonymous"  # nobody has proven anything
+    AUTHENTICATED = "authenticated"  # the password of an account was proven; no device yet
+    KNOWN = "known"  # a device of an account, by its link key
+    ENTERED = "entered"  # and its session has begun
+
+
+LEGAL: dict[SessionState, frozenset[type[Message]]] = {
+    SessionState.ANONYMOUS: frozenset({AskKdf, LogIn, Register}),
+    SessionState.AUTHENTICATED: frozenset({AskState, AddDevice}),
+    SessionState.KNOWN: frozenset({Enter}),
+    SessionState.ENTERED: frozenset(
+        {
+            AnswerFriend,
+            AskDirectory,
+            AskFriend,
+            AskState,
+            AskUser,
+            BlockUser,
+            LogOut,
+            PutAddresses,
+            PutState,
+            RemoveFriend,
+            SetPresence,
+            TakeAnswer,
+            UnblockUser,
+        }
+    ),
+}
+"""Every request and the state in which it is legal; what is absent is the other side's error."""
+
+
+class Answerer:
+    """The requests of one link that wait for our answers."""
+
+    __slots__ = ("_open", "repeated_requests", "state")
+
+    def __init__(self, state: SessionState) -> None:
+        self.state = state
+        self.repeated_requests = 0
+        self._open: set[RequestId] = set()
+
+    def on_message(self, message: Message) -> RequestId | None:
+        """Take a request; gives its number, or None for one whose number is still open (counted).
+
+        Raises RemoteProtocolError with NOT_NOW for what is no request in this state, TOO_MANY_REQUESTS
+        beyond OPEN_REQUESTS unanswered ones.
+        """
+        if type(message) not in LEGAL[self.state]:
+            name = type(message).__name__
+            raise RemoteProtocolError(
+                Code.NOT_NOW, f"{name} in a session that is {self.state.value}"
+            )
+        request: RequestId = getattr(message, "request")  # noqa: B009 - all in LEGAL have it
+        if request in self._open:
+            self.repeated_requests += 1
+            return None
+        if len(self._open) >= limits.OPEN_REQUESTS:
+            raise RemoteProtocolError(Code.TOO_MANY_REQUESTS)
+        self._open.add(request)
+        return request
+
+    def answered(self, request: RequestId) -> None:
+        """Take note that a request was answered; LocalProtocolError for a second answer."""
+        try:
+            self._open.remove(request)
+        except KeyError as error:
+            raise LocalProtocolError(f"request {request} was answered already") from error
+
+    @property
+    def open_requests(self) -> int:
+        """How many requests wait for an answer."""
+        return len(self._open)

@@ -1,0 +1,43 @@
+"""Whether a Hello proves who is at the other end, by purpose and role (design, section 4)."""
+
+from __future__ import annotations
+
+from wire.channel.handshake import Role
+from wire.codes import Code
+from wire.errors import RemoteProtocolError
+from wire.identity import check_hello, peek_certificate
+from wire.ids import LinkKey
+from wire.link.events import AnyHello, LinkConfig, Remote
+from wire.messages.registry import Purpose
+from wire.messages.session import Hello, HelloTracker
+
+
+def prove(hello: AnyHello, link_key: LinkKey, role: Role, config: LinkConfig) -> Remote:
+    """Give who is there.
+
+    hello: their first record. link_key: 32 bytes, which the handshake proved. role: ours. Raises
+    RemoteProtocolError with NOT_NOW for the wrong kind of Hello, else as `check_hello`.
+    """
+    if config.purpose is Purpose.TRACKER:
+        return _prove_on_tracker_link(hello, link_key, role)
+    if not isinstance(hello, Hello):
+        raise RemoteProtocolError(Code.NOT_NOW, "only devices call devices")
+    certificate, device_list = check_hello(
+        hello, link_key, config.expected_identity, known_counter=config.known_counter
+    )
+    return Remote(hello, certificate, device_list, link_key)
+
+
+def _prove_on_tracker_link(hello: AnyHello, link_key: LinkKey, role: Role) -> Remote:
+    """The handshake proved the tracker's key; a device is looked up by its link key, unverified.
+
+    A signature check at each return would cost a tracker more than all the rest of a login.
+    """
+    if isinstance(hello, HelloTracker) is not (role is Role.INITIATOR):
+        raise RemoteProtocolError(Code.NOT_NOW, "that Hello is for the other side to say")
+    if not isinstance(hello, Hello):
+        return Remote(hello, None, None, link_key)
+    certificate = peek_certificate(hello.certificate)
+    if certificate.link_key != link_key:
+        raise RemoteProtocolError(Code.IDENTITY_MISMATCH, "a certificate names another link key")
+    return Remote(hello, certificate, None, link_key)
