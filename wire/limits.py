@@ -126,7 +126,9 @@ SOCKETS_PER_ADDRESS = 16  # not yet OPEN or anonymous
 SOCKETS_PRE_OPEN = 1000  # in all
 SOCKETS_EARLY_DROP = 500  # from here on new ones are dropped at random, the more the fuller
 REGISTRATIONS = 100  # per THROTTLE_WINDOW_S and address: a class or a LAN party behind one router
-LOOKUPS = 300  # per THROTTLE_WINDOW_S and address: names asked for, so that nobody lists all accounts
+LOOKUPS = (
+    300  # per THROTTLE_WINDOW_S and address: names asked for, so that nobody lists all accounts
+)
 THROTTLE_WINDOW_S = 900.0  # of REGISTRATIONS and LOOKUPS
 STAGED_STATE_BYTES = 64 * MIB  # pages of account states not yet applied, of all sessions together
 RECONNECT_FIRST_S = (0.2, 1.0)  # the first wait after a lost link, drawn evenly

@@ -129,7 +129,7 @@ class Link:
             return
         self._cutter.feed(data)
         try:
-            while self.state not in (LinkState.CLOSED, LinkState.TAKEN) and self._advance(now):
+            while self._advance(now):
                 pass
         except RemoteProtocolError as error:
             self._end(error.code, error.detail, Ending.US)
@@ -227,7 +227,9 @@ class Link:
             self._emit(frames.frame(self._handshake.write()))
 
     def _advance(self, now: Monotonic) -> bool:
-        """Take one thing from the stream; False when there is none whole."""
+        """Take one thing from the stream; False when there is none whole, or nobody cares."""
+        if self.state in (LinkState.CLOSED, LinkState.TAKEN):
+            return False
         if self._handshake is None and self.state is LinkState.GREETING:
             return self._read_preamble()
         if self._role is Role.INITIATOR and self.state in (LinkState.GREETING, LinkState.PROVING):

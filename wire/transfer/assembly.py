@@ -58,9 +58,7 @@ class Assembly:
         page = self._asked.pop(answer.fetch, None)
         if page is None or answer.page != page or answer.pages != self.pages:
             raise RemoteProtocolError(Code.MANIFEST_INVALID, "a page came that is not its own")
-        if len(answer.content) != min(
-            limits.PAGE_BYTES, self._size - page * limits.PAGE_BYTES
-        ):
+        if len(answer.content) != min(limits.PAGE_BYTES, self._size - page * limits.PAGE_BYTES):
             raise RemoteProtocolError(Code.MANIFEST_INVALID, "a page has another length")
         self._got[page] = answer.content
         if len(self._got) < self.pages:

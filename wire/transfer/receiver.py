@@ -111,7 +111,9 @@ class _File:
     table: DigestTable
     missing: RangeSet  # neither verified nor asked for
     maybe_sent: RangeSet  # asked for in an earlier life and not verified
-    signed: dict[int, bytes] = field(default_factory=dict)  # digests that the offering device signed
+    signed: dict[int, bytes] = field(
+        default_factory=dict
+    )  # digests that the offering device signed
     root: FileRoot | None = None
 
 
@@ -170,9 +172,7 @@ class Receiver:
             self._end(file)
             self.files_done += 1
 
-    def restore(
-        self, file: int, chunks: Iterable[tuple[int, bytes]], maybe_sent: RangeSet
-    ) -> None:
+    def restore(self, file: int, chunks: Iterable[tuple[int, bytes]], maybe_sent: RangeSet) -> None:
         """Take note of verified chunks of a file (index, digest), and of those asked for before."""
         state = self._begin(file)
         for index, digest in chunks:
