@@ -1,0 +1,130 @@
+"""The account of this home as far as it is public: readable without unsealing the key file."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from peer.errors import PeerError
+from wire.codes import Code
+from wire.identity import DeviceKeys, DeviceList, read_device_list
+from wire.ids import AccountName, DeviceId, Epoch, IdentityKey
+from wire.machine import UnixMillis
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAccount:
+    """Who this home is. tracker: the address with its key, or None for a local account."""
+
+    name: AccountName
+    tracker: str | None
+    identity: IdentityKey
+    device: DeviceId
+    certificate: bytes
+    device_list: bytes
+    list_counter: int
+    is_logged_in: bool
+
+
+def remember(
+    connection: sqlite3.Connection,
+    keys: DeviceKeys,
+    name: AccountName,
+    tracker: str | None,
+    vault: bytes,
+    vault_counter: int,
+    now: UnixMillis,
+) -> None:
+    """Note the account this home has from now on; the same call takes a local one to a tracker."""
+    counter = read_device_list(keys.device_list, keys.identity).counter
+    connection.execute(
+        "INSERT INTO own (one, name, tracker, identity, device, certificate, device_list,"
+        " list_counter, vault, vault_counter, made) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (one) DO UPDATE SET name = excluded.name, tracker = excluded.tracker,"
+        " identity = excluded.identity, device = excluded.device,"
+        " certificate = excluded.certificate, device_list = excluded.device_list,"
+        " list_counter = excluded.list_counter, vault = excluded.vault,"
+        " vault_counter = excluded.vault_counter, is_logged_in = 1",
+        (
+            name,
+            tracker,
+            keys.identity,
+            keys.device,
+            keys.certificate,
+            keys.device_list,
+            counter,
+            vault,
+            vault_counter,
+            now,
+        ),
+    )
+
+
+def account(connection: sqlite3.Connection) -> OwnAccount | None:
+    """Give the account of this home, or None before `register` and `login`."""
+    row = connection.execute(
+        "SELECT name, tracker, identity, device, certificate, device_list, list_counter,"
+        " is_logged_in FROM own"
+    ).fetchone()
+    if row is None:
+        return None
+    return OwnAccount(*row[:7], is_logged_in=bool(row[7]))
+
+
+def need_account(connection: sqlite3.Connection) -> OwnAccount:
+    """Give the account; raises PeerError(NOT_REGISTERED) where there is none."""
+    found = account(connection)
+    if found is None:
+        raise PeerError(Code.NOT_REGISTERED)
+    return found
+
+
+def own_list(connection: sqlite3.Connection) -> DeviceList:
+    """Give the newest device list of this account, verified."""
+    own = need_account(connection)
+    return read_device_list(own.device_list, own.identity)
+
+
+def set_device_list(connection: sqlite3.Connection, signed: bytes) -> bool:
+    """Take a newer list of this account; False for one that is not newer. Raises WireError."""
+    own = need_account(connection)
+    came = read_device_list(signed, own.identity)
+    if came.counter <= own.list_counter:
+        return False
+    connection.execute("UPDATE own SET device_list = ?, list_counter = ?", (signed, came.counter))
+    return True
+
+
+def set_logged_in(connection: sqlite3.Connection, is_logged_in: bool) -> None:
+    """Note whether this device may log in at its tracker."""
+    connection.execute("UPDATE own SET is_logged_in = ?", (is_logged_in,))
+
+
+def next_counter(connection: sqlite3.Connection, now: UnixMillis) -> int:
+    """Give a number above all given before, for a receipt or an address record."""
+    row = connection.execute("SELECT counter FROM own").fetchone()
+    value = max(row[0] + 1, now)
+    connection.execute("UPDATE own SET counter = ?", (value,))
+    return int(value)
+
+
+def epoch(connection: sqlite3.Connection) -> Epoch:
+    """Give the run of sequence numbers that this device writes in."""
+    return Epoch(connection.execute("SELECT epoch FROM place").fetchone()[0])
+
+
+def read_setting(connection: sqlite3.Connection, key: str) -> bytes | None:
+    """Give a value of the account state, or None."""
+    row = connection.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
+    return None if row is None else row[0]
+
+
+def write_setting(connection: sqlite3.Connection, key: str, value: bytes) -> None:
+    """Set a value of the account state; its clock goes up by one."""
+    own = need_account(connection)
+    connection.execute(
+        "INSERT INTO settings (key, value, clock, device) VALUES (?, ?, 1, ?)"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value, clock = clock + 1,"
+        " device = excluded.device, is_put = 0",
+        (key, value, own.device),
+    )
