@@ -28,11 +28,9 @@ from wire.errors import RemoteProtocolError, WireError
 from wire.identity import (
     Certificate,
     DeviceList,
-    SignPurpose,
-    check_listed,
-    read_certificate,
-    read_device_list,
-    verify,
+    check_login_proof,
+    check_register_proof,
+    read_vouched,
 )
 from wire.ids import AccountName, IdentityKey, LinkKey, account_name
 from wire.machine import UnixMillis
@@ -101,11 +99,10 @@ def register(store: Store, message: Register, channel: Channel, now: UnixMillis)
     """
     try:
         name = account_name(message.name)
-        verify(
+        check_register_proof(
             message.identity,
-            SignPurpose.REGISTER,
             message.signature,
-            name.encode(),
+            name,
             channel.tracker_key,
             channel.handshake_hash,
         )
@@ -152,11 +149,10 @@ def log_in(store: Store, message: LogIn, channel: Channel) -> tuple[Account, Out
     """
     account = named(store, message.name)
     try:
-        verify(
+        check_login_proof(
             account.auth_key,
-            SignPurpose.LOGIN,
             message.signature,
-            account.name.encode(),
+            account.name,
             channel.tracker_key,
             channel.handshake_hash,
         )
@@ -272,13 +268,11 @@ def _read_device(
     certificate: bytes, device_list: bytes, identity: IdentityKey, remote_static: LinkKey
 ) -> tuple[Certificate, DeviceList]:
     """Verify that a certificate is of the device at the other end and stands on the identity's list."""
-    read = read_certificate(certificate, identity)
+    read, listed = read_vouched(certificate, device_list, identity)
     if read.link_key != remote_static:
         raise RemoteProtocolError(
             Code.IDENTITY_MISMATCH, "the certificate's link key is not the one of this link"
         )
-    listed = read_device_list(device_list, identity)
-    check_listed(read, certificate, listed)
     return read, listed
 
 

@@ -22,11 +22,9 @@ def put_addresses(store: Store, caller: Caller, message: PutAddresses) -> Outcom
         raise TrackerError(Code.DEVICE_UNKNOWN)
     try:
         certificate = peek_certificate(device.certificate)
-        record = read_addresses(message.signed, certificate.signing_key)
+        read_addresses(message.signed, caller.device, certificate.signing_key)
     except WireError as error:
         raise TrackerError(error.code, error.detail) from error
-    if record.device != caller.device:
-        raise TrackerError(Code.IDENTITY_MISMATCH, "the addresses are of another device")
     store.put_addresses(caller.device, message.signed)
     return Outcome(
         Done(message.request), (AddressesPut(caller, device.certificate, message.signed),)

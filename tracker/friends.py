@@ -15,10 +15,9 @@ from tracker.effects import Befriended, Caller, Effect, Outcome, Parted, Party, 
 from tracker.errors import TrackerError
 from tracker.storage.port import Account, AccountId, FriendRequestRow, Store
 from wire import limits
-from wire.channel.primitives import sha256
 from wire.codes import Code
 from wire.errors import WireError
-from wire.identity import read_friend_answer, read_friend_request
+from wire.identity import read_friend_answer, read_friend_request, request_hash
 from wire.machine import UnixMillis
 from wire.messages.friends import (
     AnswerFriend,
@@ -175,12 +174,14 @@ def _check_room(store: Store, asker: AccountId, target: AccountId, *, is_void: b
 def _check_request(signed: bytes, asker: Account, target: Account) -> None:
     """Refuse a request that is not this asker's to this target."""
     try:
-        request = read_friend_request(signed, asker.identity)
+        request = read_friend_request(signed)
     except WireError as error:
         raise TrackerError(error.code, error.detail) from error
     if (request.asker_name, request.target_name) != (asker.name, target.name):
         raise TrackerError(Code.IDENTITY_MISMATCH, "the friend request names other people")
-    if request.target_identity not in (b"", target.identity):
+    if request.asker != asker.identity:
+        raise TrackerError(Code.IDENTITY_MISMATCH, "the friend request is by another identity")
+    if request.target not in (b"", target.identity):
         raise TrackerError(
             Code.KEY_MISMATCH,
             f"the identity you expect of {target.name!r} is not the one it has here",
@@ -192,15 +193,13 @@ def _check_answer(
 ) -> None:
     """Refuse an answer that is not this answerer's to this very request."""
     try:
-        answer = read_friend_answer(message.signed, answerer.identity)
+        answer = read_friend_answer(message.signed)
     except WireError as error:
         raise TrackerError(error.code, error.detail) from error
-    if (
-        answer.request_hash != sha256(row.signed)
-        or answer.asker_identity != asker.identity
-        or answer.is_yes != message.is_yes
-    ):
-        raise TrackerError(Code.IDENTITY_MISMATCH, "the answer is to another friend request")
+    if (answer.asker, answer.answerer) != (asker.identity, answerer.identity):
+        raise TrackerError(Code.IDENTITY_MISMATCH, "the answer is by or to another identity")
+    if (answer.request_hash, answer.is_yes) != (request_hash(row.signed), message.is_yes):
+        raise TrackerError(Code.REQUEST_UNKNOWN, "the answer is to another friend request")
 
 
 def _party(account: Account) -> Party:

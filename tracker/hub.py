@@ -30,6 +30,7 @@ from tracker.state import StagingSpace
 from tracker.storage.port import AccountId
 from tracker.storage.writer import Work, Writer
 from tracker.throttle import Lobby, Window
+from wire import limits
 from wire.codes import Code
 from wire.ids import AccountName, BootId, LinkKey
 from wire.machine import Entropy, Monotonic, UnixMillis
@@ -48,8 +49,16 @@ class Recipient(Protocol):
         """Send a record; one with a key may wait a moment and be replaced."""
         ...
 
+    def release(self) -> None:
+        """Send what has waited for its moment."""
+        ...
+
     def close(self, code: Code, text: str = "") -> None:
         """End the session."""
+        ...
+
+    def abort(self) -> None:
+        """End the connection now, whatever has not been sent."""
         ...
 
     def on_deadline(self, now: Monotonic) -> None:
@@ -61,7 +70,7 @@ class Hub:
     """The state that all sessions of one tracker share.
 
     writer: runs the services' questions. link_private: 32 bytes, secret. link_key: its public half.
-    monotonic: the loop's clock.
+    monotonic, soon, later: the loop's clock, and its ways to call at the end of this turn and after seconds.
     """
 
     def __init__(
@@ -73,8 +82,10 @@ class Hub:
         link_key: LinkKey,
         entropy: Entropy,
         monotonic: Callable[[], float],
+        soon: Callable[[Callable[[], object]], object],
+        later: Callable[[float, Callable[[], object]], object],
     ) -> None:
-        limits = config.limits
+        chosen = config.limits
         self.config = config
         self.writer = writer
         self.link_private = link_private
@@ -84,16 +95,19 @@ class Hub:
         self.roster: Roster[Recipient] = Roster()
         self.wheel: Wheel[Recipient] = Wheel()
         self.sessions: set[Recipient] = set()
-        self.holding: set[Recipient] = set()  # sessions with changes that wait for their moment
+        self.when_empty: Callable[[], object] | None = None
+        self._holding: set[Recipient] = set()  # sessions with changes that wait for their moment
         self.entered = 0
         self.lobby = Lobby(
-            limits.sockets_per_address, limits.sockets_pre_open, limits.sockets_early_drop
+            chosen.sockets_per_address, chosen.sockets_pre_open, chosen.sockets_early_drop
         )
-        self.logins = Window(limits.failed_logins, limits.failed_logins_window_s)
-        self.registrations = Window(limits.registrations, limits.throttle_window_s)
-        self.lookups = Window(limits.lookups, limits.throttle_window_s)
-        self.staging_space = StagingSpace(limits.staged_state_bytes)
+        self.logins = Window(chosen.failed_logins, chosen.failed_logins_window_s)
+        self.registrations = Window(chosen.registrations, chosen.throttle_window_s)
+        self.lookups = Window(chosen.lookups, chosen.throttle_window_s)
+        self.staging_space = StagingSpace(chosen.staged_state_bytes)
         self._monotonic = monotonic
+        self._later = later
+        self.soon = soon
         self._refusals_second = 0
         self._refusals = 0
 
@@ -107,6 +121,31 @@ class Hub:
     def wall() -> UnixMillis:
         """Give the instant on the wall's clock."""
         return UnixMillis(time.time_ns() // 1_000_000)
+
+    # --- sessions
+
+    def arrived(self, session: Recipient) -> None:
+        """Count a session in."""
+        self.sessions.add(session)
+
+    def gone(self, session: Recipient) -> None:
+        """Forget a session whose connection ended."""
+        self.sessions.discard(session)
+        self._holding.discard(session)
+        self.wheel.set(session, None)
+        if not self.sessions and self.when_empty is not None:
+            self.when_empty()
+
+    def hold(self, session: Recipient) -> None:
+        """Call a session's `release` when the moment of its changes has come, with all others'."""
+        if not self._holding:
+            self._later(limits.PRESENCE_COALESCE_S, self._release)
+        self._holding.add(session)
+
+    def _release(self) -> None:
+        holding, self._holding = self._holding, set()
+        for session in holding:
+            session.release()
 
     # --- storage
 

@@ -1,0 +1,314 @@
+"""Which request asks which service: one table, and the few lines around each service.
+
+A handler checks what needs no storage (limits, roles of the session), submits one piece of work to the
+writer, and answers after its commit. What a request may be asked in is the answerer's table in `wire`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from tracker import accounts, directory, friends, state
+from tracker.config import Registration
+from tracker.effects import Caller, Outcome
+from tracker.errors import TrackerError
+from tracker.presence import Word
+from tracker.storage.port import Account, AccountId, Store
+from tracker.storage.writer import Work
+from wire.codes import Code
+from wire.messages import Message
+from wire.messages.accounts import (
+    AddDevice,
+    AskKdf,
+    AskState,
+    Enter,
+    Entered,
+    LogIn,
+    LogOut,
+    PutState,
+    Register,
+)
+from wire.messages.friends import (
+    AnswerFriend,
+    AskFriend,
+    AskUser,
+    BlockUser,
+    FriendAnswered,
+    FriendAsked,
+    RemoveFriend,
+    TakeAnswer,
+    UnblockUser,
+)
+from wire.messages.presence import SetPresence
+from wire.messages.reach import AskDirectory, Directory, PutAddresses
+from wire.messages.session import Done
+
+if TYPE_CHECKING:
+    from tracker.hub import Hub
+    from tracker.session import Session
+
+
+class Request(Protocol):
+    """What all requests have."""
+
+    @property
+    def request(self) -> int:
+        """The number that the answer repeats."""
+        ...
+
+
+T = TypeVar("T")
+Handler = Callable[["Hub", "Session", Any], None]
+
+
+def handle(hub: Hub, session: Session, message: Message) -> None:
+    """Carry out one request; every request gets exactly one answer, a refusal included."""
+    handler = HANDLERS.get(type(message))
+    if handler is None:
+        raise AssertionError(f"no handler for {type(message).__name__}")
+    try:
+        handler(hub, session, message)
+    except TrackerError as error:
+        session.refuse(message.request, error)  # type: ignore[attr-defined]
+
+
+def _ask(
+    hub: Hub,
+    session: Session,
+    message: Request,
+    work: Work[T],
+    done: Callable[[T], None],
+) -> None:
+    """Ask the storage for one request; a refusal of the service is the answer."""
+
+    def refused(error: TrackerError) -> None:
+        session.refuse(message.request, error)
+
+    hub.submit(work, done, refused)
+
+
+def _serve(hub: Hub, session: Session, message: Request, work: Work[Outcome]) -> None:
+    """Ask a service that gives an outcome: answer, then carry out what it wants done."""
+
+    def done(outcome: Outcome) -> None:
+        session.answer(outcome.answer)
+        hub.carry_out(outcome.effects)
+
+    _ask(hub, session, message, work, done)
+
+
+# --- before a device is known
+
+
+def on_ask_kdf(hub: Hub, session: Session, message: AskKdf) -> None:
+    """Answer how a password becomes keys."""
+    hub.count_lookup(session.address)
+    _serve(hub, session, message, lambda store: accounts.ask_kdf(store, message))
+
+
+def on_register(hub: Hub, session: Session, message: Register) -> None:
+    """Make an account, if this tracker takes any."""
+    if hub.config.registration is Registration.CLOSED:
+        raise TrackerError(Code.REGISTRATION_CLOSED)
+    hub.count_registration(session.address)
+    channel, now = session.channel, hub.wall()
+    _serve(hub, session, message, lambda store: accounts.register(store, message, channel, now))
+
+
+def on_log_in(hub: Hub, session: Session, message: LogIn) -> None:
+    """Check a password; attempts are counted first, so that many at once gain nothing."""
+    hub.count_login(message.name, session.address)
+    channel = session.channel
+
+    def done(found: tuple[Account, Outcome]) -> None:
+        account, outcome = found
+        hub.logins.forget((message.name, session.address))
+        session.log_in(account.id)
+        session.answer(outcome.answer)
+
+    _ask(hub, session, message, lambda store: accounts.log_in(store, message, channel), done)
+
+
+def on_add_device(hub: Hub, session: Session, message: AddDevice) -> None:
+    """Add this link's device to the account that just logged in."""
+    account, channel, now = session.account, session.channel, hub.wall()
+    _serve(
+        hub,
+        session,
+        message,
+        lambda store: accounts.add_device(store, account, message, channel, now),
+    )
+
+
+# --- entering
+
+
+def on_enter(hub: Hub, session: Session, message: Enter) -> None:
+    """Begin the session of a known device: answer, friend list, what waits, where friends are."""
+    hub.check_room()
+    caller, now = session.caller, hub.wall()
+    before = friends.expired_before(now)
+
+    def done(snapshot: accounts.Snapshot) -> None:
+        if session.is_closed:
+            return
+        _seat(hub, session, message, snapshot)
+
+    work: Work[accounts.Snapshot] = lambda store: accounts.enter(store, caller, before, now)  # noqa: E731
+    _ask(hub, session, message, work, done)
+
+
+def _seat(hub: Hub, session: Session, message: Enter, snapshot: accounts.Snapshot) -> None:
+    caller = session.caller
+    earlier = hub.roster.session_of(caller.account, caller.device)
+    word = Word(message.show, message.presence_text, message.until)  # type: ignore[arg-type]
+    pages, more, told = hub.roster.enter(
+        caller, session, snapshot, word, is_unseen=message.is_unseen, now=hub.wall()
+    )
+    session.enter(is_unseen=message.is_unseen)
+    if earlier is not None:
+        earlier.close(Code.LINK_REPLACED)
+    account = snapshot.account
+    session.answer(
+        Entered(
+            message.request,
+            account.name,
+            account.device_list,
+            account.vault_counter,
+            snapshot.state_version,
+            session.host[:64],
+            session.port,
+        )
+    )
+    for record in pages:
+        session.push(record, None)
+    for request in snapshot.requests:
+        session.tell(FriendAsked(request.name, request.signed, request.at))
+    for answer in snapshot.answers:
+        session.tell(FriendAnswered(answer.name, answer.is_yes, answer.signed, answer.at))
+    for record in more:
+        session.push(record, None)
+    hub.tell(account.id, told)
+
+
+def on_log_out(hub: Hub, session: Session, message: LogOut) -> None:
+    """Take the device's right to enter, and end its session."""
+    caller = session.caller
+
+    def done(outcome: Outcome) -> None:
+        session.answer(outcome.answer)
+        hub.carry_out(outcome.effects)
+        session.close(Code.GOODBYE)
+
+    _ask(hub, session, message, lambda store: accounts.log_out(store, caller, message), done)
+
+
+# --- account state
+
+
+def on_put_state(hub: Hub, session: Session, message: PutState) -> None:
+    """Take one page of the account state; the last one applies them all."""
+    caller = session.caller
+    content = session.staging.take(message)
+    if content is None:
+        session.answer(Done(message.request))
+        return
+    _serve(hub, session, message, lambda store: state.put_state(store, caller, message, content))
+
+
+def on_ask_state(hub: Hub, session: Session, message: AskState) -> None:
+    """Give one page of the account state."""
+    account = session.account
+    _serve(hub, session, message, lambda store: state.ask_state(store, account, message))
+
+
+# --- presence and reach
+
+
+def on_set_presence(hub: Hub, session: Session, message: SetPresence) -> None:
+    """Show something else from now on."""
+    told = hub.roster.set_presence(session.caller, message, hub.wall())
+    session.answer(Done(message.request))
+    hub.tell(session.caller.account, told)
+
+
+def on_put_addresses(hub: Hub, session: Session, message: PutAddresses) -> None:
+    """Publish where a device can be dialled."""
+    if session.is_unseen:
+        raise TrackerError(Code.NOT_NOW, "an unseen session publishes no addresses")
+    caller = session.caller
+    _serve(hub, session, message, lambda store: directory.put_addresses(store, caller, message))
+
+
+def on_ask_directory(hub: Hub, session: Session, message: AskDirectory) -> None:
+    """Tell a friend where somebody's devices are; not counted, strangers learn nothing by it."""
+    caller = session.caller
+
+    def done(found: tuple[AccountId, Directory]) -> None:
+        session.answer(hub.roster.mark_online(*found))
+
+    _ask(hub, session, message, lambda store: directory.ask_directory(store, caller, message), done)
+
+
+# --- friends
+
+
+def on_ask_user(hub: Hub, session: Session, message: AskUser) -> None:
+    """Say whether a name exists."""
+    hub.count_lookup(session.address)
+    _serve(hub, session, message, lambda store: accounts.ask_user(store, message))
+
+
+def on_ask_friend(hub: Hub, session: Session, message: AskFriend) -> None:
+    """Carry a friend request."""
+    hub.count_lookup(session.address)
+    caller, now = session.caller, hub.wall()
+    _serve(hub, session, message, lambda store: friends.ask_friend(store, caller, message, now))
+
+
+def on_answer_friend(hub: Hub, session: Session, message: AnswerFriend) -> None:
+    """Carry an answer back."""
+    caller, now = session.caller, hub.wall()
+    _serve(hub, session, message, lambda store: friends.answer_friend(store, caller, message, now))
+
+
+def on_block_user(hub: Hub, session: Session, message: BlockUser) -> None:
+    """Keep somebody away."""
+    hub.count_lookup(session.address)
+    caller, now = session.caller, hub.wall()
+    _serve(hub, session, message, lambda store: friends.block_user(store, caller, message, now))
+
+
+def _of_friends(
+    service: Callable[[Store, Caller, Any], Outcome],
+) -> Handler:
+    """Make the handler of a service that needs nothing but the caller and the message."""
+
+    def on_message(hub: Hub, session: Session, message: Any) -> None:
+        caller = session.caller
+        _serve(hub, session, message, lambda store: service(store, caller, message))
+
+    return on_message
+
+
+HANDLERS: dict[type[Message], Handler] = {
+    AskKdf: on_ask_kdf,
+    Register: on_register,
+    LogIn: on_log_in,
+    AddDevice: on_add_device,
+    Enter: on_enter,
+    LogOut: on_log_out,
+    PutState: on_put_state,
+    AskState: on_ask_state,
+    SetPresence: on_set_presence,
+    PutAddresses: on_put_addresses,
+    AskDirectory: on_ask_directory,
+    AskUser: on_ask_user,
+    AskFriend: on_ask_friend,
+    AnswerFriend: on_answer_friend,
+    BlockUser: on_block_user,
+    TakeAnswer: _of_friends(friends.take_answer),
+    RemoveFriend: _of_friends(friends.remove_friend),
+    UnblockUser: _of_friends(friends.unblock_user),
+}
