@@ -33,7 +33,6 @@ from wire.identity import (
 from wire.ids import AccountName, IdentityKey, RequestId
 from wire.machine import Entropy, UnixMillis
 from wire.messages import friends
-from wire.messages.presence import Show
 
 UNNUMBERED = RequestId(0)
 Connection = sqlite3.Connection
@@ -294,57 +293,6 @@ def on_removed(connection: Connection, name: str, now: UnixMillis) -> list[Effec
         return []
     effects = _part(connection, contact, "removed", now)
     return [*effects, _friend_event(contact.name, "removed")]
-
-
-# --- lists
-
-
-def requests(connection: Connection) -> list[api.FriendRequest]:
-    """List the requests that wait, both directions, oldest first."""
-    rows = connection.execute(
-        "SELECT name, state, identity, note, asked FROM contacts"
-        " WHERE state IN ('asked_in', 'asked_out') ORDER BY asked, name"
-    )
-    return [
-        api.FriendRequest(
-            name,
-            "in" if state == "asked_in" else "out",
-            None if identity is None else fingerprint(identity),
-            note,
-            rfc3339(asked),
-        )
-        for name, state, identity, note, asked in rows
-    ]
-
-
-SHOWN = {
-    Show.OFFLINE: "offline",
-    Show.AVAILABLE: "available",
-    Show.AWAY: "away",
-    Show.BUSY: "busy",
-    Show.INVISIBLE: "offline",
-}
-
-
-def list_friends(connection: Connection, *, online_only: bool) -> list[api.Friend]:
-    """List the friends with presence as last told; while the tracker is away all are offline."""
-    rows = connection.execute(
-        "SELECT c.name, c.shown, c.text, c.verified IS NOT NULL AND c.verified = c.identity,"
-        " (SELECT count(*) FROM devices d WHERE d.identity = c.identity AND d.is_listed),"
-        " c.last_seen, c.identity FROM contacts c WHERE c.state = 'friends' ORDER BY c.name"
-    )
-    listed = []
-    for name, shown, text, is_verified, devices, last_seen, identity in rows:
-        presence = SHOWN[Show(shown)]
-        if online_only and presence == "offline":
-            continue
-        seen = rfc3339(last_seen) if last_seen else None
-        listed.append(
-            api.Friend(
-                name, presence, text, bool(is_verified), devices, seen, fingerprint(identity)
-            )
-        )
-    return listed
 
 
 # --- inside

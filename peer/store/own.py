@@ -68,7 +68,10 @@ def account(connection: sqlite3.Connection) -> OwnAccount | None:
     ).fetchone()
     if row is None:
         return None
-    return OwnAccount(*row[:7], is_logged_in=bool(row[7]))
+    name, tracker, identity, device, certificate, device_list, counter, is_logged_in = row
+    return OwnAccount(
+        name, tracker, identity, device, certificate, device_list, counter, bool(is_logged_in)
+    )
 
 
 def need_account(connection: sqlite3.Connection) -> OwnAccount:

@@ -1,0 +1,205 @@
+"""The friend list as people see it, and what a tracker says about friends while its link lasts."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from peer import api, contacts
+from peer.effects import Effect, Tell, WantLink
+from peer.store import own
+from peer.store.devices import note_addresses, note_device, note_list
+from peer.times import rfc3339
+from wire.codes import Code
+from wire.errors import RemoteProtocolError
+from wire.identity import DeviceKeys, fingerprint, peek_certificate, read_device_list
+from wire.ids import DeviceId, IdentityKey, LinkKey
+from wire.machine import UnixMillis
+from wire.messages import Message, friends, reach
+from wire.messages.presence import PresenceChanged, Show
+
+Connection = sqlite3.Connection
+
+
+def requests(connection: Connection) -> list[api.FriendRequest]:
+    """List the requests that wait, both directions, oldest first."""
+    rows = connection.execute(
+        "SELECT name, state, identity, note, asked FROM contacts"
+        " WHERE state IN ('asked_in', 'asked_out') ORDER BY asked, name"
+    )
+    return [
+        api.FriendRequest(
+            name,
+            "in" if state == "asked_in" else "out",
+            None if identity is None else fingerprint(identity),
+            note,
+            rfc3339(asked),
+        )
+        for name, state, identity, note, asked in rows
+    ]
+
+
+SHOWN = {
+    Show.OFFLINE: "offline",
+    Show.AVAILABLE: "available",
+    Show.AWAY: "away",
+    Show.BUSY: "busy",
+    Show.INVISIBLE: "offline",
+}
+
+
+def list_friends(connection: Connection, *, online_only: bool) -> list[api.Friend]:
+    """List the friends with presence as last told; while the tracker is away all are offline."""
+    rows = connection.execute(
+        "SELECT c.name, c.shown, c.text, c.verified IS NOT NULL AND c.verified = c.identity,"
+        " (SELECT count(*) FROM devices d WHERE d.identity = c.identity AND d.is_listed),"
+        " c.last_seen, c.identity FROM contacts c WHERE c.state = 'friends' ORDER BY c.name"
+    )
+    listed = []
+    for name, shown, text, is_verified, devices, last_seen, identity in rows:
+        presence = SHOWN[Show(shown)]
+        if online_only and presence == "offline":
+            continue
+        seen = rfc3339(last_seen) if last_seen else None
+        listed.append(
+            api.Friend(
+                name, presence, text, bool(is_verified), devices, seen, fingerprint(identity)
+            )
+        )
+    return listed
+
+
+# --- what the tracker says
+
+
+def on_tracker(
+    connection: Connection, keys: DeviceKeys, message: Message, now: UnixMillis
+) -> list[Effect]:
+    """Take one thing the tracker said unasked; what does not concern friends gives no effects.
+
+    Raises RemoteProtocolError where what came does not verify: nothing is stored then.
+    """
+    match message:
+        case friends.FriendAsked():
+            return contacts.on_asked(connection, keys, message, now)
+        case friends.FriendAnswered():
+            return contacts.on_answered(connection, message, now)
+        case friends.FriendRemoved(name=name):
+            return contacts.on_removed(connection, name, now)
+        case friends.FriendAdded(friend=friend):
+            return _note_friend(connection, friend)
+        case PresenceChanged():
+            return _note_presence(connection, message)
+        case friends.DevicesChanged(name=name, device_list=signed):
+            contact = contacts.find(connection, name)
+            if contact is not None and contact.identity is not None:
+                note_list(connection, contact.identity, signed)
+            return []
+        case reach.AddressesChanged():
+            return _note_reach(connection, message)
+    return []
+
+
+def on_friends(connection: Connection, rows: list[friends.Friend]) -> list[Effect]:
+    """Take the whole list after Enter: presence of friends; friendships nobody signed are ignored."""
+    connection.execute("UPDATE contacts SET shown = 0")
+    return [effect for row in rows for effect in _note_friend(connection, row)]
+
+
+def tracker_lost(connection: Connection) -> None:
+    """Forget what only a live tracker link can know."""
+    connection.execute("UPDATE contacts SET shown = 0")
+    connection.execute("UPDATE devices SET is_online = 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A friend's device that may be dialled."""
+
+    device: DeviceId
+    identity: IdentityKey
+    friend: str
+    link_key: LinkKey
+    addresses: bytes | None
+    signing_key: bytes
+    known_counter: int
+
+
+def dial_targets(connection: Connection, identity: IdentityKey | None = None) -> list[Target]:
+    """List the devices of accepted friends (or of one of them) that stand and have addresses."""
+    rows = connection.execute(
+        "SELECT d.device, d.identity, c.name, d.link_key, d.addresses, d.signing_key,"
+        " c.list_counter FROM devices d JOIN contacts c ON c.identity = d.identity"
+        " WHERE c.state = 'friends' AND c.claimed IS NULL AND d.is_listed"
+        " AND d.addresses IS NOT NULL AND (? IS NULL OR d.identity = ?)",
+        (identity, identity),
+    )
+    return [Target(*row) for row in rows]
+
+
+def known_counter(connection: Connection, identity: bytes) -> int:
+    """Give the highest list counter of a friend that is known here; 0 for strangers."""
+    row = connection.execute(
+        "SELECT list_counter FROM contacts WHERE identity = ?", (identity,)
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _note_friend(connection: Connection, row: friends.Friend) -> list[Effect]:
+    contact = contacts.find(connection, row.name)
+    if contact is None or contact.state != "friends" or contact.identity != row.identity:
+        return []
+    changed = PresenceChanged(row.name, row.show, row.text, row.last_seen)
+    return _note_presence(connection, changed)
+
+
+def _note_presence(connection: Connection, said: PresenceChanged) -> list[Effect]:
+    contact = contacts.find(connection, said.name)
+    if contact is None or contact.state != "friends":
+        return []
+    before = connection.execute(
+        "SELECT shown, text FROM contacts WHERE number = ?", (contact.number,)
+    ).fetchone()
+    connection.execute(
+        "UPDATE contacts SET shown = ?, text = ?, last_seen = max(last_seen, ?) WHERE number = ?",
+        (int(said.show), said.text, said.last_seen, contact.number),
+    )
+    effects: list[Effect] = []
+    if before != (int(said.show), said.text):
+        shown = {"friend": said.name, "presence": SHOWN[said.show], "text": said.text}
+        effects.append(Tell(api.Event("presence", shown)))
+    if SHOWN[said.show] != "offline" and contact.identity is not None:
+        effects.append(WantLink(contact.identity))
+    return effects
+
+
+def _note_reach(connection: Connection, said: reach.AddressesChanged) -> list[Effect]:
+    """Take where a friend's device can be dialled, with the certificate that makes it one."""
+    contact = contacts.find(connection, said.name)
+    if contact is None or contact.state != "friends" or contact.identity is None:
+        return []
+    certificate = peek_certificate(said.certificate)
+    if certificate.identity != contact.identity or certificate.device != said.device:
+        raise RemoteProtocolError(Code.IDENTITY_MISMATCH, "addresses of another identity")
+    row = connection.execute(
+        "SELECT device_list FROM contacts WHERE number = ?", (contact.number,)
+    ).fetchone()
+    if row[0] is None:
+        return []
+    read_device_list(row[0], contact.identity)
+    note_device(connection, contact.identity, said.certificate, row[0])
+    note_addresses(connection, said.device, said.signed)
+    return [WantLink(contact.identity)]
+
+
+def own_presence(connection: Connection) -> tuple[Show, str]:
+    """Give what this account wants to show, and the text with it."""
+    raw = own.read_setting(connection, "presence")
+    if raw is None:
+        return Show.AVAILABLE, ""
+    return Show(raw[0]), raw[1:].decode()
+
+
+def set_own_presence(connection: Connection, show: Show, text: str) -> None:
+    """Keep what this account wants to show from now on."""
+    own.write_setting(connection, "presence", bytes((int(show),)) + text.encode())
