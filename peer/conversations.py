@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
 
 from peer import api, contacts
 from peer.effects import Effect, PushEvents, PushReceipt, Tell, WantLink
@@ -34,7 +35,7 @@ from wire.log.event import (
 )
 from wire.log.receipt import Reach, ReceiptBody, issue_receipt, peek_receipt, read_receipt
 from wire.machine import Entropy, UnixMillis
-from wire.messages.conversation import Events, SealedEvent
+from wire.messages.conversation import Events
 
 Connection = sqlite3.Connection
 ID_PREFIX_LEAST = 8
@@ -332,31 +333,25 @@ MESSAGE_COLUMNS = (
 )
 
 
-def as_message(row: tuple[object, ...], my_name: str) -> api.Message:
+def as_message(row: tuple[Any, ...], my_name: str) -> api.Message:
     """Make a message of one row of MESSAGE_COLUMNS."""
     event, conversation, friend, is_own, device, at, received, header, body, state = row
-    assert isinstance(header, bytes)
-    assert (
-        isinstance(event, bytes) and isinstance(conversation, bytes) and isinstance(device, bytes)
-    )
-    assert isinstance(at, int) and isinstance(received, int)
-    assert body is None or isinstance(body, bytes)
     content = read_body(peek_header(header), body)
-    text = content.text if isinstance(content, Text) else ""
     reply_to = content.reply_to.hex() if isinstance(content, Text) and content.reply_to else None
+    is_off = abs(at - received) > limits.CLOCK_LABEL_OFF_S * 1000
     return api.Message(
         kind="message",
         id=event.hex(),
         conversation=conversation.hex(),
-        to=my_name if not is_own else str(friend),
-        sender=my_name if is_own else str(friend),
+        to=friend if is_own else my_name,
+        sender=my_name if is_own else friend,
         device=device.hex(),
         at=rfc3339(at),
-        text=text,
-        state=str(state) if is_own else None,
+        text=content.text if isinstance(content, Text) else "",
+        state=state if is_own else None,
         edited=False,
         reply_to=reply_to,
-        clock_off=abs(at - received) > limits.CLOCK_LABEL_OFF_S * 1000 and not is_own,
+        clock_off=is_off and not is_own,
     )
 
 
@@ -453,18 +448,3 @@ def _keep_receipt(
         (conversation.number, device, receipt.counter, signed, now),
     )
     return cursor.rowcount > 0
-
-
-def sealed_events(
-    connection: Connection, conversation: Conversation, ids: tuple[EventId, ...]
-) -> tuple[SealedEvent, ...]:
-    """Give stored events as they travel, in the order asked for."""
-    found = []
-    for event in ids:
-        row = connection.execute(
-            "SELECT header, body FROM events WHERE id = ? AND conversation = ?",
-            (event, conversation.number),
-        ).fetchone()
-        if row is not None:
-            found.append(SealedEvent(row[0], row[1]))
-    return tuple(found)

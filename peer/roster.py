@@ -166,7 +166,11 @@ def _note_presence(connection: Connection, said: PresenceChanged) -> list[Effect
     )
     effects: list[Effect] = []
     if before != (int(said.show), said.text):
-        shown = {"friend": said.name, "presence": SHOWN[said.show], "text": said.text}
+        shown: dict[str, object] = {
+            "friend": said.name,
+            "presence": SHOWN[said.show],
+            "text": said.text,
+        }
         effects.append(Tell(api.Event("presence", shown)))
     if SHOWN[said.show] != "offline" and contact.identity is not None:
         effects.append(WantLink(contact.identity))

@@ -1,7 +1,8 @@
 """What two linked devices owe each other: digests, vectors where they differ, and what is lacking.
 
-Plain functions inside one transaction or one snapshot. The pieces of a long history are asked for by the
-node one after another (`next_batch`), so that no link ever holds more than one batch in memory.
+Plain functions inside one transaction or one snapshot. The node asks for the pieces of a long history one
+after another (`next_batch`), so that no link ever holds more than one batch in memory; a live message is
+nothing but the next piece.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from wire import limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.identity import DeviceKeys
-from wire.ids import ConversationId, DeviceId, IdentityKey
-from wire.log.vector import Missing, digest_of, lacking
+from wire.ids import ConversationId, DeviceId, Epoch, IdentityKey
+from wire.log.event import peek_header
+from wire.log.vector import digest_of
 from wire.machine import UnixMillis
 from wire.messages import Message
 from wire.messages.conversation import (
@@ -38,26 +40,36 @@ BATCH_BYTES = (
 )  # of headers and bodies in one Events record; a single one may be larger
 
 
+ChainKey = tuple[ConversationId, DeviceId, Epoch]
+
+
 @dataclass(slots=True)
 class Session:
-    """What one open link still owes: kept by the node, thrown away with the link."""
+    """What is known of the other end of one open link: kept by the node, thrown away with the link.
+
+    Touched by the event loop's thread only; what runs in the writer's thread gets no Session.
+    """
 
     device: DeviceId
     identity: IdentityKey
-    owed: list[tuple[ConversationId, Missing]] = field(default_factory=list)
-    vectors: dict[ConversationId, list[VectorEntry]] = field(default_factory=dict)
+    has: dict[ChainKey, int] = field(
+        default_factory=dict
+    )  # chain -> highest seq there, or on its way
+    level: set[ConversationId] = field(default_factory=set)  # they said what they have of these
+    pages: dict[ConversationId, list[VectorEntry]] = field(default_factory=dict)
 
 
 def opened(
     connection: Connection,
     keys: DeviceKeys,
-    session: Session,
+    device: DeviceId,
+    identity: IdentityKey,
     certificate: bytes,
     device_list: bytes,
 ) -> list[Effect]:
     """Take note of the device at the other end and say what we have; the first thing on a link."""
-    contact = contacts.may_link(connection, session.identity)
-    note_device(connection, session.identity, certificate, device_list)
+    contact = contacts.may_link(connection, identity)
+    note_device(connection, identity, certificate, device_list)
     conversation = with_friend(connection, contact)
     row = ConversationDigest(conversation.id, digest_of(vector(connection, conversation)))
     receipt = connection.execute(
@@ -68,32 +80,42 @@ def opened(
     if receipt is not None:
         # The last one may have been lost with the link it was sent on.
         said.append(Receipt(receipt[0]))
-    return [SendOnLink(session.device, message) for message in said]
+    return [SendOnLink(device, message) for message in said]
 
 
-def on_message(
+def store(
     connection: Connection,
     keys: DeviceKeys,
-    session: Session,
-    message: Message,
+    identity: IdentityKey,
+    message: Events | Receipt | Devices,
     now: UnixMillis,
 ) -> list[Effect]:
-    """Take what came on a link; raises RemoteProtocolError where the link must end."""
+    """Take what changes the database; raises RemoteProtocolError where the link must end."""
     match message:
         case Events():
-            return on_events(connection, keys, session.identity, message, now)
+            return on_events(connection, keys, identity, message, now)
         case Receipt(signed=signed):
-            return on_receipt(connection, keys, session.identity, signed, now)
-        case Digests(rows=rows):
-            return _on_digests(connection, session, rows)
-        case Vector():
-            _on_vector(connection, session, message)
-            return []
+            return on_receipt(connection, keys, identity, signed, now)
         case Devices(device_list=device_list, certificates=certificates):
             for certificate in certificates:
-                note_device(connection, session.identity, certificate, device_list)
+                note_device(connection, identity, certificate, device_list)
             return []
-    return []
+
+
+def stored(session: Session, came: Events) -> None:
+    """Take note that the other end has what it just sent."""
+    for sealed in came.events:
+        header = peek_header(sealed.header)
+        key = (came.conversation, header.device, header.epoch)
+        session.has[key] = max(session.has.get(key, 0), header.seq)
+
+
+def compare(connection: Connection, session: Session, message: Digests | Vector) -> list[Effect]:
+    """Take what the other end has, and say what we have where that differs; changes nothing stored."""
+    if isinstance(message, Vector):
+        _on_vector(connection, session, message)
+        return []
+    return _on_digests(connection, session, message.rows)
 
 
 def vector(connection: Connection, conversation: Conversation) -> list[VectorEntry]:
@@ -107,39 +129,40 @@ def vector(connection: Connection, conversation: Conversation) -> list[VectorEnt
 
 
 def next_batch(connection: Connection, session: Session) -> list[Effect]:
-    """Give the next events that this link owes, at most BATCH_BYTES of them; none when all is said."""
-    while session.owed:
-        conversation_id, missing = session.owed[0]
+    """Give the next events that the other end lacks, at most BATCH_BYTES of them; none when it has all.
+
+    Each chain goes in order, and only after they said what they have: nothing arrives with a hole before it.
+    """
+    for conversation_id in session.level:
         conversation = of_id(connection, conversation_id)
-        rows = connection.execute(
-            "SELECT e.header, e.body, e.seq FROM events e JOIN chains h ON h.number = e.chain"
-            " WHERE h.conversation = ? AND h.device = ? AND h.epoch = ? AND e.seq BETWEEN ? AND ?"
-            " AND e.is_fork = 0 ORDER BY e.seq LIMIT ?",
-            (
-                conversation.number,
-                missing.device,
-                missing.epoch,
-                missing.first,
-                missing.last,
-                limits.EVENTS_PER_BATCH,
-            ),
-        )
-        batch: list[SealedEvent] = []
-        size, last = 0, missing.first - 1
-        for header, body, seq in rows:
-            size += len(header) + len(body or b"")
-            if batch and size > BATCH_BYTES:
-                break
-            batch.append(SealedEvent(header, body))
-            last = seq
-        if not batch or last >= missing.last:
-            session.owed.pop(0)
-        else:
-            rest = Missing(missing.device, missing.epoch, last + 1, missing.last)
-            session.owed[0] = (conversation_id, rest)
-        if batch:
-            return [SendOnLink(session.device, Events(conversation_id, tuple(batch)))]
+        for entry in vector(connection, conversation):
+            key = (conversation_id, entry.device, entry.epoch)
+            after = session.has.get(key, 0)
+            if entry.high > after:
+                events, last = _events_after(connection, conversation, key, after)
+                session.has[key] = last
+                return [SendOnLink(session.device, Events(conversation_id, events))]
     return []
+
+
+def _events_after(
+    connection: Connection, conversation: Conversation, key: ChainKey, after: int
+) -> tuple[tuple[SealedEvent, ...], int]:
+    rows = connection.execute(
+        "SELECT e.header, e.body, e.seq FROM events e JOIN chains h ON h.number = e.chain"
+        " WHERE h.conversation = ? AND h.device = ? AND h.epoch = ? AND e.seq > ?"
+        " AND e.is_fork = 0 ORDER BY e.seq LIMIT ?",
+        (conversation.number, key[1], key[2], after, limits.EVENTS_PER_BATCH),
+    )
+    batch: list[SealedEvent] = []
+    size, last = 0, after
+    for header, body, seq in rows:
+        size += len(header) + len(body or b"")
+        if batch and size > BATCH_BYTES:
+            break
+        batch.append(SealedEvent(header, body))
+        last = seq
+    return tuple(batch), last
 
 
 def _on_digests(
@@ -150,6 +173,7 @@ def _on_digests(
         conversation = _shared(connection, session, row.conversation)
         mine = vector(connection, conversation)
         if digest_of(mine) == row.digest:
+            _is_level(session, row.conversation, mine)
             continue
         step = limits.VECTOR_ENTRIES_PER_PAGE
         pages = [mine[at : at + step] for at in range(0, len(mine), step)] or [[]]
@@ -161,21 +185,26 @@ def _on_digests(
 
 def _on_vector(connection: Connection, session: Session, came: Vector) -> None:
     conversation = _shared(connection, session, came.conversation)
-    entries = session.vectors.setdefault(came.conversation, [])
+    entries = session.pages.setdefault(came.conversation, [])
     entries += came.entries
     if len(entries) > limits.DEVICES * limits.EPOCHS * 2:
         raise RemoteProtocolError(Code.TOO_MANY_PAGES)
     if came.is_last:
-        theirs = session.vectors.pop(came.conversation)
-        owed = lacking(vector(connection, conversation), theirs)
-        session.owed += [(came.conversation, missing) for missing in owed]
+        _is_level(session, conversation.id, session.pages.pop(came.conversation))
+
+
+def _is_level(session: Session, conversation: ConversationId, theirs: list[VectorEntry]) -> None:
+    """Note what the other end has of a conversation: from here on it can be sent what it lacks."""
+    for entry in theirs:
+        session.has[conversation, entry.device, entry.epoch] = entry.high
+    session.level.add(conversation)
 
 
 def _shared(
     connection: Connection, session: Session, conversation_id: ConversationId
 ) -> Conversation:
     contact = contacts.may_link(connection, session.identity)
-    conversation = with_friend(connection, contact)
-    if conversation.id != conversation_id:
+    conversation = of_id(connection, conversation_id)
+    if conversation.contact != contact.number:
         raise RemoteProtocolError(Code.UNKNOWN_CONVERSATION)
     return conversation

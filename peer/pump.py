@@ -1,0 +1,155 @@
+"""The shell that marries a link to a socket: bytes in and out, one timer, events to a callback.
+
+What lives here: everything a link needs of asyncio. What does not: what its events mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from wire import limits
+from wire.codes import Code
+from wire.link import Link, LinkClosed, LinkEvent, LinkState
+from wire.machine import Monotonic
+from wire.messages import Message
+
+OnEvent = Callable[["Pump", LinkEvent], None]
+
+
+class Pump(asyncio.Protocol):
+    """One link over one TCP connection.
+
+    make_link: makes the machine when the connection stands (or is given ready for an accepted one).
+    on_event: called with each event, in order, on the loop; it must not block.
+    """
+
+    def __init__(self, make_link: Callable[[Monotonic], Link], on_event: OnEvent) -> None:
+        self._make_link = make_link
+        self._on_event = on_event
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport | None = None
+        self._may_write = asyncio.Event()
+        self._may_write.set()
+        self._lost = asyncio.Event()
+        self.link: Link | None = None
+        self.peer = ""
+
+    # --- asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=limits.SEND_QUEUE_BYTES)
+        self.peer = str((transport.get_extra_info("peername") or ("?",))[0])
+        self.link = self._make_link(self._now())
+        self._run()
+
+    def data_received(self, data: bytes) -> None:
+        if self.link is not None:
+            self.link.receive_data(data, now=self._now())
+            self._run()
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - asyncio's contract
+        if self.link is not None:
+            self.link.receive_eof(now=self._now())
+            self._run()
+        self._cancel_timers()
+        self._may_write.set()
+        self._lost.set()
+
+    def pause_writing(self) -> None:
+        self._may_write.clear()
+        self._stall = self._loop.call_later(limits.SEND_STALL_S, self.abort, Code.TOO_SLOW)
+
+    def resume_writing(self) -> None:
+        self._may_write.set()
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    # --- the owner's side
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be sent."""
+        return self.link is not None and self.link.state is LinkState.OPEN
+
+    def send(self, message: Message) -> bool:
+        """Send a message if the link is open; False if it is not."""
+        if self.link is None or not self.is_open:
+            return False
+        self.link.send(message, now=self._now())
+        self._run()
+        return True
+
+    def run(self) -> None:
+        """Carry on after a verb of the link was called directly."""
+        self._run()
+
+    def close(self, code: Code = Code.GOODBYE, text: str = "") -> None:
+        """End the link in good order."""
+        if self.link is not None:
+            self.link.close(code, text)
+            self._run()
+
+    def abort(self, code: Code) -> None:
+        """End the link at once: the other side does not read what we say."""
+        self.close(code)
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def wait_writable(self) -> None:
+        """Wait while more than SEND_QUEUE_BYTES wait to leave."""
+        await self._may_write.wait()
+
+    async def wait_lost(self) -> None:
+        """Wait until the connection is gone."""
+        await self._lost.wait()
+
+    # --- inside
+
+    def _run(self) -> None:
+        """Write what is to be written, tell what happened, set the timer anew."""
+        if self.link is None or self._transport is None:
+            return
+        while True:
+            self._flush()
+            events = self.link.events()
+            if not events:
+                break
+            for event in events:
+                if isinstance(event, LinkClosed):
+                    self._flush()
+                    self._transport.close()
+                self._on_event(self, event)
+        self._set_timer()
+
+    def _flush(self) -> None:
+        if self.link is not None and self._transport is not None:
+            data = self.link.data_to_send()
+            if data and not self._transport.is_closing():
+                self._transport.write(data)
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = None if self.link is None else self.link.deadline()
+        if deadline is not None and not self._lost.is_set():
+            self._timer = self._loop.call_at(deadline, self._on_deadline)
+
+    def _on_deadline(self) -> None:
+        if self.link is not None:
+            self.link.handle_deadline(now=self._now())
+            self._run()
+
+    def _cancel_timers(self) -> None:
+        for timer in (self._timer, self._stall):
+            if timer is not None:
+                timer.cancel()
+
+    def _now(self) -> Monotonic:
+        return Monotonic(self._loop.time())

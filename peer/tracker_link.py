@@ -1,0 +1,208 @@
+"""One connection to a tracker: dialled, proven, and asked; what it says unasked goes into a queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from peer.errors import PeerError
+from peer.pump import Pump
+from wire import frames, limits
+from wire.address import TrackerAddress, key_text
+from wire.codes import Code
+from wire.dialogue import Answered, Asker, Denied, Pushed
+from wire.identity import DeviceKeys
+from wire.ids import BootId, LinkKey, RequestId
+from wire.link import (
+    Ending,
+    Link,
+    LinkClosed,
+    LinkConfig,
+    LinkEvent,
+    LinkOpened,
+    MessageReceived,
+    Role,
+)
+from wire.machine import Entropy, Monotonic
+from wire.messages import Message, Purpose
+from wire.messages.session import Hello, HelloAnonymous
+
+AnswerT = TypeVar("AnswerT", bound=Message)
+DIAL_TIMEOUT_S = 10.0
+LOST = Code.TRACKER_UNREACHABLE
+
+
+class TrackerLink:
+    """A link to a tracker, open from `dial` on.
+
+    `pushed` gives what comes unasked, in order, and None once when the link has ended.
+    """
+
+    def __init__(self) -> None:
+        self.pushed: asyncio.Queue[Message | None] = asyncio.Queue()
+        self.closed: LinkClosed | None = None
+        self.own_host = ""
+        self.remote_host = ""
+        self._asker = Asker()
+        self._waiting: dict[RequestId, asyncio.Future[Message]] = {}
+        self._opened: asyncio.Future[LinkOpened] = asyncio.get_running_loop().create_future()
+        self._pump: Pump
+        self.handshake_hash = b""
+
+    @classmethod
+    async def dial(
+        cls,
+        address: TrackerAddress,
+        *,
+        link_private: bytes,
+        keys: DeviceKeys | None,
+        boot_id: BootId,
+        entropy: Entropy,
+    ) -> TrackerLink:
+        """Connect and prove each other.
+
+        link_private: 32 bytes, the device's. keys: of a known device; None says HelloAnonymous. Raises
+        PeerError with TRACKER_KEY_NEEDED, TRACKER_KEY_MISMATCH, TRACKER_UNREACHABLE or what the tracker
+        closed the link with.
+        """
+        if address.key is None:
+            found = await ask_key(address)
+            raise PeerError(
+                Code.TRACKER_KEY_NEEDED,
+                f"the tracker at {address.host}:{address.port} says its key is {key_text(found)}",
+                remedy=f"if that is right, use {TrackerAddress(address.host, address.port, found)}",
+            )
+        tracker_key = address.key
+        self = cls()
+        hello = (
+            HelloAnonymous()
+            if keys is None
+            else Hello(keys.certificate, keys.device_list, 0, boot_id)
+        )
+        config = LinkConfig(
+            purpose=Purpose.TRACKER,
+            static_private=link_private,
+            responder=tracker_key,
+            hello=hello,
+            expected_static=tracker_key,
+        )
+
+        def make(now: Monotonic) -> Link:
+            return Link(Role.INITIATOR, config, now=now, entropy=entropy)
+
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(DIAL_TIMEOUT_S):
+                transport, self._pump = await loop.create_connection(
+                    lambda: Pump(make, self._on_event), address.host, address.port
+                )
+                opened = await self._opened
+        except (OSError, TimeoutError) as error:
+            why = "it did not answer in time" if isinstance(error, TimeoutError) else error.strerror
+            where = f"{address.host}:{address.port}"
+            raise PeerError(LOST, f"the tracker at {where} cannot be reached ({why})") from error
+        except PeerError as error:
+            if error.code is Code.HANDSHAKE_FAILED:
+                raise await _explain(address, tracker_key) from error
+            raise
+        self.handshake_hash = opened.handshake_hash
+        self.own_host = str(transport.get_extra_info("sockname")[0])
+        self.remote_host = str(transport.get_extra_info("peername")[0])
+        return self
+
+    async def ask(self, build: Callable[[RequestId], Message], answer: type[AnswerT]) -> AnswerT:
+        """Ask one thing; raises PeerError with the tracker's code, or TRACKER_UNREACHABLE if it goes."""
+        if self.closed is not None:
+            raise PeerError(LOST, "the link to the tracker ended")
+        loop = asyncio.get_running_loop()
+        request, message = self._asker.ask(build, now=Monotonic(loop.time()))
+        future: asyncio.Future[Message] = loop.create_future()
+        self._waiting[request] = future
+        self._pump.send(message)
+        try:
+            async with asyncio.timeout(limits.REQUEST_TIMEOUT_S):
+                came = await future
+        except TimeoutError as error:
+            raise PeerError(LOST, "the tracker did not answer in time") from error
+        finally:
+            self._waiting.pop(request, None)
+        if not isinstance(came, answer):
+            raise PeerError(Code.INTERNAL, f"the tracker answered with {type(came).__name__}")
+        return came
+
+    async def close(self, code: Code = Code.GOODBYE) -> None:
+        """End the link and wait until the connection is gone."""
+        self._pump.close(code)
+        try:
+            async with asyncio.timeout(2):
+                await self._pump.wait_lost()
+        except TimeoutError:
+            self._pump.abort(code)
+
+    @property
+    def round_trip_s(self) -> float | None:
+        """The last measured round trip in seconds."""
+        return None if self._pump.link is None else self._pump.link.round_trip_s
+
+    def _on_event(self, pump: Pump, event: LinkEvent) -> None:  # noqa: ARG002 - OnEvent's shape
+        match event:
+            case LinkOpened():
+                if not self._opened.done():
+                    self._opened.set_result(event)
+            case MessageReceived(message=message):
+                self._on_message(message)
+            case LinkClosed():
+                self._on_closed(event)
+
+    def _on_message(self, message: Message) -> None:
+        match self._asker.on_message(message):
+            case Pushed(message=pushed):
+                self.pushed.put_nowait(pushed)
+            case Answered(request=request, answer=answer):
+                future = self._waiting.get(request)
+                if future is not None and not future.done():
+                    future.set_result(answer)
+            case Denied(request=request, code=code, text=text, retry_after_s=wait_s):
+                future = self._waiting.get(request)
+                if future is not None and not future.done():
+                    again = f"; try again in {wait_s} s" if wait_s else ""
+                    future.set_exception(PeerError(code, f"{text or code.what}{again}"))
+
+    def _on_closed(self, event: LinkClosed) -> None:
+        self.closed = event
+        code = LOST if event.by is Ending.LOST else event.code
+        error = PeerError(
+            code, event.text or ("the tracker closed the connection" if code is LOST else "")
+        )
+        if not self._opened.done():
+            self._opened.set_exception(error)
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(error)
+        self.pushed.put_nowait(None)
+
+
+async def ask_key(address: TrackerAddress) -> LinkKey:
+    """Ask a tracker in clear for its link key: a person has to confirm it by another way."""
+    try:
+        async with asyncio.timeout(DIAL_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(address.host, address.port)
+            try:
+                writer.write(frames.preamble(Purpose.KEY))
+                return LinkKey(await reader.readexactly(32))
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, EOFError) as error:
+        where = f"{address.host}:{address.port}"
+        raise PeerError(LOST, f"the tracker at {where} does not tell its key") from error
+
+
+async def _explain(address: TrackerAddress, expected: LinkKey) -> PeerError:
+    """Say why a tracker's handshake failed: another key, or something else."""
+    found = await ask_key(address)
+    if found != expected:
+        return PeerError(
+            Code.TRACKER_KEY_MISMATCH, f"expected {key_text(expected)}, got {key_text(found)}"
+        )
+    return PeerError(Code.HANDSHAKE_FAILED)
