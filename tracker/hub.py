@@ -45,6 +45,8 @@ log = logging.getLogger("tracker")
 class Recipient(Protocol):
     """What the hub wants of a session."""
 
+    __slots__ = ()
+
     def push(self, record: bytes, key: object) -> None:
         """Send a record; one with a key may wait a moment and be replaced."""
         ...

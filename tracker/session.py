@@ -1,24 +1,23 @@
-"""One connection: bytes in and out of a link machine, its requests to dispatch, its end in good order.
+"""One session: bytes in and out of a link machine, its requests to dispatch, answers and pushes back.
 
-Knows asyncio and nothing of accounts. A connection is routed by its preamble: the clear service `key` is
-answered and closed, `tracker` becomes a link. All deadlines of a session (its link's, the time to enter,
-a reader that stalls, a close that lingers) are one instant in the hub's wheel.
+Knows nothing of accounts. A connection is routed by its preamble: the clear service `key` is answered and
+closed, `tracker` becomes a link; what is said on it goes to `dispatch`. The transport is `connection`'s.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from collections.abc import Iterator
 from typing import assert_never
 
 from tracker import dispatch
 from tracker.coalesce import Coalescer
+from tracker.connection import Connection
 from tracker.effects import Caller, Channel
 from tracker.errors import TrackerError
 from tracker.hub import Hub
 from tracker.state import Staging
 from tracker.storage.port import AccountId
-from tracker.throttle import address_key
 from wire import codec, frames
 from wire.codes import Code
 from wire.dialogue import Answerer, SessionState
@@ -41,59 +40,43 @@ from wire.machine import Monotonic
 from wire.messages import Message, Purpose
 from wire.messages.session import HelloAnonymous, HelloTracker, Refused
 
-LINGER_S = 2.0  # for a last record to leave, then the connection is cut
-
 IN_GOOD_ORDER = frozenset({Code.GOODBYE, Code.SHUTTING_DOWN, Code.LINK_REPLACED, Code.LINK_LOST})
 
 log = logging.getLogger("tracker")
 
 
-class Session(asyncio.Protocol):
-    """One connection to this tracker, from the first byte to the last."""
+class Session(Connection):
+    """What is said on one connection, and what the tracker knows about who says it."""
 
     __slots__ = (
         "_answerer",
         "_caller",
         "_coalescer",
-        "_connected",
         "_enter_by",
         "_head",
-        "_hub",
+        "_is_deaf",
         "_is_dirty",
-        "_is_in_lobby",
         "_is_seated",
-        "_linger_until",
         "_link",
         "_login",
-        "_stalled_since",
-        "_transport",
-        "address",
-        "host",
         "is_unseen",
-        "port",
         "staging",
     )
 
     def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self._transport: asyncio.Transport | None = None
+        super().__init__(hub)
         self._link: Link | None = None
         self._answerer = Answerer(SessionState.ANONYMOUS)
         self._coalescer = Coalescer()
         self._head = b""
         self._caller: Caller | None = None
         self._login: AccountId | None = None
-        self._connected = hub.now()
         self._enter_by: Monotonic | None = None
-        self._stalled_since: Monotonic | None = None
-        self._linger_until: Monotonic | None = None
+        self._is_deaf = False  # we ended the link: requests that came along are not carried out
         self._is_dirty = False
-        self._is_in_lobby = False
         self._is_seated = False
         self.is_unseen = False
         self.staging = Staging(hub.staging_space)
-        self.host, self.port = "", 0
-        self.address = ""
 
     # --- what services and the hub ask of a session
 
@@ -116,11 +99,6 @@ class Session(asyncio.Protocol):
         assert self._link is not None
         assert self._link.remote is not None
         return Channel(self._hub.link_key, self._link.remote.link_key, self._link.handshake_hash)
-
-    @property
-    def is_closed(self) -> bool:
-        """Say whether nothing more can be said."""
-        return self._transport is None or self._linger_until is not None
 
     def log_in(self, account: AccountId) -> None:
         """Take note that the password of an account was proven."""
@@ -168,31 +146,26 @@ class Session(asyncio.Protocol):
         """End the session in good order, with a last word if the link can carry one."""
         if self.is_closed:
             return
+        self._is_deaf = True
         if self._link is None:
             self._refuse_in_clear(code, text)
         else:
             self._link.close(code, text)
             self._pump()
 
-    def abort(self) -> None:
-        """End the connection now, whatever has not been sent."""
-        if self._transport is not None:
-            self._transport.abort()
+    # --- deadlines
 
-    def on_deadline(self, now: Monotonic) -> None:
-        """Do what is due, and say when to come again."""
-        limits = self._hub.config.limits
-        if self._transport is None:
-            return
-        if self._linger_until is not None:
-            if now >= self._linger_until:
-                self.abort()
-                return
-        elif self._stalled_since is not None and now >= self._stalled_since + limits.send_stall_s:
-            self._drop_slow()
-            return
-        elif self._link is None:
-            if now >= self._connected + limits.open_timeout_s:
+    def _instants(self) -> Iterator[float]:
+        if self._link is None:
+            yield self._connected + self._hub.config.limits.open_timeout_s
+        elif (deadline := self._link.deadline()) is not None:
+            yield deadline
+        if self._enter_by is not None:
+            yield self._enter_by
+
+    def _due(self, now: Monotonic) -> None:
+        if self._link is None:
+            if now >= self._connected + self._hub.config.limits.open_timeout_s:
                 self.close(Code.HANDSHAKE_TIMEOUT)
         elif self._enter_by is not None and now >= self._enter_by:
             self.close(Code.HANDSHAKE_TIMEOUT, "the device did not enter")
@@ -201,24 +174,8 @@ class Session(asyncio.Protocol):
             if deadline is not None and now >= deadline:
                 self._link.handle_deadline(now=now)
             self._pump()
-        self._set_deadline()
 
     # --- asyncio's side
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See asyncio.Protocol."""
-        assert isinstance(transport, asyncio.Transport)
-        peer = transport.get_extra_info("peername") or ("", 0)
-        self.host, self.port = str(peer[0]), int(peer[1])
-        self.address = address_key(self.host)
-        self._transport = transport
-        self._hub.arrived(self)
-        self._is_in_lobby = self._hub.lobby.enter(self.address, self._hub.entropy.bytes(1)[0])
-        if not self._is_in_lobby:
-            self._refuse_in_clear(Code.TOO_MANY_CONNECTIONS, "")
-            return
-        transport.set_write_buffer_limits(high=self._hub.config.limits.send_queue_bytes)
-        self._set_deadline()
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
@@ -241,26 +198,6 @@ class Session(asyncio.Protocol):
             self._pump()
         return False
 
-    def pause_writing(self) -> None:
-        """See asyncio.Protocol: the other side does not read, so it is not read from either."""
-        if self._transport is not None and not self.is_closed:
-            self._stalled_since = self._hub.now()
-            self._transport.pause_reading()
-            self._set_deadline()
-
-    def resume_writing(self) -> None:
-        """See asyncio.Protocol."""
-        self._stalled_since = None
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
-            self._set_deadline()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """See asyncio.Protocol."""
-        self._transport = None
-        self._leave()
-        self._hub.gone(self)
-
     # --- inside
 
     def _route(self, data: bytes) -> None:
@@ -268,8 +205,8 @@ class Session(asyncio.Protocol):
         self._head += data
         try:
             purpose = frames.read_preamble(self._head)
-            if purpose is Purpose.KEY and self._transport is not None:
-                self._transport.write(self._hub.link_key)
+            if purpose is Purpose.KEY:
+                self._write(self._hub.link_key)
                 self._end()
             elif purpose is Purpose.TRACKER:
                 self._open_link()
@@ -355,9 +292,12 @@ class Session(asyncio.Protocol):
         link.admit(HelloTracker(self._hub.boot_id, self._hub.wall()))
 
     def _on_message(self, link: Link, message: Message) -> None:
+        if self._is_deaf:
+            return
         try:
             request = self._answerer.on_message(message)
         except RemoteProtocolError as error:
+            self._is_deaf = True
             link.close(error.code, error.detail)
             return
         if request is not None:
@@ -376,40 +316,11 @@ class Session(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._is_dirty = False
-        if self._link is None or self._transport is None:
-            return
-        data = self._link.data_to_send()
-        if data and not self._transport.is_closing():
-            self._transport.write(data)
-            if (
-                self._transport.get_write_buffer_size()
-                > 2 * self._hub.config.limits.send_queue_bytes
-            ):
-                self._drop_slow()
-
-    def _drop_slow(self) -> None:
-        self._log_refused(Code.TOO_SLOW, "")
-        self._leave()
-        self.abort()
-
-    def _refuse_in_clear(self, code: Code, detail: str) -> None:
-        """Turn away somebody with whom there is no link."""
-        self._log_refused(code, detail)
-        if self._transport is not None:
-            self._transport.write(frames.clear_refusal(code))
-        self._end()
-
-    def _end(self) -> None:
-        """Close the connection as soon as what is written has left."""
-        self._leave()
-        if self._transport is not None and self._linger_until is None:
-            self._linger_until = Monotonic(self._hub.now() + LINGER_S)
-            self._transport.close()
-            self._set_deadline()
+        if self._link is not None:
+            self._write(self._link.data_to_send())
 
     def _leave(self) -> None:
-        """Give back what this session holds; again changes nothing."""
-        self._leave_lobby()
+        super()._leave()
         self.staging.clear()
         if self._is_seated:
             self._is_seated = False
@@ -419,32 +330,3 @@ class Session(asyncio.Protocol):
                 caller.account,
                 hub.roster.leave(caller.account, caller.device, self, hub.wall()),
             )
-
-    def _leave_lobby(self) -> None:
-        if self._is_in_lobby:
-            self._is_in_lobby = False
-            self._hub.lobby.leave(self.address)
-
-    def _set_deadline(self) -> None:
-        """Tell the wheel when to come next."""
-        if self._transport is None:
-            return
-        limits = self._hub.config.limits
-        if self._linger_until is not None:
-            self._hub.wheel.set(self, self._linger_until)
-            return
-        instants: list[float] = []
-        if self._link is None:
-            instants.append(self._connected + limits.open_timeout_s)
-        else:
-            deadline = self._link.deadline()
-            if deadline is not None:
-                instants.append(deadline)
-        if self._stalled_since is not None:
-            instants.append(self._stalled_since + limits.send_stall_s)
-        if self._enter_by is not None:
-            instants.append(self._enter_by)
-        self._hub.wheel.set(self, Monotonic(min(instants)) if instants else None)
-
-    def _log_refused(self, code: Code, detail: str) -> None:
-        self._hub.log_refused(f"{self.host}:{self.port}", code, detail)
