@@ -216,16 +216,24 @@ def first_device(
 
 
 def add_device(
-    identity_seed: bytes, device_list: DeviceList, name: str, *, now: UnixMillis, entropy: Entropy
+    identity_seed: bytes,
+    device_list: DeviceList,
+    name: str,
+    *,
+    now: UnixMillis,
+    entropy: Entropy,
+    link_private: bytes | None = None,
 ) -> DeviceKeys:
     """Make another device and the list that has it, one counter higher.
 
-    device_list: the present one, verified. Raises LocalProtocolError with DEVICE_LIMIT when it is full.
+    device_list: the present one, verified. link_private: 32 bytes, secret, of the link that adds it; drawn
+    if None. Raises LocalProtocolError with DEVICE_LIMIT when it is full.
     Revoked devices make room for a listing beyond LISTED_DEVICES, the longest revoked one first.
     """
     identity = IdentityKey(public_of(identity_seed))
     device = DeviceId(entropy.bytes(DEVICE_ID_BYTES))
-    link_private, signing_seed = entropy.bytes(32), entropy.bytes(32)
+    link_private = entropy.bytes(32) if link_private is None else link_private
+    signing_seed = entropy.bytes(32)
     certificate = issue_certificate(
         identity_seed,
         Certificate(

@@ -31,7 +31,9 @@ class LinkConfig:
     expects to reach (for a tracker: its link key), in the prologue on both sides. hello: the initiator's
     first record; a responder gives its own to `admit`. expected_static: the link key that the responder
     must prove (initiators only). expected_identity: whose device it must be (peer and data links).
-    known_counter: the highest list counter of that identity known here. Times are seconds.
+    known_counter: the highest list counter of that identity known here. hands_over: the owner will
+    `take_over` this data link at LinkOpened: whatever comes then is left for it unopened. Times are
+    seconds.
     """
 
     purpose: Purpose
@@ -41,6 +43,7 @@ class LinkConfig:
     expected_static: LinkKey | None = None
     expected_identity: IdentityKey | None = None
     known_counter: int = 0
+    hands_over: bool = False
     open_timeout_s: float = limits.OPEN_TIMEOUT_S
     anonymous_timeout_s: float = limits.ANONYMOUS_TIMEOUT_S
     heartbeat_s: float = limits.HEARTBEAT_S

@@ -47,6 +47,11 @@ class Keepalive:
         """Take note that they said something that verified."""
         self._received = now
 
+    @property
+    def is_measuring(self) -> bool:
+        """Say whether a ping is unanswered."""
+        return self._waiting is not None
+
     def next_ping(self, now: Monotonic) -> int:
         """Give the token of a ping that is sent now."""
         self._token = (self._token + 1) % PING_TOKENS

@@ -43,16 +43,44 @@ LINK_PURPOSES = (Purpose.TRACKER, Purpose.PEER, Purpose.DATA)
 
 
 class Link:
-    """One side of one link; obeys `wire.machine.Machine`."""
+    """One side of one link; obeys `wire.machine.Machine`.
+
+    What is said on a link that has CLOSED is dropped without a word, as what a wire loses: the owner may
+    not have seen LinkClosed yet. Everything else out of order is a LocalProtocolError.
+    """
+
+    __slots__ = (
+        "_began",
+        "_chunk_bytes",
+        "_config",
+        "_cutter",
+        "_entropy",
+        "_handshake",
+        "_happened",
+        "_has_aged",
+        "_keepalive",
+        "_opener",
+        "_out",
+        "_remote",
+        "_role",
+        "_sealer",
+        "_unsent_bytes",
+        "dropped_messages",
+        "handshake_hash",
+        "state",
+    )
 
     def __init__(self, role: Role, config: LinkConfig, *, now: Monotonic, entropy: Entropy) -> None:
         """Start with nothing received; an initiator has its first flight to send at once.
 
         Raises LocalProtocolError for a purpose that has no links, for an initiator without hello or
-        expected_static, and with SELF_CONNECTION for one that would call its own key.
+        expected_static, and with SELF_CONNECTION for one that would call its own key. A key that nobody
+        can own (of low order) is whoever's fault gave it to us: the link is CLOSED from the start.
         """
         if config.purpose not in LINK_PURPOSES:
             raise LocalProtocolError(f"there are no links for {config.purpose.name.lower()}")
+        if config.hands_over and config.purpose is not Purpose.DATA:
+            raise LocalProtocolError("only data links are taken over")
         self._role = role
         self._config = config
         self._entropy = entropy
@@ -78,30 +106,34 @@ class Link:
 
     def admit(self, hello: Hello | HelloTracker) -> None:
         """Let the caller in; hello: ours, the first record they get."""
-        self._need(LinkState.IDENTIFYING, "admit")
-        self._send_record(codec.encode(self._config.purpose, hello))
-        self._open()
+        if self._may(LinkState.IDENTIFYING, "admit"):
+            self._send_record(codec.encode(self._config.purpose, hello))
+            self._open()
 
     def refuse(self, code: Code, text: str = "") -> None:
-        """Turn the caller away with a code."""
-        self._need(LinkState.IDENTIFYING, "refuse")
-        self._end(code, text, Ending.US)
+        """Turn the caller away with a code; one that is never on the wire goes out as NOT_ADMITTED."""
+        if self._may(LinkState.IDENTIFYING, "refuse"):
+            self._end(code, text, Ending.US)
 
     def send(self, message: Message, *, now: Monotonic) -> None:
         """Say something; LocalProtocolError unless the link is OPEN and the message within bounds."""
-        self._need(LinkState.OPEN, "send")
-        self._send_record(codec.encode(self._config.purpose, message))
-        self._keepalive.sent(now)
+        if self._may(LinkState.OPEN, "send"):
+            self._send_record(codec.encode(self._config.purpose, message))
+            self._keepalive.sent(now)
 
     def send_record(self, plaintext: bytes, *, now: Monotonic) -> None:
         """Send an encoded message, or the chunk that the last Piece or Pack announced; as `send`."""
-        self._need(LinkState.OPEN, "send")
-        self._send_record(plaintext)
-        self._keepalive.sent(now)
+        if self._may(LinkState.OPEN, "send"):
+            self._send_record(plaintext)
+            self._keepalive.sent(now)
 
     def ping(self, *, now: Monotonic) -> None:
-        """Measure the round trip once more."""
-        self.send(Ping(self._keepalive.next_ping(now)), now=now)
+        """Measure the round trip, unless a measurement is under way.
+
+        One at a time: pings held up by a slow path would arrive together, and as a flood.
+        """
+        if not self._keepalive.is_measuring:
+            self.send(Ping(self._keepalive.next_ping(now)), now=now)
 
     def close(self, code: Code = Code.GOODBYE, text: str = "") -> None:
         """End the link in good order; closing a closed one changes nothing."""
@@ -115,9 +147,10 @@ class Link:
 
         Send what `data_to_send` has first. From here on the machine only says that it is TAKEN.
         """
-        self._need(LinkState.OPEN, "take over")
-        if self._config.purpose is not Purpose.DATA or self._sealer is None or self._opener is None:
-            raise LocalProtocolError("only data links are taken over")
+        if not self._config.hands_over or self.state is not LinkState.OPEN:
+            raise LocalProtocolError("only open links that were made for it are taken over")
+        assert self._sealer is not None
+        assert self._opener is not None
         self._step(Step.TAKEN)
         return self._sealer, self._opener, self._cutter.take_rest()
 
@@ -137,11 +170,8 @@ class Link:
     def receive_eof(self, *, now: Monotonic) -> None:  # noqa: ARG002 - the machine's contract
         """Take note that the stream ended; see `Machine`."""
         if self.state not in (LinkState.CLOSED, LinkState.TAKEN):
-            self._step(Step.ENDED)
             half = ", in the middle of a frame" if self._cutter.buffered_bytes else ""
-            self._happened.append(
-                LinkClosed(Code.LINK_LOST, f"the connection ended{half}", Ending.LOST)
-            )
+            self._finish(Code.LINK_LOST, f"the connection ended{half}", Ending.LOST)
 
     def handle_deadline(self, *, now: Monotonic) -> None:
         """Ping, give up or say that the link has aged; see `Machine`."""
@@ -153,7 +183,7 @@ class Link:
                 self._end(Code.LINK_SILENT, "", Ending.US)
                 return
             if self._keepalive.is_ping_due(now):
-                self.ping(now=now)
+                self.send(Ping(self._keepalive.next_ping(now)), now=now)
             self._age(now)
 
     def deadline(self) -> Monotonic | None:
@@ -209,7 +239,10 @@ class Link:
         if config.expected_static == x25519_public(config.static_private):
             raise LocalProtocolError("that is our own key", Code.SELF_CONNECTION)
         self._emit(frames.preamble(config.purpose))
-        self._begin_handshake()
+        try:
+            self._begin_handshake()
+        except RemoteProtocolError as error:
+            self._end(error.code, error.detail, Ending.US)
 
     def _begin_handshake(self) -> None:
         config = self._config
@@ -233,11 +266,11 @@ class Link:
         if self._handshake is None and self.state is LinkState.GREETING:
             return self._read_preamble()
         if self._role is Role.INITIATOR and self.state in (LinkState.GREETING, LinkState.PROVING):
-            refusal = frames.read_clear_refusal(self._cutter.peek(limits.PREAMBLE_BYTES))
-            if refusal is not None:
-                self._step(Step.ENDED)
-                self._happened.append(LinkClosed(refusal.code, refusal.detail, Ending.THEM))
-                return False
+            start = self._cutter.peek(limits.PREAMBLE_BYTES)
+            if start.startswith(frames.MAGIC):
+                return self._read_refusal(start)
+        if self._config.hands_over and self.state is LinkState.OPEN:
+            return False
         frame = self._cutter.take()
         if frame is None:
             return False
@@ -257,9 +290,14 @@ class Link:
         self._begin_handshake()
         return True
 
+    def _read_refusal(self, start: bytes) -> bool:
+        refusal = frames.read_clear_refusal(start)
+        if refusal is not None:
+            self._finish(refusal.code, refusal.detail, Ending.THEM)
+        return False
+
     def _on_handshake(self, message: bytes) -> None:
-        if self._handshake is None:
-            raise LocalProtocolError("no handshake is under way")
+        assert self._handshake is not None
         self._handshake.read(message)
         self._write_handshake()
         if not self._handshake.is_finished:
@@ -269,7 +307,7 @@ class Link:
             rekey_after_bytes=self._config.rekey_after_bytes,
         )
         self.handshake_hash = self._handshake.handshake_hash
-        self._cutter.bound(limits.HELLO_BYTES + limits.TAG_BYTES, Code.RECORD_TOO_LARGE)
+        self._cutter.bound(limits.HELLO_BYTES + limits.TAG_BYTES, Code.FRAME_TOO_LARGE_BEFORE_AUTH)
         self._step(Step.SHAKEN)
         if self._role is Role.INITIATOR and self._config.hello is not None:
             self._send_record(codec.encode(self._config.purpose, self._config.hello))
@@ -277,8 +315,7 @@ class Link:
             raise RemoteProtocolError(Code.SELF_CONNECTION)
 
     def _on_record(self, frame: bytes, now: Monotonic) -> None:
-        if self._opener is None:
-            raise LocalProtocolError("no keys stand")
+        assert self._opener is not None
         content = self._opener.open(frame)
         self._keepalive.received(now)
         if self._chunk_bytes is not None:
@@ -288,8 +325,7 @@ class Link:
         if message is None:
             self.dropped_messages += 1
         elif isinstance(message, Close):
-            self._step(Step.ENDED)
-            self._happened.append(LinkClosed(code_of(message.code), message.text, Ending.THEM))
+            self._finish(code_of(message.code), message.text, Ending.THEM)
         elif self.state is LinkState.OPEN:
             self._on_message(message, now)
         elif self.state is LinkState.PROVING and isinstance(
@@ -324,7 +360,8 @@ class Link:
             self._happened.append(MessageReceived(message))
 
     def _on_hello(self, hello: AnyHello) -> None:
-        link_key = LinkKey(self._handshake.remote_static if self._handshake is not None else b"")
+        assert self._handshake is not None
+        link_key = LinkKey(self._handshake.remote_static)
         self._remote = prove(hello, link_key, self._role, self._config)
         if self._role is Role.INITIATOR:
             self._open()
@@ -333,12 +370,14 @@ class Link:
             self._happened.append(LinkIdentified(self._remote))
 
     def _open(self) -> None:
+        assert self._remote is not None
         self._step(Step.OPENED)
-        is_data = self._config.purpose is Purpose.DATA
-        most = limits.DATA_RECORD_BYTES if is_data else limits.CONTROL_RECORD_BYTES
+        most = limits.CONTROL_RECORD_BYTES
+        if self._config.purpose is Purpose.DATA:
+            most = limits.DATA_RECORD_BYTES
+        elif isinstance(self._remote.hello, HelloAnonymous):
+            most = limits.HELLO_BYTES  # the largest that may come is AddDevice, a little smaller
         self._cutter.bound(most + limits.TAG_BYTES, Code.RECORD_TOO_LARGE)
-        if self._remote is None:
-            raise LocalProtocolError("nobody is at the other end")
         self._handshake = None
         self._happened.append(LinkOpened(self._remote, self.handshake_hash))
 
@@ -353,9 +392,9 @@ class Link:
         return None
 
     def _age(self, now: Monotonic) -> None:
-        carried = 0
-        if self._sealer is not None and self._opener is not None:
-            carried = self._sealer.bytes + self._opener.bytes
+        assert self._sealer is not None
+        assert self._opener is not None
+        carried = self._sealer.bytes + self._opener.bytes
         is_old = now >= self._began + self._config.lifetime_s
         if not self._has_aged and (is_old or carried >= self._config.lifetime_bytes):
             self._has_aged = True
@@ -364,26 +403,34 @@ class Link:
     def _end(self, code: Code, text: str, by: Ending) -> None:
         """End the link from our side: a last word if there is a way to say it, one event."""
         text = text[: limits.CLOSE_TEXT_CHARS]
+        said = code
+        if code.sent_by == "local":  # nobody else could do anything with it
+            said = Code.INTERNAL if self.state is LinkState.OPEN else Code.NOT_ADMITTED
         if self._sealer is not None:
-            self._send_record(codec.encode(self._config.purpose, Close(code.value, text)))
+            self._send_record(codec.encode(self._config.purpose, Close(said.value, text)))
         elif self._role is Role.RESPONDER:
-            self._emit(frames.clear_refusal(code))
+            self._emit(frames.clear_refusal(said))
+        self._finish(code, text, by)
+
+    def _finish(self, code: Code, text: str, by: Ending) -> None:
+        """Be closed: what came and was not read is forgotten, one event says why."""
         self._step(Step.ENDED)
+        self._cutter.take_rest()
+        self._handshake = None
         self._happened.append(LinkClosed(code, text, by))
 
     def _step(self, step: Step) -> None:
-        try:
-            self.state = TRANSITIONS[self.state][step]
-        except KeyError as error:
-            raise LocalProtocolError(f"{step.value} in state {self.state.value}") from error
+        """Ask the table; that it has an answer is for the verbs and `_advance` to see to."""
+        self.state = TRANSITIONS[self._role][self.state][step]
 
-    def _need(self, state: LinkState, verb: str) -> None:
-        if self.state is not state:
+    def _may(self, state: LinkState, verb: str) -> bool:
+        """Say whether a verb has its effect; False on a closed link, an error in other states."""
+        if self.state not in (state, LinkState.CLOSED):
             raise LocalProtocolError(f"cannot {verb} in state {self.state.value}")
+        return self.state is state
 
     def _send_record(self, plaintext: bytes) -> None:
-        if self._sealer is None:
-            raise LocalProtocolError("no keys stand")
+        assert self._sealer is not None
         if (
             self._config.purpose is not Purpose.DATA
             and len(plaintext) > limits.CONTROL_RECORD_BYTES

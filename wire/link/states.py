@@ -4,12 +4,15 @@
     responder   GREETING ── message 3 ──> PROVING ── their Hello ──> IDENTIFYING ── admit ──> OPEN
 
 From everywhere a link can only get to CLOSED otherwise; a data link that its owner took over is TAKEN,
-and the machine is out of it.
+and the machine is out of it. The application speaks in OPEN only: until the other side used the keys,
+its last handshake message may be a replay.
 """
 
 from __future__ import annotations
 
 import enum
+
+from wire.channel.handshake import Role
 
 
 class LinkState(enum.Enum):
@@ -33,16 +36,24 @@ class Step(enum.Enum):
     ENDED = "closed, refused, failed or lost"
 
 
-TRANSITIONS: dict[LinkState, dict[Step, LinkState]] = {
-    LinkState.GREETING: {Step.SHAKEN: LinkState.PROVING, Step.ENDED: LinkState.CLOSED},
-    LinkState.PROVING: {
-        Step.KNOWN: LinkState.IDENTIFYING,
-        Step.OPENED: LinkState.OPEN,
-        Step.ENDED: LinkState.CLOSED,
-    },
-    LinkState.IDENTIFYING: {Step.OPENED: LinkState.OPEN, Step.ENDED: LinkState.CLOSED},
+_AFTER_OPENING: dict[LinkState, dict[Step, LinkState]] = {
     LinkState.OPEN: {Step.TAKEN: LinkState.TAKEN, Step.ENDED: LinkState.CLOSED},
     LinkState.TAKEN: {},
     LinkState.CLOSED: {},
 }
-"""Every legal step; what is absent is an error."""
+
+TRANSITIONS: dict[Role, dict[LinkState, dict[Step, LinkState]]] = {
+    Role.INITIATOR: {
+        LinkState.GREETING: {Step.SHAKEN: LinkState.PROVING, Step.ENDED: LinkState.CLOSED},
+        LinkState.PROVING: {Step.OPENED: LinkState.OPEN, Step.ENDED: LinkState.CLOSED},
+        LinkState.IDENTIFYING: {},
+        **_AFTER_OPENING,
+    },
+    Role.RESPONDER: {
+        LinkState.GREETING: {Step.SHAKEN: LinkState.PROVING, Step.ENDED: LinkState.CLOSED},
+        LinkState.PROVING: {Step.KNOWN: LinkState.IDENTIFYING, Step.ENDED: LinkState.CLOSED},
+        LinkState.IDENTIFYING: {Step.OPENED: LinkState.OPEN, Step.ENDED: LinkState.CLOSED},
+        **_AFTER_OPENING,
+    },
+}
+"""Every legal step of each role; what is absent is an error."""

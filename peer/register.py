@@ -1,0 +1,308 @@
+"""Making an account, making this machine a device of one, and signing off.
+
+The key file stands before the tracker hears of the account: a crash in between leaves a home that can say
+the same again, never an account whose keys are nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from dataclasses import replace
+
+from peer import api
+from peer.errors import PeerError
+from peer.identity import has_key_file, read_key_file, write_key_file
+from peer.locations import Locations
+from peer.identity import Profile
+from peer.store import own
+from peer.store.database import Database
+from peer.times import wall
+from peer.tracker_link import TrackerLink
+from wire.address import TrackerAddress
+from wire.codes import Code
+from wire.identity import (
+    add_device,
+    fingerprint,
+    first_device,
+    login_proof,
+    public_of,
+    read_device_list,
+    register_proof,
+)
+from wire.ids import AccountName, BootId, account_name
+from wire.limits import DEVICE_NAME_CHARS
+from wire.machine import Entropy
+from wire.messages import accounts
+from wire.messages.session import Done
+from wire.vault import (
+    NO_TRACKER,
+    KdfParameters,
+    PasswordKeys,
+    Vault,
+    check_new_password,
+    derive_keys,
+    open_vault,
+    seal_vault,
+)
+
+RECOVERY_KEY_BYTES = 16
+
+
+async def register(
+    locations: Locations, command: api.Register, database: Database, entropy: Entropy
+) -> api.AccountMade:
+    """Make an account; a home with a local account takes that one to the tracker, same identity.
+
+    Raises PeerError or WireError; then the home is as it was, but for a key file that the same call
+    finds again.
+    """
+    name = account_name(command.name)
+    check_new_password(command.password)
+    recovery = _recovery(command.recovery_key)
+    address = None if command.tracker is None else TrackerAddress.parse(command.tracker)
+    if address is not None and address.key is None:
+        # Says which key the tracker shows, so that a person can compare it.
+        await _dial(address, entropy.bytes(32), entropy)
+    seed = entropy.bytes(32)
+    before: Profile | None = None
+    if has_key_file(locations):
+        before = read_key_file(locations, lambda: command.password)
+        known = database.read(own.account)
+        if known is not None and (known.tracker is not None or address is None):
+            raise PeerError(Code.ALREADY_REGISTERED, f"this home belongs to {known.name}")
+        seed = await _identity_seed(before, command.password, recovery)
+    parameters = KdfParameters(entropy.bytes(16))
+    tracker_key = NO_TRACKER if address is None or address.key is None else address.key
+    keys_of_password = await asyncio.to_thread(
+        derive_keys, command.password, name, tracker_key, parameters, recovery
+    )
+    now = wall()
+    device = _device_name(command.device_name)
+    keys = (
+        before.keys if before is not None else first_device(seed, device, now=now, entropy=entropy)
+    )
+    state_key = before.state_key if before is not None else entropy.bytes(32)
+    counter = 1 if before is None else before.vault_counter + 1
+    vault = Vault(seed, state_key, counter, now)
+    sealed = seal_vault(vault, keys_of_password.wrap_key, name, entropy)
+    profile = Profile(
+        name=name,
+        tracker=address,
+        keys=keys,
+        state_key=state_key,
+        vault=sealed,
+        vault_counter=counter,
+        kdf=parameters,
+    )
+    password = None if command.unsealed else command.password
+    write_key_file(locations, profile, password, entropy)
+    if address is not None:
+        await _register_at(
+            profile,
+            address,
+            seed,
+            keys_of_password,
+            command.invite or "",
+            recovery is not None,
+            entropy,
+        )
+    await _remember(database, profile)
+    return _made(profile)
+
+
+async def log_in(
+    locations: Locations, command: api.LogIn, database: Database, entropy: Entropy
+) -> api.AccountMade:
+    """Make this machine a device of an account that exists, by its password.
+
+    A home that was this account's device before becomes the same device again. Raises PeerError or
+    WireError, among them WRONG_PASSWORD, NO_SUCH_USER, VAULT_INVALID, KDF_TOO_WEAK.
+    """
+    name = account_name(command.name)
+    address = TrackerAddress.parse(command.tracker)
+    known = database.read(own.account)
+    if known is not None and (known.name != name or known.is_logged_in):
+        raise PeerError(Code.ALREADY_REGISTERED, f"this home belongs to {known.name}")
+    before = None
+    if known is not None and has_key_file(locations):
+        before = read_key_file(locations, lambda: command.password)
+    link_private = entropy.bytes(32) if before is None else before.keys.link_private
+    link = await _dial(address, link_private, entropy)
+    try:
+        profile = await _prove_and_add(link, name, address, command, before, link_private, entropy)
+        password = None if command.unsealed else command.password
+        write_key_file(locations, profile, password, entropy)
+        await link.ask(
+            lambda request: accounts.AddDevice(
+                request,
+                profile.keys.certificate,
+                profile.keys.device_list,
+                profile.vault,
+                profile.vault_counter,
+            ),
+            Done,
+        )
+    finally:
+        await link.close()
+    await _remember(database, profile)
+    return _made(profile)
+
+
+async def log_out(profile: Profile, database: Database, entropy: Entropy) -> None:
+    """Sign this device off at its tracker; a tracker that cannot be reached is told by nobody.
+
+    Raises PeerError(TRACKER_UNREACHABLE): the device would still be let in, so nothing is noted here.
+    """
+    if profile.tracker is not None:
+        link = await TrackerLink.dial(
+            profile.tracker,
+            link_private=profile.keys.link_private,
+            keys=profile.keys,
+            boot_id=BootId(entropy.bytes(16)),
+            entropy=entropy,
+        )
+        try:
+            await link.ask(
+                lambda request: accounts.Enter(request, True, accounts.Show.AVAILABLE),
+                accounts.Entered,
+            )
+            await link.ask(accounts.LogOut, Done)
+        except PeerError as error:
+            if error.code is not Code.DEVICE_UNKNOWN:
+                raise
+        finally:
+            await link.close()
+    await database.write(own.set_logged_in, False)
+
+
+async def _prove_and_add(
+    link: TrackerLink,
+    name: AccountName,
+    address: TrackerAddress,
+    command: api.LogIn,
+    before: Profile | None,
+    link_private: bytes,
+    entropy: Entropy,
+) -> Profile:
+    """Prove the password, open the vault, and give the profile of this device."""
+    assert address.key is not None
+    kdf = await link.ask(lambda request: accounts.AskKdf(request, name), accounts.Kdf)
+    parameters = KdfParameters(kdf.salt, kdf.memory_kib, kdf.passes, kdf.lanes)
+    recovery = _recovery(command.recovery_key)
+    secrets = await asyncio.to_thread(
+        derive_keys, command.password, name, address.key, parameters, recovery
+    )
+    proof = login_proof(secrets.auth_seed, name, address.key, link.handshake_hash)
+    found = await link.ask(lambda request: accounts.LogIn(request, name, proof), accounts.LoggedIn)
+    vault = open_vault(found.vault, secrets.wrap_key, name)
+    if public_of(vault.identity_seed) != found.identity:
+        raise PeerError(
+            Code.KEY_MISMATCH, "the tracker names another identity than the vault holds"
+        )
+    listed = read_device_list(found.device_list, found.identity)
+    if before is not None and before.keys.device in listed.standing:
+        keys = replace(before.keys, device_list=found.device_list)
+    else:
+        keys = add_device(
+            vault.identity_seed,
+            listed,
+            _device_name(command.device_name),
+            now=wall(),
+            entropy=entropy,
+            link_private=link_private,
+        )
+    return Profile(
+        name=name,
+        tracker=address,
+        keys=keys,
+        state_key=vault.state_key,
+        vault=found.vault,
+        vault_counter=found.vault_counter,
+        kdf=parameters,
+    )
+
+
+async def _register_at(
+    profile: Profile,
+    address: TrackerAddress,
+    seed: bytes,
+    secrets: PasswordKeys,
+    invite: str,
+    has_recovery_key: bool,
+    entropy: Entropy,
+) -> None:
+    assert address.key is not None
+    link = await _dial(address, profile.keys.link_private, entropy)
+    proof = register_proof(seed, profile.name, address.key, link.handshake_hash)
+    try:
+        await link.ask(
+            lambda request: accounts.Register(
+                request=request,
+                name=profile.name,
+                identity=profile.keys.identity,
+                salt=profile.kdf.salt,
+                memory_kib=profile.kdf.memory_kib,
+                passes=profile.kdf.passes,
+                lanes=profile.kdf.lanes,
+                auth_key=secrets.auth_key,
+                vault=profile.vault,
+                vault_counter=profile.vault_counter,
+                certificate=profile.keys.certificate,
+                device_list=profile.keys.device_list,
+                signature=proof,
+                invite=invite,
+                has_recovery_key=has_recovery_key,
+            ),
+            Done,
+        )
+    finally:
+        await link.close()
+
+
+async def _dial(address: TrackerAddress, link_private: bytes, entropy: Entropy) -> TrackerLink:
+    boot_id = BootId(entropy.bytes(16))
+    return await TrackerLink.dial(
+        address, link_private=link_private, keys=None, boot_id=boot_id, entropy=entropy
+    )
+
+
+async def _identity_seed(before: Profile, password: str, recovery: bytes | None) -> bytes:
+    """Open the vault of a local account: its identity goes along to the tracker."""
+    key = NO_TRACKER if before.tracker is None or before.tracker.key is None else before.tracker.key
+    secrets = await asyncio.to_thread(derive_keys, password, before.name, key, before.kdf, recovery)
+    return open_vault(before.vault, secrets.wrap_key, before.name).identity_seed
+
+
+async def _remember(database: Database, profile: Profile) -> None:
+    tracker = None if profile.tracker is None else str(profile.tracker)
+    await database.write(
+        own.remember,
+        profile.keys,
+        profile.name,
+        tracker,
+        profile.vault,
+        profile.vault_counter,
+        wall(),
+    )
+
+
+def _made(profile: Profile) -> api.AccountMade:
+    tracker = None if profile.tracker is None else str(profile.tracker)
+    return api.AccountMade(profile.name, tracker, fingerprint(profile.keys.identity))
+
+
+def _device_name(wanted: str | None) -> str:
+    return (wanted or platform.node() or "device")[:DEVICE_NAME_CHARS]
+
+
+def _recovery(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) != RECOVERY_KEY_BYTES:
+        raise PeerError(Code.VAULT_INVALID, "a recovery key has 32 hex digits")
+    return key

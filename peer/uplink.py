@@ -1,0 +1,251 @@
+"""The link to the tracker for as long as a node runs: enter, stay, come back, and never lose an ask.
+
+It keeps one connection open, sends what waits in the database in order and one at a time, tells the node
+what the tracker says, and dials again with jitter when the link is gone. Nothing else of a node depends on
+it: friends who are linked go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from peer import asks, roster
+from peer.errors import PeerError
+from peer.identity import Profile
+from peer.store import own
+from peer.store.database import Database
+from peer.times import wall
+from peer.tracker_link import TrackerLink
+from wire import limits
+from wire.codes import Code
+from wire.errors import WireError
+from wire.identity import AddressRecord, Host, issue_addresses
+from wire.ids import BootId, RequestId
+from wire.machine import Entropy
+from wire.messages import Message, accounts, presence, reach
+from wire.messages.friends import FriendsPage
+from wire.messages.session import Done
+
+AnswerT = TypeVar("AnswerT", bound=Message)
+FINAL = frozenset(
+    {
+        Code.DEVICE_REVOKED,
+        Code.DEVICE_UNKNOWN,
+        Code.TRACKER_KEY_MISMATCH,
+        Code.TRACKER_KEY_NEEDED,
+        Code.VERSION_UNSUPPORTED,
+    }
+)
+"""What another try would not change: the state is `refused` and the reason stands in `status`."""
+
+
+class Uplink:
+    """The tracker link of one node.
+
+    on_effects: called after each commit with what the tracker's words led to. hosts: gives the numeric
+    addresses and the port to publish, empty for none. is_unseen: friends are not told that we are here.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        database: Database,
+        *,
+        boot_id: BootId,
+        is_unseen: bool,
+        hosts: Callable[[str], list[tuple[str, int]]],
+        on_effects: Callable[[list[roster.Effect]], None],
+        on_state: Callable[[], None],
+        entropy: Entropy,
+    ) -> None:
+        self._profile = profile
+        self._database = database
+        self._boot_id = boot_id
+        self._is_unseen = is_unseen
+        self._hosts = hosts
+        self._on_effects = on_effects
+        self._on_state = on_state
+        self._entropy = entropy
+        self._link: TrackerLink | None = None
+        self._has_asks = asyncio.Event()
+        self._settled = asyncio.Event()
+        self.state = "offline" if profile.tracker is None else "connecting"
+        self.why: str | None = "this account has no tracker" if profile.tracker is None else None
+        self.failure: PeerError | None = None
+        self.is_loopback = False
+
+    # --- for the node
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        first, most = limits.RECONNECT_FIRST_S, limits.RECONNECT_MOST_S
+        wait_s = 0.0
+        while self._profile.tracker is not None:
+            was_online = False
+            try:
+                await self._once()
+            except (PeerError, WireError) as error:
+                was_online = self.state == "online"
+                self._failed(error)
+            finally:
+                if self._link is not None:
+                    link, self._link = self._link, None
+                    await link.close()
+            if self.state == "refused":
+                return
+            wait_s = 0.0 if was_online else wait_s
+            dice = int.from_bytes(self._entropy.bytes(2), "big") / 65536
+            wait_s = (
+                first[0] + dice * (first[1] - first[0]) if wait_s == 0 else min(wait_s * 2, most)
+            )
+            await asyncio.sleep(wait_s * (0.75 + dice / 2))
+
+    async def settle(self, timeout_s: float) -> None:
+        """Wait until the tracker let us in, or until the first try failed."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._settled.wait()
+        except TimeoutError:
+            return
+
+    def wake(self) -> None:
+        """Take note that the database has something for the tracker."""
+        self._has_asks.set()
+
+    async def ask(self, build: Callable[[RequestId], Message], answer: type[AnswerT]) -> AnswerT:
+        """Ask at once; raises PeerError(TRACKER_UNREACHABLE) while there is no link."""
+        if self._link is None or self.state != "online":
+            if self.failure is not None:
+                raise self.failure
+            raise PeerError(Code.TRACKER_UNREACHABLE)
+        return await self._link.ask(build, answer)
+
+    async def asked_all(self) -> None:
+        """Send what waits in the database now, in order; raises what the tracker refused last."""
+        refused = await self._send_asks()
+        if refused is not None:
+            raise refused
+
+    # --- one connection
+
+    async def _once(self) -> None:
+        tracker = self._profile.tracker
+        assert tracker is not None
+        link = await TrackerLink.dial(
+            tracker,
+            link_private=self._profile.keys.link_private,
+            keys=self._profile.keys,
+            boot_id=self._boot_id,
+            entropy=self._entropy,
+        )
+        self._link = link
+        show, text = self._database.read(roster.own_presence)
+        entered = await link.ask(
+            lambda request: accounts.Enter(request, self._is_unseen, show, text), accounts.Entered
+        )
+        await self._database.write(own.set_device_list, entered.device_list)
+        self.is_loopback = link.remote_host in ("127.0.0.1", "::1")
+        self.state, self.why, self.failure = "online", None, None
+        self._on_state()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._publish(link))
+            listening = group.create_task(self._listen(link))
+            sending = group.create_task(self._keep_sending())
+            listening.add_done_callback(lambda _: sending.cancel())
+        closed = link.closed
+        code = Code.TRACKER_UNREACHABLE if closed is None else closed.code
+        if code is Code.LINK_LOST:
+            code = Code.TRACKER_UNREACHABLE
+        raise PeerError(code, "the link to the tracker ended" if closed is None else closed.text)
+
+    async def _publish(self, link: TrackerLink) -> None:
+        """Tell friends where this device can be dialled."""
+        hosts = [] if self._is_unseen else self._hosts(link.own_host)
+        if not hosts:
+            return
+        counter = await self._database.write(own.next_counter, wall())
+        record = AddressRecord(
+            device=self._profile.keys.device,
+            boot_id=self._boot_id,
+            counter=counter,
+            hosts=tuple(Host(host, port) for host, port in hosts[: limits.ADDRESSES]),
+        )
+        signed = issue_addresses(self._profile.keys.signing_seed, record)
+        try:
+            await link.ask(lambda request: reach.PutAddresses(request, signed), Done)
+        except PeerError:
+            return  # the link is gone, or will say so by itself
+
+    async def _listen(self, link: TrackerLink) -> None:
+        rows: list[roster.friends.Friend] = []
+        while (message := await link.pushed.get()) is not None:
+            if isinstance(message, FriendsPage):
+                rows += message.friends
+                if message.is_last:
+                    self._on_effects(await self._database.write(roster.on_friends, rows))
+                    rows = []
+                    self._settled.set()
+                    self._has_asks.set()
+                continue
+            try:
+                effects = await self._database.write(
+                    roster.on_tracker, self._profile.keys, message, wall()
+                )
+            except WireError:
+                continue  # forged or damaged on the way: nothing was stored
+            self._on_effects(effects)
+
+    async def _keep_sending(self) -> None:
+        while True:
+            await self._has_asks.wait()
+            self._has_asks.clear()
+            try:
+                await self._send_asks()
+            except PeerError:
+                return
+
+    async def _send_asks(self) -> PeerError | None:
+        """Send every ask that waits; gives the last refusal. Raises PeerError if the link is gone."""
+        refused = None
+        for waiting in self._database.read(asks.waiting):
+            link = self._link
+            if link is None:
+                raise PeerError(Code.TRACKER_UNREACHABLE)
+            message = waiting.message
+            try:
+                await link.ask(lambda request, m=message: _numbered(m, request), Done)
+            except PeerError as error:
+                if link.closed is not None or error.code is Code.TRACKER_UNREACHABLE:
+                    raise
+                refused = error
+                await self._database.write(asks.refused, waiting, error.code)
+            else:
+                await self._database.write(asks.done, waiting)
+        return refused
+
+    def _failed(self, error: PeerError | WireError) -> None:
+        failure = error if isinstance(error, PeerError) else PeerError(error.code, error.detail)
+        self.failure = failure
+        self.state = "refused" if failure.code in FINAL else "connecting"
+        self.why = failure.message
+        self._settled.set()
+        self._database.write_now(_lost)
+        self._on_state()
+
+    async def set_presence(self, show: presence.Show, text: str, until: int) -> None:
+        """Show something else at the tracker now, if there is a link."""
+        if self.state == "online":
+            await self.ask(lambda request: presence.SetPresence(request, show, text, until), Done)
+
+
+def _lost(connection: sqlite3.Connection) -> None:
+    roster.tracker_lost(connection)
+
+
+def _numbered(message: Message, request: RequestId) -> Message:
+    return msgspec.structs.replace(message, request=request)
