@@ -35,12 +35,17 @@ class Arguments(argparse.ArgumentParser):
         self._takes_value: dict[str, bool] = {"-h": False, "--help": False}
         self._dash_from = dash_from
         # SUPPRESS: what stood before the verb must not be overwritten by a default from behind it.
-        self.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS, help="this profile's folder")
         self.add_argument(
-            "--json", action="store_true", default=argparse.SUPPRESS, help="one JSON object per line"
+            "--home", metavar="DIR", default=argparse.SUPPRESS, help="this profile's folder"
+        )
+        self.add_argument(
+            "--json",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="one JSON object per line",
         )
 
-    def add_argument(self, *names: str, **settings: Any) -> argparse.Action:  # type: ignore[override]
+    def add_argument(self, *names: str, **settings: Any) -> argparse.Action:
         """Declare an option or argument as argparse does, and remember which options take a value."""
         action = super().add_argument(*names, **settings)
         for name in action.option_strings:

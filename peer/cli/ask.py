@@ -42,7 +42,10 @@ def ask(
 
 
 def _typed(arguments: Item) -> dict[str, tuple[object, ...] | object]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in arguments.items()
+    }
 
 
 def drive(start: Callable[[], AsyncIterator[api.Result]], on_item: Callable[[Item], None]) -> None:

@@ -17,7 +17,14 @@ Item = dict[str, object]
 
 _UNSAFE_IN_JSON = {
     code: f"\\u{code:04x}"
-    for code in (*range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+    for code in (
+        *range(0x7F, 0xA0),
+        0x061C,
+        0x200E,
+        0x200F,
+        *range(0x2028, 0x202F),
+        *range(0x2066, 0x206A),
+    )
 }
 """What would act on a terminal although JSON lets it stand bare: written as escapes, the same value."""
 
@@ -62,7 +69,14 @@ class Console:
         """
         from peer.cli import ask
 
-        ask.ask(self.home, do, arguments, on_item, password=password or PasswordSource(None), alone=alone)
+        ask.ask(
+            self.home,
+            do,
+            arguments,
+            on_item,
+            password=password or PasswordSource(None),
+            alone=alone,
+        )
 
     def emit(self, item: Item, text: str) -> None:
         """Print one result: as JSON, or as the text for people; an empty text prints nothing."""

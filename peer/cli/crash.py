@@ -20,7 +20,11 @@ def keep(home_text: str | None, details: str) -> str:
         else:
             home = Path(home_text).expanduser()
         path = home / f"crash-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.txt"
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", errors="backslashreplace") as file:
+        with open(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600),
+            "w",
+            errors="backslashreplace",
+        ) as file:
             file.write(details)
         return str(path)
     except (OSError, ValueError, RuntimeError, ImportError):

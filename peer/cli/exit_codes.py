@@ -52,7 +52,9 @@ class Terminated(BaseException):
     """SIGTERM or SIGHUP came: stop cleanly; the exit code is 0."""
 
 
-def guard(body: Callable[[], None], *, is_json: Callable[[], bool], log: Callable[[str], str]) -> int:
+def guard(
+    body: Callable[[], None], *, is_json: Callable[[], bool], log: Callable[[str], str]
+) -> int:
     """Run a verb and give its exit code.
 
     is_json: whether errors are JSON, asked when one is there. log: keeps the details of an unforeseen
@@ -74,8 +76,8 @@ def guard(body: Callable[[], None], *, is_json: Callable[[], bool], log: Callabl
     except Failure as failure:
         return _report(failure, is_json(), failure.exit_code)
     except Exception as error:  # noqa: BLE001 - the top of the program
-        failure = _translate(error, log)
-        return _report(failure, is_json(), failure.exit_code)
+        told = _translate(error, log)
+        return _report(told, is_json(), told.exit_code)
     finally:
         _flush_or_drop()
     return DONE
@@ -122,7 +124,9 @@ class OutputFailed(Exception):
 def _report(failure: Failure, is_json: bool, exit_code: int) -> int:
     message, remedy = failure.message, failure.remedy
     if not (message and remedy):
-        from wire.sentences import SENTENCES  # not the enum: making it takes longer than this verb may
+        from wire.sentences import (
+            SENTENCES,
+        )  # not the enum: making it takes longer than this verb may
 
         what, known_remedy = SENTENCES.get(failure.code, SENTENCES["internal"])
         message, remedy = message or what, remedy or known_remedy
@@ -157,7 +161,7 @@ def _ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _on_terminate(number: int, frame: FrameType | None) -> None:
+def _on_terminate(_number: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 

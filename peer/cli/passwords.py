@@ -8,7 +8,9 @@ from pathlib import Path
 
 from peer.cli.exit_codes import Failure
 
-_MOST_BYTES = 64 * 1024  # far beyond any password: a wrong file is refused without reading all of it
+_MOST_BYTES = (
+    64 * 1024
+)  # far beyond any password: a wrong file is refused without reading all of it
 VARIABLE = "HOBNOB_PASSWORD"
 
 
@@ -59,14 +61,18 @@ def _from_file(name: str) -> str:
     try:
         if name == "-":
             if sys.stdin is None:
-                raise Failure("password-needed", "the password shall come from stdin, which is closed")
+                raise Failure(
+                    "password-needed", "the password shall come from stdin, which is closed"
+                )
             raw = sys.stdin.buffer.read(_MOST_BYTES + 1)
         else:
             with Path(name).open("rb") as file:
                 raw = file.read(_MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise Failure("password-needed", f"the password file {name} cannot be read: {reason}") from error
+        raise Failure(
+            "password-needed", f"the password file {name} cannot be read: {reason}"
+        ) from error
     if len(raw) > _MOST_BYTES:
         raise Failure("password-too-long")
     return _decoded(raw, "the password file")

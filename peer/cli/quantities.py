@@ -33,7 +33,9 @@ def size(text: str) -> int:
     """Give the bytes of a SIZE: a number, or a number with `KB MB GB KiB MiB GiB`; raises Misuse."""
     match = _NUMBER.match(text)
     if match is None or match[2] not in _BYTES or ("." in match[1] and _BYTES[match[2]] == 1):
-        raise Misuse(f"{text!r} is no size: bytes, or a number with KB MB GB KiB MiB GiB (like 10MiB)")
+        raise Misuse(
+            f"{text!r} is no size: bytes, or a number with KB MB GB KiB MiB GiB (like 10MiB)"
+        )
     if "." in match[1]:
         return int(float(match[1]) * _BYTES[match[2]])
     return int(match[1]) * _BYTES[match[2]]
@@ -58,5 +60,7 @@ def host_and_port(text: str) -> str:
         raise Misuse(f"{port!r} is no port: a number from 0 to 65535", code="port-invalid")
     bracketed = host.startswith("[") and host.endswith("]")
     if not host or (":" in host and not bracketed) or any(c.isspace() for c in host):
-        raise Misuse(f"{host!r} is no host; write IPv6 addresses in brackets", code="address-invalid")
+        raise Misuse(
+            f"{host!r} is no host; write IPv6 addresses in brackets", code="address-invalid"
+        )
     return text

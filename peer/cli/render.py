@@ -13,11 +13,31 @@ from collections.abc import Iterable, Mapping
 
 Item = Mapping[str, object]
 
-_MARKS_MOST = 4  # combining marks on one letter; no living script needs more, a prankster uses hundreds
+_MARKS_MOST = (
+    4  # combining marks on one letter; no living script needs more, a prankster uses hundreds
+)
 _TURNING = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
-_UNSEEN = {0x200B, *range(0x2060, 0x2066), 0x2028, 0x2029, 0xFEFF, 0xFFF9, 0xFFFA, 0xFFFB, *range(0xE0000, 0xE0080)}
+_UNSEEN = {
+    0x200B,
+    *range(0x2060, 0x2066),
+    0x2028,
+    0x2029,
+    0xFEFF,
+    0xFFF9,
+    0xFFFA,
+    0xFFFB,
+    *range(0xE0000, 0xE0080),
+}
 _ESCAPE = re.compile("\x1b\\[[0-9;]*m")
-_COLOURS = {"available": "32", "away": "33", "busy": "31", "error": "31", "dim": "2", "name": "36", "bold": "1"}
+_COLOURS = {
+    "available": "32",
+    "away": "33",
+    "busy": "31",
+    "error": "31",
+    "dim": "2",
+    "name": "36",
+    "bold": "1",
+}
 
 
 def clean(text: object) -> str:
@@ -50,7 +70,13 @@ def _clean(text: str, keep: str) -> str:
 def _shown(character: str, category: str) -> str:
     code = ord(character)
     if category in {"Cc", "Cs", "Co"} or code in _TURNING or code in _UNSEEN:
-        return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+        return (
+            f"\\x{code:02x}"
+            if code < 0x100
+            else f"\\u{code:04x}"
+            if code < 0x10000
+            else f"\\U{code:08x}"
+        )
     return character
 
 
@@ -67,12 +93,11 @@ def bytes_text(count: object) -> str:
     number = float(str(count))
     if number < 1024:
         return "1 byte" if number == 1 else f"{number:.0f} bytes"
-    unit = ""
-    for unit in ("KiB", "MiB", "GiB", "TiB"):
+    for unit in ("KiB", "MiB", "GiB"):
         number /= 1024
         if number < 1024:
-            break
-    return f"{number:.1f} {unit}"
+            return f"{number:.1f} {unit}"
+    return f"{number / 1024:.1f} TiB"
 
 
 def count_text(count: object, thing: str) -> str:
@@ -86,7 +111,11 @@ def seconds_text(seconds: object) -> str:
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s" if whole < 600 and whole % 60 else f"{whole // 60} min"
+        return (
+            f"{whole // 60} min {whole % 60} s"
+            if whole < 600 and whole % 60
+            else f"{whole // 60} min"
+        )
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
@@ -111,7 +140,9 @@ def columns(rows: Iterable[tuple[str, ...]]) -> str:
     table = list(rows)
     widths = [max(map(_width, column)) for column in zip(*table, strict=True)] if table else []
     lines = (
-        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
+        "  ".join(
+            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+        )
         for row in table
     )
     return "\n".join(line.rstrip() for line in lines)
@@ -163,14 +194,22 @@ def friend_request(item: Item) -> str:
     if item["direction"] == "out":
         return f"you asked {name} ({local_time(item['at'])}){note}"
     print_ = f"\n  fingerprint  {grouped(item['fingerprint'])}" if item["fingerprint"] else ""
-    return f"{name} asks you ({local_time(item['at'])}){note}{print_}\n  hobnob friend accept {name}"
+    return (
+        f"{name} asks you ({local_time(item['at'])}){note}{print_}\n  hobnob friend accept {name}"
+    )
 
 
 def offer(item: Item) -> str:
     """Render an Offer."""
-    who = f"from {clean(item['friend'])}" if item["direction"] == "in" else f"to {clean(item['friend'])}"
+    who = (
+        f"from {clean(item['friend'])}"
+        if item["direction"] == "in"
+        else f"to {clean(item['friend'])}"
+    )
     what = f"{count_text(item['files'], 'file')}, {bytes_text(item['bytes'])}"
-    return f"{clean(item['offer'])[:12]}  {item['state']:<9}  {who}  {clean(item['name'])}  ({what})"
+    return (
+        f"{clean(item['offer'])[:12]}  {item['state']:<9}  {who}  {clean(item['name'])}  ({what})"
+    )
 
 
 def transfer(item: Item) -> str:
@@ -205,3 +244,13 @@ def link(item: Item) -> str:
     if item["why_not_better"]:
         parts.append(clean(item["why_not_better"]))
     return ", ".join(parts)
+
+
+def event(item: Item) -> str:
+    """Render an event that has no form of its own: its kind, then its fields that say something."""
+    said = (
+        f"{name} {clean(value)}"
+        for name, value in item.items()
+        if name != "event" and value not in ("", None)
+    )
+    return f"{clean(item['event'])}: {', '.join(said)}"

@@ -15,7 +15,11 @@ class Verb(NamedTuple):
 
 
 VERBS = (
-    Verb("register", "register", "make an account at a tracker, or a local one; this machine is its first device"),
+    Verb(
+        "register",
+        "register",
+        "make an account at a tracker, or a local one; this machine is its first device",
+    ),
     Verb("login", "login", "make this machine a device of your account, by password"),
     Verb("logout", "logout", "sign this device off"),
     Verb("whoami", "whoami", "who this home is: account, fingerprint, friend code, devices"),

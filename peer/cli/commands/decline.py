@@ -12,7 +12,9 @@ from peer.cli.console import Console
 
 def declare_decline(arguments: Arguments) -> None:
     """Declare the verb's options."""
-    arguments.add_argument("offer", metavar="OFFER", help="its id, or the first 8 or more characters of it")
+    arguments.add_argument(
+        "offer", metavar="OFFER", help="its id, or the first 8 or more characters of it"
+    )
     add_password_file(arguments)
 
 

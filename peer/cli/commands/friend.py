@@ -15,7 +15,7 @@ def declare_code(arguments: Arguments) -> None:
     """Declare the verb's options: none of its own."""
 
 
-def run_code(console: Console, options: Namespace) -> None:
+def run_code(console: Console, _options: Namespace) -> None:
     """Print the friend code, on a terminal also as a picture."""
 
     def show(item: Item) -> None:
@@ -37,8 +37,12 @@ def _picture(code: str) -> str:
 
 def declare_add(arguments: Arguments) -> None:
     """Declare the verb's options."""
-    arguments.add_argument("who", metavar="NAME|CODE", help="a name at your tracker, or a friend code")
-    arguments.add_argument("--note", metavar="TEXT", default="", help="a few words that come with the request")
+    arguments.add_argument(
+        "who", metavar="NAME|CODE", help="a name at your tracker, or a friend code"
+    )
+    arguments.add_argument(
+        "--note", metavar="TEXT", default="", help="a few words that come with the request"
+    )
     add_password_file(arguments)
 
 
@@ -54,7 +58,11 @@ def run_add(console: Console, options: Namespace) -> None:
 
 def _added(item: Item) -> str:
     name = clean(item["friend"])
-    return f"{name} and you are friends" if item["state"] == "friends" else f"asked {name}; it is theirs to answer"
+    return (
+        f"{name} and you are friends"
+        if item["state"] == "friends"
+        else f"asked {name}; it is theirs to answer"
+    )
 
 
 def declare_requests(arguments: Arguments) -> None:

@@ -15,10 +15,17 @@ def declare_login(arguments: Arguments) -> None:
     """Declare the verb's options."""
     arguments.add_argument("name", metavar="NAME", help="the account's name")
     arguments.add_argument(
-        "--tracker", metavar="ADDRESS", required=True, help="hobnob://HOST:PORT/#KEY, where the account lives"
+        "--tracker",
+        metavar="ADDRESS",
+        required=True,
+        help="hobnob://HOST:PORT/#KEY, where the account lives",
     )
-    arguments.add_argument("--device", metavar="NAME", help="what to call this machine; default: its host name")
-    arguments.add_argument("--recovery-key-file", metavar="F", help="the recovery key the account was made with")
+    arguments.add_argument(
+        "--device", metavar="NAME", help="what to call this machine; default: its host name"
+    )
+    arguments.add_argument(
+        "--recovery-key-file", metavar="F", help="the recovery key the account was made with"
+    )
     add_password_options(arguments)
 
 

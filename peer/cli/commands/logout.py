@@ -13,7 +13,9 @@ from peer.cli.exit_codes import Misuse
 
 def declare_logout(arguments: Arguments) -> None:
     """Declare the verb's options."""
-    arguments.add_argument("--forget", action="store_true", help="wipe the home: keys, messages, everything")
+    arguments.add_argument(
+        "--forget", action="store_true", help="wipe the home: keys, messages, everything"
+    )
     arguments.add_argument("--yes", action="store_true", help="with --forget: do not ask")
     add_password_file(arguments)
 
@@ -21,8 +23,14 @@ def declare_logout(arguments: Arguments) -> None:
 def run_logout(console: Console, options: Namespace) -> None:
     """Sign off."""
     if options.forget and not options.yes and not _is_sure(console):
-        raise Misuse("nothing was wiped, because nobody said yes", "to go on without being asked: --yes")
-    done = f"signed off, and wiped {console.home}" if options.forget else "signed off; log in to come back"
+        raise Misuse(
+            "nothing was wiped, because nobody said yes", "to go on without being asked: --yes"
+        )
+    done = (
+        f"signed off, and wiped {console.home}"
+        if options.forget
+        else "signed off; log in to come back"
+    )
     console.ask(
         "LogOut",
         {"forget": options.forget},

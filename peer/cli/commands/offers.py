@@ -13,6 +13,6 @@ def declare_offers(arguments: Arguments) -> None:
     """Declare the verb's options: none of its own."""
 
 
-def run_offers(console: Console, options: Namespace) -> None:
+def run_offers(console: Console, _options: Namespace) -> None:
     """List them, one line per offer and conversation."""
     console.ask("ListOffers", {}, lambda item: console.emit(item, render.offer(item)))

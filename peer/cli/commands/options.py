@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 
 from peer.cli.arguments import Arguments
@@ -20,3 +21,8 @@ def add_password_file(arguments: Arguments) -> None:
 def password_of(options: Namespace) -> PasswordSource:
     """Give the source that `--password-file` names."""
     return PasswordSource(options.password_file)
+
+
+def absolute(path: str) -> str:
+    """Give a path as the node has to see it: absolute, `~` as the shell left it, links untouched."""
+    return os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links

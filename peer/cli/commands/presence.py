@@ -16,14 +16,18 @@ CHOICES = ("available", "away", "busy", "invisible")
 
 def declare_presence(arguments: Arguments) -> None:
     """Declare the verb's options."""
-    arguments.add_argument("presence", metavar="|".join(CHOICES), help="what friends see from now on")
+    arguments.add_argument(
+        "presence", metavar="|".join(CHOICES), help="what friends see from now on"
+    )
     declare_busy(arguments)
 
 
 def declare_busy(arguments: Arguments) -> None:
     """Declare the options of the two short forms."""
     arguments.add_argument("--text", metavar="T", default="", help="a few words beside it")
-    arguments.add_argument("--for", dest="for_text", metavar="DURATION", help="then available again")
+    arguments.add_argument(
+        "--for", dest="for_text", metavar="DURATION", help="then available again"
+    )
     add_password_file(arguments)
 
 
@@ -35,7 +39,9 @@ def run_presence(console: Console, options: Namespace) -> None:
     if options.presence not in CHOICES:
         nearest = nearest_of(options.presence, CHOICES)
         hint = f", did you mean {nearest}?" if nearest else ""
-        raise Misuse(f"there is no presence {options.presence!r}{hint}", f"one of: {', '.join(CHOICES)}")
+        raise Misuse(
+            f"there is no presence {options.presence!r}{hint}", f"one of: {', '.join(CHOICES)}"
+        )
     _set(console, options, options.presence)
 
 
@@ -55,6 +61,8 @@ def _set(console: Console, options: Namespace, presence: str) -> None:
     console.ask(
         "SetPresence",
         request,
-        lambda item: console.emit(item, " - ".join(filter(None, (clean(item["presence"]), clean(item["text"]))))),
+        lambda item: console.emit(
+            item, " - ".join(filter(None, (clean(item["presence"]), clean(item["text"]))))
+        ),
         password=password_of(options),
     )

@@ -12,10 +12,14 @@ from peer.cli.console import Console, Item
 
 def declare_read(arguments: Arguments) -> None:
     """Declare the verb's options."""
-    arguments.add_argument("to", metavar="TO", nargs="?", help="a friend's name; without: all conversations")
+    arguments.add_argument(
+        "to", metavar="TO", nargs="?", help="a friend's name; without: all conversations"
+    )
     arguments.add_argument("--unread", action="store_true", help="only what was not read yet")
     arguments.add_argument("--limit", metavar="N", help="only the newest N")
-    arguments.add_argument("--follow", action="store_true", help="go on as messages arrive, until Ctrl-C")
+    arguments.add_argument(
+        "--follow", action="store_true", help="go on as messages arrive, until Ctrl-C"
+    )
     add_password_file(arguments)
 
 
@@ -31,6 +35,8 @@ def run_read(console: Console, options: Namespace) -> None:
 
     def show(item: Item) -> None:
         with_conversation = options.to is None
-        console.emit(item, render.message(item, with_conversation=with_conversation, has_colour=has_colour))
+        console.emit(
+            item, render.message(item, with_conversation=with_conversation, has_colour=has_colour)
+        )
 
     console.ask("ReadMessages", request, show, password=password_of(options))

@@ -12,12 +12,20 @@ from peer.cli.passwords import PasswordSource
 
 def declare_register(arguments: Arguments) -> None:
     """Declare the verb's options."""
-    arguments.add_argument("name", metavar="NAME", help="2 to 32 of a-z 0-9 . _ -, beginning with a letter")
     arguments.add_argument(
-        "--tracker", metavar="ADDRESS", help="hobnob://HOST:PORT/#KEY, as its host gives it; without: a local account"
+        "name", metavar="NAME", help="2 to 32 of a-z 0-9 . _ -, beginning with a letter"
     )
-    arguments.add_argument("--invite", metavar="CODE", help="where the tracker registers by invitation only")
-    arguments.add_argument("--device", metavar="NAME", help="what to call this machine; default: its host name")
+    arguments.add_argument(
+        "--tracker",
+        metavar="ADDRESS",
+        help="hobnob://HOST:PORT/#KEY, as its host gives it; without: a local account",
+    )
+    arguments.add_argument(
+        "--invite", metavar="CODE", help="where the tracker registers by invitation only"
+    )
+    arguments.add_argument(
+        "--device", metavar="NAME", help="what to call this machine; default: its host name"
+    )
     arguments.add_argument(
         "--recovery-key-file",
         metavar="F",
@@ -28,9 +36,13 @@ def declare_register(arguments: Arguments) -> None:
 
 def add_password_options(arguments: Arguments) -> None:
     """Declare where the password comes from and how the keys rest on disk."""
-    arguments.add_argument("--password-file", metavar="FILE", help="take the password from FILE, - is stdin")
     arguments.add_argument(
-        "--unsealed", action="store_true", help="keep this device's keys by file mode 0600 only, not sealed"
+        "--password-file", metavar="FILE", help="take the password from FILE, - is stdin"
+    )
+    arguments.add_argument(
+        "--unsealed",
+        action="store_true",
+        help="keep this device's keys by file mode 0600 only, not sealed",
     )
 
 

@@ -18,10 +18,14 @@ _MESSAGE_BYTES = 64 * 1024  # wire.limits.MESSAGE_BYTES, checked equal by a test
 def declare_say(arguments: Arguments) -> None:
     """Declare the verb's options."""
     arguments.add_argument("to", metavar="TO", help="a friend's name")
-    arguments.add_argument("text", metavar="TEXT", help="the message as one argument; - reads it from stdin")
+    arguments.add_argument(
+        "text", metavar="TEXT", help="the message as one argument; - reads it from stdin"
+    )
     arguments.add_argument("--reply", metavar="ID", help="the message it answers")
     arguments.add_argument(
-        "--wait", metavar="SECONDS", help="stay until it is delivered or the time is over; 0: only until it is kept"
+        "--wait",
+        metavar="SECONDS",
+        help="stay until it is delivered or the time is over; 0: only until it is kept",
     )
     add_password_file(arguments)
 

@@ -14,7 +14,7 @@ def declare_status(arguments: Arguments) -> None:
     """Declare the verb's options: none of its own."""
 
 
-def run_status(console: Console, options: Namespace) -> None:
+def run_status(console: Console, _options: Namespace) -> None:
     """Show the status."""
     console.ask("GetStatus", {}, lambda item: console.emit(item, _text(item)))
 
@@ -30,12 +30,20 @@ def _text(item: Item) -> str:
         f"tracker  {clean(tracker['state'])} {clean(tracker['address']) if tracker['address'] else ''}{why}".rstrip(),
     ]
     lines += [f"listens  {clean(address)}" for address in _list(item["listen"])]
-    lines += _section("links", [render.link(link) for link in _list(item["links"]) if isinstance(link, dict)])
+    lines += _section(
+        "links", [render.link(link) for link in _list(item["links"]) if isinstance(link, dict)]
+    )
     lines += _section(
         "transfers",
-        [f"  {render.transfer(transfer)}" for transfer in _list(item["transfers"]) if isinstance(transfer, dict)],
+        [
+            f"  {render.transfer(transfer)}"
+            for transfer in _list(item["transfers"])
+            if isinstance(transfer, dict)
+        ],
     )
-    lines += _section("waits for the tracker", [f"  {clean(words)}" for words in _list(item["waiting"])])
+    lines += _section(
+        "waits for the tracker", [f"  {clean(words)}" for words in _list(item["waiting"])]
+    )
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ def declare_whoami(arguments: Arguments) -> None:
     """Declare the verb's options: none of its own."""
 
 
-def run_whoami(console: Console, options: Namespace) -> None:
+def run_whoami(console: Console, _options: Namespace) -> None:
     """Show the account."""
     console.ask("WhoAmI", {}, lambda item: console.emit(item, _text(item)))
 
@@ -25,10 +25,21 @@ def _text(item: Item) -> str:
         ("fingerprint", grouped(item["fingerprint"])),
         ("friend code", clean(item["code"])),
         ("logged in", "yes" if item["logged_in"] else "no; hobnob login brings this device back"),
-        ("key file", "sealed by the password" if item["sealed"] != "none" else "not sealed: file mode 0600 only"),
+        (
+            "key file",
+            "sealed by the password"
+            if item["sealed"] != "none"
+            else "not sealed: file mode 0600 only",
+        ),
     ]
     devices = item["devices"]
     for device in devices if isinstance(devices, list) else []:
-        marks = [mark for mark, holds in (("this one", device["this"]), ("revoked", device["revoked"])) if holds]
-        rows.append(("device", " ".join([clean(device["name"]), clean(device["device"])[:12], *marks])))
+        marks = [
+            mark
+            for mark, holds in (("this one", device["this"]), ("revoked", device["revoked"]))
+            if holds
+        ]
+        rows.append(
+            ("device", " ".join([clean(device["name"]), clean(device["device"])[:12], *marks]))
+        )
     return columns(rows)

@@ -1,0 +1,51 @@
+"""`hobnob up`: the node of this home, until it is stopped."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from peer.cli import quantities, render
+from peer.cli.arguments import Arguments
+from peer.cli.commands.options import add_password_file, password_of
+from peer.cli.console import Console, Item
+from peer.cli.render import clean
+
+
+def declare_up(arguments: Arguments) -> None:
+    """Declare the verb's options."""
+    arguments.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        action="append",
+        help="where friends reach this machine; may be repeated; default: all addresses, last time's port",
+    )
+    add_password_file(arguments)
+
+
+def run_up(console: Console, options: Namespace) -> None:
+    """Run it, and print what happens."""
+    listen = tuple(quantities.host_and_port(text) for text in options.listen or ())
+    from peer import door
+    from peer.cli import ask
+
+    password = password_of(options)
+    home = console.home
+    ask.drive(
+        lambda: door.up(home, listen=listen, password=password),
+        lambda item: console.emit(item, _text(item, console)),
+    )
+
+
+def _text(item: Item, console: Console) -> str:
+    kind = str(item["event"])
+    if kind == "ready":
+        addresses = item["listen"]
+        where = ", ".join(map(clean, addresses)) if isinstance(addresses, list) else ""
+        return f"{clean(item['account'])} is up, listening on {where}; Ctrl-C ends it"
+    if kind == "message":
+        return render.message(item, with_conversation=False, has_colour=console.has_colour())
+    if kind == "offer":
+        return render.offer(item)
+    if kind == "transfer":
+        return render.transfer(item)
+    return render.event(item)
