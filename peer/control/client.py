@@ -1,0 +1,82 @@
+"""The verb's end of the control socket; the standard library's quick corners only, see `peer.control`."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+SOCKET_NAME = "control"
+TRIES = 3
+
+
+class NotRunning(Exception):  # noqa: N818 - a state of the world, not a failure
+    """No node serves this home."""
+
+
+class Failed(Exception):  # noqa: N818 - the node's refusal, not this module's
+    """The node answered with an error; attributes as the contract prints them."""
+
+    def __init__(self, code: str, message: str, remedy: str) -> None:
+        super().__init__(code, message, remedy)
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+
+
+def ask(home: Path, do: str, arguments: dict[str, object]) -> Iterator[dict[str, object]]:
+    """Have the running node carry out a command; gives its results as they come.
+
+    Raises NotRunning where nobody answers, Failed for the node's error. A node that vanishes before the
+    first result is looked for again with the same id, so nothing is done twice.
+    """
+    request = {"id": os.urandom(16).hex(), "do": do, "with": arguments}
+    line = json.dumps(request).encode() + b"\n"
+    for number in range(TRIES):
+        connection = _connect(home)
+        has_items = False
+        try:
+            connection.sendall(line)
+            for answer in _lines(connection):
+                if "item" in answer:
+                    has_items = True
+                    yield answer["item"]
+                elif "error" in answer:
+                    error = answer["error"]
+                    raise Failed(error["code"], error["message"], error["remedy"])
+                else:
+                    return
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        finally:
+            connection.close()
+        if has_items or number == TRIES - 1:
+            break
+    raise Failed("node-vanished", "the running node went away", "run the command again")
+
+
+def _connect(home: Path) -> socket.socket:
+    """Connect; through a descriptor of the folder, as a socket's path ends at 107 bytes."""
+    try:
+        folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise NotRunning from error
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        path = os.path.join(home, SOCKET_NAME)  # noqa: PTH118 - compared by length only
+        is_long = len(os.fsencode(path)) > 100
+        connection.connect(f"/proc/self/fd/{folder}/{SOCKET_NAME}" if is_long else path)
+    except OSError as error:
+        connection.close()
+        raise NotRunning from error
+    finally:
+        os.close(folder)
+    return connection
+
+
+def _lines(connection: socket.socket) -> Iterator[dict[str, dict[str, str]]]:
+    with connection.makefile("rb") as stream:
+        for line in stream:
+            yield json.loads(line)

@@ -1,0 +1,241 @@
+"""The key file: this device's secrets on disk, sealed under the password or by file mode alone.
+
+    MessagePack of [version, seal, salt, memory, passes, lanes, name, content]
+
+seal: 0 none (mode 0600 is all there is), 1 the password: then content is a box (`wire.vault.seal_box`) under
+the wrap key that Argon2id gives for the password, the name and this file's own salt. Written to a temporary
+file, synced, renamed, and the folder synced; the former generation stays beside it, so that no crash leaves
+a home without keys.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from peer.errors import PeerError
+from peer.locations import Locations
+from wire import limits
+from wire.address import TrackerAddress
+from wire.codes import Code
+from wire.errors import WireError
+from wire.identity import DeviceKeys
+from wire.identity.packing import Packed, pack, unpack
+from wire.ids import AccountName, DeviceIdField, IdentityKeyField
+from wire.machine import Entropy
+from wire.vault import (
+    NO_TRACKER,
+    KdfParameters,
+    derive_keys,
+    open_box,
+    seal_box,
+)
+
+VERSION = 1
+UNSEALED = 0
+BY_PASSWORD = 1
+MOST_BYTES = 64 * limits.KIB
+Secret32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Who this home is, with its secrets; a `repr` shows none.
+
+    state_key: 32 bytes. vault: sealed, as the tracker has it. kdf: how the account's password opens it.
+    """
+
+    name: AccountName
+    tracker: TrackerAddress | None
+    keys: DeviceKeys
+    state_key: bytes = field(repr=False)
+    vault: bytes = field(repr=False)
+    vault_counter: int
+    kdf: KdfParameters = field(repr=False)
+
+
+class _Outer(Packed, frozen=True):
+    version: int
+    seal: int
+    salt: bytes
+    memory_kib: int
+    passes: int
+    lanes: int
+    name: str
+    content: bytes
+
+
+class _Content(Packed, frozen=True):
+    tracker: str
+    device: DeviceIdField
+    identity: IdentityKeyField
+    link_private: Secret32
+    signing_seed: Secret32
+    certificate: bytes
+    device_list: bytes
+    state_key: Secret32
+    vault: bytes
+    vault_counter: int
+    salt: bytes
+    memory_kib: int
+    passes: int
+    lanes: int
+
+
+def has_key_file(locations: Locations) -> bool:
+    """Say whether this home has keys, whole or not."""
+    return locations.key_file.exists() or locations.key_file_before.exists()
+
+
+def is_sealed(locations: Locations) -> bool:
+    """Say whether a password is needed to use this home's keys."""
+    return _read_outer(locations)[0].seal == BY_PASSWORD
+
+
+def write_key_file(
+    locations: Locations, profile: Profile, password: str | None, entropy: Entropy
+) -> None:
+    """Write the keys; password: seals them, None leaves them to the file's mode.
+
+    Raises PeerError with NO_SPACE or HOME_UNUSABLE; the former file stands then.
+    """
+    keys = profile.keys
+    content = pack(
+        _Content(
+            tracker="" if profile.tracker is None else str(profile.tracker),
+            device=keys.device,
+            identity=keys.identity,
+            link_private=keys.link_private,
+            signing_seed=keys.signing_seed,
+            certificate=keys.certificate,
+            device_list=keys.device_list,
+            state_key=profile.state_key,
+            vault=profile.vault,
+            vault_counter=profile.vault_counter,
+            salt=profile.kdf.salt,
+            memory_kib=profile.kdf.memory_kib,
+            passes=profile.kdf.passes,
+            lanes=profile.kdf.lanes,
+        )
+    )
+    own_kdf = KdfParameters(entropy.bytes(16))
+    if password is not None:
+        wrap = derive_keys(password, profile.name, NO_TRACKER, own_kdf).wrap_key
+        content = seal_box(wrap, "key-file", content, profile.name.encode(), entropy)
+    outer = _Outer(
+        VERSION,
+        UNSEALED if password is None else BY_PASSWORD,
+        own_kdf.salt,
+        own_kdf.memory_kib,
+        own_kdf.passes,
+        own_kdf.lanes,
+        profile.name,
+        content,
+    )
+    try:
+        _replace(locations, pack(outer))
+    except OSError as error:
+        raise PeerError(Code.HOME_UNUSABLE, f"{locations.key_file}: {error.strerror}") from error
+
+
+def read_key_file(locations: Locations, password: Callable[[], str | None]) -> Profile:
+    """Read the keys; password: asked only if the file is sealed.
+
+    Raises PeerError with NOT_REGISTERED, KEY_FILE_INVALID, KEY_FILE_MODE, LOCKED or WRONG_PASSWORD; never
+    makes a new identity.
+    """
+    outer, path = _read_outer(locations)
+    content = outer.content
+    if outer.seal == BY_PASSWORD:
+        given = password()
+        if given is None:
+            raise PeerError(Code.LOCKED)
+        kdf = KdfParameters(outer.salt, outer.memory_kib, outer.passes, outer.lanes)
+        try:
+            wrap = derive_keys(given, AccountName(outer.name), NO_TRACKER, kdf).wrap_key
+            content = open_box(wrap, "key-file", content, outer.name.encode(), Code.WRONG_PASSWORD)
+        except WireError as error:
+            raise PeerError(error.code, f"the password does not open {path}") from error
+    try:
+        inner = unpack(_Content, content, Code.KEY_FILE_INVALID)
+        tracker = TrackerAddress.parse(inner.tracker) if inner.tracker else None
+    except WireError as error:
+        raise PeerError(Code.KEY_FILE_INVALID, f"{path} is damaged") from error
+    keys = DeviceKeys(
+        device=inner.device,
+        identity=inner.identity,
+        link_private=inner.link_private,
+        signing_seed=inner.signing_seed,
+        certificate=inner.certificate,
+        device_list=inner.device_list,
+    )
+    return Profile(
+        name=AccountName(outer.name),
+        tracker=tracker,
+        keys=keys,
+        state_key=inner.state_key,
+        vault=inner.vault,
+        vault_counter=inner.vault_counter,
+        kdf=KdfParameters(inner.salt, inner.memory_kib, inner.passes, inner.lanes),
+    )
+
+
+def _read_outer(locations: Locations) -> tuple[_Outer, Path]:
+    """Give the newest generation that is whole."""
+    failure: PeerError | None = None
+    for path in (locations.key_file, locations.key_file_before):
+        try:
+            raw = _read_private(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise PeerError(Code.KEY_FILE_INVALID, f"{path}: {error.strerror}") from error
+        try:
+            outer = unpack(_Outer, raw, Code.KEY_FILE_INVALID)
+        except WireError as error:
+            failure = PeerError(Code.KEY_FILE_INVALID, f"{path} is damaged")
+            failure.__cause__ = error
+            continue
+        if outer.version != VERSION or outer.seal not in (UNSEALED, BY_PASSWORD):
+            raise PeerError(
+                Code.KEY_FILE_INVALID,
+                f"{path} has version {outer.version}, this program reads {VERSION}",
+                remedy="update this program",
+            )
+        return outer, path
+    raise failure or PeerError(Code.NOT_REGISTERED)
+
+
+def _read_private(path: Path) -> bytes:
+    with path.open("rb") as file:
+        facts = os.fstat(file.fileno())
+        if stat.S_IMODE(facts.st_mode) & 0o077:
+            raise PeerError(
+                Code.KEY_FILE_MODE,
+                f"{path} can be read by others",
+                remedy=f"run: chmod 600 {path}",
+            )
+        return file.read(MOST_BYTES)
+
+
+def _replace(locations: Locations, raw: bytes) -> None:
+    fresh = locations.key_file.with_name("keys.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
+    if locations.key_file.exists():
+        os.replace(locations.key_file, locations.key_file_before)  # noqa: PTH105 - a rename, as named
+    os.replace(fresh, locations.key_file)  # noqa: PTH105
+    folder = os.open(locations.home, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
