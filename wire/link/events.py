@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 from wire import limits
 from wire.codes import Code
+from wire.errors import LocalProtocolError
 from wire.identity import Certificate, DeviceList
 from wire.ids import IdentityKey, LinkKey
 from wire.messages import Message, Purpose
 from wire.messages.session import Hello, HelloAnonymous, HelloTracker
 
 AnyHello = Hello | HelloAnonymous | HelloTracker
+LINK_PURPOSES = (Purpose.TRACKER, Purpose.PEER, Purpose.DATA)
 
 
 class Ending(enum.Enum):
@@ -52,6 +54,13 @@ class LinkConfig:
     lifetime_bytes: int = limits.LINK_LIFETIME_BYTES
     rekey_after_records: int = limits.REKEY_AFTER_RECORDS
     rekey_after_bytes: int = limits.REKEY_AFTER_BYTES
+
+    def __post_init__(self) -> None:
+        """Check what fits together; raises LocalProtocolError."""
+        if self.purpose not in LINK_PURPOSES:
+            raise LocalProtocolError(f"there are no links for {self.purpose.name.lower()}")
+        if self.hands_over and self.purpose is not Purpose.DATA:
+            raise LocalProtocolError("only data links are taken over")
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,12 +34,11 @@ from wire.link.events import (
 from wire.link.keepalive import Keepalive
 from wire.link.proving import prove
 from wire.link.states import TRANSITIONS, LinkState, Step
+from wire.link.stream import Stream
 from wire.machine import Entropy, Monotonic
 from wire.messages import Message, Purpose
 from wire.messages.session import Close, Hello, HelloAnonymous, HelloTracker, Ping, Pong
 from wire.messages.transfer import Pack, Piece
-
-LINK_PURPOSES = (Purpose.TRACKER, Purpose.PEER, Purpose.DATA)
 
 
 class Link:
@@ -47,56 +46,47 @@ class Link:
 
     What is said on a link that has CLOSED is dropped without a word, as what a wire loses: the owner may
     not have seen LinkClosed yet. Everything else out of order is a LocalProtocolError.
+
+    state: how far it is. role: ours. remote: who is at the other end, from LinkIdentified or LinkOpened on.
+    handshake_hash: 32 bytes once keys stand. dropped_messages: how many were unknown and not critical.
     """
 
     __slots__ = (
         "_began",
         "_chunk_bytes",
         "_config",
-        "_cutter",
         "_entropy",
         "_handshake",
         "_happened",
         "_has_aged",
         "_keepalive",
-        "_opener",
-        "_out",
-        "_remote",
-        "_role",
-        "_sealer",
-        "_unsent_bytes",
+        "_stream",
         "dropped_messages",
         "handshake_hash",
+        "remote",
+        "role",
         "state",
     )
 
     def __init__(self, role: Role, config: LinkConfig, *, now: Monotonic, entropy: Entropy) -> None:
         """Start with nothing received; an initiator has its first flight to send at once.
 
-        Raises LocalProtocolError for a purpose that has no links, for an initiator without hello or
-        expected_static, and with SELF_CONNECTION for one that would call its own key. A key that nobody
-        can own (of low order) is whoever's fault gave it to us: the link is CLOSED from the start.
+        Raises LocalProtocolError for an initiator without hello or expected_static, and with
+        SELF_CONNECTION for one that would call its own key. A key that nobody can own (of low order) is
+        the fault of whoever gave it to us: the link is CLOSED from the start.
         """
-        if config.purpose not in LINK_PURPOSES:
-            raise LocalProtocolError(f"there are no links for {config.purpose.name.lower()}")
-        if config.hands_over and config.purpose is not Purpose.DATA:
-            raise LocalProtocolError("only data links are taken over")
-        self._role = role
+        self.role = role
         self._config = config
         self._entropy = entropy
         self._began = now
-        self._out: list[bytes] = []
-        self._unsent_bytes = 0
         self._happened: list[LinkEvent] = []
-        self._cutter = frames.FrameCutter()
-        self._sealer: Sealer | None = None
-        self._opener: Opener | None = None
-        self._remote: Remote | None = None
+        self._stream = Stream(config.purpose)
+        self.remote: Remote | None = None
         self._handshake: HybridHandshake | None = None
         self._keepalive = Keepalive(config.heartbeat_s, config.dead_after_s, now=now)
         self._chunk_bytes: int | None = None  # of the raw record that must come next
         self._has_aged = False
-        self.dropped_messages = 0  # unknown and not critical
+        self.dropped_messages = 0
         self.state = LinkState.GREETING
         self.handshake_hash = b""
         if role is Role.INITIATOR:
@@ -107,7 +97,7 @@ class Link:
     def admit(self, hello: Hello | HelloTracker) -> None:
         """Let the caller in; hello: ours, the first record they get."""
         if self._may(LinkState.IDENTIFYING, "admit"):
-            self._send_record(codec.encode(self._config.purpose, hello))
+            self._stream.say(hello)
             self._open()
 
     def refuse(self, code: Code, text: str = "") -> None:
@@ -118,13 +108,13 @@ class Link:
     def send(self, message: Message, *, now: Monotonic) -> None:
         """Say something; LocalProtocolError unless the link is OPEN and the message within bounds."""
         if self._may(LinkState.OPEN, "send"):
-            self._send_record(codec.encode(self._config.purpose, message))
+            self._stream.say(message)
             self._keepalive.sent(now)
 
     def send_record(self, plaintext: bytes, *, now: Monotonic) -> None:
         """Send an encoded message, or the chunk that the last Piece or Pack announced; as `send`."""
         if self._may(LinkState.OPEN, "send"):
-            self._send_record(plaintext)
+            self._stream.seal(plaintext)
             self._keepalive.sent(now)
 
     def ping(self, *, now: Monotonic) -> None:
@@ -149,10 +139,9 @@ class Link:
         """
         if not self._config.hands_over or self.state is not LinkState.OPEN:
             raise LocalProtocolError("only open links that were made for it are taken over")
-        assert self._sealer is not None
-        assert self._opener is not None
+        assert self._stream.keys is not None
         self._step(Step.TAKEN)
-        return self._sealer, self._opener, self._cutter.take_rest()
+        return *self._stream.keys, self._stream.incoming.take_rest()
 
     # --- the machine
 
@@ -160,7 +149,7 @@ class Link:
         """Take bytes of the stream, any number; see `Machine`."""
         if self.state in (LinkState.CLOSED, LinkState.TAKEN):
             return
-        self._cutter.feed(data)
+        self._stream.incoming.feed(data)
         try:
             while self._advance(now):
                 pass
@@ -170,7 +159,7 @@ class Link:
     def receive_eof(self, *, now: Monotonic) -> None:  # noqa: ARG002 - the machine's contract
         """Take note that the stream ended; see `Machine`."""
         if self.state not in (LinkState.CLOSED, LinkState.TAKEN):
-            half = ", in the middle of a frame" if self._cutter.buffered_bytes else ""
+            half = ", in the middle of a frame" if self._stream.incoming.buffered_bytes else ""
             self._finish(Code.LINK_LOST, f"the connection ended{half}", Ending.LOST)
 
     def handle_deadline(self, *, now: Monotonic) -> None:
@@ -200,10 +189,7 @@ class Link:
 
     def data_to_send(self) -> bytes:
         """Hand over the bytes for the other side."""
-        data = b"".join(self._out)
-        self._out.clear()
-        self._unsent_bytes = 0
-        return data
+        return self._stream.drain()
 
     def events(self) -> list[LinkEvent]:
         """Hand over what happened."""
@@ -213,22 +199,12 @@ class Link:
     @property
     def unsent_bytes(self) -> int:
         """How many bytes `data_to_send` would give."""
-        return self._unsent_bytes
+        return self._stream.unsent_bytes
 
     @property
     def round_trip_s(self) -> float | None:
         """The last measured round trip in seconds, or None."""
         return self._keepalive.round_trip_s
-
-    @property
-    def remote(self) -> Remote | None:
-        """Who is at the other end, from LinkIdentified or LinkOpened on."""
-        return self._remote
-
-    @property
-    def role(self) -> Role:
-        """Who began."""
-        return self._role
 
     # --- inside
 
@@ -238,7 +214,7 @@ class Link:
             raise LocalProtocolError("an initiator brings its hello and the key it expects")
         if config.expected_static == x25519_public(config.static_private):
             raise LocalProtocolError("that is our own key", Code.SELF_CONNECTION)
-        self._emit(frames.preamble(config.purpose))
+        self._stream.emit(frames.preamble(config.purpose))
         try:
             self._begin_handshake()
         except RemoteProtocolError as error:
@@ -247,7 +223,7 @@ class Link:
     def _begin_handshake(self) -> None:
         config = self._config
         self._handshake = HybridHandshake(
-            role=self._role,
+            role=self.role,
             prologue=frames.preamble(config.purpose) + config.responder,
             static_private=config.static_private,
             expected_static=config.expected_static,
@@ -257,7 +233,7 @@ class Link:
 
     def _write_handshake(self) -> None:
         while self._handshake is not None and self._handshake.next_is_write:
-            self._emit(frames.frame(self._handshake.write()))
+            self._stream.emit(frames.frame(self._handshake.write()))
 
     def _advance(self, now: Monotonic) -> bool:
         """Take one thing from the stream; False when there is none whole, or nobody cares."""
@@ -265,13 +241,15 @@ class Link:
             return False
         if self._handshake is None and self.state is LinkState.GREETING:
             return self._read_preamble()
-        if self._role is Role.INITIATOR and self.state in (LinkState.GREETING, LinkState.PROVING):
-            start = self._cutter.peek(limits.PREAMBLE_BYTES)
+        if self.role is Role.INITIATOR and self.state in (LinkState.GREETING, LinkState.PROVING):
+            start = self._stream.incoming.peek(limits.PREAMBLE_BYTES)
             if start.startswith(frames.MAGIC):
-                return self._read_refusal(start)
+                if (refusal := frames.read_clear_refusal(start)) is not None:
+                    self._finish(refusal.code, refusal.detail, Ending.THEM)
+                return False
         if self._config.hands_over and self.state is LinkState.OPEN:
             return False
-        frame = self._cutter.take()
+        frame = self._stream.incoming.take()
         if frame is None:
             return False
         if self.state is LinkState.GREETING:
@@ -281,20 +259,14 @@ class Link:
         return True
 
     def _read_preamble(self) -> bool:
-        purpose = frames.read_preamble(self._cutter.peek(limits.PREAMBLE_BYTES))
+        purpose = frames.read_preamble(self._stream.incoming.peek(limits.PREAMBLE_BYTES))
         if purpose is None:
             return False
         if purpose is not self._config.purpose:
             raise RemoteProtocolError(Code.SUITE_UNKNOWN, f"purpose {purpose.name.lower()}")
-        self._cutter.take_start(limits.PREAMBLE_BYTES)
+        self._stream.incoming.take_start(limits.PREAMBLE_BYTES)
         self._begin_handshake()
         return True
-
-    def _read_refusal(self, start: bytes) -> bool:
-        refusal = frames.read_clear_refusal(start)
-        if refusal is not None:
-            self._finish(refusal.code, refusal.detail, Ending.THEM)
-        return False
 
     def _on_handshake(self, message: bytes) -> None:
         assert self._handshake is not None
@@ -302,21 +274,22 @@ class Link:
         self._write_handshake()
         if not self._handshake.is_finished:
             return
-        self._sealer, self._opener = self._handshake.split(
+        self._stream.keys = self._handshake.split(
             rekey_after_records=self._config.rekey_after_records,
             rekey_after_bytes=self._config.rekey_after_bytes,
         )
         self.handshake_hash = self._handshake.handshake_hash
-        self._cutter.bound(limits.HELLO_BYTES + limits.TAG_BYTES, Code.FRAME_TOO_LARGE_BEFORE_AUTH)
+        self._stream.incoming.bound(
+            limits.HELLO_BYTES + limits.TAG_BYTES, Code.FRAME_TOO_LARGE_BEFORE_AUTH
+        )
         self._step(Step.SHAKEN)
-        if self._role is Role.INITIATOR and self._config.hello is not None:
-            self._send_record(codec.encode(self._config.purpose, self._config.hello))
+        if self.role is Role.INITIATOR and self._config.hello is not None:
+            self._stream.say(self._config.hello)
         elif self._handshake.remote_static == x25519_public(self._config.static_private):
             raise RemoteProtocolError(Code.SELF_CONNECTION)
 
     def _on_record(self, frame: bytes, now: Monotonic) -> None:
-        assert self._opener is not None
-        content = self._opener.open(frame)
+        content = self._stream.open(frame)
         self._keepalive.received(now)
         if self._chunk_bytes is not None:
             self._on_chunk(content)
@@ -362,41 +335,39 @@ class Link:
     def _on_hello(self, hello: AnyHello) -> None:
         assert self._handshake is not None
         link_key = LinkKey(self._handshake.remote_static)
-        self._remote = prove(hello, link_key, self._role, self._config)
-        if self._role is Role.INITIATOR:
+        self.remote = prove(hello, link_key, self.role, self._config)
+        if self.role is Role.INITIATOR:
             self._open()
         else:
             self._step(Step.KNOWN)
-            self._happened.append(LinkIdentified(self._remote))
+            self._happened.append(LinkIdentified(self.remote))
 
     def _open(self) -> None:
-        assert self._remote is not None
+        assert self.remote is not None
         self._step(Step.OPENED)
         most = limits.CONTROL_RECORD_BYTES
         if self._config.purpose is Purpose.DATA:
             most = limits.DATA_RECORD_BYTES
-        elif isinstance(self._remote.hello, HelloAnonymous):
+        elif isinstance(self.remote.hello, HelloAnonymous):
             most = limits.HELLO_BYTES  # the largest that may come is AddDevice, a little smaller
-        self._cutter.bound(most + limits.TAG_BYTES, Code.RECORD_TOO_LARGE)
+        self._stream.incoming.bound(most + limits.TAG_BYTES, Code.RECORD_TOO_LARGE)
         self._handshake = None
-        self._happened.append(LinkOpened(self._remote, self.handshake_hash))
+        self._happened.append(LinkOpened(self.remote, self.handshake_hash))
 
     def _open_limit(self) -> Monotonic | None:
         if self.state in (LinkState.GREETING, LinkState.PROVING, LinkState.IDENTIFYING):
             return Monotonic(self._began + self._config.open_timeout_s)
         if self.state is LinkState.OPEN and (
             isinstance(self._config.hello, HelloAnonymous)
-            or (self._remote is not None and isinstance(self._remote.hello, HelloAnonymous))
+            or (self.remote is not None and isinstance(self.remote.hello, HelloAnonymous))
         ):
             return Monotonic(self._began + self._config.anonymous_timeout_s)
         return None
 
     def _age(self, now: Monotonic) -> None:
-        assert self._sealer is not None
-        assert self._opener is not None
-        carried = self._sealer.bytes + self._opener.bytes
         is_old = now >= self._began + self._config.lifetime_s
-        if not self._has_aged and (is_old or carried >= self._config.lifetime_bytes):
+        is_worn = self._stream.carried_bytes >= self._config.lifetime_bytes
+        if not self._has_aged and (is_old or is_worn):
             self._has_aged = True
             self._happened.append(LinkAged())
 
@@ -406,39 +377,25 @@ class Link:
         said = code
         if code.sent_by == "local":  # nobody else could do anything with it
             said = Code.INTERNAL if self.state is LinkState.OPEN else Code.NOT_ADMITTED
-        if self._sealer is not None:
-            self._send_record(codec.encode(self._config.purpose, Close(said.value, text)))
-        elif self._role is Role.RESPONDER:
-            self._emit(frames.clear_refusal(said))
+        if self._stream.keys is not None:
+            self._stream.say(Close(said.value, text))
+        elif self.role is Role.RESPONDER:
+            self._stream.emit(frames.clear_refusal(said))
         self._finish(code, text, by)
 
     def _finish(self, code: Code, text: str, by: Ending) -> None:
         """Be closed: what came and was not read is forgotten, one event says why."""
         self._step(Step.ENDED)
-        self._cutter.take_rest()
+        self._stream.incoming.take_rest()
         self._handshake = None
         self._happened.append(LinkClosed(code, text, by))
 
     def _step(self, step: Step) -> None:
         """Ask the table; that it has an answer is for the verbs and `_advance` to see to."""
-        self.state = TRANSITIONS[self._role][self.state][step]
+        self.state = TRANSITIONS[self.role][self.state][step]
 
     def _may(self, state: LinkState, verb: str) -> bool:
         """Say whether a verb has its effect; False on a closed link, an error in other states."""
         if self.state not in (state, LinkState.CLOSED):
             raise LocalProtocolError(f"cannot {verb} in state {self.state.value}")
         return self.state is state
-
-    def _send_record(self, plaintext: bytes) -> None:
-        assert self._sealer is not None
-        if (
-            self._config.purpose is not Purpose.DATA
-            and len(plaintext) > limits.CONTROL_RECORD_BYTES
-        ):
-            raise LocalProtocolError(f"a record of {len(plaintext)} bytes on a control link")
-        self._emit(self._sealer.seal(plaintext))
-
-    def _emit(self, data: bytes) -> None:
-        if data:
-            self._out.append(data)
-            self._unsent_bytes += len(data)
