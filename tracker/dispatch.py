@@ -146,8 +146,8 @@ def on_add_device(hub: Hub, session: Session, message: AddDevice) -> None:
 
 def on_enter(hub: Hub, session: Session, message: Enter) -> None:
     """Begin the session of a known device: answer, friend list, what waits, where friends are."""
-    hub.check_room()
     caller, now = session.caller, hub.wall()
+    hub.check_room(caller)
     before = friends.expired_before(now)
 
     def done(snapshot: accounts.Snapshot) -> None:

@@ -214,10 +214,11 @@ class Hub:
 
     # --- limits
 
-    def check_room(self) -> None:
-        """Raise TOO_MANY_CONNECTIONS if no further device may enter."""
+    def check_room(self, caller: Caller) -> None:
+        """Raise TOO_MANY_CONNECTIONS if this device may not enter; one that is here may come back."""
         most = self.config.max_peers
-        if most is not None and self.entered >= most:
+        is_here = self.roster.session_of(caller.account, caller.device) is not None
+        if most is not None and self.entered >= most and not is_here:
             raise TrackerError(
                 Code.TOO_MANY_CONNECTIONS, f"this tracker takes {most} devices at once"
             )

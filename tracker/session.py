@@ -271,8 +271,7 @@ class Session(Connection):
             if link.state is not LinkState.IDENTIFYING:
                 return
             try:
-                if self._hub.roster.session_of(caller.account, caller.device) is None:
-                    self._hub.check_room()
+                self._hub.check_room(caller)
             except TrackerError as error:
                 unknown(error)
                 return

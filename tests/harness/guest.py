@@ -29,7 +29,13 @@ from wire.link import (
 from wire.machine import Monotonic
 from wire.messages import Message, Purpose
 from wire.messages.accounts import Enter, Entered
-from wire.messages.friends import FriendsPage
+from wire.messages.friends import (
+    FriendAdded,
+    FriendAnswered,
+    FriendAsked,
+    FriendsPage,
+    TakeAnswer,
+)
 from wire.messages.presence import Show
 from wire.messages.session import Hello, HelloAnonymous
 
@@ -38,7 +44,7 @@ PATIENCE_S = 20.0
 MessageT = TypeVar("MessageT", bound=Message)
 
 
-class Closed(Exception):  # noqa: N818
+class Closed(Exception):
     """The link ended while something was awaited."""
 
     def __init__(self, closed: LinkClosed) -> None:
@@ -63,6 +69,7 @@ class Guest:
         self.asker = Asker()
         self.pushed: list[Message] = []
         self.opened: LinkOpened | None = None
+        self._closed: LinkClosed | None = None
         self._answers: dict[RequestId, Answered | Denied] = {}
 
     @classmethod
@@ -118,10 +125,12 @@ class Guest:
         return Channel(self.tracker_key, LinkKey(b""), self.link.handshake_hash)
 
     async def until(self, is_enough: Callable[[], object]) -> None:
-        """Read until something is there; raises Closed if the link ends first."""
+        """Read until something is there; raises Closed if the link ends before."""
         async with asyncio.timeout(PATIENCE_S):
             await self._flush()
             while not is_enough():
+                if self._closed is not None:
+                    raise Closed(self._closed)
                 data = await self._read()
                 if data:
                     self.link.receive_data(data, now=_now())
@@ -145,7 +154,6 @@ class Guest:
                 return
 
     def _sort(self) -> None:
-        closed: LinkClosed | None = None
         for event in self.link.events():
             match event:
                 case LinkOpened():
@@ -157,11 +165,9 @@ class Guest:
                     elif isinstance(what, Answered | Denied):
                         self._answers[what.request] = what
                 case LinkClosed():
-                    closed = event
+                    self._closed = event
                 case _:
                     raise AssertionError(event)
-        if closed is not None:
-            raise Closed(closed)
 
     def post(self, build: Callable[[RequestId], Message]) -> RequestId:
         """Send a request and do not wait for its answer; it leaves with the next wait."""
@@ -249,3 +255,14 @@ async def come(
         await guest.hang_up()
         raise
     return guest
+
+
+async def befriend(a: Guest, alice: Person, b: Guest, bob: Person) -> None:
+    """Make two friends who are both here, as people do; takes what they hear about it."""
+    await a.ask(lambda request: alice.ask(bob, request=request))
+    asked = await b.hears(FriendAsked)
+    await b.ask(lambda request: bob.answer(alice, asked.signed, request=request))
+    await a.hears(FriendAnswered)
+    await a.ask(lambda request: TakeAnswer(request, bob.name))
+    await a.hears(FriendAdded)
+    await b.hears(FriendAdded)

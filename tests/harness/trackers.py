@@ -1,0 +1,114 @@
+"""Trackers as real processes: started, talked to, ended by their pid."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+WAIT_S = 30.0
+
+WIDE = (
+    "--limit",
+    "sockets_per_address=900",
+    "--limit",
+    "registrations=100000",
+    "--limit",
+    "lookups=100000",
+)
+"""Limits of one address that a test from one address raises."""
+
+
+class TrackerProcess:
+    """`python -m tracker serve` on a free loopback port.
+
+    home: where it lives; its log is written beside it. options: more of the command line. listen: where, in
+    place of a free port.
+    """
+
+    def __init__(self, home: Path, *options: str, listen: str = "127.0.0.1:0") -> None:
+        self.home = home
+        self.log_file = home.with_name(f"{home.name}.log")
+        self._log = self.log_file.open("ab")
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tracker", "serve", "--json", "--home", str(home)),
+                *("--listen", listen, *options),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise AssertionError(f"no ready line: {self.end()} {self.log}")
+        self.ready: dict[str, Any] = json.loads(line)
+        self.address: str = self.ready["address"]
+        self.listen: str = self.ready["listen"][0]
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host and port, for a bare socket."""
+        host, _, port = self.listen.rpartition(":")
+        return host, int(port)
+
+    @property
+    def log(self) -> str:
+        """What it logged so far."""
+        return self.log_file.read_text()
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.kill()
+        self.end()
+
+    def stop(self) -> int:
+        """Ask it to end; gives its exit code."""
+        self.signal(signal.SIGTERM)
+        return self.end()
+
+    def end(self) -> int:
+        """Wait for its end; gives its exit code."""
+        try:
+            return self.process.wait(WAIT_S)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            if self.process.stdout is not None:
+                self.process.stdout.close()
+            self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.end()
+
+
+def run_verb(*words: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run one verb of `hobnob-tracker` to its end."""
+    where = () if home is None else ("--home", str(home))
+    return subprocess.run(
+        [sys.executable, "-m", "tracker", *words, *where],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
