@@ -2,68 +2,12 @@
 
 from __future__ import annotations
 
-import enum
-
 from wire import limits
 from wire.codes import Code
+from wire.dialogue.rules import LEGAL, SessionState
 from wire.errors import LocalProtocolError, RemoteProtocolError
 from wire.ids import RequestId
 from wire.messages import Message
-from wire.messages.accounts import (
-    AddDevice,
-    AskKdf,
-    AskState,
-    Enter,
-    LogIn,
-    LogOut,
-    PutState,
-    Register,
-)
-from wire.messages.friends import (
-    AnswerFriend,
-    AskFriend,
-    AskUser,
-    BlockUser,
-    RemoveFriend,
-    TakeAnswer,
-    UnblockUser,
-)
-from wire.messages.presence import SetPresence
-from wire.messages.reach import AskDirectory, PutAddresses
-
-
-class SessionState(enum.Enum):
-    """What a tracker knows about who is at the other end of a link."""
-
-    ANONYMOUS = "anonymous"  # nobody has proven anything
-    AUTHENTICATED = "authenticated"  # the password of an account was proven; no device yet
-    KNOWN = "known"  # a device of an account, by its link key
-    ENTERED = "entered"  # and its session has begun
-
-
-LEGAL: dict[SessionState, frozenset[type[Message]]] = {
-    SessionState.ANONYMOUS: frozenset({AskKdf, LogIn, Register}),
-    SessionState.AUTHENTICATED: frozenset({AskState, AddDevice}),
-    SessionState.KNOWN: frozenset({Enter}),
-    SessionState.ENTERED: frozenset(
-        {
-            AnswerFriend,
-            AskDirectory,
-            AskFriend,
-            AskState,
-            AskUser,
-            BlockUser,
-            LogOut,
-            PutAddresses,
-            PutState,
-            RemoveFriend,
-            SetPresence,
-            TakeAnswer,
-            UnblockUser,
-        }
-    ),
-}
-"""Every request and the state in which it is legal; what is absent is the other side's error."""
 
 
 class Answerer:

@@ -106,7 +106,7 @@ class Link:
             self._end(code, text, Ending.US)
 
     def send(self, message: Message, *, now: Monotonic) -> None:
-        """Say something; LocalProtocolError unless the link is OPEN and the message within bounds."""
+        """Say something; LocalProtocolError before the link is OPEN and for a message out of bounds."""
         if self._may(LinkState.OPEN, "send"):
             self._stream.say(message)
             self._keepalive.sent(now)
@@ -167,10 +167,9 @@ class Link:
         limit = self._open_limit()
         if limit is not None and now >= limit:
             self._end(Code.HANDSHAKE_TIMEOUT, "", Ending.US)
+        elif self.state is LinkState.OPEN and self._keepalive.is_dead(now):
+            self._end(Code.LINK_SILENT, "", Ending.US)
         elif self.state is LinkState.OPEN:
-            if self._keepalive.is_dead(now):
-                self._end(Code.LINK_SILENT, "", Ending.US)
-                return
             if self._keepalive.is_ping_due(now):
                 self.send(Ping(self._keepalive.next_ping(now)), now=now)
             self._age(now)
