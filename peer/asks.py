@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from peer.effects import Ask, Effect
 from peer.times import wall
 from wire import codec
 from wire.codes import Code
@@ -28,6 +29,13 @@ def add(connection: sqlite3.Connection, message: Message) -> None:
         "INSERT INTO asks (message, fields, name, made) VALUES (?, ?, ?, ?)",
         (number, codec.encode(Purpose.TRACKER, message), name, wall()),
     )
+
+
+def keep(connection: sqlite3.Connection, effects: list[Effect]) -> None:
+    """Keep the asks among some effects, so that no crash loses one."""
+    for effect in effects:
+        if isinstance(effect, Ask):
+            add(connection, effect.message)
 
 
 def waiting(connection: sqlite3.Connection) -> list[Waiting]:

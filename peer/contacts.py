@@ -187,36 +187,33 @@ def answer(
     return api.FriendAdded(name, "friends" if accept else "rejected"), effects
 
 
-def remove(connection: Connection, name: str, now: UnixMillis) -> list[Effect]:
+def remove(connection: Connection, name: str, now: UnixMillis) -> tuple[api.Nothing, list[Effect]]:
     """End a friendship or withdraw a request; raises PeerError(NO_SUCH_FRIEND)."""
     contact = find(connection, name)
     if contact is None or contact.state not in ("friends", "asked_out"):
         raise PeerError(Code.NO_SUCH_FRIEND, f"you have no friend of the name {name!r}")
-    return [
-        *_part(connection, contact, "removed", now),
-        Ask(friends.RemoveFriend(UNNUMBERED, contact.name)),
-    ]
+    effects = _part(connection, contact, "removed", now)
+    return api.Nothing(), [*effects, Ask(friends.RemoveFriend(UNNUMBERED, contact.name))]
 
 
 def block(
     connection: Connection, name: AccountName, blocked: bool, now: UnixMillis
-) -> list[Effect]:
+) -> tuple[api.Nothing, list[Effect]]:
     """Block a person, or take that back; unblocking somebody who is not blocked changes nothing."""
     contact = find(connection, name)
-    if not blocked:
-        if contact is None or contact.state != "blocked":
-            return []
+    effects: list[Effect] = []
+    if blocked:
+        if contact is None:
+            connection.execute(
+                "INSERT INTO contacts (name, state, since) VALUES (?, 'blocked', ?)", (name, now)
+            )
+        else:
+            effects = _part(connection, contact, "blocked", now)
+        effects.append(Ask(friends.BlockUser(UNNUMBERED, name)))
+    elif contact is not None and contact.state == "blocked":
         _part(connection, contact, "removed", now)
-        return [Ask(friends.UnblockUser(UNNUMBERED, name))]
-    if contact is None:
-        connection.execute(
-            "INSERT INTO contacts (name, state, since) VALUES (?, 'blocked', ?)", (name, now)
-        )
-        return [Ask(friends.BlockUser(UNNUMBERED, name))]
-    return [
-        *_part(connection, contact, "blocked", now),
-        Ask(friends.BlockUser(UNNUMBERED, name)),
-    ]
+        effects.append(Ask(friends.UnblockUser(UNNUMBERED, name)))
+    return api.Nothing(), effects
 
 
 # --- what comes from others

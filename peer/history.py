@@ -45,3 +45,13 @@ def read(
         [(bytes.fromhex(message.id),) for message in found],
     )
     return found
+
+
+def read_one(connection: Connection, event: str, to: str | None) -> api.Message | None:
+    """Give one message by its whole id if it belongs to that conversation (or to any), as read."""
+    me = own.need_account(connection)
+    row = connection.execute(
+        f"{MESSAGE_COLUMNS} WHERE e.id = ? AND e.kind = ? AND (? IS NULL OR c.name = ?)",
+        (bytes.fromhex(event), int(EventKind.TEXT), to, to),
+    ).fetchone()
+    return None if row is None else as_message(row, me.name)

@@ -36,10 +36,14 @@ class Pump(asyncio.Protocol):
         self._lost = asyncio.Event()
         self.link: Link | None = None
         self.peer = ""
+        self.inbox: asyncio.Queue[Message | None] | None = (
+            None  # where the owner takes messages from
+        )
 
     # --- asyncio's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the machine on the connection."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(high=limits.SEND_QUEUE_BYTES)
@@ -48,11 +52,13 @@ class Pump(asyncio.Protocol):
         self._run()
 
     def data_received(self, data: bytes) -> None:
+        """Feed the machine."""
         if self.link is not None:
             self.link.receive_data(data, now=self._now())
             self._run()
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - asyncio's contract
+        """Tell the machine and whoever waits that the connection is gone."""
         if self.link is not None:
             self.link.receive_eof(now=self._now())
             self._run()
@@ -61,10 +67,12 @@ class Pump(asyncio.Protocol):
         self._lost.set()
 
     def pause_writing(self) -> None:
+        """Hold producers back; drop a reader that does not read for SEND_STALL_S."""
         self._may_write.clear()
         self._stall = self._loop.call_later(limits.SEND_STALL_S, self.abort, Code.TOO_SLOW)
 
     def resume_writing(self) -> None:
+        """Let producers go on."""
         self._may_write.set()
         if self._stall is not None:
             self._stall.cancel()

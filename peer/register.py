@@ -12,9 +12,8 @@ from dataclasses import replace
 
 from peer import api
 from peer.errors import PeerError
-from peer.identity import has_key_file, read_key_file, write_key_file
+from peer.identity import Profile, has_key_file, read_key_file, write_key_file
 from peer.locations import Locations
-from peer.identity import Profile
 from peer.store import own
 from peer.store.database import Database
 from peer.times import wall

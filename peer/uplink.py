@@ -24,9 +24,9 @@ from peer.tracker_link import TrackerLink
 from wire import limits
 from wire.codes import Code
 from wire.errors import WireError
-from wire.identity import AddressRecord, Host, issue_addresses
+from wire.identity import AddressRecord, DeviceKeys, Host, issue_addresses
 from wire.ids import BootId, RequestId
-from wire.machine import Entropy
+from wire.machine import Entropy, UnixMillis
 from wire.messages import Message, accounts, presence, reach
 from wire.messages.friends import FriendsPage
 from wire.messages.session import Done
@@ -78,6 +78,7 @@ class Uplink:
         self.why: str | None = "this account has no tracker" if profile.tracker is None else None
         self.failure: PeerError | None = None
         self.is_loopback = False
+        self.own_host = ""
 
     # --- for the node
 
@@ -149,6 +150,7 @@ class Uplink:
             lambda request: accounts.Enter(request, self._is_unseen, show, text), accounts.Entered
         )
         await self._database.write(own.set_device_list, entered.device_list)
+        self.own_host = link.own_host
         self.is_loopback = link.remote_host in ("127.0.0.1", "::1")
         self.state, self.why, self.failure = "online", None, None
         self._on_state()
@@ -194,7 +196,7 @@ class Uplink:
                 continue
             try:
                 effects = await self._database.write(
-                    roster.on_tracker, self._profile.keys, message, wall()
+                    _on_tracker, self._profile.keys, message, wall()
                 )
             except WireError:
                 continue  # forged or damaged on the way: nothing was stored
@@ -241,6 +243,15 @@ class Uplink:
         """Show something else at the tracker now, if there is a link."""
         if self.state == "online":
             await self.ask(lambda request: presence.SetPresence(request, show, text, until), Done)
+
+
+def _on_tracker(
+    connection: sqlite3.Connection, keys: DeviceKeys, message: Message, now: UnixMillis
+) -> list[roster.Effect]:
+    """Take what the tracker says, and keep in the same transaction what it has to be told for it."""
+    effects = roster.on_tracker(connection, keys, message, now)
+    asks.keep(connection, effects)
+    return effects
 
 
 def _lost(connection: sqlite3.Connection) -> None:

@@ -26,13 +26,13 @@ class Arguments(argparse.ArgumentParser):
     """
 
     def __init__(self, verb: str, summary: str, *, dash_from: int | None = None) -> None:
+        self._takes_value: dict[str, bool] = {}
         super().__init__(
             prog=f"hobnob {verb}",
             description=summary,
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        self._takes_value: dict[str, bool] = {"-h": False, "--help": False}
         self._dash_from = dash_from
         # SUPPRESS: what stood before the verb must not be overwritten by a default from behind it.
         self.add_argument(

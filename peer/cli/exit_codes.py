@@ -40,12 +40,12 @@ class Failure(Exception):
 
 
 class Misuse(Failure):
-    """The command line is not understood; remedy: the usage of the verb."""
+    """The command line is not understood; an empty remedy becomes the way to the verb's help."""
 
     exit_code = MISUSED
 
     def __init__(self, message: str, remedy: str = "", *, code: str = "usage") -> None:
-        super().__init__(code, message, remedy or "see: hobnob --help")
+        super().__init__(code, message, remedy)
 
 
 class Terminated(BaseException):
@@ -113,8 +113,9 @@ def _translate(error: Exception, log: Callable[[str], str]) -> Failure:
 
     path = log("".join(traceback.format_exception(error)))
     kind = type(error).__name__
-    where = f"; the details are in {path}" if path else ""
-    return Failure("internal", f"{kind}{where}", "report it with that file")
+    if path:
+        return Failure("internal", f"{kind}; the details are in {path}", "report it with that file")
+    return Failure("internal", f"{kind}: {error}", "report it")
 
 
 class OutputFailed(Exception):

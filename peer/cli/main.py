@@ -115,6 +115,7 @@ class _Run:
 
         from peer.cli.arguments import Arguments
         from peer.cli.console import Console
+        from peer.cli.exit_codes import Misuse
 
         module = import_module(f"peer.cli.commands.{verb.module}")
         function = verb.words.split()[-1].replace("-", "_")
@@ -122,10 +123,14 @@ class _Run:
         run: Callable[[Console, Namespace], None] = getattr(module, f"run_{function}")
         arguments = Arguments(verb.words, verb.summary, dash_from=verb.dash_from)
         declare(arguments)
-        options = arguments.read(words)
-        self.home = getattr(options, "home", self.home)
-        self.is_json = self.is_json or getattr(options, "json", False)
-        run(Console(home_text=self.home, is_json=self.is_json), options)
+        try:
+            options = arguments.read(words)
+            self.home = getattr(options, "home", self.home)
+            self.is_json = self.is_json or getattr(options, "json", False)
+            run(Console(home_text=self.home, is_json=self.is_json), options)
+        except Misuse as misuse:
+            misuse.remedy = misuse.remedy or f"see: hobnob {verb.words} --help"
+            raise
 
 
 def _meant(word: str, known: list[str]) -> str:

@@ -12,11 +12,11 @@ SOCKET_NAME = "control"
 TRIES = 3
 
 
-class NotRunning(Exception):  # noqa: N818 - a state of the world, not a failure
+class NotRunning(Exception):
     """No node serves this home."""
 
 
-class Failed(Exception):  # noqa: N818 - the node's refusal, not this module's
+class Failed(Exception):
     """The node answered with an error; attributes as the contract prints them."""
 
     def __init__(self, code: str, message: str, remedy: str) -> None:

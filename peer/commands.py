@@ -1,0 +1,217 @@
+"""What each command means on a running node; the results are the contract's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from peer import api, asks, contacts, conversations, history, queries, roster
+from peer.errors import PeerError
+from peer.identity import is_sealed
+from peer.times import wall
+from wire.address import TrackerAddress
+from wire.codes import Code
+from wire.identity import decode_friend_code, looks_like_friend_code
+from wire.ids import IdentityKey, account_name
+from wire.limits import PRESENCE_TEXT_CHARS
+from wire.messages import friends
+from wire.messages.presence import Show
+
+if TYPE_CHECKING:
+    from peer.node import Node
+
+SETTLE_S = 10.0
+SHOWS = {
+    "available": Show.AVAILABLE,
+    "away": Show.AWAY,
+    "busy": Show.BUSY,
+    "invisible": Show.INVISIBLE,
+}
+ENDED = ("delivered", "read", "failed")
+
+
+async def carry_out_command(node: Node, command: api.Command) -> AsyncIterator[api.Result]:
+    """Carry out one command and give its results; raises PeerError and WireError."""
+    match command:
+        case api.GetStatus():
+            yield _status(node)
+        case api.WatchEvents():
+            async for event in node.watch():
+                yield event
+        case api.ReadMessages():
+            async for message in _read(node, command):
+                yield message
+        case api.WhoAmI() | api.GetFriendCode() | api.GetHistory():
+            sealed = "password" if is_sealed(node.locations) else "none"
+            for result in node.database.read(
+                lambda connection: list(queries.answer(connection, command, sealed))
+            ):
+                yield result
+        case api.AddFriend():
+            yield await _add_friend(node, command)
+        case api.AnswerFriend():
+            yield await _answer_friend(node, command)
+        case api.RemoveFriend() | api.BlockFriend():
+            yield await _part(node, command)
+        case api.ListFriendRequests():
+            await node.settle(SETTLE_S)
+            for request in node.database.read(roster.requests):
+                yield request
+        case api.ListFriends():
+            await node.settle(SETTLE_S)
+            for friend in node.database.read(roster.list_friends, online_only=command.online_only):
+                yield friend
+        case api.SetPresence():
+            yield await _set_presence(node, command)
+        case api.SendText():
+            yield await _say(node, command)
+        case _:
+            raise PeerError(Code.USAGE, f"{type(command).__name__} is not for a running node")
+
+
+def _status(node: Node) -> api.Status:
+    tracker = node.profile.tracker
+    return api.Status(
+        account=node.profile.name,
+        node="up",
+        pid=os.getpid(),
+        listen=node.listening,
+        tracker=api.TrackerStatus(
+            node.uplink.state, None if tracker is None else str(tracker), node.uplink.why
+        ),
+        links=node.link_status(),
+        transfers=[],
+        waiting=[] if node.uplink.state == "online" else node.database.read(asks.words),
+    )
+
+
+async def _read(node: Node, command: api.ReadMessages) -> AsyncIterator[api.Result]:
+    queue, leave = node.subscribe()
+    try:
+        found = await node.database.write(
+            history.read, command.to, command.unread_only, command.limit
+        )
+        seen = {message.id for message in found}
+        for message in found:
+            yield message
+        while command.follow:
+            event = await queue.get()
+            if event.event != "message" or event.body["id"] in seen:
+                continue
+            for message in await node.database.write(history.read, command.to, True, None):
+                if message.id not in seen:
+                    seen.add(message.id)
+                    yield message
+            own = await node.database.write(history.read_one, str(event.body["id"]), command.to)
+            if own is not None and own.id not in seen:
+                seen.add(own.id)
+                yield own
+    finally:
+        leave()
+
+
+async def _add_friend(node: Node, command: api.AddFriend) -> api.Result:
+    pinned: IdentityKey | None = None
+    if looks_like_friend_code(command.who):
+        code = decode_friend_code(command.who)
+        name, pinned = code.name, code.identity
+        _check_same_tracker(node, code.tracker)
+    else:
+        name = account_name(command.who)
+    await node.settle(SETTLE_S)
+    user = await node.uplink.ask(lambda request: friends.AskUser(request, name), friends.User)
+    result = await node.write(
+        contacts.ask,
+        node.profile.keys,
+        name,
+        command.note,
+        pinned=pinned,
+        found=user.identity,
+        now=wall(),
+        entropy=node.entropy,
+    )
+    await node.uplink.asked_all()
+    return result
+
+
+def _check_same_tracker(node: Node, theirs: TrackerAddress | None) -> None:
+    ours = node.profile.tracker
+    if theirs is None or ours is None or theirs.key != ours.key:
+        raise PeerError(Code.CODE_TRACKER)
+
+
+async def _answer_friend(node: Node, command: api.AnswerFriend) -> api.Result:
+    await node.settle(SETTLE_S)
+    result = await node.write(
+        contacts.answer,
+        node.profile.keys,
+        account_name(command.name),
+        accept=command.accept,
+        now=wall(),
+    )
+    await _tell_tracker(node)
+    return result
+
+
+async def _part(node: Node, command: api.RemoveFriend | api.BlockFriend) -> api.Result:
+    await node.settle(SETTLE_S)
+    name = account_name(command.name)
+    if isinstance(command, api.RemoveFriend):
+        await node.write(contacts.remove, name, wall())
+    else:
+        await node.write(contacts.block, name, command.blocked, wall())
+    await _tell_tracker(node)
+    return api.Nothing()
+
+
+async def _tell_tracker(node: Node) -> None:
+    """Send what waits now; without a tracker it goes later, and what is said here counts already."""
+    try:
+        await node.uplink.asked_all()
+    except PeerError as error:
+        if error.code not in (Code.TRACKER_UNREACHABLE, Code.ALREADY_FRIENDS):
+            raise
+
+
+async def _set_presence(node: Node, command: api.SetPresence) -> api.Result:
+    if command.presence not in SHOWS:
+        raise PeerError(Code.USAGE, f"{command.presence!r} is none of {', '.join(SHOWS)}")
+    if len(command.text) > PRESENCE_TEXT_CHARS:
+        raise PeerError(
+            Code.TEXT_LENGTH, f"a presence text has at most {PRESENCE_TEXT_CHARS} characters"
+        )
+    show = SHOWS[command.presence]
+    await node.database.write(roster.set_own_presence, show, command.text)
+    await node.settle(SETTLE_S)
+    until = 0 if command.for_s is None else wall() + int(command.for_s * 1000)
+    await node.uplink.set_presence(show, command.text, until)
+    return api.Presence(command.presence, command.text)
+
+
+async def _say(node: Node, command: api.SendText) -> api.Result:
+    queue, leave = node.subscribe()
+    try:
+        result = await node.write(
+            conversations.say,
+            node.profile.keys,
+            account_name(command.to),
+            command.text,
+            command.reply_to,
+            wall(),
+            node.entropy,
+        )
+        assert isinstance(result, api.MessageState)
+        state = result.state
+        try:
+            async with asyncio.timeout(command.wait_s or 0):
+                while state not in ENDED:
+                    event = await queue.get()
+                    if event.event == "receipt" and event.body["id"] == result.id:
+                        state = str(event.body["state"])
+        except TimeoutError:
+            pass  # it is accepted; how far it came is in the answer
+        return api.MessageState(result.id, state)
+    finally:
+        leave()

@@ -1,0 +1,77 @@
+"""Where friends knock: sockets on the chosen addresses, the port of last time if it is free."""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+from pathlib import Path
+
+from peer.errors import PeerError
+from wire.codes import Code
+
+_PORT = re.compile(r"[0-9]{1,5}\Z", re.ASCII)
+WILDCARDS = ("0.0.0.0", "::")
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """Read `HOST:PORT`; raises PeerError with PORT_INVALID or ADDRESS_INVALID."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host:
+        raise PeerError(Code.ADDRESS_INVALID, f"{text!r} is not HOST:PORT")
+    if _PORT.match(port) is None or int(port) > 65535:
+        raise PeerError(Code.PORT_INVALID, f"{port!r} is not a port")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def open_listeners(listen: tuple[str, ...], remembered: Path) -> list[socket.socket]:
+    """Open the sockets.
+
+    listen: HOST:PORT each; empty means all addresses on the port of last time, or on a free one. remembered:
+    the file that keeps that port. Raises PeerError with ADDRESS_IN_USE or ADDRESS_REFUSED.
+    """
+    if listen:
+        return [_open(host, port) for host, port in map(parse_listen, listen)]
+    port = _last_port(remembered)
+    try:
+        sockets = [_open("0.0.0.0", port)]
+    except PeerError:
+        sockets = [_open("0.0.0.0", 0)]
+    port = sockets[0].getsockname()[1]
+    try:
+        sockets.append(_open("::", port))
+    except PeerError:
+        pass  # a machine without IPv6, or one that has the port there for another program
+    remembered.write_text(f"{port}\n", encoding="ascii")
+    return sockets
+
+
+def place_of(listener: socket.socket) -> str:
+    """Give HOST:PORT of a socket."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _open(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        code = Code.ADDRESS_IN_USE if error.errno == errno.EADDRINUSE else Code.ADDRESS_REFUSED
+        raise PeerError(code, f"{host}:{port}: {error.strerror or error}") from error
+    return listener
+
+
+def _last_port(remembered: Path) -> int:
+    try:
+        port = int(remembered.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0
+    return port if 0 < port <= 65535 else 0

@@ -1,0 +1,75 @@
+"""Questions that the store alone answers, with a node up and without."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+from peer import api, asks, history
+from peer.store import own
+from wire.address import TrackerAddress
+from wire.identity import encode_friend_code, fingerprint
+
+Connection = sqlite3.Connection
+
+
+def friend_code(connection: Connection) -> str:
+    """Give the friend code of this account."""
+    me = own.need_account(connection)
+    tracker = None if me.tracker is None else TrackerAddress.parse(me.tracker)
+    return encode_friend_code(me.name, tracker, me.identity)
+
+
+def who_am_i(connection: Connection, sealed: str) -> api.Account:
+    """Give who this home is; sealed: `password` or `none`."""
+    me = own.need_account(connection)
+    listed = own.own_list(connection)
+    devices: list[dict[str, object]] = [
+        {
+            "device": entry.device.hex(),
+            "this": entry.device == me.device,
+            "revoked": entry.is_revoked,
+        }
+        for entry in listed.devices
+    ]
+    return api.Account(
+        account=me.name,
+        tracker=me.tracker,
+        fingerprint=fingerprint(me.identity),
+        code=friend_code(connection),
+        device=me.device.hex(),
+        devices=devices,
+        sealed=sealed,
+        logged_in=me.is_logged_in,
+    )
+
+
+def status_without_node(connection: Connection) -> api.Status:
+    """Give the status of a home that no node runs for."""
+    me = own.account(connection)
+    address = None if me is None else me.tracker
+    return api.Status(
+        account=None if me is None else me.name,
+        node="down",
+        pid=None,
+        listen=[],
+        tracker=api.TrackerStatus("offline", address, "no node is up: hobnob up"),
+        links=[],
+        transfers=[],
+        waiting=asks.words(connection),
+    )
+
+
+def answer(connection: Connection, command: api.Command, sealed: str) -> Iterator[api.Result]:
+    """Answer a command of need STORE; `read` marks what it gives as read, so it is run as a write."""
+    match command:
+        case api.WhoAmI():
+            yield who_am_i(connection, sealed)
+        case api.GetFriendCode():
+            yield api.FriendCode(friend_code(connection))
+        case api.GetStatus():
+            yield status_without_node(connection)
+        case api.ReadMessages():
+            yield from history.read(connection, command.to, command.unread_only, command.limit)
+        case api.GetHistory():
+            yield from history.messages(connection, command.to, limit=command.limit)
