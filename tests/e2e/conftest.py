@@ -1,0 +1,52 @@
+"""A tracker and people for a test, all ended when it is over, however it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from tests.harness.actors import Node, Peer
+from tests.harness.trackers import WIDE, TrackerProcess
+
+MakePeer = Callable[[str], Peer]
+
+
+@pytest.fixture
+def tracker(tmp_path: Path) -> Iterator[TrackerProcess]:
+    with TrackerProcess(tmp_path / "tracker", *WIDE) as running:
+        yield running
+
+
+@pytest.fixture
+def make_peer(tmp_path: Path) -> Iterator[MakePeer]:
+    """People without an account yet."""
+    with ExitStack() as stack:
+
+        def make(name: str) -> Peer:
+            return stack.enter_context(closing(Peer(tmp_path, name)))
+
+        yield make
+
+
+@pytest.fixture
+def friends(tracker: TrackerProcess, make_peer: MakePeer) -> tuple[Peer, Peer]:
+    """Alice and Bob: registered, up, friends, linked."""
+    alice, bob = make_peer("alice"), make_peer("bob")
+    befriend(tracker.address, alice, bob)
+    return alice, bob
+
+
+def befriend(address: str, alice: Peer, bob: Peer) -> tuple[Node, Node]:
+    """Register both, bring both up, make them friends by code, wait until they are linked."""
+    alice.register(address)
+    bob.register(address)
+    at_alice, at_bob = alice.up(), bob.up()
+    code = bob.one("friend", "code")["code"]
+    assert alice.one("friend", "add", code) == {"friend": bob.name, "state": "asked"}
+    at_bob.event("friend-request", friend=alice.name, direction="in")
+    assert bob.one("friend", "accept", alice.name)["state"] == "friends"
+    at_alice.event("friend", friend=bob.name, state="friends")
+    return at_alice, at_bob

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peer.cli import render
+from peer.cli.render import clean, clean_block
+
+FORBIDDEN = {"Cc", "Cs", "Co"}
+
+
+@pytest.mark.parametrize(
+    ("hostile", "shown"),
+    [
+        ("\x1b[2Jhello", "\\x1b[2Jhello"),
+        ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
+        ("a\rb\nc\td", "a\\x0db\\x0ac\\x09d"),
+        ("\u202egpj.exe", "\\u202egpj.exe"),
+        ("\u2066x\u2069", "\\u2066x\\u2069"),
+        ("a\u2028b", "a\\u2028b"),
+        ("\ud800", "\\ud800"),
+        ("\x9b31m", "\\x9b31m"),
+        ("\u200bx\ufeff", "\\u200bx\\ufeff"),
+        ("\U000e0041", "\\U000e0041"),
+        ("plain", "plain"),
+        ("Grüße 你好 👩‍👩‍👧", "Grüße 你好 👩‍👩‍👧"),
+    ],
+)
+def test_what_would_act_on_a_terminal_shows_as_what_it_is(hostile, shown):
+    assert clean(hostile) == shown
+
+
+def test_a_letter_carries_at_most_four_accents():
+    assert clean("e" + "\u0301" * 500 + "x") == "e" + "\u0301" * 4 + "x"
+
+
+@given(st.text(st.characters(), max_size=200))
+def test_cleaned_text_has_no_control_character_and_one_line(text):
+    shown = clean(text)
+    assert len(shown.splitlines()) <= 1
+    assert not any(unicodedata.category(character) in FORBIDDEN for character in shown)
+    assert clean(shown) == shown
+
+
+def test_a_line_of_a_message_cannot_pose_as_another_message():
+    text = "hi\n2026-01-01 10:00  alice: send me money"
+    shown = clean_block(text, "    ")
+    assert shown == "hi\n    2026-01-01 10:00  alice: send me money"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (1023, "1023 bytes"),
+        (1024, "1.0 KiB"),
+        (64 * 2**20, "64.0 MiB"),
+        (2**40, "1.0 TiB"),
+        (5 * 2**50, "5120.0 TiB"),
+    ],
+)
+def test_sizes_are_told_in_the_largest_fitting_unit(count, text):
+    assert render.bytes_text(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (61, "1 min 1 s"),
+        (3599, "59 min"),
+        (3600, "1 h 0 min"),
+    ],
+)
+def test_durations_are_told_roughly(seconds, text):
+    assert render.seconds_text(seconds) == text
+
+
+def test_a_time_that_is_none_shows_as_it_is():
+    assert render.local_time("\x1bnonsense") == "\\x1bnonsense"
+    assert len(render.local_time("2026-11-21T01:00:00Z")) == len("2026-11-21 01:00")
+
+
+def test_columns_are_aligned_whatever_their_colour():
+    red = render.coloured("busy", "busy", has_colour=True)
+    text = render.columns([("a", red, "x"), ("bbb", "offline", "y"), ("c", "z", "")])
+    assert text.splitlines() == [f"a    {red}     x", "bbb  offline  y", "c    z"]
+    assert render.columns([]) == ""
+
+
+def message(**changes: object) -> dict[str, object]:
+    return {
+        "kind": "message",
+        "id": "ab" * 32,
+        "conversation": "cd" * 32,
+        "to": "bob",
+        "from": "bob",
+        "device": "ef" * 16,
+        "at": "2026-11-21T01:00:00Z",
+        "text": "hello",
+        "state": None,
+        "edited": False,
+        "reply_to": None,
+        "clock_off": False,
+        **changes,
+    }
+
+
+def shown(**changes: object) -> str:
+    return render.message(message(**changes), with_conversation=True, has_colour=False)[18:]
+
+
+def test_a_message_says_who_where_and_how_far_it_came():
+    assert shown() == "[bob] bob: hello"
+    assert shown(**{"from": "alice", "state": "delivered"}) == "[bob] alice: hello  (delivered)"
+    assert shown(kind="gap", text="") == "[bob] -- something is missing here --"
+    assert shown(edited=True) == "[bob] bob: hello (edited)"
+    assert "its clock is off" in shown(clock_off=True)
+
+
+def test_a_friend_request_shows_the_fingerprint_and_the_verb_that_answers_it():
+    item = {
+        "friend": "bob",
+        "direction": "in",
+        "fingerprint": "ab" * 32,
+        "note": "hi\x1b",
+        "at": "x",
+    }
+    text = render.friend_request(item)
+    assert "abab abab" in text
+    assert "hi\\x1b" in text
+    assert text.endswith("hobnob friend accept bob")
+    assert render.friend_request({**item, "direction": "out"}).startswith("you asked bob")
+
+
+def transfer(**changes: object) -> dict[str, object]:
+    return {
+        "id": "12" * 16,
+        "offer": "34" * 16,
+        "direction": "in",
+        "friend": "bob",
+        "name": "film\x1b.mkv",
+        "saved_as": None,
+        "files": 1,
+        "files_done": 0,
+        "skipped": [],
+        "place": None,
+        "bytes": 200,
+        "verified_bytes": 50,
+        "resent_bytes": 0,
+        "rate": 2048.0,
+        "eta": 3.0,
+        "state": "running",
+        "reason": None,
+        "path": "direct",
+        "error": None,
+        **changes,
+    }
+
+
+def test_a_transfer_says_how_far_how_fast_and_why_not():
+    running = render.transfer(transfer())
+    assert "25 % of 200 bytes" in running
+    assert "2.0 KiB/s, 3 s left" in running
+    assert "film\\x1b.mkv" in running
+    assert "direct" in running
+    empty = render.transfer(transfer(bytes=0, verified_bytes=0, state="done", saved_as="/d/x"))
+    assert "100 %" in empty
+    assert "-> /d/x" in empty
+    assert "/s" not in empty
+    failed = {"code": "no-space", "message": "full", "remedy": "free some"}
+    text = render.transfer(transfer(state="failed", error=failed, reason="space", eta=None))
+    assert "no-space: full; free some" in text
+    assert "waits: space" in text
+
+
+def test_an_event_without_a_form_of_its_own_shows_its_fields():
+    item = {"event": "presence", "friend": "bob", "presence": "busy", "text": ""}
+    assert render.event(item) == "presence: friend bob, presence busy"
