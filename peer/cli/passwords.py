@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
-from peer.cli.exit_codes import Failure
+from peer.cli.exit_codes import Failure, catch_signals
 
 _MOST_BYTES = (
     64 * 1024
@@ -52,11 +53,6 @@ class PasswordSource:
         return _from_prompt(is_new=self._is_new)
 
 
-def forget_environment() -> None:
-    """Take the password out of the environment, so that no child of ours inherits it."""
-    os.environ.pop(VARIABLE, None)
-
-
 def _from_file(name: str) -> str:
     try:
         if name == "-":
@@ -91,10 +87,15 @@ def _from_prompt(*, is_new: bool) -> str:
     # getpass turns echo off on /dev/tty and restores it in `finally`, also when Ctrl-C ends the prompt.
     import getpass
 
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    catch_signals()  # a running loop would only note them, and the prompt would go on
     try:
         password = getpass.getpass("Password: ")
         if is_new and getpass.getpass("The same again: ") != password:
             raise Failure("password-weak", "the two passwords differ", "type it again")
     except EOFError as error:
         raise Failure("password-needed") from error
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
     return password

@@ -8,6 +8,7 @@ from peer.cli import quantities, render
 from peer.cli.arguments import Arguments
 from peer.cli.commands.options import add_password_file, password_of
 from peer.cli.console import Console, Item
+from peer.cli.exit_codes import Misuse
 from peer.cli.render import clean
 
 
@@ -19,11 +20,20 @@ def declare_up(arguments: Arguments) -> None:
         action="append",
         help="where friends reach this machine; may be repeated; default: all addresses, last time's port",
     )
+    arguments.add_argument(
+        "--web", metavar="off", default="off", help="no web face in this version"
+    )
+    arguments.add_argument(
+        "--lan", metavar="off", default="off", help="no search on the LAN in this version"
+    )
     add_password_file(arguments)
 
 
 def run_up(console: Console, options: Namespace) -> None:
     """Run it, and print what happens."""
+    for name, value in (("--web", options.web), ("--lan", options.lan)):
+        if value != "off":
+            raise Misuse(f"{name} {value!r}: this version knows only `{name} off`")
     listen = tuple(quantities.host_and_port(text) for text in options.listen or ())
     from peer import door
     from peer.cli import ask
@@ -31,7 +41,7 @@ def run_up(console: Console, options: Namespace) -> None:
     password = password_of(options)
     home = console.home
     ask.drive(
-        lambda: door.up(home, listen=listen, password=password),
+        lambda: door.up(home, listen=listen, lan=False, password=password),
         lambda item: console.emit(item, _text(item, console)),
     )
 
