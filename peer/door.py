@@ -22,6 +22,8 @@ from peer.lock import RETRY_S, Lock
 from peer.node import Node
 from peer.store import own
 from peer.store.database import Database
+from peer.tracker_link import ask_key
+from wire.address import TrackerAddress
 from wire.channel.primitives import require_ml_kem
 from wire.codes import Code
 from wire.entropy import SystemEntropy
@@ -69,7 +71,7 @@ async def run(home: Path, command: api.Command, *, password: Password) -> AsyncI
 
 
 async def up(
-    home: Path, *, listen: tuple[str, ...], lan: bool, password: Password
+    home: Path, *, listen: tuple[str, ...], password: Password
 ) -> AsyncIterator[api.Event]:
     """Run the node until cancelled: `ready` first, then every event."""
     require_ml_kem()
@@ -84,7 +86,6 @@ async def up(
             "account": node.profile.name,
             "listen": node.listening,
             "web": None,
-            "lan": lan,
             "pid": os.getpid(),
         }
         yield api.Event("ready", ready)
@@ -95,13 +96,22 @@ async def up(
             leave()
 
 
+async def tracker_with_key(address: str) -> str:
+    """Ask a tracker in clear for its key and give its whole address, for a person to confirm.
+
+    Raises PeerError(TRACKER_UNREACHABLE) or WireError(ADDRESS_INVALID).
+    """
+    plain = TrackerAddress.parse(address)
+    return str(TrackerAddress(plain.host, plain.port, await ask_key(plain)))
+
+
 @asynccontextmanager
 async def _opened(locations: Locations) -> AsyncIterator[Database]:
     """Hold the lock and the database of a home."""
     lock = Lock(locations.lock)
     try:
         async with asyncio.timeout(LOCK_WAIT_S):
-            while not lock.try_acquire():
+            while not lock.try_acquire():  # noqa: ASYNC110 - another process lets go of it
                 await asyncio.sleep(RETRY_S)
     except TimeoutError:
         lock.acquire()  # says whose it is

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from peer.errors import PeerError
@@ -38,10 +39,9 @@ def open_listeners(listen: tuple[str, ...], remembered: Path) -> list[socket.soc
     except PeerError:
         sockets = [_open("0.0.0.0", 0)]
     port = sockets[0].getsockname()[1]
-    try:
+    # A machine may lack IPv6, or have the port there for another program.
+    with suppress(PeerError):
         sockets.append(_open("::", port))
-    except PeerError:
-        pass  # a machine without IPv6, or one that has the port there for another program
     remembered.write_text(f"{port}\n", encoding="ascii")
     return sockets
 

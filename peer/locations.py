@@ -4,8 +4,12 @@ HOME/keys, keys.before   the key file and its former generation, mode 0600
 HOME/peer.sqlite3        the database (and SQLite's -wal and -shm, and the stamp beside it)
 HOME/lock                held while a program works on this home
 HOME/control             socket of the running node
-HOME/listen              the port of last time
+HOME/config.toml         what its person set; may be missing
+HOME/last-run            the port of last time, and whether the tracker was on this machine
 HOME/crash.log           what an unexpected error left behind
+HOME/downloads           where received files go, if the home was named by its person
+
+Only the standard library is imported here at once: the command line asks for the default home early.
 """
 
 from __future__ import annotations
@@ -13,6 +17,14 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from peer.errors import PeerError
+
+OTHERS = 0o077
+PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
 
 
 class Locations:
@@ -25,23 +37,51 @@ class Locations:
         self.database = self.home / "peer.sqlite3"
         self.lock = self.home / "lock"
         self.control = self.home / "control"
-        self.listen = self.home / "listen"
+        self.config = self.home / "config.toml"
+        self.last_run = self.home / "last-run"
         self.crash_log = self.home / "crash.log"
 
     def prepare(self) -> None:
-        """Make the home, closed to others; raises PeerError(HOME_UNUSABLE)."""
-        from peer.errors import PeerError
-        from wire.codes import Code
+        """Make the home if there is none, closed to others whatever the umask is.
 
-        os.umask(0o077)
+        Raises PeerError(HOME_UNUSABLE) that names what is wrong with it.
+        """
         try:
-            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if stat.S_IMODE(self.home.stat().st_mode) & 0o077:
-                self.home.chmod(0o700)
-        except OSError as error:
-            raise PeerError(Code.HOME_UNUSABLE, f"{self.home}: {error.strerror}") from error
+            self.home.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+            if stat.S_IMODE(self.home.stat().st_mode) & OTHERS:
+                self.home.chmod(PRIVATE_FOLDER)
+        except FileExistsError as error:
+            raise _unusable(f"{self.home} is no folder") from error
+        except (OSError, ValueError) as error:
+            raise _unusable(f"{self.home}: {_reason(error)}") from error
         if not os.access(self.home, os.R_OK | os.W_OK | os.X_OK):
-            raise PeerError(Code.HOME_UNUSABLE, f"{self.home} cannot be written")
+            raise _unusable(f"{self.home} cannot be written")
+
+    def exists(self) -> bool:
+        """Say whether there is a home here at all: asking must not make one."""
+        return self.home.is_dir()
+
+    def downloads(self, setting: Path | None) -> Path:
+        """Give the folder that received files go to.
+
+        setting: `downloads.folder`, absolute, or None. Without it: `downloads` below a home that was
+        named, the platform's folder for downloads where the home is the default one.
+        """
+        if setting is not None:
+            return setting
+        if self.home != default_home():
+            return self.home / "downloads"
+        from platformdirs import user_downloads_path
+
+        return user_downloads_path()
+
+    def write_private(self, path: Path, content: bytes) -> None:
+        """Replace a small file whole, mode 0600; not synced: for what may be lost. Raises OSError."""
+        fresh = path.with_name(f"{path.name}.new")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        fresh.replace(path)
 
 
 def default_home() -> Path:
@@ -49,3 +89,14 @@ def default_home() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("hobnob", appauthor=False)
+
+
+def _unusable(detail: str) -> PeerError:
+    from peer.errors import PeerError
+    from wire.codes import Code
+
+    return PeerError(Code.HOME_UNUSABLE, detail)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from peer import api, asks, contacts, conversations, roster, syncing
 from peer.candidates import candidates
@@ -141,8 +141,8 @@ class Node:
         for task in list(self._tasks):
             task.cancel()
 
-    def _spawn(self, work: object) -> None:
-        task = self._group.create_task(work)  # type: ignore[arg-type]
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

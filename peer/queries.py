@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from peer import api, asks, history
 from peer.store import own
 from wire.address import TrackerAddress
-from wire.identity import encode_friend_code, fingerprint
+from wire.identity import encode_friend_code, fingerprint, peek_certificate
 
 Connection = sqlite3.Connection
 
@@ -24,9 +24,12 @@ def who_am_i(connection: Connection, sealed: str) -> api.Account:
     """Give who this home is; sealed: `password` or `none`."""
     me = own.need_account(connection)
     listed = own.own_list(connection)
+    mine = peek_certificate(me.certificate)
+    names = {mine.device: mine.name}
     devices: list[dict[str, object]] = [
         {
             "device": entry.device.hex(),
+            "name": names.get(entry.device, ""),
             "this": entry.device == me.device,
             "revoked": entry.is_revoked,
         }

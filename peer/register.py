@@ -33,6 +33,7 @@ from wire.ids import AccountName, BootId, account_name
 from wire.limits import DEVICE_NAME_CHARS
 from wire.machine import Entropy
 from wire.messages import accounts
+from wire.messages.presence import Show
 from wire.messages.session import Done
 from wire.vault import (
     NO_TRACKER,
@@ -163,7 +164,7 @@ async def log_out(profile: Profile, database: Database, entropy: Entropy) -> Non
         )
         try:
             await link.ask(
-                lambda request: accounts.Enter(request, True, accounts.Show.AVAILABLE),
+                lambda request: accounts.Enter(request, True, Show.AVAILABLE),
                 accounts.Entered,
             )
             await link.ask(accounts.LogOut, Done)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 
 from peer import asks, roster
+from peer.effects import Effect
 from peer.errors import PeerError
 from peer.identity import Profile
 from peer.store import own
@@ -28,7 +30,7 @@ from wire.identity import AddressRecord, DeviceKeys, Host, issue_addresses
 from wire.ids import BootId, RequestId
 from wire.machine import Entropy, UnixMillis
 from wire.messages import Message, accounts, presence, reach
-from wire.messages.friends import FriendsPage
+from wire.messages.friends import Friend, FriendsPage
 from wire.messages.session import Done
 
 AnswerT = TypeVar("AnswerT", bound=Message)
@@ -59,7 +61,7 @@ class Uplink:
         boot_id: BootId,
         is_unseen: bool,
         hosts: Callable[[str], list[tuple[str, int]]],
-        on_effects: Callable[[list[roster.Effect]], None],
+        on_effects: Callable[[list[Effect]], None],
         on_state: Callable[[], None],
         entropy: Entropy,
     ) -> None:
@@ -184,7 +186,7 @@ class Uplink:
             return  # the link is gone, or will say so by itself
 
     async def _listen(self, link: TrackerLink) -> None:
-        rows: list[roster.friends.Friend] = []
+        rows: list[Friend] = []
         while (message := await link.pushed.get()) is not None:
             if isinstance(message, FriendsPage):
                 rows += message.friends
@@ -220,7 +222,7 @@ class Uplink:
                 raise PeerError(Code.TRACKER_UNREACHABLE)
             message = waiting.message
             try:
-                await link.ask(lambda request, m=message: _numbered(m, request), Done)
+                await link.ask(partial(_numbered, message), Done)
             except PeerError as error:
                 if link.closed is not None or error.code is Code.TRACKER_UNREACHABLE:
                     raise
@@ -247,7 +249,7 @@ class Uplink:
 
 def _on_tracker(
     connection: sqlite3.Connection, keys: DeviceKeys, message: Message, now: UnixMillis
-) -> list[roster.Effect]:
+) -> list[Effect]:
     """Take what the tracker says, and keep in the same transaction what it has to be told for it."""
     effects = roster.on_tracker(connection, keys, message, now)
     asks.keep(connection, effects)

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 SOCKET_NAME = "control"
 TRIES = 3
@@ -76,7 +77,7 @@ def _connect(home: Path) -> socket.socket:
     return connection
 
 
-def _lines(connection: socket.socket) -> Iterator[dict[str, dict[str, str]]]:
+def _lines(connection: socket.socket) -> Iterator[dict[str, Any]]:
     with connection.makefile("rb") as stream:
         for line in stream:
             yield json.loads(line)

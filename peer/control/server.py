@@ -96,14 +96,12 @@ class ControlServer:
             writer.writelines(self._finished[request_id])
             await writer.drain()
             return
-        try:
+        with suppress(BaseExceptionGroup):  # the connection is gone, and with it whoever asked
             async with asyncio.TaskGroup() as group:
                 work = group.create_task(self._work(request_id, command, writer))
                 leave = group.create_task(_wait_left(reader))
                 leave.add_done_callback(lambda _: work.cancel())
                 work.add_done_callback(lambda _: leave.cancel())
-        except* ConnectionError:
-            return
 
     async def _work(
         self, request_id: str, command: api.Command, writer: asyncio.StreamWriter

@@ -41,7 +41,7 @@ def run_up(console: Console, options: Namespace) -> None:
     password = password_of(options)
     home = console.home
     ask.drive(
-        lambda: door.up(home, listen=listen, lan=False, password=password),
+        lambda: door.up(home, listen=listen, password=password),
         lambda item: console.emit(item, _text(item, console)),
     )
 
