@@ -153,7 +153,7 @@ def test_10_to_13_a_handshake_that_does_not_verify_is_refused(tracker):
 
 
 async def test_113_a_tracker_with_another_key_is_not_believed(tracker):
-    wrong = tracker.address.partition("#")[0] + "#" + "A" * 43
+    wrong = tracker.address.partition("#")[0] + "#" + "ABCDEFGHIJ" * 4 + "ABA"
     with pytest.raises(Closed) as caught:
         await Guest.dial(wrong, person("someone"), is_anonymous=True)
     assert caught.value.code is Code.HANDSHAKE_FAILED

@@ -127,6 +127,7 @@ class Guest:
     async def until(self, is_enough: Callable[[], object]) -> None:
         """Read until something is there; raises Closed if the link ends before."""
         async with asyncio.timeout(PATIENCE_S):
+            self._sort()
             await self._flush()
             while not is_enough():
                 if self._closed is not None:

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from tracker import cli, server
+from tracker.cli import main
+from tracker.config import DEFAULT_LISTEN, Config, ListenAddress, Registration
+from tracker.errors import TrackerError
+from tracker.output import Output
+from wire.codes import Code
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """Catches what `serve` would run."""
+    configs: list[tuple[Config, bool]] = []
+
+    def run(config: Config, output: Output) -> int:
+        configs.append((config, output.is_json))
+        return 0
+
+    monkeypatch.setattr(server, "run", run)
+    return configs
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--home", "/h", "serve", "--json"],
+        ["serve", "--home", "/h", "--json"],
+        ["--json", "serve", "--home=/h"],
+    ],
+)
+def test_common_options_stand_before_or_after_the_verb(served, words):
+    assert main(words) == 0
+    ((config, is_json),) = served
+    assert str(config.home) == "/h"
+    assert is_json
+
+
+def test_the_home_comes_from_the_option_the_environment_or_the_platform(
+    served, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("HOBNOB_TRACKER_HOME", raising=False)
+    main(["serve"])
+    monkeypatch.setenv("HOBNOB_TRACKER_HOME", "/from/environment")
+    main(["serve"])
+    main(["serve", "--home", "/from/option"])
+    assert [str(config.home) for config, _ in served] == [
+        str(tmp_path / "hobnob-tracker"),
+        "/from/environment",
+        "/from/option",
+    ]
+
+
+def test_serve_reads_all_its_options(served, tmp_path):
+    words = f"serve --home {tmp_path} --listen 127.0.0.1:0 --listen [::1]:5 --max-peers 7"
+    words += " --registration closed --limit lookups=9 --limit open-timeout-s=0.5"
+    assert main(words.split()) == 0
+    ((config, is_json),) = served
+    assert config.listen == (ListenAddress("127.0.0.1", 0), ListenAddress("::1", 5))
+    assert not config.is_default_listen
+    assert (config.max_peers, config.registration) == (7, Registration.CLOSED)
+    assert (config.limits.lookups, config.limits.open_timeout_s) == (9, 0.5)
+    assert not is_json
+    main(["serve"])
+    config = served[1][0]
+    assert (config.listen, config.is_default_listen) == (DEFAULT_LISTEN, True)
+    assert config.max_peers is None
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "hint"),
+    [
+        ([], "usage", "--help"),
+        (["--json"], "usage", "--help"),
+        (["serv"], "usage", "did you mean 'serve'?"),
+        (["--home", "x", "user"], "usage", "did you mean 'users'?"),
+        (["--home"], "usage", "--help"),
+        (["qwerty"], "usage", "the verbs are serve and users"),
+        (["serve", "--lissten", "x"], "usage", "--help"),
+        (["serve", "--reg", "open"], "usage", "--help"),
+        (["serve", "extra"], "usage", "--help"),
+        (["serve", "--registration", "maybe"], "usage", "--help"),
+        (["serve", "--listen", "x"], "address-invalid", "write it like"),
+        (["serve", "--listen", "127.0.0.1:٣٤"], "port-invalid", "65535"),
+        (["serve", "--limit", "lookup=1"], "config-invalid", "did you mean lookups?"),
+        (["serve", "--max-peers", "none"], "config-invalid", "--help"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(words, code, hint, capsys):
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    if "--json" in words:
+        assert json.loads(line)["error"]["code"] == code
+    else:
+        assert line.startswith(f"error: {code}: ")
+        assert hint in line
+
+
+def test_a_home_that_nobody_can_have_is_refused(capsys):
+    assert main(["serve", "--home", "a\0b"]) == 1
+    assert "home-unusable" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--help"], ["serve", "--help"], ["users", "-h"]])
+def test_help_is_everywhere(words, capsys):
+    assert main(words) == 0
+    assert "--home DIR" in " ".join(capsys.readouterr().out.split())
+
+
+def test_every_limit_can_be_found_in_the_handbook():
+    from dataclasses import fields
+    from pathlib import Path
+
+    from tracker.config import Limits
+
+    handbook = Path(cli.__file__).with_name("OPERATING.md").read_text(encoding="utf-8")
+    for limit in fields(Limits):
+        assert f"`{limit.name}`" in handbook
+
+
+def failing(error: BaseException):
+    def verb(*_: object) -> int:
+        raise error
+
+    return verb
+
+
+def test_an_interruption_is_130_and_a_bug_is_one_line(monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(cli.VERBS, "users", failing(KeyboardInterrupt()))
+    assert main(["users", "--home", str(tmp_path)]) == 130
+    assert capsys.readouterr().err.startswith("error: interrupted: ")
+    monkeypatch.setitem(cli.VERBS, "users", failing(ZeroDivisionError("by\nzero")))
+    assert main(["users", "--home", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        "error: internal: ZeroDivisionError: by zero; try again; if it stays, report it with the log\n"
+    )
+
+
+def test_users_are_printed_as_lines_or_objects(monkeypatch, capsys, tmp_path):
+    rows = [
+        {
+            "name": "alice",
+            "role": "user",
+            "presence": "busy",
+            "devices": 2,
+            "sessions": 1,
+            "registered": "2026-01-01T00:00:00.000Z",
+            "last_seen": None,
+        }
+    ]
+    asked: list[object] = []
+
+    def ask(path, do, arguments):
+        asked.append((path, do, arguments))
+        return iter(rows)
+
+    monkeypatch.setattr("tracker.control.ask", ask)
+    assert main(["users", "--home", str(tmp_path), "--online", "--json"]) == 0
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == rows
+    assert main(["users", "--home", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.split() == "alice user busy 2 devices last seen never".split()
+    assert asked[0] == (tmp_path / "control", "users", {"online": True})
+    assert asked[1] == (tmp_path / "control", "users", {"online": False})
+
+
+class Broken(io.StringIO):
+    """An output that is full or closed."""
+
+    def flush(self) -> None:
+        raise OSError(28, "No space left on device")
+
+    def fileno(self) -> int:
+        raise OSError
+
+
+def test_an_output_that_is_full_is_an_error_and_a_full_stderr_is_nobodys_fault(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", Broken())
+    with pytest.raises(TrackerError) as caught:
+        Output(is_json=True).result({}, "")
+    assert caught.value.code is Code.OUTPUT_FAILED
+    assert main(["--help"]) == 1
+    monkeypatch.setattr(sys, "stderr", Broken())
+    Output(is_json=False).error(caught.value)
+
+
+def test_text_that_the_terminal_lacks_is_escaped(monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    Output(is_json=False).result({}, "schön")
+    assert raw.getvalue() == b"sch\\xf6n\n"
+
+
+def test_an_error_says_what_happened_and_what_to_do():
+    error = TrackerError(Code.NAME_TAKEN)
+    assert str(error) == f"name-taken: {Code.NAME_TAKEN.what}; {Code.NAME_TAKEN.remedy}"
