@@ -34,6 +34,9 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODERS: dict[type[Message], msgspec.msgpack.Decoder[Message]] = {}
 _DETAIL_CHARS = 120
 
+_FINER = {"trailing characters": Code.TRAILING_BYTES, "map keys": Code.DECODE_KEYS}
+"""The two cases where only the library's words say what is wrong; without them it is DECODE."""
+
 Blame = tuple[Code, str]
 """Why a value does not fit its schema: the code, and a few words that name the field."""
 
@@ -98,12 +101,9 @@ def _blame(cls: type[Message], body: memoryview, error: Exception) -> Blame:
         return Code.DECODE_DEPTH, " is nested too deeply"
     except UnicodeDecodeError:
         return Code.TEXT_INVALID, " has a text that is not UTF-8"
-    except TypeError:  # a map whose key cannot be one in Python
-        return Code.DECODE_KEYS, " has a map"
     except (msgspec.MsgspecError, ValueError, OverflowError) as loose:
-        if "trailing" in str(loose):
-            return Code.TRAILING_BYTES, " has bytes behind its end"
-        return Code.DECODE, f": {loose}"
+        finer = (code for words, code in _FINER.items() if words in str(loose))
+        return next(finer, Code.DECODE), f": {loose}"
     found = _compare(inspect.type_info(cls), value, "")
     return (Code.DECODE, f": {error}") if found is None else found
 

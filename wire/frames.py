@@ -52,21 +52,22 @@ REFUSALS: dict[int, Code] = {
 
 _REASONS = {code: reason for reason, code in REFUSALS.items()}
 
-_STRANGERS = (
-    (b"GET ", "HTTP"),
-    (b"POST ", "HTTP"),
-    (b"HEAD ", "HTTP"),
-    (b"PUT ", "HTTP"),
-    (b"DELETE ", "HTTP"),
-    (b"OPTIONS ", "HTTP"),
-    (b"PATCH ", "HTTP"),
-    (b"CONNECT ", "HTTP"),
-    (b"PRI * HTTP/2", "HTTP/2"),
-    (b"HTTP/", "HTTP"),
-    (b"\x16\x03", "TLS"),
-    (b"SSH-", "SSH"),
-)
-"""How what is often met on a wrong port begins, and its name for the log."""
+_STRANGERS = {
+    b"GET ": "HTTP",
+    b"POST": "HTTP",
+    b"HEAD": "HTTP",
+    b"PUT ": "HTTP",
+    b"DELE": "HTTP",
+    b"OPTI": "HTTP",
+    b"PATC": "HTTP",
+    b"CONN": "HTTP",
+    b"PRI ": "HTTP/2",
+    b"HTTP": "HTTP",
+    b"\x15\x03": "TLS",
+    b"\x16\x03": "TLS",
+    b"SSH-": "SSH",
+}
+"""How what is often met on a wrong port begins (at most 4 bytes: a length), and its name for the log."""
 
 
 def preamble(purpose: Purpose) -> bytes:
@@ -83,7 +84,9 @@ def read_preamble(start: bytes) -> Purpose | None:
     last byte.
     """
     if start[: len(MAGIC)] != MAGIC[: len(start)]:
-        raise RemoteProtocolError(Code.NOT_OUR_PROTOCOL, _name_stranger(bytes(start)))
+        name = _find_stranger(bytes(start))
+        detail = "the first bytes are not ours" if name is None else f"this looks like {name}"
+        raise RemoteProtocolError(Code.NOT_OUR_PROTOCOL, detail)
     rest = start[len(MAGIC) : PREAMBLE_BYTES]
     if len(rest) > 0 and rest[0] != VERSION:
         detail = f"version {rest[0]}; supported: {VERSION} to {VERSION}"
@@ -97,12 +100,11 @@ def read_preamble(start: bytes) -> Purpose | None:
     return Purpose(rest[2]) if len(start) >= PREAMBLE_BYTES else None
 
 
-def _name_stranger(start: bytes) -> str:
-    """Say which protocol the first bytes look like."""
-    for beginning, name in _STRANGERS:
-        if start.startswith(beginning):
-            return f"this looks like {name}"
-    return "the first bytes are not ours"
+def _find_stranger(start: bytes) -> str | None:
+    """Give the name of the protocol that begins like this, if it is one of those often met."""
+    return next(
+        (name for beginning, name in _STRANGERS.items() if start.startswith(beginning)), None
+    )
 
 
 def clear_refusal(code: Code) -> bytes:
@@ -185,7 +187,8 @@ class FrameCutter:
         """Give the content of the next frame, or None while it is not here whole.
 
         Raises RemoteProtocolError from its 4 bytes of length alone: FRAME_EMPTY below 17, since a tag
-        over nothing has 16, the code of `bound` beyond the bound. What was fed is forgotten then.
+        over nothing has 16, the code of `bound` beyond the bound, or NOT_OUR_PROTOCOL where an initiator
+        hears the banner of something else. What was fed is forgotten then.
         """
         if self._error is not None:
             raise self._error
@@ -208,7 +211,10 @@ class FrameCutter:
         return rest
 
     def _die(self, length: int) -> RemoteProtocolError:
-        if length <= TAG_BYTES:
+        name = _find_stranger(bytes(self._buffer))
+        if self._too_large is Code.FRAME_TOO_LARGE_BEFORE_AUTH and name is not None:
+            self._error = RemoteProtocolError(Code.NOT_OUR_PROTOCOL, f"this looks like {name}")
+        elif length <= TAG_BYTES:
             self._error = RemoteProtocolError(Code.FRAME_EMPTY, f"a frame of {length} bytes")
         else:
             detail = f"a frame of {length} bytes, the most is {self._most}"

@@ -1,0 +1,165 @@
+"""What every machine owes, written once; each test package applies it to its own machines.
+
+- Any bytes in any cuts never raise, what is kept stays under the bound, and after the terminal event
+  nothing happens any more.
+- Cuts do not matter.
+- Deadlines are honest: early calls change nothing, and an instant that was served does not come again.
+- Two ends agree after any interleaving.
+- One flipped bit of a sealed stream fails closed.
+
+A `Subject` says what the obligations need to know of a machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from tests.harness.clock import Clock
+from tests.harness.pair import Cut, End, Pair
+from wire.machine import Machine
+
+EventT = TypeVar("EventT")
+MachineT = TypeVar("MachineT", bound=Machine[Any])
+
+
+@dataclass(frozen=True)
+class Subject(Generic[MachineT, EventT]):
+    """One kind of machine.
+
+    make: a fresh one, the same dice every time. on_event: what its owner does. script: bytes of an
+    honest other side that take a fresh one through its whole life. is_terminal: whether an event is the
+    last one. held_bytes: how much of what it received a machine keeps. bound_bytes: the most it may.
+    """
+
+    name: str
+    make: Callable[[Clock], MachineT]
+    on_event: Callable[[MachineT, EventT], None] | None
+    script: bytes
+    is_terminal: Callable[[EventT], bool]
+    held_bytes: Callable[[MachineT], int]
+    bound_bytes: int
+
+    def end(self, clock: Clock) -> End[MachineT, EventT]:
+        """A fresh machine with its owner."""
+        return End(self.make(clock), self.on_event)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def survives(
+    subject: Subject[MachineT, EventT], prefix: int, noise: Sequence[bytes], waits: Sequence[float]
+) -> None:
+    """Feed the script up to `prefix`, then noise in these pieces with these waits in between."""
+    clock = Clock()
+    end = subject.end(clock)
+    end.receive(subject.script[:prefix], clock)
+    for number, piece in enumerate(noise):
+        end.receive(piece, clock)
+        assert subject.held_bytes(end.machine) <= subject.bound_bytes
+        if waits:
+            clock.pass_with(waits[number % len(waits)], end.machine)
+            end.take_events()
+    end.machine.receive_eof(now=clock.now)
+    end.take_events()
+    terminal = [number for number, event in enumerate(end.told) if subject.is_terminal(event)]
+    assert terminal == [len(end.told) - 1], "one terminal event, and it is the last"
+    _stays_quiet(end, subject, clock)
+
+
+def _stays_quiet(
+    end: End[MachineT, EventT], subject: Subject[MachineT, EventT], clock: Clock
+) -> None:
+    """After its end a machine drops everything and wants nothing."""
+    end.machine.data_to_send()
+    assert end.machine.deadline() is None
+    end.machine.receive_data(subject.script, now=clock.now)
+    end.machine.receive_eof(now=clock.now)
+    end.machine.handle_deadline(now=clock.now)
+    assert end.machine.events() == []
+    assert end.machine.data_to_send() == b""
+    assert subject.held_bytes(end.machine) == 0
+
+
+def is_deaf_to_cuts(subject: Subject[MachineT, EventT], cut: Cut) -> None:
+    """The script gives the same events and the same bytes whole and in pieces."""
+    outcomes: list[tuple[list[EventT], bytes]] = []
+    for feed in ((lambda data: [data]), cut):
+        clock = Clock()
+        end = subject.end(clock)
+        said = bytearray()
+        for piece in feed(subject.script):
+            end.receive(piece, clock)
+            said += end.machine.data_to_send()
+        outcomes.append((end.told, bytes(said)))
+    assert outcomes[0] == outcomes[1]
+
+
+def has_honest_deadlines(subject: Subject[MachineT, EventT], prefix: int, calls: int = 50) -> None:
+    """From any point of the script on, deadlines come in order, do something, and end."""
+    clock = Clock()
+    end = subject.end(clock)
+    end.receive(subject.script[:prefix], clock)
+    end.machine.data_to_send()
+    for _ in range(calls):
+        due = end.machine.deadline()
+        assert end.machine.deadline() == due, "asking changes nothing"
+        if due is None:
+            return
+        assert due > clock.now, "an instant that was served does not come again"
+        end.machine.handle_deadline(now=clock.now)
+        assert end.machine.events() == [], "nothing is due yet"
+        assert end.machine.data_to_send() == b""
+        assert end.machine.deadline() == due
+        clock.advance(due - clock.now)
+        end.machine.handle_deadline(now=clock.now)
+        end.take_events()
+        end.machine.data_to_send()
+
+
+def fails_closed(subject: Subject[MachineT, EventT], bit: int, sealed_from: int) -> None:
+    """Flip one bit of the script behind `sealed_from`: the events are a prefix, then the end.
+
+    Nothing that a flipped record says is ever told; what came before it may be.
+    """
+    honest = subject.end(Clock())
+    honest.receive(subject.script, Clock())
+    clock = Clock()
+    end = subject.end(clock)
+    damaged = bytearray(subject.script)
+    position = sealed_from + bit % (8 * (len(damaged) - sealed_from)) // 8
+    damaged[position] ^= 1 << bit % 8
+    end.receive(bytes(damaged), clock)
+    end.machine.receive_eof(now=clock.now)
+    end.take_events()
+    *before, last = end.told
+    assert subject.is_terminal(last)
+    assert before == honest.told[: len(before)]
+    assert len(before) < len(honest.told) or not subject.is_terminal(honest.told[-1])
+
+
+SpeakT = TypeVar("SpeakT")
+
+
+def agrees(
+    pair: Pair[MachineT, EventT],
+    speak: Callable[[MachineT, SpeakT], None],
+    heard: Callable[[End[MachineT, EventT]], list[SpeakT]],
+    plan: Sequence[tuple[bool, SpeakT | int]],
+) -> None:
+    """Both sides speak and bytes trickle in any order; in the end each heard all the other said.
+
+    plan: (is it the left side, what it says) or (do bytes go to the right, how many); the pair is open.
+    """
+    said: dict[bool, list[SpeakT]] = {True: [], False: []}
+    for is_left, what in plan:
+        if isinstance(what, int):
+            pair.carry(to_right=is_left, count=what)
+        else:
+            speak((pair.left if is_left else pair.right).machine, what)
+            said[is_left].append(what)
+    pair.run()
+    assert heard(pair.right) == said[True]
+    assert heard(pair.left) == said[False]
