@@ -176,7 +176,7 @@ async def _log_out(
     await register.log_out(profile, database, SystemEntropy())
     if command.forget:
         await database.close()
-        for path in (locations.key_file, locations.key_file_before, locations.listen):
+        for path in (locations.key_file, locations.key_file_before, locations.last_run):
             path.unlink(missing_ok=True)
         for path in locations.home.glob(f"{locations.database.name}*"):
             path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from peer import api
 from wire.codes import Code
-from wire.ids import AccountName, ConversationId, DeviceId, EventId, IdentityKey, OfferId
+from wire.ids import AccountName, ConversationId, DeviceId, EventId, IdentityKey
 from wire.messages import Message
 
 
@@ -63,27 +63,9 @@ class CloseLinks(Effect):
 
 @dataclass(frozen=True, slots=True)
 class Ask(Effect):
-    """Tell the tracker; `message` is built by `wire.dialogue` with a request id put in when it is sent.
-
-    Kept in the database until answered when `durable` names its row.
-    """
+    """Tell the tracker; kept in the database until it answers, its request id put in when it is sent."""
 
     message: Message
-    durable: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PutAccountState(Effect):
-    """The account state changed; at once for pins, verified marks and blocks, else within a minute."""
-
-    at_once: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WakeTransfers(Effect):
-    """Something about this offer changed (accepted, answered, withdrawn): the transfers look again."""
-
-    offer: OfferId | None = None
 
 
 @dataclass(frozen=True, slots=True)

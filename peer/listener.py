@@ -6,7 +6,6 @@ import errno
 import re
 import socket
 from contextlib import suppress
-from pathlib import Path
 
 from peer.errors import PeerError
 from wire.codes import Code
@@ -25,24 +24,21 @@ def parse_listen(text: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def open_listeners(listen: tuple[str, ...], remembered: Path) -> list[socket.socket]:
+def open_listeners(listen: tuple[str, ...], last_port: int) -> list[socket.socket]:
     """Open the sockets.
 
-    listen: HOST:PORT each; empty means all addresses on the port of last time, or on a free one. remembered:
-    the file that keeps that port. Raises PeerError with ADDRESS_IN_USE or ADDRESS_REFUSED.
+    listen: HOST:PORT each; empty means all addresses on `last_port`, or on a free port if that is taken or
+    0. Raises PeerError with ADDRESS_IN_USE or ADDRESS_REFUSED.
     """
     if listen:
         return [_open(host, port) for host, port in map(parse_listen, listen)]
-    port = _last_port(remembered)
     try:
-        sockets = [_open("0.0.0.0", port)]
+        sockets = [_open(WILDCARDS[0], last_port)]
     except PeerError:
-        sockets = [_open("0.0.0.0", 0)]
-    port = sockets[0].getsockname()[1]
+        sockets = [_open(WILDCARDS[0], 0)]
     # A machine may lack IPv6, or have the port there for another program.
     with suppress(PeerError):
-        sockets.append(_open("::", port))
-    remembered.write_text(f"{port}\n", encoding="ascii")
+        sockets.append(_open(WILDCARDS[1], sockets[0].getsockname()[1]))
     return sockets
 
 
@@ -67,11 +63,3 @@ def _open(host: str, port: int) -> socket.socket:
         code = Code.ADDRESS_IN_USE if error.errno == errno.EADDRINUSE else Code.ADDRESS_REFUSED
         raise PeerError(code, f"{host}:{port}: {error.strerror or error}") from error
     return listener
-
-
-def _last_port(remembered: Path) -> int:
-    try:
-        port = int(remembered.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return 0
-    return port if 0 < port <= 65535 else 0

@@ -5,7 +5,7 @@ HOME/peer.sqlite3        the database (and SQLite's -wal and -shm, and the stamp
 HOME/lock                held while a program works on this home
 HOME/control             socket of the running node
 HOME/config.toml         what its person set; may be missing
-HOME/listen              the port of last time
+HOME/last-run            the port of last time, and whether the tracker was on this machine
 HOME/crash.log           what an unexpected error left behind
 HOME/downloads           where received files go, if the home was named by its person
 
@@ -38,7 +38,7 @@ class Locations:
         self.lock = self.home / "lock"
         self.control = self.home / "control"
         self.config = self.home / "config.toml"
-        self.listen = self.home / "listen"
+        self.last_run = self.home / "last-run"
         self.crash_log = self.home / "crash.log"
 
     def prepare(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from peer import api, asks, contacts, conversations, roster, syncing
 from peer.candidates import candidates
+from peer.config import LastRun, read_last_run, write_last_run
 from peer.effects import (
     Ask,
     CloseLinks,
@@ -115,11 +116,13 @@ class Node:
         loop = asyncio.get_running_loop()
         async with AsyncExitStack() as stack:
             if self.is_full:
-                listeners = open_listeners(self._listen, self.locations.listen)
+                listeners = open_listeners(self._listen, read_last_run(self.locations).port)
                 for listener in listeners:
                     server = await loop.create_server(self._accept, sock=listener)
                     stack.callback(server.close)
                 self.listening = [place_of(listener) for listener in listeners]
+                if not self._listen:
+                    self._note_run()
             self._group = await stack.enter_async_context(asyncio.TaskGroup())
             stack.callback(self._cancel_tasks)
             self._spawn(self.uplink.run())
@@ -145,6 +148,11 @@ class Node:
         task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _note_run(self) -> None:
+        """Note the port for the next run, so that friends who know it find us again."""
+        port = int(self.listening[0].rpartition(":")[2])
+        write_last_run(self.locations, LastRun(port, self.uplink.is_loopback))
 
     async def settle(self, timeout_s: float) -> None:
         """Wait until the tracker let us in or the first try failed."""

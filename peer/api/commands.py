@@ -180,61 +180,9 @@ class GetHistory(Command):
     limit: int | None = None
 
 
-# --- files -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class OfferFiles(Command):
-    """Offer files and folders to friends. Gives one OfferMade; with `wait`, Transfers until all ended.
-
-    paths: absolute. Runs on a FULL node when `wait` is set, see `need_of`.
-    """
-
-    to: tuple[str, ...]
-    paths: tuple[str, ...]
-    name: str | None = None
-    wait: bool = False
-    timeout_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ListOffers(Command):
-    """Gives an Offer each, both directions."""
-
-    need: ClassVar[Need] = Need.STORE
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptOffer(Command):
-    """Take an offer; `folder` is absolute. Gives one Offer after the commit.
-
-    Without a node of its own the caller stays (`wait`) until the transfer ended and gets Transfers too.
-    """
-
-    need: ClassVar[Need] = Need.FULL
-    offer: str
-    folder: str | None = None
-    wait: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DeclineOffer(Command):
-    """Refuse an offer. Gives one Offer."""
-
-    offer: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListTransfers(Command):
-    """Gives a Transfer each; `follow` goes on with every change, on a FULL node."""
-
-    need: ClassVar[Need] = Need.STORE
-    follow: bool = False
-
-
 def need_of(command: Command) -> Need:
-    """Say what has to run for this very command: following and waiting need a FULL node."""
-    if getattr(command, "follow", False) or (isinstance(command, OfferFiles) and command.wait):
+    """Say what has to run for this very command: following needs a FULL node."""
+    if getattr(command, "follow", False):
         return Need.FULL
     return command.need
 
@@ -259,11 +207,6 @@ COMMANDS: dict[str, type[Command]] = {
         SendText,
         ReadMessages,
         GetHistory,
-        OfferFiles,
-        ListOffers,
-        AcceptOffer,
-        DeclineOffer,
-        ListTransfers,
     )
 }
 """Every command by its name: what the control socket takes, and nothing else."""

@@ -61,33 +61,8 @@ class TrackerStatus(Result):
 
 
 @dataclass(frozen=True, slots=True)
-class Transfer(Result):
-    """One transfer: an offer and a friend."""
-
-    id: str
-    offer: str
-    direction: str  # in, out
-    friend: str
-    name: str
-    saved_as: str | None
-    files: int
-    files_done: int
-    skipped: list[dict[str, str]]  # {"path", "reason"}
-    place: int | None
-    bytes: int
-    verified_bytes: int
-    resent_bytes: int
-    rate: float | None  # bytes per second
-    eta: float | None  # seconds
-    state: str  # waiting, running, paused, done, declined, cancelled, failed
-    reason: str | None
-    path: str | None
-    error: dict[str, str] | None  # {"code", "message", "remedy"}
-
-
-@dataclass(frozen=True, slots=True)
 class Status(Result):
-    """The tracker link, every friend's link and every transfer that has not ended."""
+    """The tracker link, every friend's link; transfers stay empty until there are any."""
 
     account: str | None
     node: str  # up, down
@@ -95,7 +70,7 @@ class Status(Result):
     listen: list[str]
     tracker: TrackerStatus
     links: list[LinkStatus]
-    transfers: list[Transfer]
+    transfers: list[dict[str, object]]
     waiting: list[str]  # what waits for the tracker, in words
 
 
@@ -173,33 +148,6 @@ class Message(Result):
 
 
 @dataclass(frozen=True, slots=True)
-class OfferMade(Result):
-    """An offer of mine that is committed."""
-
-    offer: str
-    files: int
-    bytes: int
-    skipped: list[dict[str, str]]
-    leaves_when_up: bool  # no node is up: the files leave when one is
-
-
-@dataclass(frozen=True, slots=True)
-class Offer(Result):
-    """One offer in one conversation."""
-
-    offer: str
-    direction: str  # in, out
-    conversation: str
-    friend: str
-    sender: str  # `from` in JSON
-    name: str
-    files: int
-    bytes: int
-    state: str  # offered, accepted, declined, withdrawn, done
-    at: str
-
-
-@dataclass(frozen=True, slots=True)
 class Event(Result):
     """Something happened in the node.
 
@@ -216,8 +164,6 @@ EVENT_KINDS = (
     "presence",
     "friend-request",
     "friend",
-    "offer",
-    "transfer",
     "link",
     "notice",
 )

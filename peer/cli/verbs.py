@@ -40,11 +40,6 @@ VERBS = (
     Verb("say", "say", "send a message to a friend", 1),
     Verb("read", "read", "show messages and mark them as read; --follow waits for more"),
     Verb("history", "history", "show or export a conversation, marking nothing"),
-    Verb("send", "send", "offer files or folders to friends"),
-    Verb("offers", "offers", "list what was offered, by you and to you"),
-    Verb("accept", "accept", "take what was offered"),
-    Verb("decline", "decline", "refuse what was offered"),
-    Verb("transfers", "transfers", "list transfers and how far they are"),
 )
 
 GROUPS = {"friend": "befriend people, and see who is there"}

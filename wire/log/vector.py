@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+
 from wire.channel.primitives import sha256
 from wire.messages.conversation import VectorEntry
 
