@@ -53,7 +53,6 @@ from wire.messages.session import Done
 def tracker(tmp_path_factory) -> Iterator[TrackerProcess]:
     with TrackerProcess(tmp_path_factory.mktemp("tracker") / "home", *WIDE) as running:
         yield running
-        assert "Traceback" not in running.log
 
 
 @pytest.fixture

@@ -98,8 +98,11 @@ class TrackerProcess:
         trace: TracebackType | None,
     ) -> None:
         if self.process.poll() is None:
-            self.process.kill()
-        self.end()
+            code = self.stop()
+            assert kind is not None or code == 0
+        else:
+            self.end()
+        assert kind is not None or "Traceback" not in self.log
 
 
 def run_verb(*words: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
