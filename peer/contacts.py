@@ -67,6 +67,8 @@ def find_friend(connection: Connection, name: str) -> Contact:
         raise PeerError(Code.BLOCKED, f"{name} is blocked")
     if contact is None or contact.state != "friends" or contact.identity is None:
         raise PeerError(Code.NO_SUCH_FRIEND, f"you have no friend of the name {name!r}")
+    if contact.claimed is not None:
+        raise PeerError(Code.KEY_CHANGED, f"{name} shows another identity key; nothing is sent")
     return contact
 
 
@@ -300,7 +302,7 @@ def _become_friends(
 ) -> None:
     connection.execute(
         "UPDATE contacts SET state = 'friends', identity = ?, request = NULL, claimed = NULL,"
-        " since = ? WHERE name = ?",
+        " since = ?, is_listed = 0 WHERE name = ?",
         (identity, now, name),
     )
 

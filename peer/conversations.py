@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Any
 
 from peer import api, contacts
 from peer.effects import Effect, PushEvents, PushReceipt, Tell, WantLink
 from peer.errors import PeerError
+from peer.history import find_event, message_of
 from peer.store import own
 from peer.store.devices import certificate_of, signing_key_of
-from peer.times import rfc3339
 from wire import limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
@@ -27,8 +26,6 @@ from wire.log.event import (
     Event,
     EventKind,
     Text,
-    peek_header,
-    read_body,
     read_event,
     text_content,
     write_event,
@@ -38,7 +35,6 @@ from wire.machine import Entropy, UnixMillis
 from wire.messages.conversation import Events
 
 Connection = sqlite3.Connection
-ID_PREFIX_LEAST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +87,13 @@ def say(
 ) -> tuple[api.MessageState, list[Effect]]:
     """Commit a message to a friend (promise D1).
 
-    Raises PeerError with NO_SUCH_FRIEND, BLOCKED, KEY_CHANGED, UNKNOWN_MESSAGE; LocalProtocolError with
+    Raises PeerError with NO_SUCH_FRIEND, BLOCKED, KEY_CHANGED, UNKNOWN_MESSAGE, TEXT_INVALID; LocalProtocolError with
     MESSAGE_EMPTY or MESSAGE_TOO_LONG.
     """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PeerError(Code.TEXT_INVALID, "the message is not valid UTF-8") from error
     contact = contacts.find_friend(connection, to)
     target = b"" if reply_to is None else find_event(connection, reply_to)[1]
     event, effects = add_own(
@@ -290,69 +290,6 @@ def expire(connection: Connection, now: UnixMillis) -> list[Effect]:
         Tell(api.Event("receipt", {"id": row[0].hex(), "state": "failed", "friend": row[1]}))
         for row in rows
     ]
-
-
-# --- asking
-
-
-def find_event(connection: Connection, prefix: str) -> tuple[int, EventId]:
-    """Give (row, id) of the event whose id begins so; PeerError UNKNOWN_MESSAGE or AMBIGUOUS_ID."""
-    text = prefix.lower()
-    if len(text) < ID_PREFIX_LEAST or any(char not in "0123456789abcdef" for char in text):
-        raise PeerError(Code.UNKNOWN_MESSAGE, f"{prefix[:70]!r} is no id of 8 or more hex digits")
-    rows = connection.execute(
-        "SELECT number, id FROM events WHERE id >= ? AND substr(hex(id), 1, ?) = upper(?)"
-        " ORDER BY id LIMIT 2",
-        (bytes.fromhex(text[: len(text) // 2 * 2]), len(text), text),
-    ).fetchall()
-    if not rows:
-        raise PeerError(Code.UNKNOWN_MESSAGE, f"no message has an id that begins with {text}")
-    if len(rows) > 1:
-        raise PeerError(Code.AMBIGUOUS_ID)
-    return rows[0][0], EventId(rows[0][1])
-
-
-def state_of(connection: Connection, event: bytes) -> str:
-    """Give how far a message of ours came."""
-    row = connection.execute(
-        "SELECT o.state FROM outbox o JOIN events e ON e.number = o.event WHERE e.id = ?", (event,)
-    ).fetchone()
-    return "queued" if row is None else str(row[0])
-
-
-def message_of(connection: Connection, number: int) -> api.Message:
-    """Give one stored message as people see it."""
-    row = connection.execute(f"{MESSAGE_COLUMNS} WHERE e.number = ?", (number,)).fetchone()
-    return as_message(row, own.need_account(connection).name)
-
-
-MESSAGE_COLUMNS = (
-    "SELECT e.id, v.id, c.name, e.is_own, e.device, e.at, e.received, e.header, e.body,"
-    " (SELECT o.state FROM outbox o WHERE o.event = e.number LIMIT 1) FROM events e"
-    " JOIN conversations v ON v.number = e.conversation JOIN contacts c ON c.number = v.contact"
-)
-
-
-def as_message(row: tuple[Any, ...], my_name: str) -> api.Message:
-    """Make a message of one row of MESSAGE_COLUMNS."""
-    event, conversation, friend, is_own, device, at, received, header, body, state = row
-    content = read_body(peek_header(header), body)
-    reply_to = content.reply_to.hex() if isinstance(content, Text) and content.reply_to else None
-    is_off = abs(at - received) > limits.CLOCK_LABEL_OFF_S * 1000
-    return api.Message(
-        kind="message",
-        id=event.hex(),
-        conversation=conversation.hex(),
-        to=friend if is_own else my_name,
-        sender=my_name if is_own else friend,
-        device=device.hex(),
-        at=rfc3339(at),
-        text=content.text if isinstance(content, Text) else "",
-        state=state if is_own else None,
-        edited=False,
-        reply_to=reply_to,
-        clock_off=is_off and not is_own,
-    )
 
 
 # --- inside

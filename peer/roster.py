@@ -100,10 +100,22 @@ def on_tracker(
     return []
 
 
-def on_friends(connection: Connection, rows: list[friends.Friend]) -> list[Effect]:
-    """Take the whole list after Enter: presence of friends; friendships nobody signed are ignored."""
+def on_friends(connection: Connection, rows: list[friends.Friend], now: UnixMillis) -> list[Effect]:
+    """Take the whole list after Enter: presence of friends; friendships nobody signed are ignored.
+
+    A friend that was listed once and is no longer ended the friendship while we were away. The tracker can
+    end one so, as it can refuse to serve; it can never make one.
+    """
     connection.execute("UPDATE contacts SET shown = 0")
-    return [effect for row in rows for effect in _note_friend(connection, row)]
+    effects = [effect for row in rows for effect in _note_friend(connection, row)]
+    listed = {(row.name, row.identity) for row in rows}
+    before = connection.execute(
+        "SELECT name, identity FROM contacts WHERE state = 'friends' AND is_listed = 1"
+    ).fetchall()
+    for name, identity in before:
+        if (name, identity) not in listed:
+            effects += contacts.on_removed(connection, name, now)
+    return effects
 
 
 def tracker_lost(connection: Connection) -> None:
@@ -149,6 +161,7 @@ def _note_friend(connection: Connection, row: friends.Friend) -> list[Effect]:
     contact = contacts.find(connection, row.name)
     if contact is None or contact.state != "friends" or contact.identity != row.identity:
         return []
+    connection.execute("UPDATE contacts SET is_listed = 1 WHERE number = ?", (contact.number,))
     changed = PresenceChanged(row.name, row.show, row.text, row.last_seen)
     return _note_presence(connection, changed)
 

@@ -191,7 +191,7 @@ class Uplink:
             if isinstance(message, FriendsPage):
                 rows += message.friends
                 if message.is_last:
-                    self._on_effects(await self._database.write(roster.on_friends, rows))
+                    self._on_effects(await self._database.write(roster.on_friends, rows, wall()))
                     rows = []
                     self._settled.set()
                     self._has_asks.set()

@@ -24,9 +24,17 @@ def note_device(
     """Keep a device of an identity whose pin is known, and its list if it is newer.
 
     Raises RemoteProtocolError where the bytes do not verify, LIST_ROLLBACK for a list older than known,
-    DEVICE_REVOKED for a device the newest list took off.
+    DEVICE_REVOKED for a device the newest list took off, IDENTITY_MISMATCH for a device id that belongs
+    to somebody else: a device belongs to one identity for ever, else links to it could be mistaken.
     """
     verified = read_certificate(certificate, identity)
+    taken = connection.execute(
+        "SELECT certificate FROM devices WHERE device = ? OR link_key = ?"
+        " UNION ALL SELECT certificate FROM own WHERE device = ?",
+        (verified.device, verified.link_key, verified.device),
+    ).fetchall()
+    if any(row[0] != certificate for row in taken):
+        raise RemoteProtocolError(Code.IDENTITY_MISMATCH, "a device id or key is taken already")
     note_list(connection, identity, device_list)
     row = connection.execute(
         "SELECT device_list FROM contacts WHERE identity = ?", (identity,)
