@@ -232,13 +232,12 @@ def admit(store: Store, link_key: LinkKey) -> Caller:
 
     Raises DEVICE_UNKNOWN (also after LogOut) or DEVICE_REVOKED.
     """
-    device = store.device_with(link_key)
-    if device is None or device.is_signed_off:
+    entrant = store.entrant(link_key)
+    if entrant is None or entrant.is_signed_off:
         raise TrackerError(Code.DEVICE_UNKNOWN)
-    if device.revoked:
+    if entrant.is_revoked:
         raise TrackerError(Code.DEVICE_REVOKED)
-    account = owned(store, device.account)
-    return Caller(account.id, account.name, account.identity, device.id)
+    return Caller(entrant.account, entrant.name, entrant.identity, entrant.device)
 
 
 def enter(store: Store, caller: Caller, expired_before: UnixMillis, now: UnixMillis) -> Snapshot:

@@ -76,8 +76,9 @@ class Connection(asyncio.Protocol, Recipient):
         peer = transport.get_extra_info("peername") or ("", 0)
         self.host, self.port = str(peer[0]), int(peer[1])
         self.address = address_key(self.host)
-        self._hub.arrived(self)
-        self._is_in_lobby = self._hub.lobby.enter(self.address, self._hub.entropy.bytes(1)[0])
+        dice = self._hub.entropy.bytes(1)[0]
+        has_room = self._hub.arrived(self)
+        self._is_in_lobby = has_room and self._hub.lobby.enter(self.address, dice)
         if not self._is_in_lobby:
             self._refuse_in_clear(Code.TOO_MANY_CONNECTIONS, "")
             return

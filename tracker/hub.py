@@ -73,6 +73,7 @@ class Hub:
 
     writer: runs the services' questions. link_private: 32 bytes, secret. link_key: its public half.
     monotonic, soon, later: the loop's clock, and its ways to call at the end of this turn and after seconds.
+    most_sockets: what the system allows this process.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Hub:
         monotonic: Callable[[], float],
         soon: Callable[[Callable[[], object]], object],
         later: Callable[[float, Callable[[], object]], object],
+        most_sockets: int,
     ) -> None:
         chosen = config.limits
         self.config = config
@@ -109,6 +111,7 @@ class Hub:
         self.staging_space = StagingSpace(chosen.staged_state_bytes)
         self._monotonic = monotonic
         self._later = later
+        self._most_sockets = most_sockets
         self.soon = soon
         self._refusals_second = 0
         self._refusals = 0
@@ -126,9 +129,10 @@ class Hub:
 
     # --- sessions
 
-    def arrived(self, session: Recipient) -> None:
-        """Count a session in."""
+    def arrived(self, session: Recipient) -> bool:
+        """Count a session in; gives whether the system has room for it."""
         self.sessions.add(session)
+        return len(self.sessions) <= self._most_sockets
 
     def gone(self, session: Recipient) -> None:
         """Forget a session whose connection ended."""

@@ -19,10 +19,11 @@ from typing import Any, Self
 
 from tracker.config import Config
 from tracker.control import ControlSocket, Reply
+from tracker.descriptors import raise_descriptor_limit
 from tracker.errors import TrackerError
 from tracker.home import Home, load_link_key
 from tracker.hub import Hub
-from tracker.listeners import open_listeners, place_of, places_to_dial
+from tracker.listeners import BACKLOG, open_listeners, place_of, places_to_dial
 from tracker.lock import Lock
 from tracker.output import DONE, INTERRUPTED, Output
 from tracker.session import Session
@@ -129,6 +130,7 @@ class Tracker:
             monotonic=loop.time,
             soon=loop.call_soon,
             later=loop.call_later,
+            most_sockets=raise_descriptor_limit(),
         )
         control = ControlSocket(self._home.control, self._on_control)
         await control.open()
@@ -136,7 +138,9 @@ class Tracker:
         stack.push_async_callback(self._drain)
         self._listeners = listeners
         for listener in listeners:
-            server = await loop.create_server(lambda: Session(self.hub), sock=listener)
+            server = await loop.create_server(
+                lambda: Session(self.hub), sock=listener, backlog=BACKLOG
+            )
             self._servers.append(server)
         self._sweep_handle = loop.call_later(SWEEP_S, self._sweep)
         stack.callback(self._stop_sweep)
@@ -199,7 +203,7 @@ class Tracker:
 
 
 def run(config: Config, output: Output) -> int:
-    """Run a tracker until SIGTERM (gives 0) or Ctrl-C (gives 130); prints the ready line first."""
+    """Run a tracker until SIGTERM or SIGHUP (gives 0) or Ctrl-C (gives 130); prints the ready line."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     os.umask(0o077)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -223,8 +227,9 @@ async def _serve(config: Config, output: Output) -> int:
         if not stopped.done():
             stopped.set_result(code)
 
-    for number, code in ((signal.SIGTERM, DONE), (signal.SIGINT, INTERRUPTED)):
-        loop.add_signal_handler(number, stop, code)
+    for name, code in (("SIGTERM", DONE), ("SIGHUP", DONE), ("SIGINT", INTERRUPTED)):
+        with suppress(AttributeError, NotImplementedError):  # systems without such signals
+            loop.add_signal_handler(getattr(signal, name), stop, code)
     async with Tracker(config) as tracker:
         ready: dict[str, object] = {
             "event": "ready",

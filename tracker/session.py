@@ -18,7 +18,7 @@ from tracker.errors import TrackerError
 from tracker.hub import Hub
 from tracker.state import Staging
 from tracker.storage.port import AccountId
-from wire import codec, frames
+from wire import codec, frames, limits
 from wire.codes import Code
 from wire.dialogue import Answerer, SessionState
 from wire.errors import RemoteProtocolError
@@ -122,8 +122,8 @@ class Session(Connection):
 
     def refuse(self, request: int, error: TrackerError) -> None:
         """Answer a request by a refusal."""
-        text = error.message[:200]
-        self.answer(Refused(request, error.code.value, text, error.retry_after_s))  # type: ignore[arg-type]
+        code, text = _sayable(error)
+        self.answer(Refused(request, code.value, text, error.retry_after_s))  # type: ignore[arg-type]
 
     def tell(self, message: Message) -> None:
         """Send a message that may not wait."""
@@ -216,15 +216,15 @@ class Session(Connection):
             self._refuse_in_clear(error.code, error.detail)
 
     def _open_link(self) -> None:
-        hub, limits = self._hub, self._hub.config.limits
+        hub, chosen = self._hub, self._hub.config.limits
         config = LinkConfig(
             purpose=Purpose.TRACKER,
             static_private=hub.link_private,
             responder=hub.link_key,
-            open_timeout_s=limits.open_timeout_s,
-            anonymous_timeout_s=limits.anonymous_timeout_s,
-            heartbeat_s=limits.heartbeat_s,
-            dead_after_s=limits.dead_after_s,
+            open_timeout_s=chosen.open_timeout_s,
+            anonymous_timeout_s=chosen.anonymous_timeout_s,
+            heartbeat_s=chosen.heartbeat_s,
+            dead_after_s=chosen.dead_after_s,
         )
         self._link = Link(Role.RESPONDER, config, now=self._connected, entropy=hub.entropy)
         self._link.receive_data(self._head, now=hub.now())
@@ -282,7 +282,7 @@ class Session(Connection):
 
         def unknown(error: TrackerError) -> None:
             if link.state is LinkState.IDENTIFYING:
-                link.refuse(error.code, error.detail)
+                link.refuse(*_sayable(error))
                 self._pump()
 
         self._hub.submit(self._hub.admit(link.remote.link_key), known, unknown)
@@ -329,3 +329,10 @@ class Session(Connection):
                 caller.account,
                 hub.roster.leave(caller.account, caller.device, self, hub.wall()),
             )
+
+
+def _sayable(error: TrackerError) -> tuple[Code, str]:
+    """Give what the other side may know: a full disk or the like of ours is none of its business."""
+    if error.code.sent_by == "local":
+        return Code.INTERNAL, ""
+    return error.code, error.detail[: limits.CLOSE_TEXT_CHARS]

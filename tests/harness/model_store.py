@@ -10,6 +10,7 @@ from tracker.storage.port import (
     AccountId,
     Applicant,
     Device,
+    Entrant,
     FriendAnswerRow,
     FriendRequestRow,
     FriendRow,
@@ -102,6 +103,20 @@ class ModelStore:
 
     def device_with(self, link_key: LinkKey) -> Device | None:
         return next((d for d in self.devices.values() if d.link_key == link_key), None)
+
+    def entrant(self, link_key: LinkKey) -> Entrant | None:
+        device = self.device_with(link_key)
+        if device is None:
+            return None
+        owner = self.accounts[device.account]
+        return Entrant(
+            account=owner.id,
+            name=owner.name,
+            identity=owner.identity,
+            device=device.id,
+            is_signed_off=device.is_signed_off,
+            is_revoked=bool(device.revoked),
+        )
 
     def devices_of(self, account: AccountId) -> list[Device]:
         own = (d for d in self.devices.values() if d.account == account)

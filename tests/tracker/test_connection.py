@@ -92,6 +92,7 @@ def hub(tmp_path, clock) -> Iterator[Hub]:
         monotonic=clock,
         soon=later.append,
         later=lambda _, call: later.append(call),
+        most_sockets=100,
     )
     writer.stop()
 
@@ -214,6 +215,16 @@ def test_a_flood_of_refusals_does_not_flood_the_log(hub, clock, caplog):
         "30 more connections were refused",
         "refused 192.0.2.9:5000: not-our-protocol (this looks like HTTP)",
     ]
+
+
+def test_beyond_the_systems_limit_sockets_are_turned_away(hub, monkeypatch):
+    monkeypatch.setattr(hub, "_most_sockets", 1)
+    first, _ = connect(hub)
+    _, pipe = connect(hub, "192.0.2.10")
+    assert pipe.ending == "closed"
+    assert hub.lobby.count == 1
+    first.connection_lost(None)
+    assert hub.lobby.count == 0
 
 
 def test_sessions_are_slotted(hub):

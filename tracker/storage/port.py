@@ -89,6 +89,18 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Entrant:
+    """Whose device has a link key: all that admitting it needs."""
+
+    account: AccountId
+    name: AccountName
+    identity: IdentityKey
+    device: DeviceId
+    is_signed_off: bool
+    is_revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FriendRow:
     """One friend of an account."""
 
@@ -188,6 +200,10 @@ class Store(Protocol):
 
     def device_with(self, link_key: LinkKey) -> Device | None:
         """Give the device with that link key."""
+        ...
+
+    def entrant(self, link_key: LinkKey) -> Entrant | None:
+        """Give whose device has that link key, by one look-up: the road of every returning device."""
         ...
 
     def devices_of(self, account: AccountId) -> list[Device]:

@@ -7,6 +7,7 @@ from tracker.storage.port import (
     AccountId,
     Applicant,
     Device,
+    Entrant,
     KdfChoice,
     Role,
     StateSlice,
@@ -187,6 +188,24 @@ class SqliteAccounts(Asking):
         """See the port."""
         row = self._one(_DEVICE + "link_key = ?", link_key)
         return _device(row) if row else None
+
+    def entrant(self, link_key: LinkKey) -> Entrant | None:
+        """See the port."""
+        row = self._one(
+            "SELECT a.id, a.name, a.identity, d.id, d.is_signed_off, d.revoked FROM devices d"
+            " JOIN accounts a ON a.id = d.account WHERE d.link_key = ?",
+            link_key,
+        )
+        if row is None:
+            return None
+        return Entrant(
+            account=AccountId(row[0]),
+            name=AccountName(row[1]),
+            identity=IdentityKey(row[2]),
+            device=DeviceId(row[3]),
+            is_signed_off=bool(row[4]),
+            is_revoked=bool(row[5]),
+        )
 
     def devices_of(self, account: AccountId) -> list[Device]:
         """See the port."""

@@ -126,6 +126,9 @@ class Writer:
             self._connection.execute("RELEASE piece")
             if isinstance(error, TrackerError):
                 return _bind(piece.failed, error)
+            if isinstance(error, sqlite3.OperationalError):
+                log.error("the database failed for one operation: %s", error)  # noqa: TRY400
+                return _bind(piece.failed, TrackerError(Code.DATABASE_FAILED, str(error)))
             log.exception("a piece of work failed")
             return _bind(piece.failed, TrackerError(Code.INTERNAL))
         self._connection.execute("RELEASE piece")

@@ -185,6 +185,7 @@ class Lockstep(RuleBasedStateMachine):
         for number in range(self.devices_made + 1):
             self.both("device", DeviceId(bytes([number]) * 16))
             self.both("device_with", LinkKey(bytes([number]) * 32))
+            self.both("entrant", LinkKey(bytes([number]) * 32))
 
 
 TestSqliteAnswersLikeTheModel = Lockstep.TestCase

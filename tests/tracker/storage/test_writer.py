@@ -182,3 +182,25 @@ def test_after_a_failed_group_the_next_one_works(path, caplog):
     again = Desk(open_database(path))
     again.submit(add(0))
     assert again.finish() == [1]
+
+
+def test_a_full_disk_fails_what_does_not_fit_and_nothing_else(path, caplog):
+    connection = open_database(path)
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+
+    def put_much(store: Store) -> None:
+        store.put_state(AccountId(1), 1, bytes(200_000))
+
+    desk = Desk(connection)
+    desk.submit(add(0))
+    desk.submit(put_much)
+    first, failure = desk.finish()
+    assert first == 1
+    assert isinstance(failure, TrackerError)
+    assert failure.code is Code.DATABASE_FAILED
+    assert "full" in failure.message
+    assert names(path) == ["z.0"]
+    again = Desk(open_database(path))
+    again.submit(add(1))
+    assert again.finish() == [2]
