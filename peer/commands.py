@@ -81,7 +81,7 @@ def _status(node: Node) -> api.Status:
         tracker=api.TrackerStatus(
             node.uplink.state, None if tracker is None else str(tracker), node.uplink.why
         ),
-        links=node.link_status(),
+        links=node.linking.status(),
         transfers=[],
         waiting=[] if node.uplink.state == "online" else node.database.read(asks.words),
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from peer.syncing import Session
-from wire.ids import DeviceId, IdentityKey, LinkKey
+from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
 
 if TYPE_CHECKING:
     from peer.pump import Pump
@@ -14,15 +14,21 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class PeerLink:
-    """One open link. initiator: the link key of the side that dialled. since: milliseconds, UTC."""
+    """One open link.
+
+    initiator: the link key of the side that dialled; is_ours: whether that is us. boot_id: of the other
+    end's present run. since: milliseconds, UTC.
+    """
 
     pump: Pump
     session: Session
     friend: str
     initiator: LinkKey
+    is_ours: bool
+    boot_id: BootId
     since: int
     path: str = "direct"
-    is_pushing: bool = field(default=False)
+    is_pushing: bool = False
 
     @property
     def device(self) -> DeviceId:
@@ -36,36 +42,54 @@ class PeerLink:
 
 
 class Links:
-    """Every open link by device: at most one each."""
+    """Every open link by device: one each, but for the moment in which a dialler makes up its mind."""
 
     def __init__(self) -> None:
-        self._by_device: dict[DeviceId, PeerLink] = {}
+        self._by_device: dict[DeviceId, list[PeerLink]] = {}
 
-    def add(self, link: PeerLink) -> PeerLink | None:
-        """Take a link that opened; gives the one that has to go, which may be this very one.
+    def add(self, link: PeerLink) -> list[PeerLink]:
+        """Take a link that opened; gives those that have to go, which may include this very one.
 
-        Two sides that dialled at once see the same two links: both keep the one whose initiator has the
-        smaller link key. Of two by the same initiator the newer stays: it knows that the other is dead.
+        A link of a former run of the other end is dead. Two sides that dialled at once see the same two
+        links, and both keep the one whose initiator has the smaller link key. Of two by the same
+        initiator, that one decides: as the dialler we keep the older, as the other side both, the newest
+        two at most, until the dialler closes one.
         """
-        other = self._by_device.get(link.device)
-        if other is not None and other.initiator < link.initiator:
-            return link
-        self._by_device[link.device] = link
-        return other
+        others = self._by_device.setdefault(link.device, [])
+        losers = [other for other in others if other.boot_id != link.boot_id]
+        rivals = [other for other in others if other.boot_id == link.boot_id]
+        if any(other.initiator < link.initiator for other in rivals):
+            losers.append(link)
+        elif any(other.initiator == link.initiator for other in rivals):
+            if link.is_ours:
+                losers.append(link)
+            else:
+                losers += rivals[:-1]
+        else:
+            losers += rivals
+        if link not in losers:
+            others.append(link)
+        self._by_device[link.device] = [other for other in others if other not in losers]
+        return losers
 
     def remove(self, link: PeerLink) -> None:
         """Take note that a link ended."""
-        if self._by_device.get(link.device) is link:
-            del self._by_device[link.device]
+        left = [other for other in self._by_device.get(link.device, ()) if other is not link]
+        if left:
+            self._by_device[link.device] = left
+        else:
+            self._by_device.pop(link.device, None)
 
     def of_device(self, device: DeviceId) -> PeerLink | None:
-        """Give the link to a device, or None."""
-        return self._by_device.get(device)
+        """Give the newest link to a device, or None."""
+        found = self._by_device.get(device)
+        return found[-1] if found else None
 
     def of_identity(self, identity: bytes) -> list[PeerLink]:
         """List the links to all devices of an account."""
-        return [link for link in self._by_device.values() if link.identity == identity]
+        return [link for link in self.every() if link.identity == identity]
 
     def every(self) -> list[PeerLink]:
         """List all links, by friend."""
-        return sorted(self._by_device.values(), key=lambda link: (link.friend, link.device))
+        links = [link for found in self._by_device.values() for link in found]
+        return sorted(links, key=lambda link: (link.friend, link.device))

@@ -5,13 +5,23 @@ from __future__ import annotations
 import errno
 import re
 import socket
+from collections import Counter
 from contextlib import suppress
+from typing import Protocol
 
 from peer.errors import PeerError
+from wire import limits
 from wire.codes import Code
+from wire.machine import Entropy
 
 _PORT = re.compile(r"[0-9]{1,5}\Z", re.ASCII)
 WILDCARDS = ("0.0.0.0", "::")
+
+
+class Knock(Protocol):
+    """A connection that came in, hashable by itself. peer: the address it comes from."""
+
+    peer: str
 
 
 def parse_listen(text: str) -> tuple[str, int]:
@@ -31,7 +41,7 @@ def open_listeners(listen: tuple[str, ...], last_port: int) -> list[socket.socke
     0. Raises PeerError with ADDRESS_IN_USE or ADDRESS_REFUSED.
     """
     if listen:
-        return [_open(host, port) for host, port in map(parse_listen, listen)]
+        return _open_all(listen)
     try:
         sockets = [_open(WILDCARDS[0], last_port)]
     except PeerError:
@@ -40,6 +50,18 @@ def open_listeners(listen: tuple[str, ...], last_port: int) -> list[socket.socke
     with suppress(PeerError):
         sockets.append(_open(WILDCARDS[1], sockets[0].getsockname()[1]))
     return sockets
+
+
+def _open_all(listen: tuple[str, ...]) -> list[socket.socket]:
+    opened: list[socket.socket] = []
+    try:
+        for host, port in map(parse_listen, listen):
+            opened.append(_open(host, port))
+    except PeerError:
+        for listener in opened:
+            listener.close()
+        raise
+    return opened
 
 
 def place_of(listener: socket.socket) -> str:
@@ -63,3 +85,38 @@ def _open(host: str, port: int) -> socket.socket:
         code = Code.ADDRESS_IN_USE if error.errno == errno.EADDRINUSE else Code.ADDRESS_REFUSED
         raise PeerError(code, f"{host}:{port}: {error.strerror or error}") from error
     return listener
+
+
+class Knocks:
+    """Connections that have proven nothing yet: few for each address, and never too many in all.
+
+    From SOCKETS_EARLY_DROP on new ones are turned away at random, the likelier the fuller it is, so that
+    whoever floods us cannot keep all others out.
+    """
+
+    def __init__(self, entropy: Entropy) -> None:
+        self._entropy = entropy
+        self._waiting: dict[object, str] = {}
+        self._by_address: Counter[str] = Counter()
+
+    def enter(self, knock: Knock) -> bool:
+        """Count a connection in; False if it has to go at once."""
+        address, total = knock.peer, len(self._waiting)
+        if self._by_address[address] >= limits.SOCKETS_PER_ADDRESS or self._is_unlucky(total):
+            return False
+        self._waiting[knock] = address
+        self._by_address[address] += 1
+        return True
+
+    def leave(self, knock: Knock) -> None:
+        """Take note that it is proven or gone; again changes nothing."""
+        address = self._waiting.pop(knock, None)
+        if address is not None:
+            self._by_address[address] -= 1
+
+    def _is_unlucky(self, total: int) -> bool:
+        first, most = limits.SOCKETS_EARLY_DROP, limits.SOCKETS_PRE_OPEN
+        if total < first:
+            return False
+        dice = int.from_bytes(self._entropy.bytes(2), "big") / 65536
+        return dice < (total - first + 1) / (most - first)

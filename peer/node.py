@@ -1,22 +1,21 @@
 """A running node: composes the parts, owns the tasks, and carries out effects after their commits.
 
-What is decided elsewhere: who may link (`contacts`), what is said (`conversations`, `syncing`), which of two
-links stays (`links`), what is worth dialling (`candidates`), what a command means (`commands`).
+What happens elsewhere: everything about links with friends (`linking`), the tracker (`uplink`), what a
+command means (`commands`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from peer import api, asks, contacts, conversations, roster, syncing
-from peer.candidates import candidates
+from peer import api, asks, conversations
 from peer.config import LastRun, read_last_run, write_last_run
+from peer.dialer import Vicinity
 from peer.effects import (
     Ask,
     CloseLinks,
@@ -28,41 +27,18 @@ from peer.effects import (
     Tell,
     WantLink,
 )
-from peer.errors import PeerError
 from peer.identity import Profile
-from peer.links import Links, PeerLink
+from peer.linking import Linking
+from peer.links import PeerLink
 from peer.listener import WILDCARDS, open_listeners, place_of
 from peer.locations import Locations
-from peer.pump import Pump
 from peer.store.database import Database
-from peer.syncing import Session
-from peer.times import rfc3339, wall
+from peer.times import wall
 from peer.uplink import Uplink
-from wire import limits
-from wire.codes import Code
-from wire.errors import WireError
-from wire.identity import read_addresses
-from wire.ids import BootId, IdentityKey, LinkKey, SigningKey
-from wire.link import (
-    Link,
-    LinkClosed,
-    LinkConfig,
-    LinkEvent,
-    LinkIdentified,
-    LinkOpened,
-    MessageReceived,
-    Remote,
-    Role,
-)
-from wire.machine import Entropy, Monotonic
-from wire.messages import Message, Purpose
-from wire.messages.conversation import Devices, Digests, Events, Receipt, Vector
-from wire.messages.session import Hello
+from wire.ids import BootId
+from wire.machine import Entropy
 
-log = logging.getLogger("peer")
 SWEEP_S = 1.0
-REDIAL_MOST_S = 20.0
-HEAD_START_S = 1 / limits.DIALS_PER_S
 
 
 class Node:
@@ -88,17 +64,23 @@ class Node:
         self.database = database
         self.entropy = entropy
         self.is_full = is_full
-        self.links = Links()
         self.listening: list[str] = []
         self._listen = listen
         self._boot_id = BootId(entropy.bytes(16))
         self._watchers: set[asyncio.Queue[api.Event]] = set()
-        self._dialling: set[IdentityKey] = set()
-        self._backoff: dict[IdentityKey, tuple[float, float]] = {}  # (not before, wait after)
         self._stack = AsyncExitStack()
         self._group: asyncio.TaskGroup
-        self._pumps: set[Pump] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._vicinity = Vicinity(is_loopback=read_last_run(locations).was_over_loopback)
+        self.linking = Linking(
+            profile,
+            database,
+            boot_id=self._boot_id,
+            vicinity=self._vicinity,
+            spawn=self._spawn,
+            carry_out=self.carry_out,
+            entropy=entropy,
+        )
         self.uplink = Uplink(
             profile,
             database,
@@ -118,11 +100,10 @@ class Node:
             if self.is_full:
                 listeners = open_listeners(self._listen, read_last_run(self.locations).port)
                 for listener in listeners:
-                    server = await loop.create_server(self._accept, sock=listener)
+                    server = await loop.create_server(self.linking.accept, sock=listener)
                     stack.callback(server.close)
                 self.listening = [place_of(listener) for listener in listeners]
-                if not self._listen:
-                    self._note_run()
+                self._note_run()
             self._group = await stack.enter_async_context(asyncio.TaskGroup())
             stack.callback(self._cancel_tasks)
             self._spawn(self.uplink.run())
@@ -136,8 +117,7 @@ class Node:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for pump in list(self._pumps):
-            pump.close(Code.SHUTTING_DOWN)
+        self.linking.close_all()
         await self._stack.aclose()
 
     def _cancel_tasks(self) -> None:
@@ -150,9 +130,9 @@ class Node:
         task.add_done_callback(self._tasks.discard)
 
     def _note_run(self) -> None:
-        """Note the port for the next run, so that friends who know it find us again."""
+        """Note for the next run where friends may look for us again, and where we may look for them."""
         port = int(self.listening[0].rpartition(":")[2])
-        write_last_run(self.locations, LastRun(port, self.uplink.is_loopback))
+        write_last_run(self.locations, LastRun(port, self._vicinity.is_loopback))
 
     async def settle(self, timeout_s: float) -> None:
         """Wait until the tracker let us in or the first try failed."""
@@ -183,60 +163,31 @@ class Node:
         self._watchers.add(queue)
         return queue, lambda: self._watchers.discard(queue)
 
-    def link_status(self) -> list[api.LinkStatus]:
-        """List every friend's link; one without says so."""
-        listed = []
-        for link in self.links.every():
-            machine = link.pump.link
-            trip_s = None if machine is None else machine.round_trip_s
-            listed.append(
-                api.LinkStatus(
-                    friend=link.friend,
-                    device=link.device.hex(),
-                    path=link.path,
-                    verified=True,
-                    rtt_ms=None if trip_s is None else round(trip_s * 1000, 2),
-                    since=rfc3339(link.since),
-                    why_not_better=None,
-                )
-            )
-        linked = {link.friend for link in listed}
-        for friend in self.database.read(roster.list_friends, online_only=False):
-            if friend.friend not in linked:
-                why = "offline" if friend.presence == "offline" else "no address answered yet"
-                listed.append(api.LinkStatus(friend.friend, None, "none", False, None, None, why))
-        return listed
-
     # --- effects
 
-    def carry_out(self, effects: list[Effect]) -> None:
-        """Do what a committed transaction asked for, in order."""
+    def carry_out(self, effects: list[Effect], link: PeerLink | None = None) -> None:
+        """Do what a committed transaction asked for, in order; link: where it came from, if from one."""
         for effect in effects:
-            self._carry_out_one(effect)
+            self._carry_out_one(effect, link)
 
-    def _carry_out_one(self, effect: Effect) -> None:
+    def _carry_out_one(self, effect: Effect, link: PeerLink | None) -> None:
         match effect:
             case Tell(event=event):
                 for queue in self._watchers:
                     queue.put_nowait(event)
             case SendOnLink(device=device, message=message):
-                link = self.links.of_device(device)
-                if link is not None:
+                if link is not None and link.device == device:
                     link.pump.send(message)
+                else:
+                    self.linking.send(device, message)
             case PushEvents():
-                for link in self.links.every():
-                    self._push_on(link)
+                self.linking.push()
             case PushReceipt(conversation=conversation, signed=signed):
-                found = self.database.read(conversations.of_id, conversation)
-                for link in self.links.every():
-                    if link.friend == found.friend:
-                        link.pump.send(Receipt(signed))
+                self.linking.push_receipt(conversation, signed)
             case WantLink(identity=identity):
-                self._backoff.pop(identity, None)
-                self._dial(identity)
-            case CloseLinks(identity=identity, code=code):
-                for link in self.links.of_identity(identity):
-                    link.pump.close(code)
+                self.linking.want(identity)
+            case CloseLinks(identity=identity, code=code, device=of_device):
+                self.linking.close(identity, code, of_device)
             case Ask():
                 self.uplink.wake()
             case FriendsChanged():
@@ -250,226 +201,11 @@ class Node:
         self.carry_out(effects)
         return result
 
-    # --- links
-
-    def _accept(self) -> Pump:
-        config = LinkConfig(
-            purpose=Purpose.PEER,
-            static_private=self.profile.keys.link_private,
-            responder=self.profile.keys.identity,
-        )
-        pump = Pump(lambda now: self._make(Role.RESPONDER, config, now), self._on_link_event)
-        self._pumps.add(pump)
-        return pump
-
-    def _make(self, role: Role, config: LinkConfig, now: Monotonic) -> Link:
-        return Link(role, config, now=now, entropy=self.entropy)
-
-    def _hello(self, identity: bytes) -> Hello:
-        known = self.database.read(roster.known_counter, identity)
-        keys = self.profile.keys
-        return Hello(keys.certificate, keys.device_list, known, self._boot_id)
-
-    def _on_link_event(self, pump: Pump, event: LinkEvent) -> None:
-        match event:
-            case LinkIdentified(remote=remote):
-                self._on_identified(pump, remote)
-            case LinkOpened(remote=remote):
-                self._on_opened(pump, remote)
-            case MessageReceived(message=message):
-                queue = pump.inbox
-                if queue is not None:
-                    queue.put_nowait(message)
-            case LinkClosed(code=code, text=text):
-                self._pumps.discard(pump)
-                log.info("link %s closed: %s %s", pump.peer, code.value, text)
-                if pump.inbox is not None:
-                    pump.inbox.put_nowait(None)
-
-    def _on_identified(self, pump: Pump, remote: Remote) -> None:
-        link = pump.link
-        if link is None or remote.certificate is None or remote.device_list is None:
-            return
-        identity = remote.certificate.identity
-        try:
-            self.database.read(contacts.may_link, identity)
-            if remote.device_list.counter < self.database.read(roster.known_counter, identity):
-                raise PeerError(Code.LIST_ROLLBACK)
-        except (WireError, PeerError) as error:
-            link.refuse(error.code, error.detail)
-        else:
-            link.admit(self._hello(identity))
-
-    def _on_opened(self, pump: Pump, remote: Remote) -> None:
-        machine = pump.link
-        if machine is None or remote.certificate is None:
-            return
-        certificate = remote.certificate
-        try:
-            contact = self.database.read(contacts.may_link, certificate.identity)
-        except WireError as error:
-            pump.close(error.code)
-            return
-        is_ours = machine.role is Role.INITIATOR
-        link = PeerLink(
-            pump=pump,
-            session=Session(certificate.device, certificate.identity),
-            friend=contact.name,
-            initiator=LinkKey(self.profile.keys.link_key) if is_ours else remote.link_key,
-            since=wall(),
-        )
-        loser = self.links.add(link)
-        if loser is not None:
-            loser.pump.close(Code.LINK_REPLACED)
-        if loser is not link:
-            self._backoff.pop(link.identity, None)
-            pump.inbox = asyncio.Queue()
-            self._spawn(self._serve(link, remote, pump.inbox))
-
-    async def _serve(
-        self, link: PeerLink, remote: Remote, inbox: asyncio.Queue[Message | None]
-    ) -> None:
-        """Take what comes on one link, in order, until it ends."""
-        self._tell_link(link, "up")
-        assert isinstance(remote.hello, Hello)
-        try:
-            effects = await self.database.write(
-                syncing.opened,
-                self.profile.keys,
-                link.device,
-                link.identity,
-                remote.hello.certificate,
-                remote.hello.device_list,
-            )
-            self.carry_out(effects)
-            while (message := await inbox.get()) is not None:
-                await self._on_message(link, message)
-        except (WireError, PeerError) as error:
-            log.info("link with %s ends: %s", link.friend, error)
-            link.pump.close(error.code, error.detail)
-        finally:
-            self.links.remove(link)
-            self._tell_link(link, "down")
-
-    async def _on_message(self, link: PeerLink, message: Message) -> None:
-        keys = self.profile.keys
-        if isinstance(message, Digests | Vector):
-            self.carry_out(self.database.read(syncing.compare, link.session, message))
-            self._push_on(link)
-        elif isinstance(message, Events | Receipt | Devices):
-            effects = await self.database.write(syncing.store, keys, link.identity, message, wall())
-            if isinstance(message, Events):
-                syncing.stored(link.session, message)
-            self.carry_out(effects)
-        await link.pump.wait_writable()
-
-    def _push_on(self, link: PeerLink) -> None:
-        """Send what the other end lacks; the rest of a long history goes piece by piece."""
-        effects = self.database.read(syncing.next_batch, link.session)
-        self.carry_out(effects)
-        if effects and not link.is_pushing:
-            link.is_pushing = True
-            self._spawn(self._push_rest(link))
-
-    async def _push_rest(self, link: PeerLink) -> None:
-        try:
-            while link.pump.is_open:
-                await link.pump.wait_writable()
-                effects = self.database.read(syncing.next_batch, link.session)
-                if not effects:
-                    return
-                self.carry_out(effects)
-                await asyncio.sleep(0)  # talk of others goes in between
-        finally:
-            link.is_pushing = False
-
-    def _tell_link(self, link: PeerLink, state: str) -> None:
-        body: dict[str, object] = {
-            "friend": link.friend,
-            "device": link.device.hex(),
-            "path": link.path,
-            "state": state,
-        }
-        self._carry_out_one(Tell(api.Event("link", body)))
-
-    # --- dialling
-
-    def _dial(self, identity: IdentityKey) -> None:
-        if identity not in self._dialling and not self.links.of_identity(identity):
-            self._dialling.add(identity)
-            self._spawn(self._dial_all(identity))
-
-    async def _dial_all(self, identity: IdentityKey) -> None:
-        """Try every address of every device of a friend, with small head starts, until one stands."""
-        opened = asyncio.Event()
-        try:
-            async with asyncio.TaskGroup() as race:
-                for target in self.database.read(roster.dial_targets, identity):
-                    for place in self._places(target):
-                        if opened.is_set():
-                            break
-                        race.create_task(self._dial_one(target, place, opened))
-                        with suppress(TimeoutError):
-                            async with asyncio.timeout(HEAD_START_S):
-                                await opened.wait()
-        finally:
-            self._dialling.discard(identity)
-        loop = asyncio.get_running_loop()
-        _, wait_s = self._backoff.get(identity, (0.0, SWEEP_S / 2))
-        wait_s = min(wait_s * 2, REDIAL_MOST_S)
-        dice = int.from_bytes(self.entropy.bytes(2), "big") / 65536
-        self._backoff[identity] = (loop.time() + wait_s * (0.75 + dice / 2), wait_s)
-
-    def _places(self, target: roster.Target) -> list[tuple[str, int]]:
-        if target.addresses is None:
-            return []
-        signing_key = SigningKey(target.signing_key)
-        record = read_addresses(target.addresses, target.device, signing_key)
-        return candidates(
-            record, own_host=self.uplink.own_host, may_loopback=self.uplink.is_loopback
-        )
-
-    async def _dial_one(
-        self, target: roster.Target, place: tuple[str, int], opened: asyncio.Event
-    ) -> None:
-        config = LinkConfig(
-            purpose=Purpose.PEER,
-            static_private=self.profile.keys.link_private,
-            responder=target.identity,
-            hello=self._hello(target.identity),
-            expected_static=target.link_key,
-            expected_identity=target.identity,
-            known_counter=target.known_counter,
-        )
-
-        def on_event(pump: Pump, event: LinkEvent) -> None:
-            if isinstance(event, LinkOpened):
-                opened.set()
-            self._on_link_event(pump, event)
-
-        pump = Pump(lambda now: self._make(Role.INITIATOR, config, now), on_event)
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
-                await loop.create_connection(lambda: pump, *place)
-        except (OSError, TimeoutError):
-            return
-        self._pumps.add(pump)
-        async with asyncio.TaskGroup() as wait:
-            lost = wait.create_task(pump.wait_lost())
-            won = wait.create_task(_wait(opened))
-            lost.add_done_callback(lambda _: won.cancel())
-            won.add_done_callback(lambda _: lost.cancel())
-
     async def _sweep(self) -> None:
         """Dial again whom we want and do not have; mark what was never delivered."""
-        loop = asyncio.get_running_loop()
         while True:
             self.carry_out(await self.database.write(conversations.expire, wall()))
-            for target in self.database.read(roster.dial_targets):
-                not_before, _ = self._backoff.get(target.identity, (0.0, 0.0))
-                if loop.time() >= not_before:
-                    self._dial(target.identity)
+            self.linking.want_all()
             await asyncio.sleep(SWEEP_S)
 
     def _hosts(self, own_host: str) -> list[tuple[str, int]]:
@@ -486,15 +222,18 @@ class Node:
         return found
 
     def _on_uplink_state(self) -> None:
+        """Take note of where we are, keep it for a time without tracker, and tell the faces."""
+        if self.uplink.state == "online":
+            is_moved = self._vicinity.is_loopback is not self.uplink.is_loopback
+            self._vicinity.own_host = self.uplink.own_host
+            self._vicinity.is_loopback = self.uplink.is_loopback
+            if is_moved and self.is_full:
+                self._note_run()
         body: dict[str, object] = {
             "code": f"tracker-{self.uplink.state}",
             "message": self.uplink.why or "the tracker let us in",
         }
-        self._carry_out_one(Tell(api.Event("notice", body)))
-
-
-async def _wait(event: asyncio.Event) -> None:
-    await event.wait()
+        self.carry_out([Tell(api.Event("notice", body))])
 
 
 def _with_asks(

@@ -14,6 +14,9 @@ from wire.link import Link, LinkClosed, LinkEvent, LinkState
 from wire.machine import Monotonic
 from wire.messages import Message
 
+LINGER_S = 5.0
+"""How long the last words may take to leave; a reader that does not read is cut off then."""
+
 OnEvent = Callable[["Pump", LinkEvent], None]
 
 
@@ -21,16 +24,26 @@ class Pump(asyncio.Protocol):
     """One link over one TCP connection.
 
     make_link: makes the machine when the connection stands (or is given ready for an accepted one).
-    on_event: called with each event, in order, on the loop; it must not block.
+    on_event: called with each event, in order, on the loop; it must not block. may_enter: asked before
+    anything else with this pump, whose `peer` is known by then; False ends the connection.
     """
 
-    def __init__(self, make_link: Callable[[Monotonic], Link], on_event: OnEvent) -> None:
+    def __init__(
+        self,
+        make_link: Callable[[Monotonic], Link],
+        on_event: OnEvent,
+        *,
+        may_enter: Callable[[Pump], bool] | None = None,
+    ) -> None:
         self._make_link = make_link
         self._on_event = on_event
+        self._may_enter = may_enter
+        self._is_running = False
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
+        self._lingering: asyncio.TimerHandle | None = None
         self._may_write = asyncio.Event()
         self._may_write.set()
         self._lost = asyncio.Event()
@@ -48,6 +61,9 @@ class Pump(asyncio.Protocol):
         self._transport = transport
         transport.set_write_buffer_limits(high=limits.SEND_QUEUE_BYTES)
         self.peer = str((transport.get_extra_info("peername") or ("?",))[0])
+        if self._may_enter is not None and not self._may_enter(self):
+            transport.abort()
+            return
         self.link = self._make_link(self._now())
         self._run()
 
@@ -109,6 +125,16 @@ class Pump(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def hold(self) -> None:
+        """Read no more for now: what came is not worked off."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def release(self) -> None:
+        """Read on."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
     async def wait_writable(self) -> None:
         """Wait while more than SEND_QUEUE_BYTES wait to leave."""
         await self._may_write.wait()
@@ -121,19 +147,27 @@ class Pump(asyncio.Protocol):
 
     def _run(self) -> None:
         """Write what is to be written, tell what happened, set the timer anew."""
-        if self.link is None or self._transport is None:
-            return
-        while True:
+        if self.link is None or self._transport is None or self._is_running:
+            return  # a verb called from within an event: the loop below carries on with it
+        self._is_running = True
+        try:
             self._flush()
-            events = self.link.events()
-            if not events:
-                break
-            for event in events:
-                if isinstance(event, LinkClosed):
-                    self._flush()
-                    self._transport.close()
-                self._on_event(self, event)
+            while events := self.link.events():
+                for event in events:
+                    self._on_event(self, event)
+                    if isinstance(event, LinkClosed):
+                        self._end()
+                self._flush()
+        finally:
+            self._is_running = False
         self._set_timer()
+
+    def _end(self) -> None:
+        """Let what is still to be said leave, for a while; then the connection is gone in any case."""
+        self._flush()
+        if self._transport is not None and not self._lost.is_set():
+            self._transport.close()
+            self._lingering = self._loop.call_later(LINGER_S, self._transport.abort)
 
     def _flush(self) -> None:
         if self.link is not None and self._transport is not None:
@@ -155,7 +189,7 @@ class Pump(asyncio.Protocol):
             self._run()
 
     def _cancel_timers(self) -> None:
-        for timer in (self._timer, self._stall):
+        for timer in (self._timer, self._stall, self._lingering):
             if timer is not None:
                 timer.cancel()
 

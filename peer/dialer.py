@@ -1,0 +1,180 @@
+"""Dialling friends: which addresses, when, how many at once, and which of several tries wins.
+
+What happens elsewhere: which addresses are worth it (`candidates`), what a link then does (`linking`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from peer import roster
+from peer.candidates import candidates
+from peer.identity import Profile
+from peer.pump import OnEvent, Pump
+from peer.store.database import Database
+from wire import limits
+from wire.codes import Code
+from wire.errors import WireError
+from wire.identity import read_addresses
+from wire.ids import IdentityKey, SigningKey
+from wire.link import Link, LinkClosed, LinkConfig, LinkEvent, LinkOpened, LinkState, Role
+from wire.machine import Entropy
+from wire.messages import Purpose
+from wire.messages.session import Hello
+
+REDIAL_FIRST_S = 0.5
+HEAD_START_S = 1 / limits.DIALS_PER_S
+
+
+@dataclass(slots=True)
+class Vicinity:
+    """Where we are, as the tracker link shows it, or showed it last."""
+
+    own_host: str = ""
+    is_loopback: bool = False
+
+
+class Dialer:
+    """Dials the friends of one node.
+
+    hello: our first record to an identity. is_linked: whether a link with it stands. on_event: what a
+    dialled link tells its owner. spawn: makes a task that the node owns. pumps: links under way.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        database: Database,
+        *,
+        vicinity: Vicinity,
+        hello: Callable[[IdentityKey], Hello],
+        is_linked: Callable[[IdentityKey], bool],
+        on_event: OnEvent,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        entropy: Entropy,
+    ) -> None:
+        self._profile = profile
+        self._database = database
+        self._vicinity = vicinity
+        self._hello = hello
+        self._is_linked = is_linked
+        self._on_event = on_event
+        self._spawn = spawn
+        self._entropy = entropy
+        self._dialling: set[IdentityKey] = set()
+        self._backoff: dict[IdentityKey, tuple[float, float]] = {}  # (not before, wait after)
+        self.pumps: set[Pump] = set()
+
+    def want(self, identity: IdentityKey) -> None:
+        """Dial a friend now, unless a link stands or is under way."""
+        self._backoff.pop(identity, None)
+        self._dial(identity)
+
+    def want_all(self) -> None:
+        """Dial every friend who is not linked and whose turn has come."""
+        instant = asyncio.get_running_loop().time()
+        for target in self._database.read(roster.dial_targets):
+            not_before, _ = self._backoff.get(target.identity, (0.0, 0.0))
+            if instant >= not_before:
+                self._dial(target.identity)
+
+    def arrived(self, identity: IdentityKey) -> None:
+        """Take note that a link stands: the next loss is answered at once."""
+        self._backoff.pop(identity, None)
+
+    def _dial(self, identity: IdentityKey) -> None:
+        if identity not in self._dialling and not self._is_linked(identity):
+            self._dialling.add(identity)
+            self._spawn(self._dial_all(identity))
+
+    async def _dial_all(self, identity: IdentityKey) -> None:
+        """Try every address of every device of a friend, with small head starts, until one stands."""
+        race = _Race()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for target in self._database.read(roster.dial_targets, identity):
+                    for place in self._places(target):
+                        if race.is_over.is_set():
+                            break
+                        group.create_task(self._dial_one(target, place, race))
+                        with suppress(TimeoutError):
+                            async with asyncio.timeout(HEAD_START_S):
+                                await race.is_over.wait()
+        finally:
+            self._dialling.discard(identity)
+        _, wait_s = self._backoff.get(identity, (0.0, REDIAL_FIRST_S / 2))
+        wait_s = min(wait_s * 2, limits.RECONNECT_MOST_S)
+        dice = int.from_bytes(self._entropy.bytes(2), "big") / 65536
+        instant = asyncio.get_running_loop().time()
+        self._backoff[identity] = (instant + wait_s * (0.75 + dice / 2), wait_s)
+
+    def _places(self, target: roster.Target) -> list[tuple[str, int]]:
+        if target.addresses is None:
+            return []
+        try:
+            record = read_addresses(target.addresses, target.device, SigningKey(target.signing_key))
+        except WireError:
+            return []
+        vicinity = self._vicinity
+        return candidates(record, own_host=vicinity.own_host, may_loopback=vicinity.is_loopback)
+
+    async def _dial_one(self, target: roster.Target, place: tuple[str, int], race: _Race) -> None:
+        config = LinkConfig(
+            purpose=Purpose.PEER,
+            static_private=self._profile.keys.link_private,
+            responder=target.identity,
+            hello=self._hello(target.identity),
+            expected_static=target.link_key,
+            expected_identity=target.identity,
+            known_counter=target.known_counter,
+        )
+
+        def on_event(pump: Pump, event: LinkEvent) -> None:
+            if isinstance(event, LinkClosed):
+                self.pumps.discard(pump)
+            if isinstance(event, LinkOpened) and not race.win(pump):
+                pump.close(Code.LINK_REPLACED)
+            else:
+                self._on_event(pump, event)
+
+        pump = Pump(
+            lambda now: Link(Role.INITIATOR, config, now=now, entropy=self._entropy), on_event
+        )
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
+                await loop.create_connection(lambda: pump, *place)
+        except (OSError, TimeoutError):
+            return
+        if pump.link is None or pump.link.state is LinkState.CLOSED:
+            return
+        self.pumps.add(pump)
+        async with asyncio.TaskGroup() as wait:
+            lost = wait.create_task(pump.wait_lost())
+            won = wait.create_task(race.wait())
+            lost.add_done_callback(lambda _: won.cancel())
+            won.add_done_callback(lambda _: lost.cancel())
+        if race.winner is not pump:
+            pump.close(Code.LINK_REPLACED)
+
+
+class _Race:
+    """Several dials to one friend: the first proven link wins."""
+
+    def __init__(self) -> None:
+        self.is_over = asyncio.Event()
+        self.winner: Pump | None = None
+
+    def win(self, pump: Pump) -> bool:
+        """Say whether this link is the first."""
+        if self.winner is None:
+            self.winner = pump
+            self.is_over.set()
+        return self.winner is pump
+
+    async def wait(self) -> None:
+        await self.is_over.wait()

@@ -1,0 +1,306 @@
+"""The links with friends' devices: taken in, kept to one each, served in order; asyncio lives here.
+
+What happens elsewhere: who may link (`contacts`), which of two links stays (`links`), how a friend is
+dialled (`dialer`), what is said on a link (`syncing`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from peer import api, contacts, conversations, roster, syncing
+from peer.dialer import Dialer, Vicinity
+from peer.effects import Effect, Tell
+from peer.errors import PeerError
+from peer.identity import Profile
+from peer.links import Links, PeerLink
+from peer.listener import Knocks
+from peer.pump import Pump
+from peer.store.database import Database
+from peer.syncing import Session
+from peer.times import rfc3339, wall
+from wire import limits
+from wire.codes import Code
+from wire.errors import WireError
+from wire.ids import BootId, ConversationId, DeviceId, IdentityKey, LinkKey
+from wire.link import (
+    Link,
+    LinkAged,
+    LinkClosed,
+    LinkConfig,
+    LinkEvent,
+    LinkIdentified,
+    LinkOpened,
+    MessageReceived,
+    Remote,
+    Role,
+)
+from wire.machine import Entropy
+from wire.messages import Message, Purpose
+from wire.messages.conversation import Devices, Digests, Events, Receipt, Vector
+from wire.messages.session import Hello
+
+log = logging.getLogger("peer")
+INBOX_MESSAGES = 64
+"""Received and not yet stored, of one link; beyond it the other side's stream is held."""
+
+
+class Linking:
+    """All links of one node.
+
+    vicinity: kept up to date by the node. spawn: makes a task that the node owns. carry_out: does effects
+    of a committed transaction; the link they came from is named with them.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        database: Database,
+        *,
+        boot_id: BootId,
+        vicinity: Vicinity,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        carry_out: Callable[[list[Effect], PeerLink | None], None],
+        entropy: Entropy,
+    ) -> None:
+        self._profile = profile
+        self._database = database
+        self._boot_id = boot_id
+        self._spawn = spawn
+        self._carry_out = carry_out
+        self._entropy = entropy
+        self._links = Links()
+        self._pumps: set[Pump] = set()
+        self._knocks = Knocks(entropy)
+        self._dialer = Dialer(
+            profile,
+            database,
+            vicinity=vicinity,
+            hello=self._hello,
+            is_linked=lambda identity: bool(self._links.of_identity(identity)),
+            on_event=self._on_event,
+            spawn=spawn,
+            entropy=entropy,
+        )
+
+    # --- what the node wants
+
+    def accept(self) -> Pump:
+        """Make the protocol of a connection that came in."""
+        config = LinkConfig(
+            purpose=Purpose.PEER,
+            static_private=self._profile.keys.link_private,
+            responder=self._profile.keys.identity,
+        )
+        pump = Pump(
+            lambda now: Link(Role.RESPONDER, config, now=now, entropy=self._entropy),
+            self._on_event,
+            may_enter=self._knocks.enter,
+        )
+        self._pumps.add(pump)
+        return pump
+
+    def send(self, device: DeviceId, message: Message) -> None:
+        """Send to a device that is linked; else nothing: sync will bring it."""
+        link = self._links.of_device(device)
+        if link is not None:
+            link.pump.send(message)
+
+    def push(self) -> None:
+        """Send each linked device what it lacks."""
+        for link in self._links.every():
+            self._push_on(link)
+
+    def push_receipt(self, conversation: ConversationId, signed: bytes) -> None:
+        """Send a receipt to the linked devices of a conversation's friend."""
+        found = self._database.read(conversations.of_id, conversation)
+        for link in self._links.every():
+            if link.friend == found.friend:
+                link.pump.send(Receipt(signed))
+
+    def want(self, identity: IdentityKey) -> None:
+        """Dial a friend now, unless a link stands or is under way."""
+        self._dialer.want(identity)
+
+    def want_all(self) -> None:
+        """Dial every friend who is not linked and whose turn has come."""
+        self._dialer.want_all()
+
+    def close(self, identity: IdentityKey, code: Code, device: DeviceId | None = None) -> None:
+        """Close the links with an account, or with one device of it."""
+        for link in self._links.of_identity(identity):
+            if device is None or link.device == device:
+                link.pump.close(code)
+
+    def close_all(self) -> None:
+        """Say goodbye on every link."""
+        for pump in [*self._pumps, *self._dialer.pumps]:
+            pump.close(Code.SHUTTING_DOWN)
+
+    def status(self) -> list[api.LinkStatus]:
+        """List every friend's link; one without says so."""
+        listed = []
+        for link in self._links.every():
+            machine = link.pump.link
+            trip_s = None if machine is None else machine.round_trip_s
+            listed.append(
+                api.LinkStatus(
+                    friend=link.friend,
+                    device=link.device.hex(),
+                    path=link.path,
+                    verified=True,
+                    rtt_ms=None if trip_s is None else round(trip_s * 1000, 2),
+                    since=rfc3339(link.since),
+                    why_not_better=None,
+                )
+            )
+        linked = {link.friend for link in listed}
+        for friend in self._database.read(roster.list_friends, online_only=False):
+            if friend.friend not in linked:
+                why = "offline" if friend.presence == "offline" else "no address answered yet"
+                listed.append(api.LinkStatus(friend.friend, None, "none", False, None, None, why))
+        return listed
+
+    # --- one link's life
+
+    def _hello(self, identity: bytes) -> Hello:
+        known = self._database.read(roster.known_counter, identity)
+        keys = self._profile.keys
+        return Hello(keys.certificate, keys.device_list, known, self._boot_id)
+
+    def _on_event(self, pump: Pump, event: LinkEvent) -> None:
+        match event:
+            case LinkIdentified(remote=remote):
+                self._on_identified(pump, remote)
+            case LinkOpened(remote=remote):
+                self._knocks.leave(pump)
+                self._on_opened(pump, remote)
+            case MessageReceived(message=message):
+                if pump.inbox is not None:
+                    pump.inbox.put_nowait(message)
+                    if pump.inbox.qsize() >= INBOX_MESSAGES:
+                        pump.hold()
+            case LinkAged():
+                pump.close(Code.GOODBYE, "this link has lived long enough")
+            case LinkClosed(code=code, text=text):
+                self._knocks.leave(pump)
+                self._pumps.discard(pump)
+                log.info("link %s closed: %s %s", pump.peer, code.value, text)
+                if pump.inbox is not None:
+                    pump.inbox.put_nowait(None)
+
+    def _on_identified(self, pump: Pump, remote: Remote) -> None:
+        link = pump.link
+        if link is None or remote.certificate is None or remote.device_list is None:
+            return
+        identity = remote.certificate.identity
+        try:
+            self._database.read(contacts.may_link, identity)
+            if remote.device_list.counter < self._database.read(roster.known_counter, identity):
+                raise PeerError(Code.LIST_ROLLBACK)
+        except (WireError, PeerError) as error:
+            link.refuse(error.code, error.detail)
+        else:
+            link.admit(self._hello(identity))
+
+    def _on_opened(self, pump: Pump, remote: Remote) -> None:
+        machine = pump.link
+        if machine is None or remote.certificate is None or not isinstance(remote.hello, Hello):
+            return
+        certificate = remote.certificate
+        try:
+            contact = self._database.read(contacts.may_link, certificate.identity)
+        except WireError as error:
+            pump.close(error.code)
+            return
+        is_ours = machine.role is Role.INITIATOR
+        link = PeerLink(
+            pump=pump,
+            session=Session(certificate.device, certificate.identity),
+            friend=contact.name,
+            initiator=LinkKey(self._profile.keys.link_key) if is_ours else remote.link_key,
+            is_ours=is_ours,
+            boot_id=BootId(remote.hello.boot_id),
+            since=wall(),
+        )
+        losers = self._links.add(link)
+        for loser in losers:
+            loser.pump.close(Code.LINK_REPLACED)
+        if link not in losers:
+            self._dialer.arrived(link.identity)
+            pump.inbox = asyncio.Queue()
+            self._spawn(self._serve(link, remote.hello, pump.inbox))
+
+    async def _serve(
+        self, link: PeerLink, hello: Hello, inbox: asyncio.Queue[Message | None]
+    ) -> None:
+        """Take what comes on one link, in order, until it ends."""
+        self._tell(link, "up")
+        try:
+            effects = await self._database.write(
+                syncing.opened,
+                self._profile.keys,
+                link.device,
+                link.identity,
+                hello.certificate,
+                hello.device_list,
+            )
+            self._carry_out(effects, link)
+            while (message := await inbox.get()) is not None:
+                await self._on_message(link, message)
+                if inbox.qsize() < INBOX_MESSAGES // 2:
+                    link.pump.release()
+        except (WireError, PeerError) as error:
+            log.info("link with %s ends: %s", link.friend, error)
+            link.pump.close(error.code, error.detail[: limits.CLOSE_TEXT_CHARS])
+        finally:
+            self._links.remove(link)
+            self._tell(link, "down")
+
+    async def _on_message(self, link: PeerLink, message: Message) -> None:
+        keys = self._profile.keys
+        if isinstance(message, Digests | Vector):
+            self._carry_out(self._database.read(syncing.compare, link.session, message), link)
+            self._push_on(link)
+        elif isinstance(message, Events | Receipt | Devices):
+            effects = await self._database.write(
+                syncing.store, keys, link.identity, message, wall()
+            )
+            if isinstance(message, Events):
+                syncing.stored(link.session, message)
+            self._carry_out(effects, link)
+        await link.pump.wait_writable()
+
+    def _push_on(self, link: PeerLink) -> None:
+        """Send what the other end lacks; the rest of a long history goes piece by piece."""
+        if link.is_pushing or not link.pump.is_open:
+            return
+        effects = self._database.read(syncing.next_batch, link.session)
+        if effects:
+            self._carry_out(effects, link)
+            link.is_pushing = True
+            self._spawn(self._push_rest(link))
+
+    async def _push_rest(self, link: PeerLink) -> None:
+        try:
+            while link.pump.is_open:
+                await link.pump.wait_writable()
+                effects = self._database.read(syncing.next_batch, link.session)
+                if not effects:
+                    return
+                self._carry_out(effects, link)
+                await asyncio.sleep(0)  # talk of others goes in between
+        finally:
+            link.is_pushing = False
+
+    def _tell(self, link: PeerLink, state: str) -> None:
+        body: dict[str, object] = {
+            "friend": link.friend,
+            "device": link.device.hex(),
+            "path": link.path,
+            "state": state,
+        }
+        self._carry_out([Tell(api.Event("link", body))], None)

@@ -1,0 +1,153 @@
+"""Two nodes in one process over loopback, with a real tracker: friends, talk, and what they survive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from peer import api
+from peer.errors import PeerError
+from tests.harness.homes import Watched, befriend, make_account, running
+from tests.harness.trackers import TrackerProcess
+from wire.codes import Code
+
+
+@pytest.fixture
+def tracker(tmp_path: Path) -> Iterator[TrackerProcess]:
+    process = TrackerProcess(tmp_path / "tracker")
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+async def alice_home(tmp_path: Path, tracker: TrackerProcess) -> Path:
+    await make_account(tmp_path / "alice", "alice", tracker.address)
+    return tmp_path / "alice"
+
+
+@pytest.fixture
+async def bob_home(tmp_path: Path, tracker: TrackerProcess) -> Path:
+    await make_account(tmp_path / "bob", "bob", tracker.address)
+    return tmp_path / "bob"
+
+
+async def test_two_people_befriend_and_talk_both_ways(alice_home: Path, bob_home: Path) -> None:
+    async with running(alice_home) as one, running(bob_home) as other:
+        alice, bob = Watched(one), Watched(other)
+        await befriend(alice, bob)
+        said = await alice.first(api.SendText("bob", "hello bob", wait_s=20.0))
+        assert isinstance(said, api.MessageState)
+        assert said.state == "delivered"
+        await bob.hears("hello bob")
+        answered = await bob.first(api.SendText("alice", "hello alice", wait_s=20.0))
+        assert isinstance(answered, api.MessageState)
+        assert answered.state == "delivered"
+        heard = [
+            m.text for m in await alice.all(api.ReadMessages("bob")) if isinstance(m, api.Message)
+        ]
+        assert heard == ["hello bob", "hello alice"]
+
+
+async def test_friends_see_each_other_come_and_go(alice_home: Path, bob_home: Path) -> None:
+    async with running(alice_home) as one:
+        alice = Watched(one)
+        async with running(bob_home) as other:
+            await befriend(alice, Watched(other))
+            await alice.until(
+                lambda event: event.event == "presence" and event.body["presence"] == "available"
+            )
+        await alice.until(
+            lambda event: event.event == "presence" and event.body["presence"] == "offline"
+        )
+
+
+async def test_what_was_said_while_a_friend_was_away_arrives_when_they_are_back(
+    alice_home: Path, bob_home: Path
+) -> None:
+    async with running(alice_home) as one:
+        alice = Watched(one)
+        async with running(bob_home) as other:
+            await befriend(alice, Watched(other))
+            await alice.link_up("bob")
+        for number in range(20):
+            said = await alice.first(api.SendText("bob", f"number {number}"))
+            assert isinstance(said, api.MessageState)
+            assert said.state == "queued"
+        async with running(bob_home) as other:
+            bob = Watched(other)
+            await bob.hears("number 19")
+            texts = [
+                m.text for m in await bob.all(api.GetHistory("alice")) if isinstance(m, api.Message)
+            ]
+            assert texts == [f"number {number}" for number in range(20)]
+
+
+async def test_linked_friends_go_on_without_the_tracker_and_it_comes_back(
+    alice_home: Path, bob_home: Path, tracker: TrackerProcess, tmp_path: Path
+) -> None:
+    async with AsyncExitStack() as stack:
+        one = await stack.enter_async_context(running(alice_home))
+        other = await stack.enter_async_context(running(bob_home))
+        alice, bob = Watched(one), Watched(other)
+        await befriend(alice, bob)
+        await alice.link_up("bob")
+        tracker.kill()
+        await alice.until(
+            lambda event: event.event == "notice" and event.body["code"] == "tracker-connecting"
+        )
+        said = await alice.first(api.SendText("bob", "still here", wait_s=20.0))
+        assert isinstance(said, api.MessageState)
+        assert said.state == "delivered"
+        status = await alice.first(api.GetStatus())
+        assert isinstance(status, api.Status)
+        assert status.tracker.state == "connecting"
+        assert [(link.friend, link.path) for link in status.links] == [("bob", "direct")]
+        alice.events.clear()
+        second = TrackerProcess(tmp_path / "tracker", listen=tracker.listen)
+        stack.callback(second.kill)
+        await alice.until(
+            lambda event: event.event == "notice" and event.body["code"] == "tracker-online"
+        )
+
+
+async def test_friends_find_each_other_at_their_last_addresses_without_the_tracker(
+    alice_home: Path, bob_home: Path, tracker: TrackerProcess
+) -> None:
+    async with running(alice_home) as one:
+        alice = Watched(one)
+        async with running(bob_home) as other:
+            await befriend(alice, Watched(other))
+            await alice.link_up("bob")
+            [place] = other.listening
+        tracker.kill()
+        alice.events.clear()
+        async with running(bob_home, listen=place) as other:
+            bob = Watched(other)
+            said = await bob.first(api.SendText("alice", "the tracker is gone", wait_s=20.0))
+            assert isinstance(said, api.MessageState)
+            assert said.state == "delivered"
+
+
+async def test_a_removed_friend_is_linked_no_more(alice_home: Path, bob_home: Path) -> None:
+    async with running(alice_home) as one, running(bob_home) as other:
+        alice, bob = Watched(one), Watched(other)
+        await befriend(alice, bob)
+        await alice.link_up("bob")
+        await alice.first(api.RemoveFriend("bob"))
+        await bob.until(lambda event: event.event == "friend" and event.body["state"] == "removed")
+        with pytest.raises(PeerError) as caught:
+            await bob.first(api.SendText("alice", "are you there"))
+        assert caught.value.code is Code.NO_SUCH_FRIEND
+        assert await alice.all(api.ListFriends()) == []
+
+
+async def test_a_wrong_name_is_refused_and_nothing_waits(alice_home: Path) -> None:
+    async with running(alice_home) as one:
+        alice = Watched(one)
+        with pytest.raises(PeerError) as caught:
+            await alice.first(api.AddFriend("nobodyhere"))
+        assert caught.value.code is Code.NO_SUCH_USER
+        assert await alice.all(api.ListFriendRequests()) == []
