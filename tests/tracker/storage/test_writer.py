@@ -184,7 +184,7 @@ def test_after_a_failed_group_the_next_one_works(path, caplog):
     assert again.finish() == [1]
 
 
-def test_a_full_disk_fails_what_does_not_fit_and_nothing_else(path, caplog):
+def test_a_full_disk_fails_its_group_and_nothing_that_comes_later(path, caplog):
     connection = open_database(path)
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages + 2}")
@@ -195,12 +195,22 @@ def test_a_full_disk_fails_what_does_not_fit_and_nothing_else(path, caplog):
     desk = Desk(connection)
     desk.submit(add(0))
     desk.submit(put_much)
-    first, failure = desk.finish()
-    assert first == 1
-    assert isinstance(failure, TrackerError)
-    assert failure.code is Code.DATABASE_FAILED
-    assert "full" in failure.message
-    assert names(path) == ["z.0"]
+    codes = [getattr(item, "code", item) for item in desk.finish()]
+    assert codes == [Code.DATABASE_FAILED] * 2  # SQLite takes back the whole transaction then
+    assert "disk is full" in caplog.text
+    assert names(path) == []
     again = Desk(open_database(path))
     again.submit(add(1))
-    assert again.finish() == [2]
+    assert again.finish() == [1]
+
+
+def test_a_failure_of_one_operation_alone_takes_no_others_along(path, caplog):
+    def fail(_: Store) -> None:
+        raise sqlite3.OperationalError("interrupted")
+
+    desk = Desk(open_database(path))
+    desk.submit(add(0))
+    desk.submit(fail)
+    codes = [getattr(item, "code", item) for item in desk.finish()]
+    assert codes == [1, Code.DATABASE_FAILED]
+    assert names(path) == ["z.0"]
