@@ -97,6 +97,8 @@ def decode_friend_code(text: str) -> FriendCode:
         raw = base64.b32decode(letters.upper() + "=" * (-len(letters) % 8))
     except (ValueError, binascii.Error) as error:
         raise _broken("it has a character or a length that no code has") from error
+    if base64.b32encode(raw).rstrip(b"=").decode().lower() != letters:
+        raise _broken("its last character is wrong")
     body, checksum = raw[:-CHECKSUM_BYTES], raw[-CHECKSUM_BYTES:]
     if sha256(body)[:CHECKSUM_BYTES] != checksum:
         raise _broken("its checksum does not fit: a character is wrong or missing")

@@ -1,0 +1,110 @@
+"""Friend requests, answers, addresses and proofs: what is signed between people."""
+
+import pytest
+from msgspec.structs import replace
+
+from tests.harness.entropy import SeededEntropy
+from wire.codes import Code
+from wire.errors import RemoteProtocolError
+from wire.identity import (
+    AddressRecord,
+    FriendAnswer,
+    FriendRequest,
+    Host,
+    check_login_proof,
+    check_register_proof,
+    first_device,
+    issue_addresses,
+    issue_friend_answer,
+    issue_friend_request,
+    login_proof,
+    public_of,
+    read_addresses,
+    read_friend_answer,
+    read_friend_request,
+    register_proof,
+    request_hash,
+)
+from wire.ids import AccountName, AuthKey, BootId
+
+ENTROPY = SeededEntropy(b"friendship")
+ALICE = first_device(b"\x0a" * 32, "laptop", now=1, entropy=ENTROPY)
+BOB = first_device(b"\x0b" * 32, "desk", now=1, entropy=ENTROPY)
+REQUEST = FriendRequest(
+    asker_name=AccountName("alice"),
+    target_name=AccountName("bob"),
+    asker=ALICE.identity,
+    target=b"",
+    nonce=bytes(16),
+    note="hello",
+    created=5,
+    certificate=ALICE.certificate,
+    device_list=ALICE.device_list,
+)
+
+
+def refused(code: Code):
+    return pytest.raises(RemoteProtocolError, check=lambda error: error.code is code)
+
+
+def test_a_request_says_who_asks_down_to_the_identity():
+    assert read_friend_request(issue_friend_request(ALICE, REQUEST)) == REQUEST
+
+
+def test_a_request_signed_by_another_device_than_its_certificates_is_refused():
+    with refused(Code.SIGNATURE_INVALID):
+        read_friend_request(issue_friend_request(BOB, REQUEST))
+
+
+def test_a_request_that_claims_somebody_elses_identity_is_refused():
+    claimed = replace(REQUEST, asker=BOB.identity)
+    with refused(Code.IDENTITY_MISMATCH):
+        read_friend_request(issue_friend_request(ALICE, claimed))
+
+
+def test_an_answer_names_its_request_by_hash():
+    signed = issue_friend_request(ALICE, REQUEST)
+    answer = FriendAnswer(
+        request_hash=request_hash(signed),
+        asker=ALICE.identity,
+        answerer=BOB.identity,
+        is_yes=True,
+        created=6,
+        certificate=BOB.certificate,
+        device_list=BOB.device_list,
+    )
+    assert read_friend_answer(issue_friend_answer(BOB, answer)) == answer
+    with refused(Code.SIGNATURE_INVALID):
+        read_friend_answer(issue_friend_answer(ALICE, answer))
+
+
+def test_addresses_count_only_from_the_device_they_name():
+    record = AddressRecord(ALICE.device, BootId(bytes(16)), 3, (Host("192.0.2.1", 9000),))
+    signed = issue_addresses(ALICE.signing_seed, record)
+    assert read_addresses(signed, ALICE.device, ALICE.signing_key) == record
+    with refused(Code.SIGNATURE_INVALID):
+        read_addresses(signed, ALICE.device, BOB.signing_key)
+    with refused(Code.IDENTITY_MISMATCH):
+        read_addresses(signed, BOB.device, ALICE.signing_key)
+
+
+def test_a_login_proof_holds_for_its_name_tracker_and_link_only():
+    seed, name, tracker, link = b"\x05" * 32, AccountName("alice"), b"t" * 32, b"h" * 32
+    key = AuthKey(public_of(seed))
+    proof = login_proof(seed, name, tracker, link)
+    check_login_proof(key, proof, name, tracker, link)
+    for changed in (
+        (AccountName("alicf"), tracker, link),
+        (name, b"u" * 32, link),
+        (name, tracker, b"i" * 32),
+    ):
+        with refused(Code.SIGNATURE_INVALID):
+            check_login_proof(key, proof, *changed)
+
+
+def test_a_register_proof_is_no_login_proof():
+    seed, name, tracker, link = b"\x0a" * 32, AccountName("alice"), b"t" * 32, b"h" * 32
+    proof = register_proof(seed, name, tracker, link)
+    check_register_proof(ALICE.identity, proof, name, tracker, link)
+    with refused(Code.SIGNATURE_INVALID):
+        check_login_proof(AuthKey(ALICE.identity), proof, name, tracker, link)
