@@ -35,6 +35,7 @@ from wire.messages.accounts import (
 )
 from wire.messages.friends import (
     AskUser,
+    BlockUser,
     DevicesChanged,
     FriendAdded,
     FriendAnswered,
@@ -42,6 +43,7 @@ from wire.messages.friends import (
     FriendRemoved,
     RemoveFriend,
     TakeAnswer,
+    UnblockUser,
     User,
 )
 from wire.messages.presence import PresenceChanged, SetPresence, Show
@@ -280,6 +282,26 @@ async def test_a_friendship_that_ends_ends_presence_and_addresses_with_it(tracke
         code = await refusal(b.ask(lambda request: AskDirectory(request, alice.name)))
         assert code is Code.NOT_FRIENDS
         assert b.pushed == []
+
+
+async def test_a_blocked_friend_sees_the_friendship_end_and_nothing_after(tracker, people):
+    alice, bob = await people(2)
+    async with (
+        await come(tracker.address, alice) as a,
+        await come(tracker.address, bob) as b,
+    ):
+        await befriend(a, alice, b, bob)
+        await b.ask(lambda request: BlockUser(request, alice.name))
+        assert await a.hears(FriendRemoved) == FriendRemoved(bob.name)
+        assert isinstance(await a.ask(lambda r: alice.ask(bob, request=r)), Done)
+        await b.ask(lambda request: SetPresence(request, Show.AWAY))
+        assert [m for m in b.pushed if isinstance(m, FriendAsked)] == []
+        code = await refusal(b.ask(lambda r: bob.ask(alice, request=r)))
+        assert code is Code.BLOCKED
+        await b.ask(lambda request: UnblockUser(request, alice.name))
+        await a.ask(lambda r: alice.ask(bob, request=r))
+        assert (await b.hears(FriendAsked)).name == alice.name
+        assert [m for m in a.pushed if isinstance(m, PresenceChanged)] == []
 
 
 # --- presence
