@@ -38,8 +38,8 @@ def pieces(sizes: Sequence[int]) -> Cut:
 class End(Generic[MachineT, EventT]):
     """One machine, what it told, and the bytes that are on their way to it.
 
-    on_event: the owner's part, called for each event, which may use the machine's verbs. sent: all bytes
-    the machine ever handed over.
+    on_event: the owner's part, called for each event, which may use the machine's verbs. flights: all that
+    the machine ever handed over, parted where it was collected.
     """
 
     def __init__(
@@ -48,8 +48,13 @@ class End(Generic[MachineT, EventT]):
         self.machine = machine
         self.told: list[EventT] = []
         self.arriving = bytearray()
-        self.sent = bytearray()
+        self.flights: list[bytes] = []
         self._on_event = on_event
+
+    @property
+    def sent(self) -> bytes:
+        """All bytes that the machine ever handed over."""
+        return b"".join(self.flights)
 
     def take_events(self) -> None:
         """Let the owner see what happened, until nothing more does."""
@@ -81,8 +86,9 @@ class Pair(Generic[MachineT, EventT]):
         for end, other in ((self.left, self.right), (self.right, self.left)):
             end.take_events()
             data = end.machine.data_to_send()
-            end.sent += data
-            other.arriving += data
+            if data:
+                end.flights.append(data)
+                other.arriving += data
 
     def carry(self, *, to_right: bool, count: int) -> int:
         """Let up to `count` bytes of one direction arrive as one piece; gives how many."""

@@ -20,8 +20,7 @@ def prove(hello: AnyHello, link_key: LinkKey, role: Role, config: LinkConfig) ->
     """
     if config.purpose is Purpose.TRACKER:
         return _prove_on_tracker_link(hello, link_key, role)
-    if not isinstance(hello, Hello):
-        raise RemoteProtocolError(Code.NOT_NOW, "only devices call devices")
+    assert isinstance(hello, Hello), "the codec knows no other Hello between devices"
     certificate, device_list = check_hello(
         hello, link_key, config.expected_identity, known_counter=config.known_counter
     )
