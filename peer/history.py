@@ -33,7 +33,7 @@ def messages(
     rows = connection.execute(
         f"{MESSAGE_COLUMNS} WHERE e.kind = ? AND e.held_until IS NULL AND (? IS NULL OR c.name = ?)"
         " AND (? = 0 OR e.is_read = 0)"
-        " ORDER BY e.clock DESC, e.device DESC, e.number DESC LIMIT ?",
+        " ORDER BY e.clock DESC, e.device DESC, e.id DESC LIMIT ?",
         (int(EventKind.TEXT), to, to, unread_only, -1 if limit is None else limit),
     ).fetchall()
     return [as_message(row, me.name) for row in reversed(rows)]

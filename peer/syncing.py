@@ -56,6 +56,7 @@ class Session:
         default_factory=dict
     )  # chain -> highest seq there, or on its way
     level: set[ConversationId] = field(default_factory=set)  # they said what they have of these
+    told: set[ConversationId] = field(default_factory=set)  # we said what we have of these
     pages: dict[ConversationId, list[VectorEntry]] = field(default_factory=dict)
 
 
@@ -113,8 +114,7 @@ def stored(session: Session, came: Events) -> None:
 def compare(connection: Connection, session: Session, message: Digests | Vector) -> list[Effect]:
     """Take what the other end has, and say what we have where that differs; changes nothing stored."""
     if isinstance(message, Vector):
-        _on_vector(connection, session, message)
-        return []
+        return _on_vector(connection, session, message)
     return _on_digests(connection, session, message.rows)
 
 
@@ -175,22 +175,40 @@ def _on_digests(
         if digest_of(mine) == row.digest:
             _is_level(session, row.conversation, mine)
             continue
-        step = limits.VECTOR_ENTRIES_PER_PAGE
-        pages = [mine[at : at + step] for at in range(0, len(mine), step)] or [[]]
-        for number, page in enumerate(pages, 1):
-            said = Vector(row.conversation, tuple(page), is_last=number == len(pages))
-            effects.append(SendOnLink(session.device, said))
+        effects += _say_vector(session, row.conversation, mine)
     return effects
 
 
-def _on_vector(connection: Connection, session: Session, came: Vector) -> None:
+def _say_vector(
+    session: Session, conversation: ConversationId, mine: list[VectorEntry]
+) -> list[Effect]:
+    """Say what we have of a conversation, once a link."""
+    if conversation in session.told:
+        return []
+    session.told.add(conversation)
+    step = limits.VECTOR_ENTRIES_PER_PAGE
+    pages = [mine[at : at + step] for at in range(0, len(mine), step)] or [[]]
+    return [
+        SendOnLink(session.device, Vector(conversation, tuple(page), is_last=number == len(pages)))
+        for number, page in enumerate(pages, 1)
+    ]
+
+
+def _on_vector(connection: Connection, session: Session, came: Vector) -> list[Effect]:
+    """Take what they have, and say what we have if our digests were equal here but not there.
+
+    That happens when something is said while the digests are under way: who finds them unequal waits
+    for a vector that the other, who found them equal, would otherwise never send (simnet seed 163).
+    """
     conversation = _shared(connection, session, came.conversation)
     entries = session.pages.setdefault(came.conversation, [])
     entries += came.entries
     if len(entries) > limits.DEVICES * limits.EPOCHS * 2:
         raise RemoteProtocolError(Code.TOO_MANY_PAGES)
-    if came.is_last:
-        _is_level(session, conversation.id, session.pages.pop(came.conversation))
+    if not came.is_last:
+        return []
+    _is_level(session, conversation.id, session.pages.pop(came.conversation))
+    return _say_vector(session, conversation.id, vector(connection, conversation))
 
 
 def _is_level(session: Session, conversation: ConversationId, theirs: list[VectorEntry]) -> None:

@@ -100,9 +100,14 @@ def note_addresses(connection: sqlite3.Connection, device: DeviceId, signed: byt
 
 
 def certificate_of(connection: sqlite3.Connection, device: DeviceId) -> Certificate | None:
-    """Give the certificate of a device as it was verified when it was stored, or None."""
+    """Give the certificate of a device (this one too) as it was verified when stored, or None.
+
+    Friends send our own events back: after a restored backup that is how they return.
+    """
     row = connection.execute(
-        "SELECT certificate FROM devices WHERE device = ?", (device,)
+        "SELECT certificate FROM devices WHERE device = ?1"
+        " UNION ALL SELECT certificate FROM own WHERE device = ?1",
+        (device,),
     ).fetchone()
     return None if row is None else peek_certificate(row[0])
 

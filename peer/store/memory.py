@@ -83,12 +83,14 @@ class MemoryDatabase:
             self.connection.execute("ROLLBACK")
         self._waiting.clear()
 
-    def image(self) -> bytes:
-        """Give the whole database as of the last commit: a backup."""
+    def image(self) -> Connection:
+        """Give a copy of the whole database as of the last commit: a backup."""
         assert not self.connection.in_transaction
-        return self.connection.serialize()
+        copy = connect(":memory:")
+        self.connection.backup(copy)
+        return copy
 
-    def restore(self, image: bytes) -> None:
+    def restore(self, image: Connection) -> None:
         """Go back in time to a backup; the caller then takes a new epoch, as the stamp would have it."""
         self.crash()
-        self.connection.deserialize(image)
+        image.backup(self.connection)

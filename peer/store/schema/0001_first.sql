@@ -49,6 +49,13 @@ CREATE TABLE asks (
 ) STRICT;
 CREATE INDEX asks_by_name ON asks (name, message);
 
+-- What verbs have done, by the id they came with: one that lost its node asks again and gets this.
+CREATE TABLE done (
+    command TEXT PRIMARY KEY,   -- 32 hex digits, drawn by the verb
+    result TEXT NOT NULL,       -- JSON, as it was given
+    at INTEGER NOT NULL         -- when; rows of former days go
+) STRICT, WITHOUT ROWID;
+
 -- --- people and their machines
 
 -- Everybody we know by name; rows stay after a friendship ends, for the history's sake.
