@@ -87,6 +87,10 @@ class _Content(Packed, frozen=True):
     passes: int
     lanes: int
 
+    def __repr__(self) -> str:
+        """Say nothing of the keys."""
+        return "_Content(...)"
+
 
 def has_key_file(locations: Locations) -> bool:
     """Say whether this home has keys, whole or not."""

@@ -160,7 +160,7 @@ code-tracker: the friend code is for another tracker
     both of you need an account at the same tracker
 key-mismatch: the key is not the one that was expected
     compare fingerprints with your friend by another way; nothing was stored
-key-changed: your friend's identity key has changed; nothing is sent
+key-changed: your friend's identity key has changed, and nothing is sent
     compare fingerprints, then: hobnob friend accept-key NAME FINGERPRINT
 signature-invalid: a signature does not verify
     somebody forged or damaged what came; nothing was stored

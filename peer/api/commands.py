@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 
@@ -30,10 +30,10 @@ class Register(Command):
     """Make an account; without a tracker a local one. Gives one AccountMade."""
 
     name: str
-    password: str
+    password: str = field(repr=False)
     tracker: str | None = None
     invite: str | None = None
-    recovery_key: str | None = None  # hex, 16 bytes
+    recovery_key: str | None = field(default=None, repr=False)  # hex, 16 bytes
     unsealed: bool = False
     device_name: str | None = None
 
@@ -43,10 +43,10 @@ class LogIn(Command):
     """Make this machine a device of an account that exists. Gives one AccountMade."""
 
     name: str
-    password: str
+    password: str = field(repr=False)
     tracker: str
     device_name: str | None = None
-    recovery_key: str | None = None
+    recovery_key: str | None = field(default=None, repr=False)
     unsealed: bool = False
 
 

@@ -12,7 +12,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from peer.cli.exit_codes import Misuse
+from peer.cli.exit_codes import Misuse, write
 
 _MARK = "\0"
 
@@ -30,10 +30,12 @@ class Arguments(argparse.ArgumentParser):
         super().__init__(
             prog=f"hobnob {verb}",
             description=summary,
+            add_help=False,
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self._dash_from = dash_from
+        self.add_argument("-h", "--help", action="store_true", help="show this and end")
         # SUPPRESS: what stood before the verb must not be overwritten by a default from behind it.
         self.add_argument(
             "--home", metavar="DIR", default=argparse.SUPPRESS, help="this profile's folder"
@@ -52,9 +54,16 @@ class Arguments(argparse.ArgumentParser):
             self._takes_value[name] = action.nargs != 0
         return action
 
-    def read(self, words: list[str]) -> argparse.Namespace:
-        """Give the values of `words`, what stood behind the verb; raises Misuse."""
-        options = super().parse_args(self._in_order(words))
+    def read(self, words: list[str]) -> argparse.Namespace | None:
+        """Give the values of `words`, what stood behind the verb; raises Misuse.
+
+        None: help was asked for and printed, and there is nothing to do.
+        """
+        ordered = self._in_order(words)
+        if "-h" in ordered or "--help" in ordered:
+            write(self.format_help().encode())
+            return None
+        options = super().parse_args(ordered)
         for name, value in vars(options).items():
             setattr(options, name, _unmark(value))
         return options

@@ -29,8 +29,8 @@ def ask(
     try:
         for item in client.ask(home, do, arguments):
             on_item(item)
-    except client.NotRunning:
-        pass  # nobody serves this home: the work is ours
+    except client.NotRunning as nobody:
+        request_id = nobody.request_id  # nobody serves this home: the work is ours
     except client.Failed as failed:
         raise Failure(failed.code, failed.message, failed.remedy) from failed
     else:
@@ -38,7 +38,7 @@ def ask(
     from peer import api, door
 
     command = api.COMMANDS[do](**_typed({**arguments, **(alone or {})}))
-    drive(lambda: door.run(home, command, password=password), on_item)
+    drive(lambda: door.run(home, command, password=password, request_id=request_id), on_item)
 
 
 def _typed(arguments: Item) -> dict[str, tuple[object, ...] | object]:

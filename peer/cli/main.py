@@ -125,6 +125,8 @@ class _Run:
         declare(arguments)
         try:
             options = arguments.read(words)
+            if options is None:
+                return
             self.home = getattr(options, "home", self.home)
             self.is_json = self.is_json or getattr(options, "json", False)
             run(Console(home_text=self.home, is_json=self.is_json), options)
