@@ -136,3 +136,14 @@ def test_starting_the_program_costs_a_person_no_wait():
         env=environment,
     )
     assert float(done.stdout) < 0.080
+
+
+def test_the_tables_of_the_documentation_are_fresh():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "tables.py"), "--check"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
