@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
@@ -44,8 +44,9 @@ def _refusal(purpose: Purpose, record: bytes) -> RemoteProtocolError:
     return caught.value
 
 
-@given(data=st.data())
 @pytest.mark.parametrize(("cls", "purpose"), strategies.REGISTERED)
+@settings(max_examples=settings().max_examples // 4)  # of each message
+@given(data=st.data())
 def test_every_registered_message_comes_back_as_it_was(
     data: st.DataObject, cls: type[Message], purpose: Purpose
 ) -> None:

@@ -24,7 +24,7 @@ PURPOSES = (Purpose.TRACKER, Purpose.PEER, Purpose.DATA)
 LinkSubject: TypeAlias = Subject[Link, LinkEvent]
 SIDES = [(role, purpose) for role in Role for purpose in PURPOSES]
 every_side = pytest.mark.parametrize(("role", "purpose"), SIDES)
-HANDSHAKES = settings(max_examples=settings().max_examples // 2)
+HANDSHAKES = settings(max_examples=settings().max_examples // 5)
 
 
 @cache
