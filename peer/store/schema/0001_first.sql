@@ -177,7 +177,7 @@ CREATE INDEX heads_by_conversation ON heads (conversation);
 -- Proofs that a device signed two events for one place.
 CREATE TABLE forks (
     chain INTEGER NOT NULL REFERENCES chains (number),
-    seq INTEGER NOT NULL,
+    seq INTEGER NOT NULL,       -- the place
     first BLOB NOT NULL,        -- signed header
     second BLOB NOT NULL,       -- signed header, another one
     found INTEGER NOT NULL,     -- when

@@ -1,0 +1,233 @@
+import asyncio
+import shutil
+import sqlite3
+import stat
+import threading
+
+import pytest
+
+from peer.errors import PeerError
+from peer.store import place
+from peer.store.database import Database
+from peer.store.memory import MemoryDatabase
+from peer.store.opening import schema_steps
+from tests.harness.entropy import SeededEntropy
+from wire.codes import Code
+
+
+def add(connection, nonce):
+    connection.execute("INSERT INTO nonces (nonce, until) VALUES (?, 1)", (nonce,))
+    return nonce
+
+
+def nonces(connection):
+    return [row[0] for row in connection.execute("SELECT nonce FROM nonces ORDER BY nonce")]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "database"
+
+
+@pytest.fixture
+def database(path):
+    opened = Database.open(path, entropy=SeededEntropy(1))
+    yield opened
+    opened.close_now()
+
+
+def refused(path, **settings):
+    with pytest.raises(PeerError) as caught:
+        Database.open(path, entropy=SeededEntropy(2), **settings)
+    return caught.value
+
+
+async def test_what_was_written_is_there_after_opening_again(path):
+    database = Database.open(path, entropy=SeededEntropy(1))
+    assert await database.write(add, b"n") == b"n"
+    await database.close()
+    again = Database.open(path, entropy=SeededEntropy(2))
+    assert again.read(nonces) == [b"n"]
+    assert not again.is_restored
+    again.close_now()
+    again.close_now()
+
+
+async def test_many_writers_share_one_commit(database):
+    gate = threading.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(database.write(lambda connection: gate.wait(10)))
+        tasks = [group.create_task(database.write(add, b"%03d" % n)) for n in range(100)]
+        await asyncio.sleep(0)
+        gate.set()
+    assert len(database.read(nonces)) == 100
+    assert [task.result() for task in tasks] == [b"%03d" % n for n in range(100)]
+    assert database.commits <= 3
+
+
+def test_a_function_that_raises_undoes_its_own_changes_only(database):
+    def fail(connection):
+        add(connection, b"lost")
+        raise KeyError("mine")
+
+    database.write_now(add, b"before")
+    with pytest.raises(KeyError):
+        database.write_now(fail)
+    database.write_now(add, b"then")
+    assert database.read(nonces) == [b"before", b"then"]
+
+
+def test_a_commit_that_fails_fails_what_it_would_have_made_durable(database):
+    def orphan(connection):
+        connection.execute("PRAGMA defer_foreign_keys = ON")
+        connection.execute("INSERT INTO conversations (id, contact) VALUES (x'00', 99)")
+
+    with pytest.raises(PeerError) as caught:
+        database.write_now(orphan)
+    assert caught.value.code is Code.DATABASE_FAILED
+    database.write_now(add, b"alive")
+    assert database.read(nonces) == [b"alive"]
+
+
+def test_a_full_disk_is_an_error_and_the_writer_lives(database):
+    def limit(connection, pages):
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    database.write_now(limit, 1)
+    with pytest.raises(PeerError) as caught:
+        database.write_now(lambda c: [add(c, b"%d" % n * 500) for n in range(500)])
+    assert caught.value.code is Code.NO_SPACE
+    database.write_now(limit, 1_000_000)
+    database.write_now(add, b"space again")
+    assert database.read(nonces) == [b"space again"]
+
+
+def test_the_reader_cannot_write(database):
+    with pytest.raises(PeerError) as caught:
+        database.read(add, b"n")
+    assert caught.value.code is Code.DATABASE_FAILED
+
+
+async def test_a_closed_database_refuses(path):
+    database = Database.open(path, entropy=SeededEntropy(1))
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(database.write(add, b"n"))
+        await asyncio.sleep(0)
+        await database.close()
+    assert waiting.result() == b"n"
+    with pytest.raises(PeerError):
+        database.write_now(add, b"late")
+    with pytest.raises(PeerError):
+        database.read(nonces)
+
+
+def test_every_file_is_for_its_owner_only(database, path):
+    database.write_now(add, b"n")
+    modes = {f.name: stat.S_IMODE(f.stat().st_mode) for f in path.parent.iterdir()}
+    assert set(modes.values()) == {0o600}
+    assert "database-wal" in modes
+
+
+def test_a_file_open_to_others_is_closed_to_them(path):
+    Database.open(path, entropy=SeededEntropy(1)).close_now()
+    path.chmod(0o644)
+    Database.open(path, entropy=SeededEntropy(2)).close_now()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_database_of_a_newer_version_is_refused_and_kept(path):
+    Database.open(path, entropy=SeededEntropy(1)).close_now()
+    newer = schema_steps()[-1][0] + 1
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {newer}")
+    connection.close()
+    before = path.read_bytes()
+    assert refused(path).code is Code.DATABASE_NEWER
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", [b"no database at all" * 100, b"\0" * 5000])
+def test_a_damaged_database_is_refused_named_and_kept(path, damage):
+    path.write_bytes(damage)
+    error = refused(path)
+    assert error.code is Code.DATABASE_CORRUPT
+    assert str(path) in error.message
+    assert path.read_bytes() == damage
+
+
+def test_damage_in_the_middle_is_found_at_opening(path):
+    Database.open(path, entropy=SeededEntropy(1)).close_now()
+    raw = bytearray(path.read_bytes())
+    raw[8192:20480] = b"\xff" * 12288
+    path.write_bytes(raw)
+    assert refused(path).code is Code.DATABASE_CORRUPT
+    assert path.read_bytes() == bytes(raw)
+
+
+def test_a_database_of_another_program_is_refused(path):
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    assert refused(path).code is Code.DATABASE_CORRUPT
+
+
+def test_a_home_that_cannot_hold_a_database_is_named(path):
+    path.mkdir()
+    assert refused(path).code is Code.HOME_UNUSABLE
+    assert refused(path / "missing" / "database").code is Code.HOME_UNUSABLE
+
+
+def test_a_database_locked_by_another_program_is_named(path):
+    Database.open(path, entropy=SeededEntropy(1)).close_now()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert refused(path, busy_timeout_s=0.01).code is Code.DATABASE_FAILED
+    other.close()
+
+
+def test_a_copy_of_a_database_takes_a_new_epoch(path, tmp_path):
+    Database.open(path, entropy=SeededEntropy(1)).close_now()
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in (path, place.stamp_path(path)):
+        shutil.copy2(file, copy / file.name)
+    first = Database.open(path, entropy=SeededEntropy(2))
+    second = Database.open(copy / path.name, entropy=SeededEntropy(3))
+    assert not first.is_restored
+    assert second.is_restored
+    assert first.read(place.epoch_of) != second.read(place.epoch_of)
+    first.close_now()
+    second.close_now()
+
+
+def test_a_database_put_back_from_a_backup_takes_a_new_epoch(path):
+    Database.open(path, entropy=SeededEntropy(1)).close_now()
+    backup = path.read_bytes()
+    Database.open(path, entropy=SeededEntropy(2)).close_now()
+    path.write_bytes(backup)  # in place: the inode stays
+    database = Database.open(path, entropy=SeededEntropy(3))
+    assert database.is_restored
+    database.close_now()
+
+
+def test_every_column_of_the_schema_is_explained():
+    for _, sql in schema_steps():
+        for line in sql.splitlines():
+            text = line.strip()
+            is_column = line.startswith("    ") and text.split(" ")[0].islower()
+            if is_column and not text.startswith(("--", "(")):
+                assert any(word in text for word in ("--", "KEY", "REFERENCES", "CHECK")), line
+
+
+def test_a_crash_in_memory_loses_what_was_not_committed():
+    database = MemoryDatabase(SeededEntropy(1))
+    database.write(add, b"kept")
+    database.commit()
+    told = []
+    database.submit(told.append, add, b"lost")
+    database.crash()
+    database.commit()
+    assert database.read(nonces) == [b"kept"]
+    assert told == []
+    with pytest.raises(sqlite3.IntegrityError):
+        database.write(add, b"kept")

@@ -1,0 +1,256 @@
+import pytest
+
+from peer import api, contacts, conversations, roster
+from peer.effects import Ask, CloseLinks, Tell
+from peer.errors import PeerError
+from tests.harness.simnet import SimPeer, Simulation, befriend
+from wire.codes import Code
+from wire.errors import WireError
+from wire.identity import DeviceKeys, first_device
+from wire.ids import AccountName
+from wire.machine import UnixMillis
+from wire.messages import friends
+from wire.messages.presence import PresenceChanged, Show
+
+
+@pytest.fixture
+def world():
+    return Simulation(1)
+
+
+@pytest.fixture
+def alice(world):
+    return SimPeer.make(world, "alice")
+
+
+@pytest.fixture
+def bob(world):
+    return SimPeer.make(world, "bob")
+
+
+def ask(one, other, *, pinned=None, found=None, note="", to=None):
+    return one.database.write(
+        contacts.ask, one.keys, AccountName(to or other.name), note, pinned=pinned,
+        found=found or other.keys.identity, now=one.world.wall(), entropy=one.entropy,
+    )  # fmt: skip
+
+
+def asked(made, one):
+    message = next(e.message for e in made[1] if isinstance(e, Ask))
+    return friends.FriendAsked(AccountName(one.name), message.signed, one.world.wall())
+
+
+def deliver(message, to):
+    return to.database.write(roster.on_tracker, to.keys, message, to.world.wall())
+
+
+def answer(one, name, *, accept=True):
+    return one.database.write(contacts.answer, one.keys, name, accept=accept, now=one.world.wall())
+
+
+def answered(effects, one, *, is_yes=True):
+    message = next(e.message for e in effects if isinstance(e, Ask))
+    return friends.FriendAnswered(AccountName(one.name), is_yes, message.signed, one.world.wall())
+
+
+def told(effects, kind):
+    return [e.event.body for e in effects if isinstance(e, Tell) and e.event.event == kind]
+
+
+def stranger(world):
+    mallory = SimPeer.make(world, "mallory").keys
+    assert isinstance(mallory, DeviceKeys)
+    return mallory.identity
+
+
+def names(peer):
+    return [friend.friend for friend in peer.database.read(roster.list_friends, online_only=False)]
+
+
+def code_of(caught):
+    return caught.value.code
+
+
+def test_a_request_and_a_yes_make_two_friends_with_pins(alice, bob):
+    befriend(alice, bob)
+    assert names(alice) == ["bob"]
+    assert names(bob) == ["alice"]
+    assert contacts.may_link(alice.database.connection, bob.keys.identity).name == "bob"
+    assert contacts.may_link(bob.database.connection, alice.keys.identity).name == "alice"
+
+
+def test_a_waiting_request_is_listed_on_both_sides(alice, bob):
+    effects = deliver(asked(ask(alice, bob, note="it is me"), alice), bob)
+    [out] = alice.database.read(roster.requests)
+    [come] = bob.database.read(roster.requests)
+    assert (out.friend, out.direction, out.fingerprint) == ("bob", "out", None)
+    assert (come.friend, come.direction, come.note) == ("alice", "in", "it is me")
+    assert told(effects, "friend-request") == [api.as_json(come)]
+
+
+def test_a_request_delivered_twice_is_told_once(alice, bob):
+    message = asked(ask(alice, bob), alice)
+    assert told(deliver(message, bob), "friend-request") != []
+    assert deliver(message, bob) == []
+    answer(bob, "alice", accept=False)
+    assert deliver(message, bob) == []  # replayed after the answer: its nonce is known
+
+
+def test_a_no_ends_it_and_says_so(alice, bob):
+    deliver(asked(ask(alice, bob), alice), bob)
+    effects = answer(bob, "alice", accept=False)[1]
+    came = deliver(answered(effects, bob, is_yes=False), alice)
+    assert told(came, "friend") == [{"friend": "bob", "state": "rejected"}]
+    assert names(alice) == names(bob) == []
+
+
+def test_two_who_ask_each_other_are_friends(alice, bob):
+    to_bob, to_alice = asked(ask(alice, bob), alice), asked(ask(bob, alice), bob)
+    first = deliver(to_bob, bob)
+    second = deliver(to_alice, alice)
+    assert (names(alice), names(bob)) == (["bob"], ["alice"])
+    deliver(answered(first, bob), alice)
+    deliver(answered(second, alice), bob)
+    assert (names(alice), names(bob)) == (["bob"], ["alice"])
+
+
+def test_asking_somebody_who_has_asked_accepts(alice, bob):
+    deliver(asked(ask(alice, bob), alice), bob)
+    assert ask(bob, alice)[0] == api.FriendAdded("alice", "friends")
+
+
+def test_a_tracker_that_lies_about_a_key_is_caught_by_the_code(alice, bob, world):
+    with pytest.raises(PeerError) as caught:
+        ask(alice, bob, pinned=bob.keys.identity, found=stranger(world))
+    assert code_of(caught) is Code.KEY_MISMATCH
+    assert alice.database.read(roster.requests) == []
+
+
+def test_another_key_under_a_friends_name_is_loud_and_silences(alice, bob, world):
+    befriend(alice, bob)
+    fake = SimPeer.make(Simulation(99), "bob")
+    effects = deliver(asked(ask(fake, alice), fake), alice)
+    assert told(effects, "notice")[0]["code"] == "key-changed"
+    assert any(isinstance(e, CloseLinks) for e in effects)
+    with pytest.raises(WireError) as caught:
+        contacts.may_link(alice.database.connection, bob.keys.identity)
+    assert code_of(caught) is Code.NOT_ADMITTED
+    with pytest.raises(PeerError) as refused:
+        alice.database.write(
+            conversations.say, alice.keys, "bob", "x", None, world.wall(), alice.entropy
+        )
+    assert code_of(refused) is Code.KEY_CHANGED
+
+
+def test_a_forged_request_is_refused_and_not_kept(alice, bob):
+    message = asked(ask(alice, bob), alice)
+    broken = message.signed[:-1] + bytes((message.signed[-1] ^ 1,))
+    with pytest.raises(WireError):
+        deliver(friends.FriendAsked(message.name, broken, message.at), bob)
+    with pytest.raises(WireError):
+        deliver(friends.FriendAsked(AccountName("carol"), message.signed, message.at), bob)
+    assert bob.database.read(roster.requests) == []
+
+
+def test_a_stale_request_vanishes(alice, bob, world):
+    message = asked(ask(alice, bob), alice)
+    world.now += 31 * 24 * 3_600_000
+    assert deliver(message, bob) == []
+
+
+def test_removing_a_friend_closes_the_links(alice, bob):
+    befriend(alice, bob)
+    effects = alice.database.write(contacts.remove, "bob", UnixMillis(1))[1]
+    assert any(isinstance(e, CloseLinks) for e in effects)
+    assert names(alice) == []
+
+
+@pytest.mark.parametrize(
+    ("to", "code"), [("alice", Code.FRIEND_SELF), ("bob", Code.ALREADY_FRIENDS)]
+)
+def test_asking_oneself_or_a_friend_is_refused(alice, bob, to, code):
+    befriend(alice, bob)
+    with pytest.raises(PeerError) as caught:
+        ask(alice, bob, to=to)
+    assert code_of(caught) is code
+
+
+def test_a_note_that_is_too_long_is_refused(alice, bob):
+    with pytest.raises(PeerError) as caught:
+        ask(alice, bob, note="x" * 301)
+    assert code_of(caught) is Code.TEXT_LENGTH
+
+
+def test_answering_a_request_that_never_came_is_refused(alice):
+    with pytest.raises(PeerError) as caught:
+        answer(alice, "bob")
+    assert code_of(caught) is Code.FRIEND_REQUEST_UNKNOWN
+
+
+def test_a_removed_friend_may_not_link_or_talk(alice, bob, world):
+    befriend(alice, bob)
+    effects = deliver(friends.FriendRemoved(AccountName("alice")), bob)
+    assert told(effects, "friend") == [{"friend": "alice", "state": "removed"}]
+    with pytest.raises(WireError):
+        contacts.may_link(bob.database.connection, alice.keys.identity)
+    with pytest.raises(PeerError) as caught:
+        bob.database.write(
+            conversations.say, bob.keys, "alice", "x", None, world.wall(), bob.entropy
+        )
+    assert code_of(caught) is Code.NO_SUCH_FRIEND
+
+
+def test_a_blocked_person_is_not_heard_until_unblocked(alice, bob):
+    alice.database.write(contacts.block, AccountName("bob"), True, UnixMillis(1))
+    assert deliver(asked(ask(bob, alice), bob), alice) == []
+    with pytest.raises(PeerError) as caught:
+        ask(alice, bob)
+    assert code_of(caught) is Code.BLOCKED
+    alice.database.write(contacts.block, AccountName("bob"), False, UnixMillis(2))
+    assert told(deliver(asked(ask(bob, alice), bob), alice), "friend-request") != []
+
+
+def row(peer, show=Show.BUSY):
+    return friends.Friend(AccountName(peer.name), peer.keys.identity, show, "lunch", 5)
+
+
+def test_the_trackers_list_gives_presence_of_friends_and_of_nobody_else(alice, bob, world):
+    befriend(alice, bob)
+    carol = SimPeer.make(world, "carol")
+    rows = [row(bob), row(carol)]
+    effects = alice.database.write(roster.on_friends, rows, world.wall())
+    assert told(effects, "presence") == [{"friend": "bob", "presence": "busy", "text": "lunch"}]
+    assert names(alice) == ["bob"]
+    alice.database.write(roster.tracker_lost)
+    assert alice.database.read(roster.list_friends, online_only=True) == []
+
+
+def test_a_friend_that_the_list_names_no_longer_has_left(alice, bob, world):
+    befriend(alice, bob)
+    assert alice.database.write(roster.on_friends, [], world.wall()) == []  # never listed: kept
+    assert names(alice) == ["bob"]
+    alice.database.write(roster.on_friends, [row(bob)], world.wall())
+    effects = alice.database.write(roster.on_friends, [], world.wall())
+    assert told(effects, "friend") == [{"friend": "bob", "state": "removed"}]
+    assert names(alice) == []
+
+
+def test_presence_of_a_stranger_is_ignored(alice):
+    said = PresenceChanged(AccountName("carol"), Show.AVAILABLE, "", 0)
+    assert deliver(said, alice) == []
+
+
+def test_a_device_id_belongs_to_one_identity_for_ever(alice, bob, world):
+    befriend(alice, bob)
+    entropy = bob.entropy
+    twin = first_device(entropy.bytes(32), "twin", now=world.wall(), entropy=entropy)
+    connection = alice.database.connection
+    connection.execute("UPDATE devices SET device = ?", (twin.device,))
+    carol = SimPeer.make(world, "carol")
+    carol.keys = twin
+    carol.database.write(
+        conversations.own.remember, twin, AccountName("carol"), None, b"v", 1, world.wall()
+    )
+    with pytest.raises(WireError) as caught:
+        befriend(carol, alice)
+    assert code_of(caught) is Code.IDENTITY_MISMATCH
