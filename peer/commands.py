@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 from peer import api, asks, contacts, conversations, history, queries, roster
 from peer.errors import PeerError
 from peer.identity import is_sealed
+from peer.store import own
 from peer.times import wall
 from wire.address import TrackerAddress
 from wire.codes import Code
 from wire.identity import decode_friend_code, looks_like_friend_code
 from wire.ids import IdentityKey, account_name
 from wire.limits import PRESENCE_TEXT_CHARS
-from wire.messages import friends
+from wire.messages import accounts, friends
 from wire.messages.presence import Show
+from wire.messages.session import Done
 
 if TYPE_CHECKING:
     from peer.node import Node
@@ -32,8 +34,13 @@ SHOWS = {
 ENDED = ("delivered", "read", "failed")
 
 
-async def carry_out_command(node: Node, command: api.Command) -> AsyncIterator[api.Result]:
-    """Carry out one command and give its results; raises PeerError and WireError."""
+async def carry_out_command(
+    node: Node, command: api.Command, request_id: str
+) -> AsyncIterator[api.Result]:
+    """Carry out one command and give its results; raises PeerError and WireError.
+
+    request_id: what was done under it before is given again; empty for none.
+    """
     match command:
         case api.GetStatus():
             yield _status(node)
@@ -50,11 +57,11 @@ async def carry_out_command(node: Node, command: api.Command) -> AsyncIterator[a
             ):
                 yield result
         case api.AddFriend():
-            yield await _add_friend(node, command)
+            yield await _add_friend(node, command, request_id)
         case api.AnswerFriend():
-            yield await _answer_friend(node, command)
+            yield await _answer_friend(node, command, request_id)
         case api.RemoveFriend() | api.BlockFriend():
-            yield await _part(node, command)
+            yield await _part(node, command, request_id)
         case api.ListFriendRequests():
             await node.settle(SETTLE_S)
             for request in node.database.read(roster.requests):
@@ -66,7 +73,15 @@ async def carry_out_command(node: Node, command: api.Command) -> AsyncIterator[a
         case api.SetPresence():
             yield await _set_presence(node, command)
         case api.SendText():
-            yield await _say(node, command)
+            yield await _say(node, command, request_id)
+        case api.LogOut():
+            yield await _log_out(node, command)
+        case api.Register() | api.LogIn():
+            raise PeerError(
+                Code.ALREADY_RUNNING,
+                f"a node is running here (pid {os.getpid()})",
+                remedy="stop it first: an account is made while none runs",
+            )
         case _:
             raise PeerError(Code.USAGE, f"{type(command).__name__} is not for a running node")
 
@@ -112,7 +127,7 @@ async def _read(node: Node, command: api.ReadMessages) -> AsyncIterator[api.Resu
         leave()
 
 
-async def _add_friend(node: Node, command: api.AddFriend) -> api.Result:
+async def _add_friend(node: Node, command: api.AddFriend, request_id: str) -> api.Result:
     pinned: IdentityKey | None = None
     if looks_like_friend_code(command.who):
         code = decode_friend_code(command.who)
@@ -123,6 +138,7 @@ async def _add_friend(node: Node, command: api.AddFriend) -> api.Result:
     await node.settle(SETTLE_S)
     user = await node.uplink.ask(lambda request: friends.AskUser(request, name), friends.User)
     result = await node.write(
+        request_id,
         contacts.ask,
         node.profile.keys,
         name,
@@ -142,9 +158,10 @@ def _check_same_tracker(node: Node, theirs: TrackerAddress | None) -> None:
         raise PeerError(Code.CODE_TRACKER)
 
 
-async def _answer_friend(node: Node, command: api.AnswerFriend) -> api.Result:
+async def _answer_friend(node: Node, command: api.AnswerFriend, request_id: str) -> api.Result:
     await node.settle(SETTLE_S)
     result = await node.write(
+        request_id,
         contacts.answer,
         node.profile.keys,
         account_name(command.name),
@@ -155,13 +172,15 @@ async def _answer_friend(node: Node, command: api.AnswerFriend) -> api.Result:
     return result
 
 
-async def _part(node: Node, command: api.RemoveFriend | api.BlockFriend) -> api.Result:
+async def _part(
+    node: Node, command: api.RemoveFriend | api.BlockFriend, request_id: str
+) -> api.Result:
     await node.settle(SETTLE_S)
     name = account_name(command.name)
     if isinstance(command, api.RemoveFriend):
-        await node.write(contacts.remove, name, wall())
+        await node.write(request_id, contacts.remove, name, wall())
     else:
-        await node.write(contacts.block, name, command.blocked, wall())
+        await node.write(request_id, contacts.block, name, command.blocked, wall())
     await _tell_tracker(node)
     return api.Nothing()
 
@@ -190,10 +209,11 @@ async def _set_presence(node: Node, command: api.SetPresence) -> api.Result:
     return api.Presence(command.presence, command.text)
 
 
-async def _say(node: Node, command: api.SendText) -> api.Result:
+async def _say(node: Node, command: api.SendText, request_id: str) -> api.Result:
     queue, leave = node.subscribe()
     try:
         result = await node.write(
+            request_id,
             conversations.say,
             node.profile.keys,
             account_name(command.to),
@@ -202,16 +222,29 @@ async def _say(node: Node, command: api.SendText) -> api.Result:
             wall(),
             node.entropy,
         )
-        assert isinstance(result, api.MessageState)
-        state = result.state
+        item = api.as_json(result)
+        said, state = str(item["id"]), str(item["state"])
+        if isinstance(result, api.Relayed):
+            state = node.database.read(history.state_of, bytes.fromhex(said))
         try:
             async with asyncio.timeout(command.wait_s or 0):
                 while state not in ENDED:
                     event = await queue.get()
-                    if event.event == "receipt" and event.body["id"] == result.id:
+                    if event.event == "receipt" and event.body["id"] == said:
                         state = str(event.body["state"])
         except TimeoutError:
             pass  # it is accepted; how far it came is in the answer
-        return api.MessageState(result.id, state)
+        return api.MessageState(said, state)
     finally:
         leave()
+
+
+async def _log_out(node: Node, command: api.LogOut) -> api.Result:
+    """Sign off where we are signed on; the node ends after that, and wipes the home if told to."""
+    await node.settle(SETTLE_S)
+    if node.profile.tracker is not None:
+        await node.uplink.ask(accounts.LogOut, Done)
+    await node.database.write(own.set_logged_in, False)
+    node.is_to_be_wiped = command.forget
+    node.leaving.set()
+    return api.Nothing()

@@ -10,13 +10,14 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from peer import api, queries, register
+from peer.control import client
 from peer.control.server import ControlServer
 from peer.errors import PeerError
-from peer.identity import has_key_file, is_sealed, read_key_file
+from peer.identity import Profile, has_key_file, is_sealed, read_key_file
 from peer.locations import Locations
 from peer.lock import RETRY_S, Lock
 from peer.node import Node
@@ -25,7 +26,7 @@ from peer.store.database import Database
 from peer.tracker_link import ask_key
 from wire.address import TrackerAddress
 from wire.channel.primitives import require_ml_kem
-from wire.codes import Code
+from wire.codes import Code, code_of
 from wire.entropy import SystemEntropy
 
 LOCK_WAIT_S = 10.0
@@ -35,15 +36,23 @@ SETTLE_S = 10.0
 Password = Callable[[], str | None]
 
 
-async def run(home: Path, command: api.Command, *, password: Password) -> AsyncIterator[api.Result]:
+async def run(
+    home: Path, command: api.Command, *, password: Password, request_id: str = ""
+) -> AsyncIterator[api.Result]:
     """Carry out a command in this process and give its results; raises PeerError and WireError.
 
-    password: asked only if the key file is sealed and the command needs its keys.
+    password: asked only if the key file is sealed and the command needs its keys. request_id: what was
+    done under it before is given again. If another process began to serve the home meanwhile, it is asked.
     """
     require_ml_kem()
     locations = Locations(home)
     locations.prepare()
-    async with _opened(locations) as database:
+    lock = Lock(locations.lock)
+    if not await _taken_or_served(lock, locations):
+        async for item in _relay(home, command, request_id):
+            yield item
+        return
+    async with _opened(locations, lock) as database:
         if isinstance(command, api.Register):
             yield await register.register(locations, command, database, SystemEntropy())
         elif isinstance(command, api.LogIn):
@@ -66,7 +75,7 @@ async def run(home: Path, command: api.Command, *, password: Password) -> AsyncI
                 await node.settle(SETTLE_S)
                 if isinstance(command, api.SendText) and command.wait_s is None:
                     command = replace(command, wait_s=SAY_WAIT_S)
-                async for result in node.do(command):
+                async for result in node.do(command, request_id):
                     yield result
 
 
@@ -78,7 +87,7 @@ async def up(
     locations = Locations(home)
     locations.prepare()
     async with (
-        _opened(locations) as database,
+        _opened(locations, await _taken(locations)) as database,
         _node(locations, database, password, is_full=True, listen=listen) as node,
     ):
         queue, leave = node.subscribe()
@@ -90,10 +99,12 @@ async def up(
         }
         yield api.Event("ready", ready)
         try:
-            while True:
-                yield await queue.get()
+            while (event := await _next(queue, node.leaving)) is not None:
+                yield event
         finally:
             leave()
+        if node.is_to_be_wiped:
+            await _wipe(locations, database)
 
 
 async def tracker_with_key(address: str) -> str:
@@ -105,16 +116,58 @@ async def tracker_with_key(address: str) -> str:
     return str(TrackerAddress(plain.host, plain.port, await ask_key(plain)))
 
 
-@asynccontextmanager
-async def _opened(locations: Locations) -> AsyncIterator[Database]:
-    """Hold the lock and the database of a home."""
+async def _next(queue: asyncio.Queue[api.Event], leaving: asyncio.Event) -> api.Event | None:
+    """Give the next event, or None when the node has no more business."""
+    async with asyncio.TaskGroup() as group:
+        event = group.create_task(queue.get())
+        left = group.create_task(leaving.wait())
+        event.add_done_callback(lambda _: left.cancel())
+        left.add_done_callback(lambda _: event.cancel())
+    return None if event.cancelled() else event.result()
+
+
+async def _taken(locations: Locations) -> Lock:
+    """Give the lock of a home, waiting LOCK_WAIT_S for whoever has it; raises ALREADY_RUNNING."""
     lock = Lock(locations.lock)
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(LOCK_WAIT_S):
             while not lock.try_acquire():  # noqa: ASYNC110 - another process lets go of it
                 await asyncio.sleep(RETRY_S)
-    except TimeoutError:
-        lock.acquire()  # says whose it is
+            return lock
+    lock.acquire()  # says whose it is
+    return lock
+
+
+async def _taken_or_served(lock: Lock, locations: Locations) -> bool:
+    """Take the lock, or say False if whoever has it serves the home; raises ALREADY_RUNNING."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LOCK_WAIT_S):
+            while not lock.try_acquire():
+                if await asyncio.to_thread(client.is_served, locations.home):
+                    return False
+                await asyncio.sleep(RETRY_S)
+            return True
+    lock.acquire()
+    return True
+
+
+async def _relay(home: Path, command: api.Command, request_id: str) -> AsyncIterator[api.Result]:
+    """Have the node that another process runs by now carry out a command."""
+    name = type(command).__name__
+    items = client.ask(home, name, asdict(command), request_id or None)
+    try:
+        while (item := await asyncio.to_thread(next, items, None)) is not None:
+            yield api.Relayed(item)
+    except client.Failed as failed:
+        code = code_of(failed.code)
+        raise PeerError(code, failed.message, remedy=failed.remedy) from failed
+    except client.NotRunning as error:
+        raise PeerError(Code.NODE_VANISHED) from error
+
+
+@asynccontextmanager
+async def _opened(locations: Locations, lock: Lock) -> AsyncIterator[Database]:
+    """Hold the database of a home, and its lock, which is taken already."""
     try:
         database = await asyncio.to_thread(
             lambda: Database.open(locations.database, entropy=SystemEntropy())
@@ -140,7 +193,7 @@ async def _node(
     account = database.read(own.account)
     if account is not None and not account.is_logged_in:
         raise PeerError(Code.LOGGED_OUT)
-    profile = await asyncio.to_thread(read_key_file, locations, password)
+    profile = await _unseal(locations, password)
     if account is None:
         raise PeerError(Code.NOT_REGISTERED)
     node = Node(
@@ -172,12 +225,23 @@ async def _node(
 async def _log_out(
     locations: Locations, command: api.LogOut, database: Database, password: Password
 ) -> AsyncIterator[api.Result]:
-    profile = await asyncio.to_thread(read_key_file, locations, password)
+    profile = await _unseal(locations, password)
     await register.log_out(profile, database, SystemEntropy())
     if command.forget:
-        await database.close()
-        for path in (locations.key_file, locations.key_file_before, locations.last_run):
-            path.unlink(missing_ok=True)
-        for path in locations.home.glob(f"{locations.database.name}*"):
-            path.unlink(missing_ok=True)
+        await _wipe(locations, database)
     yield api.Nothing()
+
+
+async def _unseal(locations: Locations, password: Password) -> Profile:
+    """Read the keys; the password is asked here and not in a thread, where no Ctrl-C reaches a prompt."""
+    given = password() if has_key_file(locations) and is_sealed(locations) else None
+    return await asyncio.to_thread(read_key_file, locations, lambda: given)
+
+
+async def _wipe(locations: Locations, database: Database) -> None:
+    """Take everything of ours away; what a person received or set stays theirs."""
+    await database.close()
+    for path in (locations.key_file, locations.key_file_before, locations.last_run):
+        path.unlink(missing_ok=True)
+    for path in locations.home.glob(f"{locations.database.name}*"):
+        path.unlink(missing_ok=True)

@@ -32,6 +32,7 @@ from peer.linking import Linking
 from peer.links import PeerLink
 from peer.listener import WILDCARDS, open_listeners, place_of
 from peer.locations import Locations
+from peer.store import done
 from peer.store.database import Database
 from peer.times import wall
 from peer.uplink import Uplink
@@ -71,6 +72,8 @@ class Node:
         self._stack = AsyncExitStack()
         self._group: asyncio.TaskGroup
         self._tasks: set[asyncio.Task[None]] = set()
+        self.leaving = asyncio.Event()  # this device signed off: the node has no more business
+        self.is_to_be_wiped = False
         self._vicinity = Vicinity(is_loopback=read_last_run(locations).was_over_loopback)
         self.linking = Linking(
             profile,
@@ -140,11 +143,11 @@ class Node:
 
     # --- what faces use
 
-    async def do(self, command: api.Command) -> AsyncIterator[api.Result]:
-        """Carry out a command; see `peer.commands`."""
+    async def do(self, command: api.Command, request_id: str = "") -> AsyncIterator[api.Result]:
+        """Carry out a command, see `peer.commands`; one id is carried out once, empty is none."""
         from peer.commands import carry_out_command
 
-        async for result in carry_out_command(self, command):
+        async for result in carry_out_command(self, command, request_id):
             yield result
 
     async def watch(self) -> AsyncIterator[api.Event]:
@@ -194,10 +197,17 @@ class Node:
                 pass  # who may link is asked at every link anew
 
     async def write(
-        self, fn: Callable[..., tuple[api.Result, list[Effect]]], *args: object, **kwargs: object
+        self,
+        request_id: str,
+        fn: Callable[..., tuple[api.Result, list[Effect]]],
+        *args: object,
+        **kwargs: object,
     ) -> api.Result:
-        """Run a function that decides and gives effects, keep its asks, and carry them out after."""
-        result, effects = await self.database.write(_with_asks, fn, args, kwargs)
+        """Run a function that decides and gives effects, keep its asks, and carry them out after.
+
+        request_id: of the command, or empty; what was done under it before is given again, not done.
+        """
+        result, effects = await self.database.write(_decide, request_id, fn, args, kwargs)
         self.carry_out(effects)
         return result
 
@@ -236,13 +246,18 @@ class Node:
         self.carry_out([Tell(api.Event("notice", body))])
 
 
-def _with_asks(
+def _decide(
     connection: sqlite3.Connection,
+    request_id: str,
     fn: Callable[..., tuple[api.Result, list[Effect]]],
     args: tuple[object, ...],
     kwargs: dict[str, object],
 ) -> tuple[api.Result, list[Effect]]:
-    """Run a deciding function and keep what it asks the tracker in the same transaction."""
+    """Run a deciding function and keep what it asks the tracker, and its result, with it."""
+    if request_id and (before := done.find(connection, request_id)) is not None:
+        return before, []
     result, effects = fn(connection, *args, **kwargs)
     asks.keep(connection, effects)
+    if request_id:
+        done.note(connection, request_id, result, wall())
     return result, effects

@@ -158,6 +158,13 @@ class Event(Result):
     body: dict[str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class Relayed(Result):
+    """A result that stands as JSON already: given before, or by another process's node."""
+
+    item: dict[str, object]
+
+
 EVENT_KINDS = (
     "message",
     "receipt",
@@ -176,6 +183,8 @@ def as_json(result: Result) -> dict[str, object]:
     """Give the JSON object of a result: its fields, `sender` as `from`, an Event's body spread out."""
     if isinstance(result, Event):
         return {"event": result.event, **result.body}
+    if isinstance(result, Relayed):
+        return dict(result.item)
     fields: dict[str, object] = {}
     for name in result.__dataclass_fields__:
         fields[_RENAMED.get(name, name)] = _plain(getattr(result, name))

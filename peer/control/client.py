@@ -14,7 +14,11 @@ TRIES = 3
 
 
 class NotRunning(Exception):
-    """No node serves this home."""
+    """No node serves this home. request_id: whoever does the work now does it under this id."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(request_id)
+        self.request_id = request_id
 
 
 class Failed(Exception):
@@ -27,16 +31,19 @@ class Failed(Exception):
         self.remedy = remedy
 
 
-def ask(home: Path, do: str, arguments: dict[str, object]) -> Iterator[dict[str, object]]:
+def ask(
+    home: Path, do: str, arguments: dict[str, object], request_id: str | None = None
+) -> Iterator[dict[str, object]]:
     """Have the running node carry out a command; gives its results as they come.
 
     Raises NotRunning where nobody answers, Failed for the node's error. A node that vanishes before the
     first result is looked for again with the same id, so nothing is done twice.
     """
-    request = {"id": os.urandom(16).hex(), "do": do, "with": arguments}
+    request_id = request_id or os.urandom(16).hex()
+    request = {"id": request_id, "do": do, "with": arguments}
     line = json.dumps(request).encode() + b"\n"
     for number in range(TRIES):
-        connection = _connect(home)
+        connection = _connect(home, request_id)
         has_items = False
         try:
             connection.sendall(line)
@@ -58,12 +65,21 @@ def ask(home: Path, do: str, arguments: dict[str, object]) -> Iterator[dict[str,
     raise Failed("node-vanished", "the running node went away", "run the command again")
 
 
-def _connect(home: Path) -> socket.socket:
+def is_served(home: Path) -> bool:
+    """Say whether a node answers on this home's socket."""
+    try:
+        _connect(home, "").close()
+    except NotRunning:
+        return False
+    return True
+
+
+def _connect(home: Path, request_id: str) -> socket.socket:
     """Connect; through a descriptor of the folder, as a socket's path ends at 107 bytes."""
     try:
         folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise NotRunning from error
+        raise NotRunning(request_id) from error
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         path = os.path.join(home, SOCKET_NAME)  # noqa: PTH118 - compared by length only
@@ -71,7 +87,7 @@ def _connect(home: Path) -> socket.socket:
         connection.connect(f"/proc/self/fd/{folder}/{SOCKET_NAME}" if is_long else path)
     except OSError as error:
         connection.close()
-        raise NotRunning from error
+        raise NotRunning(request_id) from error
     finally:
         os.close(folder)
     return connection

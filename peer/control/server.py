@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import socket
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -20,14 +19,13 @@ from wire.codes import Code
 from wire.errors import WireError
 
 LINE_BYTES = 1024 * 1024
-REMEMBERED = 1000
 LONGEST_PATH = 100  # AF_UNIX paths end at 107 bytes
 
-Do = Callable[[api.Command], AsyncIterator[api.Result]]
+Do = Callable[[api.Command, str], AsyncIterator[api.Result]]
 
 
 class ControlServer:
-    """Serves one home's socket from `open` to `close`. do: carries a command out on the node."""
+    """Serves one home's socket from `open` to `close`. do: carries out a command with its id."""
 
     def __init__(self, path: Path, do: Do) -> None:
         self._path = path
@@ -36,7 +34,6 @@ class ControlServer:
         self._clients = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._finished: OrderedDict[str, list[bytes]] = OrderedDict()
 
     async def open(self) -> None:
         """Bind the socket, mode 0600; one that a dead node left behind is replaced."""
@@ -92,10 +89,6 @@ class ControlServer:
             writer.write(_error(error))
             await writer.drain()
             return
-        if request_id in self._finished:
-            writer.writelines(self._finished[request_id])
-            await writer.drain()
-            return
         with suppress(BaseExceptionGroup):  # the connection is gone, and with it whoever asked
             async with asyncio.TaskGroup() as group:
                 work = group.create_task(self._work(request_id, command, writer))
@@ -106,22 +99,15 @@ class ControlServer:
     async def _work(
         self, request_id: str, command: api.Command, writer: asyncio.StreamWriter
     ) -> None:
-        sent: list[bytes] = []
         try:
-            async with aclosing(_as_generator(self._do(command))) as results:
+            async with aclosing(_as_generator(self._do(command, request_id))) as results:
                 async for result in results:
                     line = json.dumps({"item": api.as_json(result)}).encode() + b"\n"
-                    if len(sent) < REMEMBERED:
-                        sent.append(line)
                     writer.write(line)
                     await writer.drain()
             last = b'{"end": true}\n'
         except (PeerError, WireError) as error:
             last = _error(error)
-        sent.append(last)
-        self._finished[request_id] = sent
-        while len(self._finished) > REMEMBERED:
-            self._finished.popitem(last=False)
         writer.write(last)
         await writer.drain()
 
