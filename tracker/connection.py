@@ -57,12 +57,11 @@ class Connection(asyncio.Protocol, Recipient):
     # --- what a session adds
 
     def _instants(self) -> Iterator[float]:
-        """Name the instants at which `_due` wants to be called."""
-        raise NotImplementedError
+        """Name the instants at which `_due` wants to be called; a bare connection has none."""
+        return iter(())
 
     def _due(self, now: Monotonic) -> None:
-        """Do what is due on a connection that is neither closing nor stalled."""
-        raise NotImplementedError
+        """Do what is due on a connection that is neither closing nor stalled; a bare one has nothing."""
 
     def _leave(self) -> None:
         """Give back what the connection holds; again changes nothing."""

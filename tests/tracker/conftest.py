@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.tracker.town import Town
 from tests.tracker.world import World
 
 
@@ -12,3 +13,15 @@ def world() -> Iterator[World]:
     world = World()
     yield world
     world.close()
+
+
+@pytest.fixture
+def town(world):
+    return Town(world)
+
+
+@pytest.fixture
+def friends(town):
+    alice, bob = town.join("alice", "bob")
+    town.world.befriend(alice, bob)
+    return alice, bob
