@@ -6,7 +6,7 @@
     ask          carries a request to the running node, or runs one in this process
     render       results as lines for people; makes harmless what came from others
     passwords    where a password may come from
-    quantities   DURATION, SIZE, HOST:PORT
+    quantities   DURATION, counts, HOST:PORT
     exit_codes   owns stderr, the signals and the exit code; the only place that catches everything
 
 A verb's module knows `peer.api` by the names of its commands and the JSON fields of its results, never

@@ -1,4 +1,4 @@
-"""What people write for a time, a size or a port, as numbers; the forms the contract names and no others."""
+"""What people write for a time, a count or a port, as numbers; the forms the contract names and no others."""
 
 from __future__ import annotations
 
@@ -7,16 +7,6 @@ import re
 from peer.cli.exit_codes import Misuse
 
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_BYTES = {
-    "": 1,
-    "B": 1,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "KiB": 2**10,
-    "MiB": 2**20,
-    "GiB": 2**30,
-}
 _NUMBER = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([A-Za-z]*)\Z")  # [0-9]: int('٣٤') is 34
 _PORT = re.compile(r"[0-9]{1,5}\Z")
 
@@ -27,18 +17,6 @@ def duration(text: str) -> float:
     if match is None or match[2] not in _SECONDS:
         raise Misuse(f"{text!r} is no duration: seconds, or a number with s, m, h or d (like 90s)")
     return float(match[1]) * _SECONDS[match[2]]
-
-
-def size(text: str) -> int:
-    """Give the bytes of a SIZE: a number, or a number with `KB MB GB KiB MiB GiB`; raises Misuse."""
-    match = _NUMBER.match(text)
-    if match is None or match[2] not in _BYTES or ("." in match[1] and _BYTES[match[2]] == 1):
-        raise Misuse(
-            f"{text!r} is no size: bytes, or a number with KB MB GB KiB MiB GiB (like 10MiB)"
-        )
-    if "." in match[1]:
-        return int(float(match[1]) * _BYTES[match[2]])
-    return int(match[1]) * _BYTES[match[2]]
 
 
 def count(text: str) -> int:

@@ -88,35 +88,9 @@ def coloured(text: str, kind: str, *, has_colour: bool) -> str:
 # --- figures ---------------------------------------------------------------------------------------
 
 
-def bytes_text(count: object) -> str:
-    """Give a size for people: `64.0 MiB`, `1 byte`."""
-    number = float(str(count))
-    if number < 1024:
-        return "1 byte" if number == 1 else f"{number:.0f} bytes"
-    for unit in ("KiB", "MiB", "GiB"):
-        number /= 1024
-        if number < 1024:
-            return f"{number:.1f} {unit}"
-    return f"{number / 1024:.1f} TiB"
-
-
 def count_text(count: object, thing: str) -> str:
     """Give `1 file`, `3 files`."""
     return f"{count} {thing}" if str(count) == "1" else f"{count} {thing}s"
-
-
-def seconds_text(seconds: object) -> str:
-    """Give a duration for people: `9 s`, `4 min`, `3 h 10 min`."""
-    whole = round(float(str(seconds)))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return (
-            f"{whole // 60} min {whole % 60} s"
-            if whole < 600 and whole % 60
-            else f"{whole // 60} min"
-        )
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def local_time(at: object) -> str:
@@ -197,43 +171,6 @@ def friend_request(item: Item) -> str:
     return (
         f"{name} asks you ({local_time(item['at'])}){note}{print_}\n  hobnob friend accept {name}"
     )
-
-
-def offer(item: Item) -> str:
-    """Render an Offer."""
-    who = (
-        f"from {clean(item['friend'])}"
-        if item["direction"] == "in"
-        else f"to {clean(item['friend'])}"
-    )
-    what = f"{count_text(item['files'], 'file')}, {bytes_text(item['bytes'])}"
-    return (
-        f"{clean(item['offer'])[:12]}  {item['state']:<9}  {who}  {clean(item['name'])}  ({what})"
-    )
-
-
-def transfer(item: Item) -> str:
-    """Render a Transfer as one line."""
-    total, verified = float(str(item["bytes"])), float(str(item["verified_bytes"]))
-    share = 100.0 if total == 0 else 100.0 * verified / total
-    arrow = "from" if item["direction"] == "in" else "to"
-    parts = [
-        f"{clean(item['id'])[:12]}  {item['state']:<9}  {arrow} {clean(item['friend'])}  {clean(item['name'])}",
-        f"{share:.0f} % of {bytes_text(item['bytes'])}",
-    ]
-    if item["rate"] and item["state"] == "running":
-        eta = f", {seconds_text(item['eta'])} left" if item["eta"] is not None else ""
-        parts.append(f"{bytes_text(item['rate'])}/s{eta}")
-    if item["path"] and item["path"] != "none":
-        parts.append(clean(item["path"]))
-    if item["saved_as"] and item["direction"] == "in":
-        parts.append(f"-> {clean(item['saved_as'])}")
-    if item["reason"]:
-        parts.append(f"waits: {clean(item['reason'])}")
-    error = item["error"]
-    if isinstance(error, dict):
-        parts.append(f"{clean(error['code'])}: {clean(error['message'])}; {clean(error['remedy'])}")
-    return "  ".join(parts)
 
 
 def link(item: Item) -> str:

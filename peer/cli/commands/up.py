@@ -54,8 +54,4 @@ def _text(item: Item, console: Console) -> str:
         return f"{clean(item['account'])} is up, listening on {where}; Ctrl-C ends it"
     if kind == "message":
         return render.message(item, with_conversation=False, has_colour=console.has_colour())
-    if kind == "offer":
-        return render.offer(item)
-    if kind == "transfer":
-        return render.transfer(item)
     return render.event(item)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peer.cli.exit_codes import Misuse
-from peer.cli.quantities import count, duration, host_and_port, size
+from peer.cli.quantities import count, duration, host_and_port
 
 
 @pytest.mark.parametrize(
@@ -19,34 +19,11 @@ def test_a_duration_is_seconds_or_has_a_unit(text, seconds):
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("0", 0),
-        ("17B", 17),
-        ("2KB", 2000),
-        ("2KiB", 2048),
-        ("1.5MiB", 1_572_864),
-        ("3MB", 3_000_000),
-        ("1GB", 10**9),
-        ("1GiB", 2**30),
-    ],
-)
-def test_a_size_is_bytes_or_has_a_unit(text, expected):
-    assert size(text) == expected
-
-
-@pytest.mark.parametrize(
     "text", ["", "-1", "1x", "s", "1 s", "٣٤", "1e3", "nan", "inf", "1s2", "9" * 99]
 )
 def test_what_is_no_duration_is_refused(text):
     with pytest.raises(Misuse, match="no duration"):
         duration(text)
-
-
-@pytest.mark.parametrize("text", ["", "-1", "1.5", "1kb", "1 MB", "٣٤", "1e3", "0x10", "1.5B"])
-def test_what_is_no_size_is_refused(text):
-    with pytest.raises(Misuse, match="no size"):
-        size(text)
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "٣٤", "99999999999", "4294967296", "+1", "1_0"])
@@ -82,6 +59,6 @@ def test_a_host_that_cannot_be_is_address_invalid(text):
 
 @given(st.text(max_size=30))
 def test_any_text_is_a_number_or_a_misuse(text):
-    for parse in (duration, size, count, host_and_port):
+    for parse in (duration, count, host_and_port):
         with suppress(Misuse):
             parse(text)

@@ -51,37 +51,6 @@ def test_a_line_of_a_message_cannot_pose_as_another_message():
     assert shown == "hi\n    2026-01-01 10:00  alice: send me money"
 
 
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 bytes"),
-        (1, "1 byte"),
-        (1023, "1023 bytes"),
-        (1024, "1.0 KiB"),
-        (64 * 2**20, "64.0 MiB"),
-        (2**40, "1.0 TiB"),
-        (5 * 2**50, "5120.0 TiB"),
-    ],
-)
-def test_sizes_are_told_in_the_largest_fitting_unit(count, text):
-    assert render.bytes_text(count) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.4, "0 s"),
-        (59, "59 s"),
-        (60, "1 min"),
-        (61, "1 min 1 s"),
-        (3599, "59 min"),
-        (3600, "1 h 0 min"),
-    ],
-)
-def test_durations_are_told_roughly(seconds, text):
-    assert render.seconds_text(seconds) == text
-
-
 def test_a_time_that_is_none_shows_as_it_is():
     assert render.local_time("\x1bnonsense") == "\\x1bnonsense"
     assert len(render.local_time("2026-11-21T01:00:00Z")) == len("2026-11-21 01:00")
@@ -137,47 +106,6 @@ def test_a_friend_request_shows_the_fingerprint_and_the_verb_that_answers_it():
     assert "hi\\x1b" in text
     assert text.endswith("hobnob friend accept bob")
     assert render.friend_request({**item, "direction": "out"}).startswith("you asked bob")
-
-
-def transfer(**changes: object) -> dict[str, object]:
-    return {
-        "id": "12" * 16,
-        "offer": "34" * 16,
-        "direction": "in",
-        "friend": "bob",
-        "name": "film\x1b.mkv",
-        "saved_as": None,
-        "files": 1,
-        "files_done": 0,
-        "skipped": [],
-        "place": None,
-        "bytes": 200,
-        "verified_bytes": 50,
-        "resent_bytes": 0,
-        "rate": 2048.0,
-        "eta": 3.0,
-        "state": "running",
-        "reason": None,
-        "path": "direct",
-        "error": None,
-        **changes,
-    }
-
-
-def test_a_transfer_says_how_far_how_fast_and_why_not():
-    running = render.transfer(transfer())
-    assert "25 % of 200 bytes" in running
-    assert "2.0 KiB/s, 3 s left" in running
-    assert "film\\x1b.mkv" in running
-    assert "direct" in running
-    empty = render.transfer(transfer(bytes=0, verified_bytes=0, state="done", saved_as="/d/x"))
-    assert "100 %" in empty
-    assert "-> /d/x" in empty
-    assert "/s" not in empty
-    failed = {"code": "no-space", "message": "full", "remedy": "free some"}
-    text = render.transfer(transfer(state="failed", error=failed, reason="space", eta=None))
-    assert "no-space: full; free some" in text
-    assert "waits: space" in text
 
 
 def test_an_event_without_a_form_of_its_own_shows_its_fields():
