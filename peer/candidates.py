@@ -25,6 +25,8 @@ def candidates(
             address = ip_address(place.host)
         except ValueError:
             continue
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped  # the rules of what it really is
         if _may_dial(address, own_host, may_loopback=may_loopback):
             found.append((address, place.port))
     found.sort(key=lambda pair: (not pair[0].is_loopback, not pair[0].is_private))

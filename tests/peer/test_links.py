@@ -170,6 +170,9 @@ def record(*hosts: tuple[str, int]) -> AddressRecord:
         "127.1",
         "2130706433",
         "240.0.0.1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "fe80::1%eth0",
     ],
 )
 def test_what_could_be_turned_against_others_or_us_is_not_dialled(host: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from peer import api
 from peer.errors import PeerError
 from tests.harness.homes import Watched, befriend, make_account, running
 from tests.harness.trackers import TrackerProcess
+from wire import limits
 from wire.codes import Code
 
 
@@ -151,3 +153,64 @@ async def test_a_wrong_name_is_refused_and_nothing_waits(alice_home: Path) -> No
             await alice.first(api.AddFriend("nobodyhere"))
         assert caught.value.code is Code.NO_SUCH_USER
         assert await alice.all(api.ListFriendRequests()) == []
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"HBNB\x00\x01\x02\x00",
+        b"HBNB\x01\x01\x02\x00\x00\x00\x00\x00",
+        b"HBNB\x01\x01\x02\x00\x00\x00\xff\xff",
+        b"HBNB\x01\x01\x09\x00",
+        bytes(range(256)) * 16_384,
+    ],
+)
+async def test_bytes_of_others_end_the_connection_and_nothing_else(
+    tmp_path: Path, start: bytes
+) -> None:
+    await make_account(tmp_path / "home", "alice", None)
+    async with running(tmp_path / "home") as node:
+        host, port = node.listening[0].rsplit(":", 1)
+        reader, writer = await asyncio.open_connection(host, int(port))
+        with suppress(ConnectionError):
+            writer.write(start)
+            await writer.drain()
+            async with asyncio.timeout(20):
+                assert len(await reader.read()) <= 8
+        writer.close()
+        status = await Watched(node).first(api.GetStatus())
+        assert isinstance(status, api.Status)
+        assert status.listen == [f"{host}:{port}"]
+
+
+async def test_one_address_cannot_take_every_place_before_it_proved_anything(
+    tmp_path: Path,
+) -> None:
+    await make_account(tmp_path / "home", "alice", None)
+    async with running(tmp_path / "home") as node, AsyncExitStack() as stack:
+        host, port = node.listening[0].rsplit(":", 1)
+        opened = []
+        for _ in range(limits.SOCKETS_PER_ADDRESS + 1):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            stack.callback(writer.close)
+            opened.append(reader)
+        async with asyncio.timeout(20):
+            with suppress(ConnectionError):
+                assert await opened[-1].read() == b""
+        assert not opened[0].at_eof()
+
+
+async def test_a_command_with_an_id_is_done_once(alice_home: Path, bob_home: Path) -> None:
+    async with running(alice_home) as one, running(bob_home) as other:
+        alice = Watched(one)
+        await befriend(alice, Watched(other))
+        said = [
+            api.as_json(result)
+            for _ in range(2)
+            async for result in one.do(api.SendText("bob", "only once"), "ab" * 16)
+        ]
+        assert said[0]["id"] == said[1]["id"]
+        assert len(await alice.all(api.GetHistory("bob"))) == 1
