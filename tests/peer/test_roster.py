@@ -1,0 +1,107 @@
+import pytest
+
+from peer import roster
+from peer.effects import Tell, WantLink
+from peer.store import own
+from tests.harness.simnet import SimPeer, Simulation, befriend
+from wire.errors import WireError
+from wire.identity import AddressRecord, Host, issue_addresses, read_device_list
+from wire.ids import AccountName, BootId
+from wire.messages import friends, reach
+from wire.messages.presence import PresenceChanged, Show
+
+
+@pytest.fixture
+def world():
+    return Simulation(3)
+
+
+@pytest.fixture
+def pair(world):
+    alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
+    befriend(alice, bob)
+    return alice, bob
+
+
+def deliver(message, to):
+    return to.database.write(roster.on_tracker, to.keys, message, to.world.wall())
+
+
+def reached_at(peer, counter, name=None):
+    record = AddressRecord(
+        device=peer.keys.device,
+        boot_id=BootId(b"b" * 16),
+        counter=counter,
+        hosts=(Host("127.0.0.1", 4000 + counter),),
+    )
+    signed = issue_addresses(peer.keys.signing_seed, record)
+    return reach.AddressesChanged(
+        AccountName(name or peer.name), peer.keys.device, peer.keys.certificate, signed
+    )
+
+
+def test_addresses_of_a_friend_are_kept_and_only_newer_ones_replace_them(pair):
+    alice, bob = pair
+    newer, older = reached_at(bob, 2), reached_at(bob, 1)
+    assert deliver(newer, alice) == [WantLink(bob.keys.identity)]
+    deliver(older, alice)
+    [target] = alice.database.read(roster.dial_targets, bob.keys.identity)
+    assert (target.friend, target.addresses) == ("bob", newer.signed)
+    assert target.link_key == bob.keys.link_key
+    assert alice.database.read(roster.dial_targets) == [target]
+
+
+def test_addresses_of_strangers_and_impostors_are_not_kept(pair, world):
+    alice, _ = pair
+    carol = SimPeer.make(world, "carol")
+    assert deliver(reached_at(carol, 1), alice) == []
+    with pytest.raises(WireError):
+        deliver(reached_at(carol, 1, name="bob"), alice)
+    assert alice.database.read(roster.dial_targets) == []
+
+
+def test_a_presence_that_changed_is_told_once(pair):
+    alice, bob = pair
+    said = PresenceChanged(AccountName("bob"), Show.AWAY, "out", 0)
+    told = [e.event.body for e in deliver(said, alice) if isinstance(e, Tell)]
+    assert told == [{"friend": "bob", "presence": "away", "text": "out"}]
+    assert deliver(said, alice) == [WantLink(bob.keys.identity)]
+    gone = PresenceChanged(AccountName("bob"), Show.OFFLINE, "", 1_700_000_000_000)
+    assert len(deliver(gone, alice)) == 1
+    [friend] = alice.database.read(roster.list_friends, online_only=False)
+    assert (friend.presence, friend.last_seen) == ("offline", "2023-11-14T22:13:20.000Z")
+
+
+def test_a_friend_added_at_the_tracker_shows_with_presence(pair):
+    alice, bob = pair
+    row = friends.Friend(AccountName("bob"), bob.keys.identity, Show.AVAILABLE, "", 0)
+    deliver(friends.FriendAdded(row), alice)
+    [friend] = alice.database.read(roster.list_friends, online_only=True)
+    assert friend.friend == "bob"
+
+
+def test_a_friends_list_counter_is_known_and_a_list_that_is_none_is_refused(pair):
+    alice, bob = pair
+    known = alice.database.read(roster.known_counter, bob.keys.identity)
+    assert known == read_device_list(bob.keys.device_list, bob.keys.identity).counter == 1
+    assert alice.database.read(roster.known_counter, b"s" * 32) == 0
+    with pytest.raises(WireError):
+        deliver(friends.DevicesChanged(AccountName("bob"), b"no list"), alice)
+
+
+def test_what_an_account_shows_is_remembered(pair):
+    alice, _ = pair
+    assert alice.database.read(roster.own_presence) == (Show.AVAILABLE, "")
+    alice.database.write(roster.set_own_presence, Show.BUSY, "deep in thought")
+    alice.database.write(roster.set_own_presence, Show.BUSY, "still")
+    assert alice.database.read(roster.own_presence) == (Show.BUSY, "still")
+
+
+def test_counters_of_an_account_only_go_up(pair, world):
+    alice, _ = pair
+    first = alice.database.write(own.next_counter, world.wall())
+    assert alice.database.write(own.next_counter, world.wall()) == first + 1
+    assert not alice.database.write(own.set_device_list, alice.keys.device_list)
+    assert alice.database.read(own.own_list).counter == 1
+    alice.database.write(own.set_logged_in, False)
+    assert not alice.database.read(own.account).is_logged_in
