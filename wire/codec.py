@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import cast
 
 import msgspec
 from msgspec import inspect
@@ -141,10 +142,11 @@ def _compare(schema: inspect.Type, value: object, path: str) -> Blame | None:
 def _compare_struct(schema: inspect.StructType, value: object, path: str) -> Blame | None:
     if not isinstance(value, list):
         return _not_a("array", value, path)
+    items = cast("list[object]", value)
     for number, field in enumerate(schema.fields):
-        if number >= len(value):
+        if number >= len(items):
             return (Code.FIELD_MISSING, f"{path}.{field.name}") if field.required else None
-        found = _compare(field.type, value[number], f"{path}.{field.name}")
+        found = _compare(field.type, items[number], f"{path}.{field.name}")
         if found is not None:
             return found
     return None
@@ -153,10 +155,11 @@ def _compare_struct(schema: inspect.StructType, value: object, path: str) -> Bla
 def _compare_array(schema: inspect.VarTupleType, value: object, path: str) -> Blame | None:
     if not isinstance(value, list):
         return _not_a("array", value, path)
-    found = _compare_length(schema, value, path)
+    items = cast("list[object]", value)
+    found = _compare_length(schema, items, path)
     if found is not None:
         return found
-    for number, item in enumerate(value):
+    for number, item in enumerate(items):
         found = _compare(schema.item_type, item, f"{path}[{number}]")
         if found is not None:
             return found

@@ -292,7 +292,7 @@ listener-failed: the port could not be opened
 
 
 def _parse(table: str) -> dict[str, tuple[str, str]]:
-    sentences = {}
+    sentences: dict[str, tuple[str, str]] = {}
     lines = table.strip().splitlines()
     for first, second in zip(lines[::2], lines[1::2], strict=True):
         code, _, what = first.partition(": ")
