@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 TABLE = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 TEXTS = ("peer/USING.md", "wire/PROTOCOL.md")
@@ -48,18 +48,23 @@ def codes() -> str:
     return rows("code", "what happened", "what to do", of=sorted(table))
 
 
-MADE: dict[str, Callable[[], str]] = {"verbs": verbs, "codes": codes}
+def made() -> dict[str, Callable[[], str]]:
+    """Give who makes which table."""
+    import protocol_tables
+
+    return {"verbs": verbs, "codes": codes, **protocol_tables.MADE}
 
 
 def main(words: list[str]) -> int:
     """Write or check all tables; gives the exit code."""
+    makers = made()
     stale = []
     for name in TEXTS:
         path = ROOT / name
         if not path.exists():
             continue
         text = path.read_text(encoding="utf-8")
-        fresh = TABLE.sub(lambda match: f"{match[1]}{MADE[match[2]]()}{match[3]}", text)
+        fresh = TABLE.sub(lambda match: f"{match[1]}{makers[match[2]]()}{match[3]}", text)
         if fresh != text:
             stale.append(name)
             if "--check" not in words:
