@@ -31,7 +31,7 @@ def messages(
     if to is not None and contacts.find(connection, to) is None:
         raise PeerError(Code.NO_SUCH_FRIEND, f"you have no friend of the name {to!r}")
     rows = connection.execute(
-        f"{MESSAGE_COLUMNS} WHERE e.kind = ? AND e.held_until IS NULL AND (? IS NULL OR c.name = ?)"
+        f"{MESSAGE_COLUMNS} WHERE e.kind = ? AND (? IS NULL OR c.name = ?)"
         " AND (? = 0 OR e.is_read = 0)"
         " ORDER BY e.clock DESC, e.device DESC, e.id DESC LIMIT ?",
         (int(EventKind.TEXT), to, to, unread_only, -1 if limit is None else limit),

@@ -122,19 +122,11 @@ CREATE TABLE chains (
     epoch BLOB NOT NULL,        -- 8 bytes: which run
     author BLOB NOT NULL,       -- 32 bytes: identity of that device
     floor INTEGER NOT NULL DEFAULT 0,  -- below it nothing is missing
-    high INTEGER NOT NULL DEFAULT 0,   -- up to here everything is stored, or finally unavailable
+    high INTEGER NOT NULL DEFAULT 0,   -- up to here everything is stored
     high_id BLOB NOT NULL DEFAULT x'', -- id of the event at `high`; empty when there is none
     is_forked INTEGER NOT NULL DEFAULT 0,  -- 1: its device signed two events for one place
     UNIQUE (conversation, device, epoch)
 ) STRICT;
-
--- Places of a chain that its own author will never fill.
-CREATE TABLE holes (
-    chain INTEGER NOT NULL REFERENCES chains (number),
-    first INTEGER NOT NULL,     -- seq
-    last INTEGER NOT NULL,      -- seq, inclusive
-    PRIMARY KEY (chain, first)
-) STRICT, WITHOUT ROWID;
 
 CREATE TABLE events (
     number INTEGER PRIMARY KEY AUTOINCREMENT,  -- the order in which they were stored here
@@ -150,24 +142,14 @@ CREATE TABLE events (
     body BLOB,                  -- salt and content; NULL: body gone
     is_own INTEGER NOT NULL,    -- 1: written by this account
     received INTEGER NOT NULL,  -- our wall clock when it was stored
-    held_until INTEGER,         -- not shown yet: waits for `waits` until then; NULL once shown
     is_read INTEGER NOT NULL DEFAULT 0,  -- 1: a person read it here or on another own device
     is_fork INTEGER NOT NULL DEFAULT 0   -- 1: its place was taken by another event already
 ) STRICT;
 CREATE UNIQUE INDEX events_by_place ON events (chain, seq) WHERE is_fork = 0;
 CREATE INDEX events_in_order ON events (conversation, clock, device, id);
-CREATE INDEX events_held ON events (held_until) WHERE held_until IS NOT NULL;
 CREATE INDEX events_unread ON events (conversation) WHERE is_read = 0;
 
--- Parents of an event that are not shown here: while held it waits for them, once shown they are a gap.
-CREATE TABLE waits (
-    event INTEGER NOT NULL REFERENCES events (number),
-    parent BLOB NOT NULL,       -- id of the event that is not shown
-    PRIMARY KEY (event, parent)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX waits_by_parent ON waits (parent);
-
--- Shown events that no shown event names as a parent: what the next own event names.
+-- Events that no event stored here names as a parent: what the next own event names.
 CREATE TABLE heads (
     event INTEGER PRIMARY KEY REFERENCES events (number),
     conversation INTEGER NOT NULL REFERENCES conversations (number)
@@ -204,31 +186,3 @@ CREATE TABLE outbox (
     PRIMARY KEY (event, contact)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX outbox_waiting ON outbox (contact, since) WHERE state IN ('queued', 'sent');
-
--- --- offers
-
--- One offer in one conversation.
-CREATE TABLE offers (
-    number INTEGER PRIMARY KEY,
-    offer BLOB NOT NULL,        -- 16 bytes, the same for all recipients of one `send`
-    conversation INTEGER NOT NULL REFERENCES conversations (number),
-    event INTEGER NOT NULL REFERENCES events (number),  -- the OFFER event
-    device BLOB NOT NULL,       -- 16 bytes: the offering device
-    direction TEXT NOT NULL CHECK (direction IN ('in', 'out')),
-    title TEXT NOT NULL,        -- name of the file or folder, or of the whole; hostile if `in`
-    files INTEGER NOT NULL,     -- how many
-    size INTEGER NOT NULL,      -- bytes in all
-    top_names BLOB NOT NULL,    -- MessagePack: at most 32 names to show
-    manifest_size INTEGER NOT NULL,   -- bytes
-    manifest_digest BLOB NOT NULL,    -- 32 bytes, BLAKE3
-    recipients BLOB NOT NULL,   -- MessagePack: identities of the other recipients
-    state TEXT NOT NULL CHECK
-        (state IN ('offered', 'accepted', 'declined', 'withdrawn', 'cancelled', 'done')),
-    clock INTEGER NOT NULL,     -- of the event that gave `state`: the later one in display order wins
-    state_device BLOB NOT NULL, -- of that event
-    at INTEGER NOT NULL,        -- the offer's time label
-    UNIQUE (conversation, offer, device)
-) STRICT;
-CREATE INDEX offers_by_offer ON offers (offer);
-
--- --- transfers (peer/store/progress.py)
