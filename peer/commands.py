@@ -202,9 +202,9 @@ async def _set_presence(node: Node, command: api.SetPresence) -> api.Result:
             Code.TEXT_LENGTH, f"a presence text has at most {PRESENCE_TEXT_CHARS} characters"
         )
     show = SHOWS[command.presence]
-    await node.database.write(roster.set_own_presence, show, command.text)
-    await node.settle(SETTLE_S)
     until = 0 if command.for_s is None else wall() + int(command.for_s * 1000)
+    await node.database.write(roster.set_own_presence, show, command.text, until)
+    await node.settle(SETTLE_S)
     await node.uplink.set_presence(show, command.text, until)
     return api.Presence(command.presence, command.text)
 

@@ -217,6 +217,13 @@ def own_presence(connection: Connection) -> tuple[Show, str]:
     return Show(raw[0]), raw[1:].decode()
 
 
-def set_own_presence(connection: Connection, show: Show, text: str) -> None:
-    """Keep what this account wants to show from now on."""
+def presence_until(connection: Connection) -> int:
+    """Give when that ends and AVAILABLE comes back, in milliseconds; 0: it stays until changed."""
+    raw = own.read_setting(connection, "presence-until")
+    return 0 if raw is None else int.from_bytes(raw, "big")
+
+
+def set_own_presence(connection: Connection, show: Show, text: str, until: int = 0) -> None:
+    """Keep what this account wants to show from now on, up to `until` (milliseconds, 0: for good)."""
     own.write_setting(connection, "presence", bytes((int(show),)) + text.encode())
+    own.write_setting(connection, "presence-until", until.to_bytes(8, "big"))

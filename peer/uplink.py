@@ -147,9 +147,10 @@ class Uplink:
             entropy=self._entropy,
         )
         self._link = link
-        show, text = self._database.read(roster.own_presence)
+        show, text, until = self._shown()
         entered = await link.ask(
-            lambda request: accounts.Enter(request, self._is_unseen, show, text), accounts.Entered
+            lambda request: accounts.Enter(request, self._is_unseen, show, text, until),
+            accounts.Entered,
         )
         await self._database.write(own.set_device_list, entered.device_list)
         self.own_host = link.own_host
@@ -166,6 +167,12 @@ class Uplink:
         if code is Code.LINK_LOST:
             code = Code.TRACKER_UNREACHABLE
         raise PeerError(code, "the link to the tracker ended" if closed is None else closed.text)
+
+    def _shown(self) -> tuple[presence.Show, str, int]:
+        """Give what to show from now on; what was for a time that is over is not shown again."""
+        show, text = self._database.read(roster.own_presence)
+        until = self._database.read(roster.presence_until)
+        return (presence.Show.AVAILABLE, "", 0) if 0 < until <= wall() else (show, text, until)
 
     async def _publish(self, link: TrackerLink) -> None:
         """Tell friends where this device can be dialled."""

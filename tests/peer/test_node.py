@@ -214,3 +214,27 @@ async def test_a_command_with_an_id_is_done_once(alice_home: Path, bob_home: Pat
         ]
         assert said[0]["id"] == said[1]["id"]
         assert len(await alice.all(api.GetHistory("bob"))) == 1
+
+
+async def test_what_was_shown_for_a_time_is_not_shown_again_after_it(
+    alice_home: Path, bob_home: Path
+) -> None:
+    async with running(bob_home) as other:
+        bob = Watched(other)
+        async with running(alice_home) as one:
+            alice = Watched(one)
+            await befriend(alice, bob)
+            shown = await alice.first(api.SetPresence("busy", "for a moment", for_s=0.001))
+            assert shown == api.Presence("busy", "for a moment")
+            await bob.until(
+                lambda event: event.event == "presence" and event.body["presence"] == "busy"
+            )
+        await bob.until(
+            lambda event: event.event == "presence" and event.body["presence"] == "offline"
+        )
+        bob.events.clear()
+        async with running(alice_home):
+            await bob.until(
+                lambda event: event.event == "presence" and event.body["presence"] == "available"
+            )
+        assert "busy" not in [event.body.get("presence") for event in bob.events]
