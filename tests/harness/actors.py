@@ -13,8 +13,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -22,10 +20,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.harness.trackers import FOLDER, PYTHON
+
 WAIT_S = 60.0  # for anything that will happen; only a failing test ever waits so long
 PASSWORD = "correct horse battery staple"
-PYTHON = os.environ.get("HOBNOB_PYTHON", sys.executable)
-FOLDER = tempfile.gettempdir() if "HOBNOB_PYTHON" in os.environ else None
 
 Item = dict[str, Any]
 

@@ -7,11 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 WAIT_S = 30.0
+PYTHON = os.environ.get("HOBNOB_PYTHON", sys.executable)
+FOLDER = tempfile.gettempdir() if "HOBNOB_PYTHON" in os.environ else None
 
 WIDE = (
     "--limit",
@@ -37,12 +40,13 @@ class TrackerProcess:
         self._log = self.log_file.open("ab")
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "tracker", "serve", "--json", "--home", str(home)),
+                *(PYTHON, "-m", "tracker", "serve", "--json", "--home", str(home)),
                 *("--listen", listen, *options),
             ],
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
+            cwd=FOLDER,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
         assert self.process.stdout is not None
