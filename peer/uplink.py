@@ -78,6 +78,8 @@ class Uplink:
         self._settled = asyncio.Event()
         self.state = "offline" if profile.tracker is None else "connecting"
         self.why: str | None = "this account has no tracker" if profile.tracker is None else None
+        if profile.tracker is None:
+            self._settled.set()  # there is nothing to wait for
         self.failure: PeerError | None = None
         self.is_loopback = False
         self.own_host = ""
