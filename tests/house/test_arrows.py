@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 
@@ -131,7 +132,13 @@ def test_help_and_misuse_load_nothing_heavy(words):
         "import sys\nfrom peer.cli.main import main\n"
         f"main({words!r})\nprint([m for m in sys.modules if m in {HEAVY - {'logging'}!r}], file=sys.stderr)"
     )
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env=bare,
     )
     assert done.stderr.splitlines()[-1] == "[]"
