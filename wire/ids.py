@@ -82,10 +82,3 @@ def account_name(text: str) -> AccountName:
     if folded in RESERVED_NAMES:
         raise WireError(Code.NAME_RESERVED, f"the name {folded!r} is reserved")
     return AccountName(folded)
-
-
-def fixed(raw: bytes, length: int, what: str) -> bytes:
-    """Give `raw` if it has `length` bytes; raises WireError(DECODE) that names `what` otherwise."""
-    if len(raw) != length:
-        raise WireError(Code.DECODE, f"{what} has {length} bytes, these are {len(raw)}")
-    return bytes(raw)
