@@ -38,6 +38,13 @@ def impatient(tmp_path_factory) -> Iterator[TrackerProcess]:
         yield running
 
 
+@pytest.fixture
+def watched(tmp_path) -> Iterator[TrackerProcess]:
+    """A tracker of its own: the log of the shared one counts what goes beyond 20 refusals a second."""
+    with TrackerProcess(tmp_path / "home", *WIDE) as running:
+        yield running
+
+
 @pytest.fixture(autouse=True)
 async def still_serves(tracker) -> Iterator[None]:
     """After each bad input somebody else is served as if nothing had been."""
@@ -91,14 +98,14 @@ def test_1_and_2_silence_is_closed_after_the_time_to_open(impatient, beginning):
         (2**32 - 1, "frame-too-large-before-auth"),
     ],
 )
-def test_3_and_4_impossible_lengths_are_refused_by_their_header_alone(tracker, length, code):
-    send(tracker, PREAMBLE + struct.pack(">I", length))
-    assert logged(tracker, "refused", code)
+def test_3_and_4_impossible_lengths_are_refused_by_their_header_alone(watched, length, code):
+    send(watched, PREAMBLE + struct.pack(">I", length))
+    assert logged(watched, "refused", code)
 
 
-def test_5_megabytes_of_noise_are_not_read(tracker):
-    send(tracker, *[b"\xa5" * limits.MIB] * 4)
-    assert logged(tracker, "not-our-protocol")
+def test_5_megabytes_of_noise_are_not_read(watched):
+    send(watched, *[b"\xa5" * limits.MIB] * 4)
+    assert logged(watched, "not-our-protocol")
 
 
 @pytest.mark.parametrize(
@@ -110,9 +117,9 @@ def test_5_megabytes_of_noise_are_not_read(tracker):
         (b"SSH-2.0-OpenSSH_9.6\r\n", "SSH"),
     ],
 )
-def test_6_and_7_other_protocols_are_named_in_the_log(tracker, beginning, name):
-    assert send(tracker, beginning) == b""
-    assert logged(tracker, "not-our-protocol", name)
+def test_6_and_7_other_protocols_are_named_in_the_log(watched, beginning, name):
+    assert send(watched, beginning) == b""
+    assert logged(watched, "not-our-protocol", name)
 
 
 @pytest.mark.parametrize("version", [0, 2, 255])
@@ -271,16 +278,16 @@ async def test_36_a_number_that_is_still_open_is_ignored_and_too_many_end_the_li
 async def test_37_silence_on_an_open_link_ends_it(tmp_path):
     options = ("--limit", "dead_after_s=1.5", "--limit", "heartbeat_s=0.7")
     alice = person("alice")
-    with TrackerProcess(tmp_path / "home", *options) as tracker:
-        await register(tracker.address, alice)
-        async with await come(tracker.address, alice) as guest:
+    with TrackerProcess(tmp_path / "home", *options) as watched:
+        await register(watched.address, alice)
+        async with await come(watched.address, alice) as guest:
             data = b"x"
             async with asyncio.timeout(10):
                 while data:
                     data = await guest.reader.read(65536)
                     guest.link.receive_data(data, now=0.0)  # type: ignore[arg-type]
             assert "LINK_SILENT" in str(guest.link.events())
-        assert logged(tracker, "link-silent")
+        assert logged(watched, "link-silent")
 
 
 async def test_38_what_comes_behind_a_close_is_ignored(tracker):
