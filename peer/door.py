@@ -241,7 +241,8 @@ async def _unseal(locations: Locations, password: Password) -> Profile:
 async def _wipe(locations: Locations, database: Database) -> None:
     """Take everything of ours away; what a person received or set stays theirs."""
     await database.close()
-    for path in (locations.key_file, locations.key_file_before, locations.last_run):
+    keys = (locations.key_file, locations.key_file_before, locations.key_file_fresh)
+    for path in (*keys, locations.last_run):
         path.unlink(missing_ok=True)
     for path in locations.home.glob(f"{locations.database.name}*"):
         path.unlink(missing_ok=True)

@@ -1,28 +1,32 @@
 """The key file: this device's secrets on disk, sealed under the password or by file mode alone.
 
-    MessagePack of [version, seal, salt, memory, passes, lanes, name, content]
+    MessagePack of [version, seal, salt, memory, passes, lanes, name, content, digest]
 
 seal: 0 none (mode 0600 is all there is), 1 the password: then content is a box (`wire.vault.seal_box`) under
-the wrap key that Argon2id gives for the password, the name and this file's own salt. Written to a temporary
+the wrap key that Argon2id gives for the password, the name and this file's own salt. digest: SHA-256 of the
+same with an empty digest, so that damage is told from a wrong password. Written to a temporary
 file, synced, renamed, and the folder synced; the former generation stays beside it, so that no crash leaves
 a home without keys.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from peer.errors import PeerError
 from peer.locations import Locations
 from wire import limits
 from wire.address import TrackerAddress
+from wire.channel.primitives import sha256
 from wire.codes import Code
 from wire.errors import WireError
 from wire.identity import DeviceKeys
@@ -42,6 +46,10 @@ UNSEALED = 0
 BY_PASSWORD = 1
 MOST_BYTES = 64 * limits.KIB
 Secret32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
+MemoryKib = Annotated[
+    int, Meta(ge=0, le=4 * 1024 * 1024)
+]  # 4 GiB: what is more was not written by us
+Small = Annotated[int, Meta(ge=0, le=255)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +72,12 @@ class _Outer(Packed, frozen=True):
     version: int
     seal: int
     salt: bytes
-    memory_kib: int
-    passes: int
-    lanes: int
+    memory_kib: MemoryKib
+    passes: Small
+    lanes: Small
     name: str
     content: bytes
+    digest: bytes = b""
 
 
 class _Content(Packed, frozen=True):
@@ -143,9 +152,11 @@ def write_key_file(
         content,
     )
     try:
-        _replace(locations, pack(outer))
+        _replace(locations, pack(structs.replace(outer, digest=_digest(outer))))
     except OSError as error:
-        raise PeerError(Code.HOME_UNUSABLE, f"{locations.key_file}: {error.strerror}") from error
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        code = Code.NO_SPACE if is_full else Code.HOME_UNUSABLE
+        raise PeerError(code, f"{locations.key_file}: {error.strerror}") from error
 
 
 def read_key_file(locations: Locations, password: Callable[[], str | None]) -> Profile:
@@ -212,8 +223,23 @@ def _read_outer(locations: Locations) -> tuple[_Outer, Path]:
                 f"{path} has version {outer.version}, this program reads {VERSION}",
                 remedy="update this program",
             )
+        if outer.digest != _digest(outer):
+            failure = PeerError(Code.KEY_FILE_INVALID, f"{path} is damaged")
+            continue
         return outer, path
     raise failure or PeerError(Code.NOT_REGISTERED)
+
+
+def _digest(outer: _Outer) -> bytes:
+    return sha256(pack(structs.replace(outer, digest=b"")))
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        outer = unpack(_Outer, path.read_bytes()[:MOST_BYTES], Code.KEY_FILE_INVALID)
+    except (OSError, WireError):
+        return False
+    return outer.version != VERSION or outer.digest == _digest(outer)
 
 
 def _read_private(path: Path) -> bytes:
@@ -229,13 +255,18 @@ def _read_private(path: Path) -> bytes:
 
 
 def _replace(locations: Locations, raw: bytes) -> None:
-    fresh = locations.key_file.with_name("keys.new")
+    fresh = locations.key_file_fresh
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-    if locations.key_file.exists():
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            fresh.unlink()
+        raise
+    if _is_whole(locations.key_file):  # a damaged one never takes the place of a good former one
         os.replace(locations.key_file, locations.key_file_before)  # noqa: PTH105 - a rename, as named
     os.replace(fresh, locations.key_file)  # noqa: PTH105
     folder = os.open(locations.home, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,6 +1,6 @@
 """Every path on disk that a peer uses, below one home; nobody else joins paths.
 
-HOME/keys, keys.before   the key file and its former generation, mode 0600
+HOME/keys, keys.before   the key file and its former generation, mode 0600; keys.new while it is written
 HOME/peer.sqlite3        the database (and SQLite's -wal and -shm, and the stamp beside it)
 HOME/lock                held while a program works on this home
 HOME/control             socket of the running node
@@ -34,6 +34,7 @@ class Locations:
         self.home = home.absolute()
         self.key_file = self.home / "keys"
         self.key_file_before = self.home / "keys.before"
+        self.key_file_fresh = self.home / "keys.new"
         self.database = self.home / "peer.sqlite3"
         self.lock = self.home / "lock"
         self.control = self.home / "control"

@@ -96,4 +96,6 @@ def _connect(home: Path, request_id: str) -> socket.socket:
 def _lines(connection: socket.socket) -> Iterator[dict[str, Any]]:
     with connection.makefile("rb") as stream:
         for line in stream:
+            if not line.endswith(b"\n"):
+                return  # the node died in the middle of a line
             yield json.loads(line)

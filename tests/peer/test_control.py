@@ -167,7 +167,7 @@ def test_a_node_that_vanishes_is_asked_again_under_the_same_id(tmp_path: Path) -
         ids: list[str] = []
 
         def drop_one_then_answer() -> None:
-            for answer in (b"", b'{"item": {"n": 1}}\n{"end": true}\n'):
+            for answer in (b'{"item": {"n"', b'{"item": {"n": 1}}\n{"end": true}\n'):
                 connection, _ = listener.accept()
                 with connection, connection.makefile("rb") as stream:
                     ids.append(json.loads(stream.readline())["id"])

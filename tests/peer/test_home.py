@@ -179,6 +179,37 @@ def test_the_former_generation_stands_in_for_a_damaged_one(locations: Locations)
     assert read_key_file(locations, NO_PASSWORD) == first
 
 
+@pytest.mark.parametrize("password", [None, "seven purple owls"])
+def test_one_flipped_bit_anywhere_is_damage_and_no_wrong_password(
+    locations: Locations, password: str | None
+) -> None:
+    first, second = profile(), profile()
+    write_key_file(locations, first, password, ENTROPY)
+    write_key_file(locations, second, password, ENTROPY)
+    whole = locations.key_file.read_bytes()
+    middle = len(whole) // 2
+    locations.key_file.write_bytes(
+        whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    )
+    assert read_key_file(locations, lambda: password) == first
+    locations.key_file_before.unlink()
+    with pytest.raises(PeerError) as caught:
+        read_key_file(locations, lambda: password)
+    assert caught.value.code is Code.KEY_FILE_INVALID
+
+
+def test_damaged_keys_never_take_the_place_of_good_former_ones(
+    locations: Locations,
+) -> None:
+    first = profile()
+    write_key_file(locations, first, None, ENTROPY)
+    write_key_file(locations, profile(), None, ENTROPY)
+    former = locations.key_file_before.read_bytes()
+    locations.key_file.write_bytes(b"")
+    write_key_file(locations, profile(), None, ENTROPY)
+    assert locations.key_file_before.read_bytes() == former
+
+
 @pytest.mark.parametrize("calls_before_the_crash", range(6))
 def test_a_crash_at_any_call_leaves_the_former_keys_or_the_new(
     locations: Locations, monkeypatch: pytest.MonkeyPatch, calls_before_the_crash: int
