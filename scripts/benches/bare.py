@@ -1,0 +1,80 @@
+"""The least that keeps a message's promise: a line over a plain socket, committed on both sides, then answered."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+LINE = b"x" * 63 + b"\n"
+
+
+class Bare:
+    """A line, a commit, a line back, a commit; the other side is a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        words = (sys.executable, __file__, str(listener.getsockname()[1]), str(folder / "bare-b"))
+        self._other = subprocess.Popen(words)
+        self._socket, _ = listener.accept()
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._stream = self._socket.makefile("rb")
+        self._database = _open(folder / "bare-a")
+
+    def trip(self) -> None:
+        """Send one line and wait for its answer."""
+        _commit(self._database, [LINE])
+        self._socket.sendall(LINE)
+        self._stream.readline()
+
+    def burst(self, count: int, verbs: int) -> float:
+        """Send many, as many in one commit as commands are under way."""
+        began = time.perf_counter()
+        answers = threading.Thread(target=lambda: [self._stream.readline() for _ in range(count)])
+        answers.start()
+        for _ in range(0, count, verbs):
+            _commit(self._database, [LINE] * verbs)
+            self._socket.sendall(LINE * verbs)
+        answers.join()
+        return count / (time.perf_counter() - began)
+
+    def stop(self) -> None:
+        """End the other side."""
+        self._socket.close()
+        self._stream.close()
+        self._other.wait(10)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("PRAGMA synchronous=FULL")
+    database.execute("CREATE TABLE lines (number INTEGER PRIMARY KEY, line BLOB)")
+    return database
+
+
+def _commit(database: sqlite3.Connection, lines: Sequence[bytes]) -> None:
+    database.execute("BEGIN")
+    database.executemany("INSERT INTO lines (line) VALUES (?)", [(line,) for line in lines])
+    database.execute("COMMIT")
+
+
+def _answer(port: int, path: Path) -> None:
+    """Be the other side: commit what came, then answer it."""
+    database = _open(path)
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        rest = b""
+        while data := connection.recv(65536):
+            *lines, rest = (rest + data).split(b"\n")
+            _commit(database, lines)
+            connection.sendall(LINE * len(lines))
+
+
+if __name__ == "__main__":
+    _answer(int(sys.argv[1]), Path(sys.argv[2]))
