@@ -1,0 +1,62 @@
+"""One offer as whoever serves it knows it: facts, digests so far, and files that failed.
+
+Shared by all links that serve the offer, so a file is hashed once however many friends fetch it. Not
+safe to use from two threads at once; the shell guards it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from wire.codes import Code
+from wire.ids import ChunkDigest, DeviceId, FileRoot, OfferId
+from wire.transfer.digests import DigestTable, chunk_count
+
+
+class OfferKey(NamedTuple):
+    """What names an offer on data links: who offers, and the offer's random id."""
+
+    device: DeviceId
+    offer: OfferId
+
+
+class Holding:
+    """What may be served of one offer of this device.
+
+    key: names it. manifest: its bytes. sizes: bytes of each file, by file index. signing_seed: 32
+    bytes, secret: this device's, which vouches for the digests.
+    """
+
+    __slots__ = ("failed", "key", "manifest", "signing_seed", "sizes", "tables")
+
+    def __init__(
+        self, key: OfferKey, *, manifest: bytes, sizes: Sequence[int], signing_seed: bytes
+    ) -> None:
+        self.key = key
+        self.manifest = manifest
+        self.sizes = sizes
+        self.signing_seed = signing_seed
+        self.tables: dict[int, DigestTable] = {}  # of files of more than one chunk that were read
+        self.failed: dict[int, Code] = {}  # files that will not be served again, and why
+
+    def table(self, file: int) -> DigestTable:
+        """Give the digests of one file as far as they are known."""
+        table = self.tables.get(file)
+        if table is None:
+            table = self.tables[file] = DigestTable(self.sizes[file])
+        return table
+
+    def learn(self, file: int, index: int, digest: ChunkDigest) -> None:
+        """Keep the digest of a chunk that was read; files of one chunk need no table."""
+        if chunk_count(self.sizes[file]) > 1:
+            self.table(file).put(index, digest)
+
+    def root(self, file: int) -> FileRoot | None:
+        """Give the root of a file of several chunks once all of them were read; None before."""
+        table = self.tables.get(file)
+        return table.root() if table is not None and table.is_complete else None
+
+    def has_chunks(self, file: int, first: int, count: int) -> bool:
+        """Say whether the offer has this file and the file these chunks."""
+        return file < len(self.sizes) and first + count <= chunk_count(self.sizes[file])

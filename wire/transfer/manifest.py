@@ -1,0 +1,183 @@
+"""The list of files and folders of an offer: its canonical bytes, its digest, its pages.
+
+A manifest is a MessagePack array of entries, sorted by the components of their paths (as UTF-8 bytes),
+so that a folder stands right before what is in it and two entries of one place stand together. Every
+folder has an entry of its own. `FileIndex` on the wire counts the files alone, from 0, in this order.
+
+What is checked here is what every receiver must refuse: limits, nonsense, places named twice, a file
+with something in it, paths that leave their folder. How a name that passes is stored on this machine's
+disk, twins that only its file system confuses included, is not a matter of the wire
+(`peer.transfers.paths`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Final
+
+import msgspec
+from blake3 import blake3
+
+from wire import limits
+from wire.codes import Code
+from wire.errors import LocalProtocolError, RemoteProtocolError, WireError
+
+FILE: Final = 0
+FOLDER: Final = 1
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """One file or folder of a manifest.
+
+    path: relative, components joined by `/`, at most 4,096 bytes of UTF-8 and 64 components.
+    kind: FILE or FOLDER. size: bytes, 0 for a folder. mtime_ms: milliseconds since 1970, UTC; a label
+    that the receiver clamps. dense_bytes: how many of `size` are no holes as far as the sender's file
+    system tells; a hint for checks of space, never more than `size`.
+    """
+
+    path: Annotated[str, msgspec.Meta(max_length=limits.PATH_BYTES)]
+    kind: int
+    size: int
+    is_executable: bool
+    mtime_ms: int
+    dense_bytes: int = -1
+
+    @property
+    def is_file(self) -> bool:
+        """Tell files from folders."""
+        return self.kind == FILE
+
+    @property
+    def needed_bytes(self) -> int:
+        """How much space this takes, as far as the sender told."""
+        return self.size if self.dense_bytes < 0 else self.dense_bytes
+
+
+_decoder = msgspec.msgpack.Decoder(list[Entry], strict=True)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def digest(content: bytes) -> bytes:
+    """Give the 32 bytes by which an offer names its manifest: BLAKE3 of the manifest's bytes."""
+    return blake3(content).digest()
+
+
+def order(path: str) -> tuple[bytes, ...]:
+    """Give what entries are sorted by: the path's components as UTF-8."""
+    return tuple(part.encode() for part in path.split("/"))
+
+
+def encode(entries: Iterable[Entry]) -> bytes:
+    """Give the canonical bytes of these entries, whatever order they come in.
+
+    Raises LocalProtocolError where they break a rule: a manifest of ours that others would refuse.
+    """
+    arranged = sorted(entries, key=lambda entry: order(entry.path))
+    try:
+        check(arranged)
+    except WireError as problem:
+        raise LocalProtocolError(problem.detail, problem.code) from problem
+    return _encoder.encode(arranged)
+
+
+def decode(content: bytes) -> list[Entry]:
+    """Read and check a manifest that somebody else wrote.
+
+    content: its bytes, whose digest was compared with the offer's. Raises RemoteProtocolError with
+    MANIFEST_INVALID, MANIFEST_CONFLICT, NAME_UNSAFE, NAME_TOO_LONG, SIZE_INVALID or TOO_MANY_FILES.
+    """
+    try:
+        entries = _decoder.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise RemoteProtocolError(Code.MANIFEST_INVALID, "it is no list of entries") from problem
+    check(entries)
+    return entries
+
+
+def check(entries: Sequence[Entry]) -> None:
+    """Check the rules that hold for every manifest; raises as `decode`."""
+    if not entries:
+        raise RemoteProtocolError(Code.MANIFEST_INVALID, "it has no entries")
+    files = files_of(entries)
+    if files > limits.FILES_PER_OFFER or len(entries) - files > limits.FOLDERS_PER_OFFER:
+        raise RemoteProtocolError(
+            Code.TOO_MANY_FILES, f"it has {files} files and {len(entries) - files} folders"
+        )
+    folders: set[str] = {""}
+    previous: tuple[bytes, ...] = ()
+    previous_file = ""
+    for number, entry in enumerate(entries):
+        _check_entry(number, entry)
+        place = order(entry.path)
+        if place == previous:
+            raise RemoteProtocolError(Code.MANIFEST_CONFLICT, f"entry {number} is there twice")
+        if place < previous:
+            raise RemoteProtocolError(Code.MANIFEST_INVALID, f"entry {number} is out of order")
+        parent = entry.path.rpartition("/")[0]
+        if parent not in folders:
+            if parent == previous_file:
+                raise RemoteProtocolError(
+                    Code.MANIFEST_CONFLICT, f"entry {number} lies in a file of the same name"
+                )
+            raise RemoteProtocolError(Code.MANIFEST_INVALID, f"entry {number} lies in no folder")
+        if entry.is_file:
+            previous_file = entry.path
+        else:
+            folders.add(entry.path)
+        previous = place
+
+
+def _check_entry(number: int, entry: Entry) -> None:
+    path = entry.path
+    if len(path.encode()) > limits.PATH_BYTES:
+        raise RemoteProtocolError(Code.NAME_TOO_LONG, f"entry {number} is beyond 4096 bytes")
+    components = path.split("/")
+    if len(components) > limits.PATH_DEPTH:
+        raise RemoteProtocolError(
+            Code.NAME_TOO_LONG, f"entry {number} lies deeper than {limits.PATH_DEPTH} folders"
+        )
+    if any(part in {"", ".", ".."} for part in components):
+        raise RemoteProtocolError(Code.NAME_UNSAFE, f"entry {number} would leave its folder")
+    if "\0" in path:
+        raise RemoteProtocolError(Code.NAME_UNSAFE, f"entry {number} has a zero byte in its name")
+    if entry.kind not in {FILE, FOLDER}:
+        raise RemoteProtocolError(Code.MANIFEST_INVALID, f"entry {number} is of no known kind")
+    most = limits.FILE_BYTES if entry.is_file else 0
+    if not 0 <= entry.size <= most or not -1 <= entry.dense_bytes <= entry.size:
+        raise RemoteProtocolError(Code.SIZE_INVALID, f"entry {number} has a size that cannot be")
+
+
+def files_of(entries: Sequence[Entry]) -> int:
+    """Count the files (folders do not count)."""
+    return sum(entry.is_file for entry in entries)
+
+
+def bytes_of(entries: Sequence[Entry]) -> int:
+    """Add up the sizes."""
+    return sum(entry.size for entry in entries)
+
+
+def top_names(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Give the names that stand at the top, in order: what an offer shows before its manifest."""
+    return tuple(entry.path for entry in entries if "/" not in entry.path)
+
+
+def check_against_offer(entries: Sequence[Entry], *, files: int, size_bytes: int) -> None:
+    """Refuse a manifest that is not what its offer said; raises MANIFEST_INVALID."""
+    if files_of(entries) != files or bytes_of(entries) != size_bytes:
+        raise RemoteProtocolError(
+            Code.MANIFEST_INVALID, "the offer said another number of files or bytes"
+        )
+
+
+def page_count(size_bytes: int) -> int:
+    """Say in how many pages a manifest of so many bytes travels; all are full but the last."""
+    return -(-size_bytes // limits.PAGE_BYTES)
+
+
+def page(content: bytes, number: int) -> bytes:
+    """Cut one page out; raises LocalProtocolError where there is none of that number."""
+    if not 0 <= number < page_count(len(content)):
+        raise LocalProtocolError(f"the manifest has no page {number}")
+    start = number * limits.PAGE_BYTES
+    return content[start : start + limits.PAGE_BYTES]

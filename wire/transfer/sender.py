@@ -1,0 +1,369 @@
+"""What one data link sends next: answers to Fetch, one step at a time, and when to sign digests.
+
+The shell asks `next_step`, does what it says (say messages; read chunks and hash them; look at a pin)
+and tells the outcome. Offers take turns, one record each, so a long file does not hold up another
+transfer. One chunk of several goes out as a Piece, small files together as a Pack, chunks of zeros are
+announced only. Nothing here reads, hashes or waits.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from wire import limits
+from wire.codes import Code
+from wire.errors import RemoteProtocolError
+from wire.ids import ChunkDigest
+from wire.machine import Monotonic
+from wire.messages import Message
+from wire.messages.transfer import (
+    ChunkRange,
+    DigestPage,
+    Fetch,
+    FetchDigests,
+    Fetched,
+    FetchManifest,
+    FetchRefused,
+    ManifestPage,
+    Pack,
+    PackedChunk,
+    Piece,
+    StopFetch,
+    Zeros,
+)
+from wire.transfer import manifest
+from wire.transfer.digests import chunk_count, chunk_length, zero_digest
+from wire.transfer.holding import Holding, OfferKey
+from wire.transfer.signing import Unsigned, sign_file
+from wire.transfer.steps import CheckPin, Part, Read, ReadDigests, Say, Step
+
+
+@dataclass(slots=True)
+class _Work:
+    """One open request: chunks to send, or a page of digests to answer once they are known."""
+
+    fetch: int
+    ranges: deque[tuple[int, int, int]]  # file, next, stop
+    page: int | None = None  # of FetchDigests
+    file: int = -1
+    is_pinned: bool = False
+    digest: ChunkDigest | None = None  # of a file of one chunk
+
+
+@dataclass(slots=True)
+class _Line:
+    """What one link still owes for one offer."""
+
+    holding: Holding
+    unsigned: Unsigned
+    works: deque[_Work] = field(default_factory=deque[_Work])
+    pins: deque[tuple[int, int]] = field(
+        default_factory=deque[tuple[int, int]]
+    )  # fetch, file: read whole
+    told: set[int] = field(default_factory=set[int])  # files whose root this link has or will get
+
+
+class Sender:
+    """Answers the requests of one link. Not safe to use from two threads at once."""
+
+    def __init__(self) -> None:
+        self._said: list[Message] = []
+        self._lines: dict[OfferKey, _Line] = {}
+        self._turns: deque[OfferKey] = deque()  # lines with works
+        self._open: dict[int, OfferKey] = {}  # fetch ids
+        self.sent_bytes = 0  # of chunks, zeros not counted
+
+    # --- requests
+
+    def on_fetch_manifest(self, ask: FetchManifest, holding: Holding | None) -> None:
+        """Answer with a page; holding: None where the asker may not have this offer."""
+        if holding is None:
+            self._refuse(ask.fetch, Code.UNKNOWN_OFFER)
+            return
+        pages = manifest.page_count(len(holding.manifest))
+        if ask.page >= pages:
+            self._refuse(ask.fetch, Code.NUMBER_RANGE)
+            return
+        content = manifest.page(holding.manifest, ask.page)
+        self._said.append(ManifestPage(ask.fetch, ask.page, pages, content))
+
+    def on_fetch(self, ask: Fetch, holding: Holding | None) -> None:
+        """Take a request for chunks; holding: None where the asker may not have this offer.
+
+        Raises RemoteProtocolError for a fetch id that is open or too many open ones.
+        """
+        self._check_open(ask.fetch)
+        if holding is None:
+            self._refuse(ask.fetch, Code.UNKNOWN_OFFER)
+            return
+        ranges: deque[tuple[int, int, int]] = deque()
+        for wanted in ask.ranges:
+            if not holding.has_chunks(wanted.file, wanted.first, wanted.count):
+                self._refuse(ask.fetch, Code.NUMBER_RANGE)
+                return
+            ranges.append((wanted.file, wanted.first, wanted.first + wanted.count))
+        self._take(holding, _Work(ask.fetch, ranges))
+
+    def on_fetch_digests(self, ask: FetchDigests, holding: Holding | None) -> None:
+        """Take a request for a page of digests; what is not known yet is read first. Raises as above."""
+        self._check_open(ask.fetch)
+        if holding is None:
+            self._refuse(ask.fetch, Code.UNKNOWN_OFFER)
+            return
+        first = ask.page * limits.PAGE_DIGESTS
+        if not holding.has_chunks(ask.file, first, 1):
+            self._refuse(ask.fetch, Code.NUMBER_RANGE)
+            return
+        size = holding.sizes[ask.file]
+        unread = [(0, 1)] if chunk_count(size) == 1 else holding.table(ask.file).missing()
+        ranges = deque((ask.file, start, stop) for start, stop in unread)
+        self._take(holding, _Work(ask.fetch, ranges, ask.page, ask.file))
+
+    def on_stop(self, ask: StopFetch) -> None:
+        """Forget a request; what was sent of it stays sent. One that is not open does not matter."""
+        key = self._open.get(ask.fetch)
+        if key is None:
+            return
+        line = self._lines[key]
+        line.works = deque(work for work in line.works if work.fetch != ask.fetch)
+        del self._open[ask.fetch]
+        self._said.append(Fetched(ask.fetch))
+
+    def withdraw(self, key: OfferKey) -> None:
+        """End all that is open of an offer: it was withdrawn, or the asker may not have it any more."""
+        line = self._lines.pop(key, None)
+        if line is None:
+            return
+        for work in line.works:
+            self._refuse(work.fetch, Code.UNKNOWN_OFFER)
+        if key in self._turns:
+            self._turns.remove(key)
+
+    # --- steps
+
+    def next_step(self, now: Monotonic) -> Step | None:
+        """Say what to do now; None: nothing until a request comes or `deadline` is there.
+
+        now: seconds, monotonic.
+        """
+        for line in self._lines.values():
+            if line.unsigned.is_due(now):
+                self._said += line.unsigned.sign()
+        step: Step | None = self._flush()
+        while step is None and self._turns:
+            step = self._work()
+        if step is None:  # the link has run dry: nothing waits for company
+            for line in self._lines.values():
+                if line.unsigned:
+                    self._said += line.unsigned.sign()
+            step = self._flush()
+        return step
+
+    def deadline(self) -> Monotonic | None:
+        """Name the instant at which digests have to be signed, or None."""
+        due = [
+            instant
+            for line in self._lines.values()
+            if (instant := line.unsigned.deadline()) is not None
+        ]
+        return min(due, default=None)
+
+    def on_read(
+        self, step: Read, outcome: Sequence[ChunkDigest | Code], now: Monotonic
+    ) -> Piece | Pack | Zeros | None:
+        """Take what was read; gives the message to send, whose bytes follow if it is Piece or Pack.
+
+        outcome: for each part its digest, or why it could not be read (then the shell leaves its bytes
+        out of the buffer). None: nothing to send.
+        """
+        line = self._lines.get(step.key)
+        good: list[tuple[Part, ChunkDigest]] = []
+        for part, result in zip(step.parts, outcome, strict=True):
+            if isinstance(result, Code):
+                if line is not None:
+                    self._fail(line, step.fetch, part.file, result)
+                continue
+            if line is None or self._learn(line, step, part, result, now):
+                good.append((part, result))
+        if line is None or not step.is_sent or not good:
+            return None
+        if len(step.parts) > 1:
+            self.sent_bytes += sum(part.length for part, _ in good)
+            return Pack(
+                step.fetch,
+                tuple(PackedChunk(part.file, part.length, digest) for part, digest in good),
+            )
+        part, digest = good[0]
+        if digest == zero_digest(part.length):
+            return Zeros(step.fetch, ChunkRange(part.file, part.index, 1))
+        self.sent_bytes += part.length
+        return Piece(step.fetch, part.file, part.index, part.length, digest)
+
+    def on_zeros(self, step: Read, count: int, now: Monotonic) -> Zeros | None:
+        """Take note that the first `count` chunks of the step's run are holes; gives what to send."""
+        line = self._lines.get(step.key)
+        first = step.parts[0]
+        if line is None:
+            return None
+        size = line.holding.sizes[first.file]
+        for index in range(first.index, first.index + count):
+            length = chunk_length(size, index)
+            part = Part(first.file, index, index * limits.CHUNK_BYTES, length)
+            self._learn(line, step, part, zero_digest(length), now)
+        if count > 1 and line.works and line.works[0].fetch == step.fetch:
+            file, start, stop = line.works[0].ranges.popleft()
+            if start + count - 1 < stop:
+                line.works[0].ranges.appendleft((file, start + count - 1, stop))
+        if not step.is_sent:
+            return None
+        return Zeros(step.fetch, ChunkRange(first.file, first.index, count))
+
+    def on_pin(self, step: CheckPin, *, is_held: bool, now: Monotonic) -> None:
+        """Take note whether the pin of a file that was read whole still holds: only then its root goes out."""
+        line = self._lines.get(step.key)
+        if line is None:
+            return
+        if not is_held:
+            self._fail(line, step.fetch, step.file, Code.CHANGED_AT_SENDER)
+            return
+        asked = next((work for work in line.works if work.fetch == step.fetch), None)
+        if asked is not None and asked.page is not None:
+            asked.is_pinned = True
+            return
+        root = line.holding.root(step.file)
+        if root is not None:
+            line.unsigned.add_root(step.file, root, now)
+
+    def on_digests(self, step: ReadDigests, digests: bytes) -> None:
+        """Take a page of digests that the shell kept: up to 1,024 of 32 bytes, one after another."""
+        line = self._lines.get(step.key)
+        work = line.works[0] if line is not None and line.works else None
+        if line is None or work is None or work.fetch != step.fetch:
+            return
+        line.works.popleft()
+        del self._open[work.fetch]
+        size = line.holding.sizes[step.file]
+        self._said.append(
+            DigestPage(
+                step.fetch,
+                step.page,
+                work.digest or digests,
+                sign_file(line.holding, step.file, work.digest),
+                size,
+            )
+        )
+
+    # --- inside
+
+    def _flush(self) -> Say | None:
+        if not self._said:
+            return None
+        said = Say(tuple(self._said))
+        self._said.clear()
+        return said
+
+    def _check_open(self, fetch: int) -> None:
+        if fetch in self._open:
+            raise RemoteProtocolError(Code.NOT_NOW, f"fetch {fetch} is open already")
+        if len(self._open) >= limits.OPEN_FETCHES:
+            raise RemoteProtocolError(Code.TOO_MANY_REQUESTS, "too many fetches are open")
+
+    def _take(self, holding: Holding, work: _Work) -> None:
+        key = holding.key
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = _Line(holding, Unsigned(holding))
+        self._open[work.fetch] = key
+        line.works.append(work)
+        if key not in self._turns:
+            self._turns.append(key)
+
+    def _refuse(self, fetch: int, code: Code, file: int = -1) -> None:
+        self._said.append(FetchRefused(fetch, code.value, file))
+        if file < 0:
+            self._open.pop(fetch, None)
+
+    def _work(self) -> Step | None:
+        """Take one step for the offer whose turn it is."""
+        key = self._turns.popleft()
+        line = self._lines[key]
+        if line.pins:
+            fetch, file = line.pins.popleft()
+            self._turns.append(key)
+            return CheckPin(key, fetch, file)
+        if not line.works:
+            return None
+        self._turns.append(key)
+        work = line.works[0]
+        if work.ranges:
+            file = work.ranges[0][0]
+            code = line.holding.failed.get(file)
+            if code is not None:
+                self._fail(line, work.fetch, file, code)
+                return self._flush()
+            return _read(key, line.holding, work)
+        if work.page is None:
+            line.works.popleft()
+            del self._open[work.fetch]
+            self._said.append(Fetched(work.fetch))
+            return self._flush()
+        if not work.is_pinned:
+            return CheckPin(key, work.fetch, work.file)
+        return ReadDigests(key, work.fetch, work.file, work.page)
+
+    def _learn(
+        self, line: _Line, step: Read, part: Part, digest: ChunkDigest, now: Monotonic
+    ) -> bool:
+        """Keep a digest, and have it signed if the chunk goes out; False: it is not what it was."""
+        holding = line.holding
+        several = chunk_count(holding.sizes[part.file]) > 1
+        if several and holding.table(part.file).get(part.index) not in {None, digest}:
+            self._fail(line, step.fetch, part.file, Code.CHANGED_AT_SENDER)
+            return False
+        holding.learn(part.file, part.index, digest)
+        if not step.is_sent:
+            if not several and line.works:
+                line.works[0].digest = digest
+            return True
+        line.unsigned.add(part.file, part.index, digest, part.length, now)
+        if several and holding.table(part.file).is_complete and part.file not in line.told:
+            line.told.add(part.file)
+            line.pins.append((step.fetch, part.file))
+        return True
+
+    def _fail(self, line: _Line, fetch: int, file: int, code: Code) -> None:
+        """Give a file up on this link: its asker is told, the rest of the request goes on."""
+        if code is Code.CHANGED_AT_SENDER:
+            line.holding.failed[file] = code
+        self._said.append(FetchRefused(fetch, code.value, file))
+        for work in list(line.works):
+            if work.fetch == fetch:
+                work.ranges = deque(part for part in work.ranges if part[0] != file)
+                if work.page is not None:
+                    line.works.remove(work)
+                    del self._open[fetch]
+
+
+def _read(key: OfferKey, holding: Holding, work: _Work) -> Read:
+    """Take the next chunk of a request, or as many small files as fit one record."""
+    file, index, stop = work.ranges.popleft()
+    if index + 1 < stop:
+        work.ranges.appendleft((file, index + 1, stop))
+    size = holding.sizes[file]
+    length = chunk_length(size, index)
+    parts = [Part(file, index, index * limits.CHUNK_BYTES, length)]
+    total = length
+    while (
+        chunk_count(size) == 1
+        and work.page is None
+        and work.ranges
+        and len(parts) < limits.PACKED_CHUNKS
+        and total + (size := holding.sizes[work.ranges[0][0]]) <= limits.CHUNK_BYTES
+        and work.ranges[0][0] not in holding.failed
+    ):
+        file = work.ranges.popleft()[0]
+        parts.append(Part(file, 0, 0, size))
+        total += size
+    return Read(key, work.fetch, tuple(parts), stop - index, work.page is None)

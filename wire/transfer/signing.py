@@ -1,0 +1,119 @@
+"""When the digests of chunks that went out are signed, and how they are put together.
+
+Per link and offer: what was sent and is not yet vouched for waits here until there are 1,024 digests,
+64 MiB or a second of it, or until the link runs dry.
+"""
+
+from __future__ import annotations
+
+from wire import limits
+from wire.ids import ChunkDigest, FileRoot
+from wire.machine import Monotonic
+from wire.messages.transfer import SignedDigests
+from wire.transfer.digests import DigestBatch, DigestRun, issue_digests
+from wire.transfer.holding import Holding
+
+
+class Unsigned:
+    """The digests of one offer that one link has sent and not yet signed.
+
+    holding: the offer, whose device signs.
+    """
+
+    __slots__ = ("_bytes", "_digests", "_holding", "_roots", "_since")
+
+    def __init__(self, holding: Holding) -> None:
+        self._holding = holding
+        self._digests: list[tuple[int, int, ChunkDigest]] = []
+        self._roots: list[tuple[int, FileRoot]] = []
+        self._bytes = 0
+        self._since: Monotonic | None = None
+
+    def add(self, file: int, index: int, digest: ChunkDigest, length: int, now: Monotonic) -> None:
+        """Take note of a chunk of `length` bytes that goes out."""
+        self._digests.append((file, index, digest))
+        self._bytes += length
+        if self._since is None:
+            self._since = now
+
+    def add_root(self, file: int, root: FileRoot, now: Monotonic) -> None:
+        """Take note of a file that was read whole while its pin held."""
+        self._roots.append((file, root))
+        if self._since is None:
+            self._since = now
+
+    def deadline(self) -> Monotonic | None:
+        """Name the instant at which what waits here has to be signed, or None."""
+        return None if self._since is None else Monotonic(self._since + limits.SIGN_EVERY_S)
+
+    def is_due(self, now: Monotonic) -> bool:
+        """Say whether a batch has to go out now: enough of it, long enough, or a root."""
+        due = self.deadline()
+        return due is not None and (
+            bool(self._roots)
+            or now >= due
+            or self._bytes >= limits.SIGN_EVERY_BYTES
+            or len(self._digests) >= limits.SIGNED_DIGESTS
+        )
+
+    def __bool__(self) -> bool:
+        return self._since is not None
+
+    def sign(self) -> list[SignedDigests]:
+        """Sign all that waits, in batches within the limits, and forget it."""
+        runs = _runs(self._digests)
+        runs += [DigestRun(file, 0, b"", root) for file, root in self._roots]
+        self._digests.clear()
+        self._roots.clear()
+        self._bytes = 0
+        self._since = None
+        return [
+            SignedDigests(
+                issue_digests(
+                    self._holding.signing_seed,
+                    DigestBatch(self._holding.key.device, self._holding.key.offer, tuple(batch)),
+                )
+            )
+            for batch in _batches(runs)
+        ]
+
+
+def sign_file(holding: Holding, file: int, digest: ChunkDigest | None) -> bytes:
+    """Sign what vouches for one file as a whole: its root, or for one chunk that chunk's digest."""
+    root = holding.root(file)
+    run = DigestRun(file, 0, digest or b"", root or b"")
+    return issue_digests(
+        holding.signing_seed, DigestBatch(holding.key.device, holding.key.offer, (run,))
+    )
+
+
+def _runs(digests: list[tuple[int, int, ChunkDigest]]) -> list[DigestRun]:
+    """Join digests of neighbouring chunks that went out one after another."""
+    runs: list[DigestRun] = []
+    start = 0
+    for position in range(1, len(digests) + 1):
+        file, first, _ = digests[start]
+        if (
+            position < len(digests)
+            and digests[position][:2] == (file, first + position - start)
+            and position - start < limits.SIGNED_DIGESTS
+        ):
+            continue
+        joined = b"".join(digest for _, _, digest in digests[start:position])
+        runs.append(DigestRun(file, first, joined))
+        start = position
+    return runs
+
+
+def _batches(runs: list[DigestRun]) -> list[list[DigestRun]]:
+    """Share the runs out so that no batch has too many runs or digests."""
+    batches: list[list[DigestRun]] = []
+    weight = limits.SIGNED_DIGESTS + 1
+    for run in runs:
+        weighs = max(1, len(run.digests) // 32)
+        if weight + weighs > limits.SIGNED_DIGESTS:
+            batches.append([])
+            weight = 0
+        batches[-1].append(run)
+        weight += weighs
+    return batches

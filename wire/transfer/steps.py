@@ -1,0 +1,63 @@
+"""What a `Sender` asks its shell to do next, one step at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from wire.messages import Message
+from wire.transfer.holding import OfferKey
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One chunk to read: `length` bytes at `offset` of a file."""
+
+    file: int
+    index: int
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Send these messages."""
+
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read these chunks one after another into one buffer, hash each, then call `on_read`.
+
+    run: how many consecutive chunks from the first on are asked for; if the shell knows that some of
+    them lie in a hole, it may call `on_zeros` instead. is_sent: False where only digests are wanted.
+    """
+
+    key: OfferKey
+    fetch: int
+    parts: tuple[Part, ...]
+    run: int
+    is_sent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPin:
+    """Look whether this file is still the one that was offered, then call `on_pin`."""
+
+    key: OfferKey
+    fetch: int
+    file: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDigests:
+    """Read one page of a file's digests, all of which are known, then call `on_digests`."""
+
+    key: OfferKey
+    fetch: int
+    file: int
+    page: int
+
+
+Step: TypeAlias = Say | Read | ReadDigests | CheckPin
