@@ -26,6 +26,7 @@ from wire.identity import (
     fingerprint,
     issue_friend_answer,
     issue_friend_request,
+    read_device_list,
     read_friend_answer,
     read_friend_request,
     request_hash,
@@ -35,6 +36,9 @@ from wire.machine import Entropy, UnixMillis
 from wire.messages import friends
 
 UNNUMBERED = RequestId(0)
+OWN = 0
+"""In place of a row's number: the contact that is this account itself, which has no row."""
+
 Connection = sqlite3.Connection
 
 
@@ -83,7 +87,13 @@ def of_identity(connection: Connection, identity: bytes) -> Contact | None:
 
 
 def may_link(connection: Connection, identity: bytes) -> Contact:
-    """Give the friend that an identity is; raises RemoteProtocolError(NOT_ADMITTED) for all others."""
+    """Give the friend that an identity is; raises RemoteProtocolError(NOT_ADMITTED) for all others.
+
+    Another device of the own account is given as a contact of state `own`, under the account's name.
+    """
+    me = own.account(connection)
+    if me is not None and identity == me.identity:
+        return Contact(OWN, me.name, me.identity, None, "own", None, "")
     contact = of_identity(connection, identity)
     if contact is None or contact.state != "friends" or contact.claimed is not None:
         raise RemoteProtocolError(Code.NOT_ADMITTED)
@@ -297,6 +307,15 @@ def on_removed(connection: Connection, name: str, now: UnixMillis) -> list[Effec
 # --- inside
 
 
+def _forget_other_list(connection: Connection, name: str, identity: IdentityKey) -> None:
+    """Drop the device list that a name had under a former identity: its counter says nothing now."""
+    row = connection.execute("SELECT device_list FROM contacts WHERE name = ?", (name,)).fetchone()
+    if row[0] is not None and read_device_list(row[0], None).identity != identity:
+        connection.execute(
+            "UPDATE contacts SET device_list = NULL, list_counter = 0 WHERE name = ?", (name,)
+        )
+
+
 def _become_friends(
     connection: Connection, name: str, identity: IdentityKey, now: UnixMillis
 ) -> None:
@@ -305,6 +324,7 @@ def _become_friends(
         " since = ?, is_listed = 0 WHERE name = ?",
         (identity, now, name),
     )
+    _forget_other_list(connection, name, identity)
 
 
 def _part(connection: Connection, contact: Contact, state: str, now: UnixMillis) -> list[Effect]:

@@ -39,10 +39,15 @@ class PushEvents(Effect):
 
 @dataclass(frozen=True, slots=True)
 class PushReceipt(Effect):
-    """Send a signed receipt to every linked device of the conversation's members."""
+    """Send a signed receipt to every linked device of the conversation's members.
+
+    own_only: only to other devices of this account: one of a friend that is passed on.
+    """
 
     conversation: ConversationId
     signed: bytes
+    own_only: bool = False
+    except_device: DeviceId | None = None  # where it came from
 
 
 @dataclass(frozen=True, slots=True)

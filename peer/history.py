@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from typing import Any
 
 from peer import api, contacts
 from peer.errors import PeerError
 from peer.store import own
 from peer.times import rfc3339
-from wire import limits
 from wire.codes import Code
 from wire.ids import EventId
 from wire.log.event import EventKind, Text, peek_header, read_body
@@ -21,22 +21,25 @@ ID_PREFIX_LEAST = 8
 def messages(
     connection: Connection, to: str | None, *, unread_only: bool = False, limit: int | None = None
 ) -> list[api.Message]:
-    """Give the newest `limit` messages (all if None) with one person or with all, oldest first.
+    """Give the newest `limit` lines (all if None) with one person or with all, oldest first.
 
-    Raises PeerError with NO_SUCH_FRIEND for a name that never was one, CONFIG_INVALID for a negative limit.
+    A line is a message, a gap where something that an author had seen is missing here, or a notice. Raises
+    PeerError with NO_SUCH_FRIEND for a name that never was one, CONFIG_INVALID for a negative limit.
     """
     if limit is not None and limit < 0:
         raise PeerError(Code.CONFIG_INVALID, "a limit is 0 or more", remedy="use --limit N")
     me = own.need_account(connection)
     if to is not None and contacts.find(connection, to) is None:
         raise PeerError(Code.NO_SUCH_FRIEND, f"you have no friend of the name {to!r}")
-    rows = connection.execute(
-        f"{MESSAGE_COLUMNS} WHERE e.kind = ? AND (? IS NULL OR c.name = ?)"
-        " AND (? = 0 OR e.is_read = 0)"
-        " ORDER BY e.clock DESC, e.device DESC, e.id DESC LIMIT ?",
-        (int(EventKind.TEXT), to, to, unread_only, -1 if limit is None else limit),
-    ).fetchall()
-    return [as_message(row, me.name) for row in reversed(rows)]
+    wanted = _Wanted(to, unread_only, -1 if limit is None else limit, me.name)
+    lines = [
+        *_texts(connection, wanted),
+        *_gaps(connection, wanted),
+        *_notices(connection, wanted),
+    ]
+    lines.sort(key=lambda line: line[0])
+    found = [message for _, message in lines]
+    return found if limit is None else found[max(len(found) - limit, 0) :]
 
 
 def read(
@@ -46,7 +49,11 @@ def read(
     found = messages(connection, to, unread_only=unread_only, limit=limit)
     connection.executemany(
         "UPDATE events SET is_read = 1 WHERE id = ? AND is_read = 0",
-        [(bytes.fromhex(message.id),) for message in found],
+        [(bytes.fromhex(one.id),) for one in found if one.kind == "message"],
+    )
+    connection.executemany(
+        "UPDATE notices SET is_read = 1 WHERE number = ?",
+        [(int(one.id),) for one in found if one.kind == "notice"],
     )
     return found
 
@@ -93,18 +100,19 @@ def message_of(connection: Connection, number: int) -> api.Message:
 
 
 MESSAGE_COLUMNS = (
-    "SELECT e.id, v.id, c.name, e.is_own, e.device, e.at, e.received, e.header, e.body,"
-    " (SELECT o.state FROM outbox o WHERE o.event = e.number LIMIT 1) FROM events e"
+    "SELECT e.id, v.id, c.name, e.is_own, e.device, e.at, e.is_clock_off, e.header, e.body,"
+    " (SELECT o.state FROM outbox o WHERE o.event = e.number LIMIT 1),"
+    " e.is_fork OR EXISTS (SELECT 1 FROM forks f WHERE f.chain = e.chain AND f.seq <= e.seq),"
+    " e.clock FROM events e"
     " JOIN conversations v ON v.number = e.conversation JOIN contacts c ON c.number = v.contact"
 )
 
 
 def as_message(row: tuple[Any, ...], my_name: str) -> api.Message:
     """Make a message of one row of MESSAGE_COLUMNS."""
-    event, conversation, friend, is_own, device, at, received, header, body, state = row
+    event, conversation, friend, is_own, device, at, is_off, header, body, state, is_forked, _ = row
     content = read_body(peek_header(header), body)
     reply_to = content.reply_to.hex() if isinstance(content, Text) and content.reply_to else None
-    is_off = abs(at - received) > limits.CLOCK_LABEL_OFF_S * 1000
     return api.Message(
         kind="message",
         id=event.hex(),
@@ -117,5 +125,97 @@ def as_message(row: tuple[Any, ...], my_name: str) -> api.Message:
         state=state if is_own else None,
         edited=False,
         reply_to=reply_to,
-        clock_off=is_off and not is_own,
+        clock_off=bool(is_off),
+        forked=bool(is_forked),
     )
+
+
+# --- the three kinds of lines, each with its place: (clock, device, id), a gap just before its event
+
+Place = tuple[int, bytes, bytes, int]
+BEFORE, AT, AFTER = 0, 1, 2
+GAP_ROWS = (
+    4096  # looked at for one answer, the newest; a log full of holes must not make reading slow
+)
+LAST_DEVICE = b"\xff" * 17  # a notice stands after every event of its clock
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    to: str | None
+    is_unread_only: bool
+    limit: int  # -1: all
+    my_name: str
+
+
+def _texts(connection: Connection, wanted: _Wanted) -> list[tuple[Place, api.Message]]:
+    rows = connection.execute(
+        f"{MESSAGE_COLUMNS} WHERE e.kind = ? AND e.held = 0 AND (? IS NULL OR c.name = ?)"
+        " AND (? = 0 OR e.is_read = 0)"
+        " ORDER BY e.clock DESC, e.device DESC, e.id DESC LIMIT ?",
+        (int(EventKind.TEXT), wanted.to, wanted.to, wanted.is_unread_only, wanted.limit),
+    )
+    return [((row[11], row[4], row[0], AT), as_message(row, wanted.my_name)) for row in rows]
+
+
+def _gaps(connection: Connection, wanted: _Wanted) -> list[tuple[Place, api.Message]]:
+    """Give a mark for each missing event, at the first shown event that names it; marks at one place are one."""
+    rows = connection.execute(
+        "SELECT l.missing, v.id, c.name, e.is_own, e.device, e.at, e.clock, e.id FROM lacks l"
+        " JOIN events e ON e.number = l.event JOIN conversations v ON v.number = e.conversation"
+        " JOIN contacts c ON c.number = v.contact"
+        " WHERE e.held = 0 AND (? IS NULL OR c.name = ?) AND (? = 0 OR e.is_read = 0)"
+        " ORDER BY e.clock DESC, e.device DESC, e.id DESC, l.missing LIMIT ?",
+        (wanted.to, wanted.to, wanted.is_unread_only, GAP_ROWS),
+    ).fetchall()
+    marked: set[bytes] = set()
+    gaps: dict[bytes, tuple[Place, api.Message]] = {}
+    for missing, conversation, friend, is_own, device, at, clock, event in reversed(rows):
+        if missing not in marked and event not in gaps:
+            gap = api.Message(
+                kind="gap",
+                id=missing.hex(),
+                conversation=conversation.hex(),
+                to=friend if is_own else wanted.my_name,
+                sender=wanted.my_name if is_own else friend,
+                device=device.hex(),
+                at=rfc3339(at),
+                text="",
+                state=None,
+                edited=False,
+                reply_to=None,
+                clock_off=False,
+            )
+            gaps[event] = (clock, device, event, BEFORE), gap
+        marked.add(missing)
+    return list(gaps.values())
+
+
+def _notices(connection: Connection, wanted: _Wanted) -> list[tuple[Place, api.Message]]:
+    rows = connection.execute(
+        "SELECT n.number, v.id, c.name, n.text, n.clock, n.at FROM notices n"
+        " JOIN conversations v ON v.number = n.conversation JOIN contacts c ON c.number = v.contact"
+        " WHERE (? IS NULL OR c.name = ?) AND (? = 0 OR n.is_read = 0)"
+        " ORDER BY n.clock DESC, n.number DESC LIMIT ?",
+        (wanted.to, wanted.to, wanted.is_unread_only, wanted.limit),
+    )
+    return [
+        (
+            (clock, LAST_DEVICE, number.to_bytes(8, "big"), AFTER),
+            api.Message(
+                kind="notice",
+                id=str(number),
+                conversation=conversation.hex(),
+                to=wanted.my_name,
+                sender=friend,
+                device="",
+                at=rfc3339(at),
+                text=text,
+                state=None,
+                edited=False,
+                reply_to=None,
+                clock_off=False,
+            ),
+        )
+        for number, conversation, friend, text, clock, at in rows
+    ]

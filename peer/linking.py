@@ -11,16 +11,18 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from peer import api, contacts, conversations, roster, syncing
+from peer import api, contacts, membership, roster, syncing
 from peer.dialer import Dialer, Vicinity
-from peer.effects import Effect, Tell
+from peer.effects import Effect, PushReceipt, Tell
 from peer.errors import PeerError
 from peer.identity import Profile
 from peer.links import Links, PeerLink
 from peer.listener import Knocks
 from peer.pump import Pump
+from peer.sessions import Session
+from peer.store import own
 from peer.store.database import Database
-from peer.syncing import Session
+from peer.store.devices import known_counter
 from peer.times import rfc3339, wall
 from wire import limits
 from wire.codes import Code
@@ -40,7 +42,7 @@ from wire.link import (
 )
 from wire.machine import Entropy
 from wire.messages import Message, Purpose
-from wire.messages.conversation import Devices, Digests, Events, Receipt, Vector
+from wire.messages.conversation import Receipt
 from wire.messages.session import Hello
 
 log = logging.getLogger("peer")
@@ -109,17 +111,21 @@ class Linking:
         if link is not None:
             link.pump.send(message)
 
-    def push(self) -> None:
-        """Send each linked device what it lacks."""
+    def push(self, conversation: ConversationId) -> None:
+        """Send each linked device what it lacks of a conversation."""
         for link in self._links.every():
+            link.session.touch(conversation)
             self._push_on(link)
 
-    def push_receipt(self, conversation: ConversationId, signed: bytes) -> None:
-        """Send a receipt to the linked devices of a conversation's friend."""
-        found = self._database.read(conversations.of_id, conversation)
+    def push_receipt(self, receipt: PushReceipt) -> None:
+        """Send a receipt to the linked devices of a conversation's friend and to our own."""
+        identity = self._database.read(membership.of_id, receipt.conversation).identity
         for link in self._links.every():
-            if link.friend == found.friend:
-                link.pump.send(Receipt(signed))
+            is_own = link.identity == self._profile.keys.identity
+            if (is_own or (link.identity == identity and not receipt.own_only)) and (
+                link.device != receipt.except_device
+            ):
+                link.pump.send(Receipt(receipt.signed))
 
     def want(self, identity: IdentityKey) -> None:
         """Dial a friend now, unless a link stands or is under way."""
@@ -167,9 +173,9 @@ class Linking:
     # --- one link's life
 
     def _hello(self, identity: bytes) -> Hello:
-        known = self._database.read(roster.known_counter, identity)
-        keys = self._profile.keys
-        return Hello(keys.certificate, keys.device_list, known, self._boot_id)
+        known = self._database.read(known_counter, IdentityKey(identity))
+        me = self._database.read(own.need_account)
+        return Hello(me.certificate, me.device_list, known, self._boot_id)
 
     def _on_event(self, pump: Pump, event: LinkEvent) -> None:
         match event:
@@ -199,7 +205,7 @@ class Linking:
         identity = remote.certificate.identity
         try:
             self._database.read(contacts.may_link, identity)
-            if remote.device_list.counter < self._database.read(roster.known_counter, identity):
+            if remote.device_list.counter < self._database.read(known_counter, identity):
                 raise PeerError(Code.LIST_ROLLBACK)
         except (WireError, PeerError) as error:
             link.refuse(error.code, error.detail)
@@ -242,7 +248,6 @@ class Linking:
         try:
             effects = await self._database.write(
                 syncing.opened,
-                self._profile.keys,
                 link.device,
                 link.identity,
                 hello.certificate,
@@ -262,16 +267,15 @@ class Linking:
 
     async def _on_message(self, link: PeerLink, message: Message) -> None:
         keys = self._profile.keys
-        if isinstance(message, Digests | Vector):
+        if syncing.is_stored(message, keys):
+            effects = await self._database.write(
+                syncing.store, keys, link.device, link.identity, message, wall(), self._entropy
+            )
+            syncing.stored(link.session, message)
+            self._carry_out(effects, link)
+        if syncing.is_compared(message):
             self._carry_out(self._database.read(syncing.compare, link.session, message), link)
             self._push_on(link)
-        elif isinstance(message, Events | Receipt | Devices):
-            effects = await self._database.write(
-                syncing.store, keys, link.identity, message, wall()
-            )
-            if isinstance(message, Events):
-                syncing.stored(link.session, message)
-            self._carry_out(effects, link)
         await link.pump.wait_writable()
 
     def _push_on(self, link: PeerLink) -> None:

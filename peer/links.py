@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from peer.syncing import Session
+from peer.sessions import Session
 from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
 
 if TYPE_CHECKING:

@@ -183,10 +183,10 @@ class Node:
                     link.pump.send(message)
                 else:
                     self.linking.send(device, message)
-            case PushEvents():
-                self.linking.push()
-            case PushReceipt(conversation=conversation, signed=signed):
-                self.linking.push_receipt(conversation, signed)
+            case PushEvents(conversation=conversation):
+                self.linking.push(conversation)
+            case PushReceipt():
+                self.linking.push_receipt(effect)
             case WantLink(identity=identity):
                 self.linking.want(identity)
             case CloseLinks(identity=identity, code=code, device=of_device):
@@ -216,7 +216,9 @@ class Node:
         while True:
             self.carry_out(await self.database.write(conversations.expire, wall()))
             self.linking.want_all()
-            await asyncio.sleep(SWEEP_S)
+            due = self.database.read(conversations.next_tick)
+            wait_s = SWEEP_S if due is None else min((due - wall()) / 1000, SWEEP_S)
+            await asyncio.sleep(max(wait_s, 0.0))
 
     def _hosts(self, own_host: str) -> list[tuple[str, int]]:
         """Give the addresses to publish: those listened on, and for all addresses the one in use."""

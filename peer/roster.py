@@ -126,7 +126,7 @@ def tracker_lost(connection: Connection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A friend's device that may be dialled."""
+    """A device of a friend, or another one of our own, that may be dialled."""
 
     device: DeviceId
     identity: IdentityKey
@@ -138,23 +138,22 @@ class Target:
 
 
 def dial_targets(connection: Connection, identity: IdentityKey | None = None) -> list[Target]:
-    """List the devices of accepted friends (or of one of them) that stand and have addresses."""
+    """List the devices of accepted friends and our other ones that stand and have addresses.
+
+    identity: only those of one account.
+    """
     rows = connection.execute(
         "SELECT d.device, d.identity, c.name, d.link_key, d.addresses, d.signing_key,"
         " c.list_counter FROM devices d JOIN contacts c ON c.identity = d.identity"
         " WHERE c.state = 'friends' AND c.claimed IS NULL AND d.is_listed"
-        " AND d.addresses IS NOT NULL AND (? IS NULL OR d.identity = ?)",
-        (identity, identity),
+        " AND d.addresses IS NOT NULL AND (?1 IS NULL OR d.identity = ?1)"
+        " UNION ALL SELECT d.device, d.identity, o.name, d.link_key, d.addresses, d.signing_key,"
+        " o.list_counter FROM devices d JOIN own o ON o.identity = d.identity"
+        " WHERE d.device <> o.device AND d.is_listed"
+        " AND d.addresses IS NOT NULL AND (?1 IS NULL OR d.identity = ?1)",
+        (identity,),
     )
     return [Target(*row) for row in rows]
-
-
-def known_counter(connection: Connection, identity: bytes) -> int:
-    """Give the highest list counter of a friend that is known here; 0 for strangers."""
-    row = connection.execute(
-        "SELECT list_counter FROM contacts WHERE identity = ?", (identity,)
-    ).fetchone()
-    return 0 if row is None else int(row[0])
 
 
 def _note_friend(connection: Connection, row: friends.Friend) -> list[Effect]:

@@ -1,197 +1,189 @@
-"""What two linked devices owe each other: digests, vectors where they differ, and what is lacking.
+"""What two linked devices say to each other about their logs, from the first digests to live talk.
 
-Plain functions inside one transaction or one snapshot. The node asks for the pieces of a long history one
-after another (`next_batch`), so that no link ever holds more than one batch in memory; a live message is
-nothing but the next piece.
+    Digests                 what I have, 16 bytes a conversation
+    Fork, Vector            where digests differ: proofs of forks, then what I have, chain by chain
+    Unavailable, Events     what you will never get from me, and what you lack
+    Receipt                 what I have, signed; after the vectors, so that it cannot be mistaken
+    Devices                 certificates, before the first event of a device that you may not know
+    AskEvents               single events by id: branches of forks, and what a gap is about
+
+Plain functions: `store` inside one transaction, `compare` and `next_batch` over one snapshot. The node asks for the
+pieces of a long history one after another, so that no link ever holds more than one batch in memory; a
+live message is nothing but the next piece.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, field
+from typing import TypeGuard
 
-from peer import contacts
-from peer.conversations import Conversation, of_id, on_events, on_receipt, with_friend
+from peer import chains, contacts, forks, receipts
 from peer.effects import Effect, SendOnLink
-from peer.store.devices import note_device
+from peer.membership import Conversation, make_all, shared, shares, with_friend
+from peer.receiving import on_events, on_unavailable
+from peer.sessions import BATCH_BYTES, Progress, Session, next_events, note_level, start_of
+from peer.store import own
+from peer.store.devices import introduction, note_device, note_introduced
 from wire import limits
-from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.identity import DeviceKeys
-from wire.ids import ConversationId, DeviceId, Epoch, IdentityKey
+from wire.ids import DeviceId, IdentityKey
 from wire.log.event import peek_header
 from wire.log.vector import digest_of
-from wire.machine import UnixMillis
+from wire.machine import Entropy, UnixMillis
 from wire.messages import Message
 from wire.messages.conversation import (
+    AskEvents,
     ConversationDigest,
     Devices,
     Digests,
     Events,
+    Fork,
     Receipt,
     SealedEvent,
+    Unavailable,
     Vector,
     VectorEntry,
 )
 
 Connection = sqlite3.Connection
-BATCH_BYTES = (
-    64 * limits.KIB
-)  # of headers and bodies in one Events record; a single one may be larger
-
-
-ChainKey = tuple[ConversationId, DeviceId, Epoch]
-
-
-@dataclass(slots=True)
-class Session:
-    """What is known of the other end of one open link: kept by the node, thrown away with the link.
-
-    Touched by the event loop's thread only; what runs in the writer's thread gets no Session.
-    """
-
-    device: DeviceId
-    identity: IdentityKey
-    has: dict[ChainKey, int] = field(
-        default_factory=dict
-    )  # chain -> highest seq there, or on its way
-    level: set[ConversationId] = field(default_factory=set)  # they said what they have of these
-    told: set[ConversationId] = field(default_factory=set)  # we said what we have of these
-    pages: dict[ConversationId, list[VectorEntry]] = field(default_factory=dict)
+Stored = Events | Receipt | Devices | Unavailable | Fork | Vector
+Compared = Digests | Vector | AskEvents
+DIGESTS_PER_PAGE = 512
 
 
 def opened(
     connection: Connection,
-    keys: DeviceKeys,
     device: DeviceId,
     identity: IdentityKey,
     certificate: bytes,
     device_list: bytes,
 ) -> list[Effect]:
-    """Take note of the device at the other end and say what we have; the first thing on a link."""
+    """Take note of the device at the other end and say what we have; the first thing on a link.
+
+    Raises RemoteProtocolError with NOT_ADMITTED for strangers, and as `note_device` does.
+    """
     contact = contacts.may_link(connection, identity)
     note_device(connection, identity, certificate, device_list)
-    conversation = with_friend(connection, contact)
-    row = ConversationDigest(conversation.id, digest_of(vector(connection, conversation)))
-    receipt = connection.execute(
-        "SELECT signed FROM receipts WHERE conversation = ? AND device = ?",
-        (conversation.number, keys.device),
-    ).fetchone()
-    said: list[Message] = [Digests((row,), is_last=True)]
-    if receipt is not None:
-        # The last one may have been lost with the link it was sent on.
-        said.append(Receipt(receipt[0]))
-    return [SendOnLink(device, message) for message in said]
+    if contact.number == contacts.OWN:
+        make_all(connection)
+    else:
+        with_friend(connection, contact)
+    rows = [
+        ConversationDigest(one.id, digest_of(chains.vector(connection, one.number)))
+        for one in shared(connection, identity)
+    ]
+    step = DIGESTS_PER_PAGE
+    pages = [rows[at : at + step] for at in range(0, len(rows), step)] or [[]]
+    return [
+        SendOnLink(device, Digests(tuple(page), is_last=number == len(pages)))
+        for number, page in enumerate(pages, 1)
+    ]
+
+
+# --- what changes the database
+
+
+def is_stored(message: Message, keys: DeviceKeys) -> TypeGuard[Stored]:
+    """Say whether a message has to go to `store`: all but questions and what speaks of others only."""
+    if isinstance(message, Vector):
+        return any(entry.device == keys.device for entry in message.entries)
+    return isinstance(message, Events | Receipt | Devices | Unavailable | Fork)
 
 
 def store(
     connection: Connection,
     keys: DeviceKeys,
+    device: DeviceId,
     identity: IdentityKey,
-    message: Events | Receipt | Devices,
+    message: Stored,
     now: UnixMillis,
+    entropy: Entropy,
 ) -> list[Effect]:
-    """Take what changes the database; raises RemoteProtocolError where the link must end."""
+    """Take what changes the database; device, identity: of the other end.
+
+    What does not verify is dropped, or counted where it is an event: nothing that is well formed ends the link.
+    Raises RemoteProtocolError(NOT_ADMITTED) where the friendship has ended meanwhile.
+    """
     match message:
         case Events():
-            return on_events(connection, keys, identity, message, now)
+            return on_events(connection, keys, device, identity, message, now, entropy)
         case Receipt(signed=signed):
-            return on_receipt(connection, keys, identity, signed, now)
+            return receipts.on_receipt(connection, keys, device, identity, signed, now, entropy)
         case Devices(device_list=device_list, certificates=certificates):
-            for certificate in certificates:
-                note_device(connection, identity, certificate, device_list)
-            return []
-
-
-def stored(session: Session, came: Events) -> None:
-    """Take note that the other end has what it just sent."""
-    for sealed in came.events:
-        header = peek_header(sealed.header)
-        key = (came.conversation, header.device, header.epoch)
-        session.has[key] = max(session.has.get(key, 0), header.seq)
-
-
-def compare(connection: Connection, session: Session, message: Digests | Vector) -> list[Effect]:
-    """Take what the other end has, and say what we have where that differs; changes nothing stored."""
-    if isinstance(message, Vector):
-        return _on_vector(connection, session, message)
-    return _on_digests(connection, session, message.rows)
-
-
-def vector(connection: Connection, conversation: Conversation) -> list[VectorEntry]:
-    """Give what is here of a conversation, one entry a chain."""
-    rows = connection.execute(
-        "SELECT device, epoch, floor, high, high_id FROM chains WHERE conversation = ?"
-        " AND high > 0 ORDER BY device, epoch",
-        (conversation.number,),
-    )
-    return [VectorEntry(*row) for row in rows]
-
-
-def next_batch(connection: Connection, session: Session) -> list[Effect]:
-    """Give the next events that the other end lacks, at most BATCH_BYTES of them; none when it has all.
-
-    Each chain goes in order, and only after they said what they have: nothing arrives with a hole before it.
-    """
-    for conversation_id in session.level:
-        conversation = of_id(connection, conversation_id)
-        for entry in vector(connection, conversation):
-            key = (conversation_id, entry.device, entry.epoch)
-            after = session.has.get(key, 0)
-            if entry.high > after:
-                events, last = _events_after(connection, conversation, key, after)
-                session.has[key] = last
-                return [SendOnLink(session.device, Events(conversation_id, events))]
+            contacts.may_link(connection, identity)
+            note_introduced(connection, device_list, certificates)
+        case Unavailable():
+            return on_unavailable(connection, keys, identity, message)
+        case Fork():
+            found = shares(connection, identity, message.conversation)
+            if found is not None:
+                return forks.on_fork(connection, keys, device, found, message, now, entropy)
+        case Vector():
+            found = shares(connection, identity, message.conversation)
+            if found is not None:
+                forks.on_claims(connection, keys, found, message.entries, now, entropy)
     return []
 
 
-def _events_after(
-    connection: Connection, conversation: Conversation, key: ChainKey, after: int
-) -> tuple[tuple[SealedEvent, ...], int]:
-    rows = connection.execute(
-        "SELECT e.header, e.body, e.seq FROM events e JOIN chains h ON h.number = e.chain"
-        " WHERE h.conversation = ? AND h.device = ? AND h.epoch = ? AND e.seq > ?"
-        " AND e.is_fork = 0 ORDER BY e.seq LIMIT ?",
-        (conversation.number, key[1], key[2], after, limits.EVENTS_PER_BATCH),
-    )
-    batch: list[SealedEvent] = []
-    size, last = 0, after
-    for header, body, seq in rows:
-        size += len(header) + len(body or b"")
-        if batch and size > BATCH_BYTES:
-            break
-        batch.append(SealedEvent(header, body))
-        last = seq
-    return tuple(batch), last
-
-
-def _on_digests(
-    connection: Connection, session: Session, rows: tuple[ConversationDigest, ...]
-) -> list[Effect]:
-    effects: list[Effect] = []
-    for row in rows:
-        conversation = _shared(connection, session, row.conversation)
-        mine = vector(connection, conversation)
-        if digest_of(mine) == row.digest:
-            _is_level(session, row.conversation, mine)
+def stored(session: Session, message: Message) -> None:
+    """Take note that the other end has what it just sent."""
+    if not isinstance(message, Events) or message.conversation not in session.level:
+        return
+    progress = session.level[message.conversation]
+    for sealed in message.events:
+        try:
+            header = peek_header(sealed.header)
+        except RemoteProtocolError:
             continue
-        effects += _say_vector(session, row.conversation, mine)
-    return effects
+        key = (header.device, header.epoch)
+        progress.has[key] = max(progress.has.get(key, 0), header.seq)
 
 
-def _say_vector(
-    session: Session, conversation: ConversationId, mine: list[VectorEntry]
-) -> list[Effect]:
-    """Say what we have of a conversation, once a link."""
-    if conversation in session.told:
+# --- what is answered from a snapshot
+
+
+def is_compared(message: Message) -> TypeGuard[Compared]:
+    """Say whether a message has to go to `compare`."""
+    return isinstance(message, Digests | Vector | AskEvents)
+
+
+def compare(connection: Connection, session: Session, message: Compared) -> list[Effect]:
+    """Take what the other end has, and say what we have where that differs; answer what it asks for."""
+    match message:
+        case Digests(rows=rows):
+            return [e for row in rows for e in _on_digest(connection, session, row)]
+        case Vector():
+            return _on_vector(connection, session, message)
+        case AskEvents():
+            return _on_ask(connection, session, message)
+
+
+def next_batch(connection: Connection, session: Session) -> list[Effect]:
+    """Give the next events that the other end lacks, at most BATCH_BYTES of them; none when it has all."""
+    while session.behind:
+        conversation_id = next(iter(session.behind))
+        conversation = shares(connection, session.identity, conversation_id)
+        progress = session.level.get(conversation_id)
+        if conversation is not None and progress is not None:
+            events, devices = next_events(connection, progress, session, conversation)
+            if events:
+                return _send_events(connection, session, conversation, events, devices)
+        del session.behind[conversation_id]
+    return []
+
+
+def _on_digest(connection: Connection, session: Session, row: ConversationDigest) -> list[Effect]:
+    conversation = shares(connection, session.identity, row.conversation)
+    if conversation is None:
         return []
-    session.told.add(conversation)
-    step = limits.VECTOR_ENTRIES_PER_PAGE
-    pages = [mine[at : at + step] for at in range(0, len(mine), step)] or [[]]
-    return [
-        SendOnLink(session.device, Vector(conversation, tuple(page), is_last=number == len(pages)))
-        for number, page in enumerate(pages, 1)
-    ]
+    mine = chains.vector(connection, conversation.number)
+    if digest_of(mine) == row.digest:
+        return [
+            *_level(connection, session, conversation, mine),
+            *_say_receipts(connection, session, conversation),
+        ]
+    return _say_vector(connection, session, conversation, mine)
 
 
 def _on_vector(connection: Connection, session: Session, came: Vector) -> list[Effect]:
@@ -200,29 +192,123 @@ def _on_vector(connection: Connection, session: Session, came: Vector) -> list[E
     That happens when something is said while the digests are under way: who finds them unequal waits
     for a vector that the other, who found them equal, would otherwise never send (simnet seed 163).
     """
-    conversation = _shared(connection, session, came.conversation)
-    entries = session.pages.setdefault(came.conversation, [])
-    entries += came.entries
-    if len(entries) > limits.DEVICES * limits.EPOCHS * 2:
-        raise RemoteProtocolError(Code.TOO_MANY_PAGES)
+    conversation = shares(connection, session.identity, came.conversation)
+    if conversation is None or conversation.id in session.heard:
+        return []
+    entries = session.pages.setdefault(conversation.id, [])
+    entries += came.entries[: max(limits.VECTOR_ENTRIES - len(entries), 0)]
     if not came.is_last:
         return []
-    _is_level(session, conversation.id, session.pages.pop(came.conversation))
-    return _say_vector(session, conversation.id, vector(connection, conversation))
+    session.heard.add(conversation.id)
+    effects = _level(connection, session, conversation, session.pages.pop(conversation.id))
+    mine = chains.vector(connection, conversation.number)
+    return effects + _say_vector(connection, session, conversation, mine)
 
 
-def _is_level(session: Session, conversation: ConversationId, theirs: list[VectorEntry]) -> None:
-    """Note what the other end has of a conversation: from here on it can be sent what it lacks."""
-    for entry in theirs:
-        session.has[conversation, entry.device, entry.epoch] = entry.high
-    session.level.add(conversation)
+def _say_vector(
+    connection: Connection, session: Session, conversation: Conversation, mine: list[VectorEntry]
+) -> list[Effect]:
+    """Say what we have of a conversation, once a link: proofs, the vector, then our receipts."""
+    if conversation.id in session.told:
+        return []
+    session.told.add(conversation.id)
+    step = limits.VECTOR_ENTRIES_PER_PAGE
+    pages = [mine[at : at + step] for at in range(0, len(mine), step)] or [[]]
+    said: list[Message] = []
+    for proof in forks.proofs(connection, conversation):
+        said += _introduce(connection, session, {peek_header(proof.first).device})
+        said.append(proof)
+    said += [
+        Vector(conversation.id, tuple(page), is_last=number == len(pages))
+        for number, page in enumerate(pages, 1)
+    ]
+    effects: list[Effect] = [SendOnLink(session.device, message) for message in said]
+    return effects + _say_receipts(connection, session, conversation)
 
 
-def _shared(
-    connection: Connection, session: Session, conversation_id: ConversationId
-) -> Conversation:
-    contact = contacts.may_link(connection, session.identity)
-    conversation = of_id(connection, conversation_id)
-    if conversation.contact != contact.number:
-        raise RemoteProtocolError(Code.UNKNOWN_CONVERSATION)
-    return conversation
+def _say_receipts(
+    connection: Connection, session: Session, conversation: Conversation
+) -> list[Effect]:
+    """Say our receipt again, since the last may be lost; to own devices also those of everybody else."""
+    if conversation.id in session.receipted:
+        return []
+    session.receipted.add(conversation.id)
+    me = own.need_account(connection)
+    effects: list[Effect] = []
+    for device, signed in receipts.kept(connection, conversation):
+        if device == me.device or session.identity == me.identity:
+            said = [*_introduce(connection, session, {device}), Receipt(signed)]
+            effects += [SendOnLink(session.device, message) for message in said]
+    return effects
+
+
+def _level(
+    connection: Connection, session: Session, conversation: Conversation, theirs: list[VectorEntry]
+) -> list[Effect]:
+    """Note what they have; say what they will never get, and ask for what shows a fork we do not know."""
+    never, strange = note_level(connection, session, conversation, theirs)
+    said: list[Message] = [*never]
+    step = limits.EVENTS_PER_BATCH
+    said += [
+        AskEvents(conversation.id, tuple(strange[at : at + step]))
+        for at in range(0, len(strange), step)
+    ]
+    return [SendOnLink(session.device, message) for message in said]
+
+
+def _on_ask(connection: Connection, session: Session, came: AskEvents) -> list[Effect]:
+    """Give single events by id, one batch of them at most: what they may have, and what is here."""
+    conversation = shares(connection, session.identity, came.conversation)
+    if conversation is None or not came.ids:
+        return []
+    lines = {chain.number: chain for chain in chains.every(connection, conversation.number)}
+    progress = session.level.get(conversation.id) or Progress()
+    marks = ",".join("?" * len(came.ids))
+    rows = connection.execute(
+        f"SELECT header, body, chain, seq FROM events WHERE conversation = ? AND id IN ({marks})"
+        " ORDER BY clock, device, id",
+        (conversation.number, *came.ids),
+    )
+    events: list[SealedEvent] = []
+    devices: set[DeviceId] = set()
+    size = 0
+    for header, body, of_chain, seq in rows:
+        chain = lines[of_chain]
+        if seq < start_of(connection, session, progress, conversation, chain):
+            continue
+        size += len(header) + len(body or b"")
+        if events and size > BATCH_BYTES:
+            break
+        events.append(SealedEvent(header, body))
+        devices.add(chain.device)
+    return _send_events(connection, session, conversation, events, devices) if events else []
+
+
+def _send_events(
+    connection: Connection,
+    session: Session,
+    conversation: Conversation,
+    events: list[SealedEvent],
+    devices: set[DeviceId],
+) -> list[Effect]:
+    said: list[Message] = [
+        *_introduce(connection, session, devices),
+        Events(conversation.id, tuple(events)),
+    ]
+    return [SendOnLink(session.device, message) for message in said]
+
+
+def _introduce(connection: Connection, session: Session, devices: set[DeviceId]) -> list[Devices]:
+    """Give the certificates of devices that the other end may not know, once a link."""
+    said = []
+    me = own.need_account(connection)
+    for device in sorted(devices - session.introduced - {session.device, me.device}):
+        if device in session.introduced:
+            continue  # came with one before it
+        found = introduction(connection, device)
+        session.introduced.add(device)
+        if found is not None:
+            signed, certificates, known = found
+            session.introduced |= known
+            said.append(Devices(signed, certificates))
+    return said

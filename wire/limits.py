@@ -84,7 +84,13 @@ SALT_BYTES = 16
 PARENTS = 16
 EPOCHS = 64  # per device and conversation
 CLOCK_AHEAD = 2**20  # of what is known; beyond it an author could exhaust everybody's clocks
-FORK_EVENTS = 1000  # kept of a forked chain
+FORK_EVENTS = 1000  # kept of a forked chain, from the fork on
+FORK_PROOFS = 16  # kept of one chain; one is enough to convict
+VECTOR_ENTRIES = (
+    2048  # of one conversation: two accounts with 10 devices use 20, and 64 epochs of each fit
+)
+RECEIPT_CHAINS = 320  # in one receipt, the liveliest: they fit into RECEIPT_BYTES
+REJECTIONS = 256  # remembered of one conversation, so that none is counted twice
 RECEIPT_BYTES = 16 * KIB
 VECTOR_ENTRIES_PER_PAGE = 256
 EVENTS_PER_BATCH = 512

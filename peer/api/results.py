@@ -145,6 +145,7 @@ class Message(Result):
     edited: bool
     reply_to: str | None
     clock_off: bool  # wall time is more than ten minutes off: the time is a claim
+    forked: bool = False  # its device wrote something else in the same place, too
 
 
 @dataclass(frozen=True, slots=True)

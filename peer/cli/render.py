@@ -146,6 +146,7 @@ def message(item: Item, *, with_conversation: bool, has_colour: bool) -> str:
     state = item.get("state")
     tail = f"  ({clean(state)})" if state else ""
     edited = " (edited)" if item.get("edited") else ""
+    edited += " (its device wrote something else in this place, too)" if item.get("forked") else ""
     indent = " " * (len(at) + 2)
     return f"{head}{name}: {clean_block(item['text'], indent)}{edited}{tail}"
 

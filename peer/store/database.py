@@ -25,6 +25,7 @@ from peer.errors import PeerError
 from peer.store import place
 from peer.store.failures import translate
 from peer.store.opening import BUSY_TIMEOUT_S, connect, open_file
+from peer.times import wall
 from wire.codes import Code
 from wire.machine import Entropy
 
@@ -79,7 +80,7 @@ class Database:
         """
         writer = open_file(path, busy_timeout_s=busy_timeout_s)
         try:
-            is_restored = place.check(writer, path, entropy)
+            is_restored = place.check(writer, path, entropy, wall())
             reader = connect(path, is_reader=True, busy_timeout_s=busy_timeout_s)
         except sqlite3.Error as error:
             writer.close()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 
+from wire import limits
+from wire.channel.primitives import sha256
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.identity import (
@@ -28,6 +31,82 @@ def note_device(
     to somebody else: a device belongs to one identity for ever, else links to it could be mistaken.
     """
     verified = read_certificate(certificate, identity)
+    _check_free(connection, verified, certificate)
+    note_list(connection, identity, device_list)
+    newest = list_of(connection, identity) or device_list
+    check_listed(verified, certificate, read_device_list(newest, identity))
+    _keep(connection, verified, certificate, revoked=0)
+    return verified
+
+
+def introduction(
+    connection: sqlite3.Connection, device: DeviceId
+) -> tuple[bytes, tuple[bytes, ...], set[DeviceId]] | None:
+    """Give what lets others verify a device of anybody: the list, all certificates, and of which devices.
+
+    Devices that were taken off are in it: what they wrote before still verifies. None for an unknown device.
+    """
+    certificate = certificate_of(connection, device)
+    signed = None if certificate is None else list_of(connection, certificate.identity)
+    if certificate is None or signed is None:
+        return None
+    rows = connection.execute(
+        "SELECT device, certificate FROM devices WHERE identity = ?1"
+        " UNION SELECT device, certificate FROM own WHERE identity = ?1 ORDER BY device LIMIT ?2",
+        (certificate.identity, limits.LISTED_DEVICES),
+    ).fetchall()
+    return signed, tuple(row[1] for row in rows), {DeviceId(row[0]) for row in rows}
+
+
+def note_introduced(
+    connection: sqlite3.Connection, device_list: bytes, certificates: tuple[bytes, ...]
+) -> None:
+    """Take what somebody said of an account that is known here, friend or own; the rest is dropped.
+
+    Its list counts if it is newer than known; certificates count if the newest list names them, and one of a
+    device that was taken off is kept for what it wrote before.
+    """
+    try:
+        identity = read_device_list(device_list, None).identity
+        known = list_of(connection, identity)
+        if known is None:
+            return
+        with suppress(RemoteProtocolError):
+            note_list(connection, identity, device_list)
+        newest = read_device_list(list_of(connection, identity) or known, identity)
+    except RemoteProtocolError:
+        return
+    for certificate in certificates:
+        with suppress(RemoteProtocolError):
+            verified = read_certificate(certificate, identity)
+            _check_free(connection, verified, certificate)
+            entry = newest.find(verified.device)
+            if entry is not None and entry.certificate_hash == sha256(certificate):
+                _keep(connection, verified, certificate, revoked=entry.revoked_at)
+
+
+def list_of(connection: sqlite3.Connection, identity: IdentityKey) -> bytes | None:
+    """Give the newest device list known here of a friend or of the own account, or None."""
+    row = connection.execute(
+        "SELECT device_list FROM own WHERE identity = ?1 UNION ALL"
+        " SELECT device_list FROM contacts WHERE identity = ?1 AND device_list IS NOT NULL",
+        (identity,),
+    ).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def known_counter(connection: sqlite3.Connection, identity: IdentityKey) -> int:
+    """Give the highest list counter known here of a friend or of the own account; 0 for strangers."""
+    row = connection.execute(
+        "SELECT list_counter FROM own WHERE identity = ?1 UNION ALL"
+        " SELECT list_counter FROM contacts WHERE identity = ?1",
+        (identity,),
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _check_free(connection: sqlite3.Connection, verified: Certificate, certificate: bytes) -> None:
+    """Refuse a device id or link key that stands for another certificate already."""
     taken = connection.execute(
         "SELECT certificate FROM devices WHERE device = ? OR link_key = ?"
         " UNION ALL SELECT certificate FROM own WHERE device = ?",
@@ -35,43 +114,45 @@ def note_device(
     ).fetchall()
     if any(row[0] != certificate for row in taken):
         raise RemoteProtocolError(Code.IDENTITY_MISMATCH, "a device id or key is taken already")
-    note_list(connection, identity, device_list)
-    row = connection.execute(
-        "SELECT device_list FROM contacts WHERE identity = ?", (identity,)
-    ).fetchone()
-    newest = device_list if row is None or row[0] is None else row[0]
-    check_listed(verified, certificate, read_device_list(newest, identity))
+
+
+def _keep(
+    connection: sqlite3.Connection, verified: Certificate, certificate: bytes, *, revoked: int
+) -> None:
     connection.execute(
         "INSERT INTO devices (device, identity, certificate, link_key, signing_key, name, made,"
-        " is_listed) VALUES (?, ?, ?, ?, ?, ?, ?, 1)"
-        " ON CONFLICT (device) DO UPDATE SET is_listed = 1",
+        " is_listed, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (device) DO UPDATE SET is_listed = excluded.is_listed,"
+        " revoked = excluded.revoked",
         (
             verified.device,
-            identity,
+            verified.identity,
             certificate,
             verified.link_key,
             verified.signing_key,
             verified.name,
             verified.created,
+            revoked == 0,
+            revoked,
         ),
     )
-    return verified
 
 
 def note_list(
     connection: sqlite3.Connection, identity: IdentityKey, device_list: bytes
 ) -> DeviceList:
-    """Take a friend's list; raises RemoteProtocolError(LIST_ROLLBACK) for one older than known."""
+    """Take a friend's or our own list; raises RemoteProtocolError(LIST_ROLLBACK) for one older than known."""
     came = read_device_list(device_list, identity)
-    row = connection.execute(
-        "SELECT list_counter FROM contacts WHERE identity = ?", (identity,)
-    ).fetchone()
-    known = 0 if row is None else row[0]
+    known = known_counter(connection, identity)
     if came.counter < known:
         raise RemoteProtocolError(Code.LIST_ROLLBACK, f"list {came.counter}, {known} is known")
     if came.counter > known:
         connection.execute(
             "UPDATE contacts SET device_list = ?, list_counter = ? WHERE identity = ?",
+            (device_list, came.counter, identity),
+        )
+        connection.execute(
+            "UPDATE own SET device_list = ?, list_counter = ? WHERE identity = ?",
             (device_list, came.counter, identity),
         )
         for entry in came.devices:

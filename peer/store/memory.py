@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from peer.store import place
 from peer.store.opening import connect, migrate
-from wire.machine import Entropy
+from wire.machine import Entropy, UnixMillis
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,14 +22,14 @@ Connection = sqlite3.Connection
 class MemoryDatabase:
     """A twin of `Database` that commits when it is told to.
 
-    entropy: gives the first epoch.
+    entropy: gives the first epoch. now: when it is begun.
     """
 
-    def __init__(self, entropy: Entropy) -> None:
+    def __init__(self, entropy: Entropy, now: UnixMillis) -> None:
         self.connection = connect(":memory:")
         migrate(self.connection)
         self.connection.execute("BEGIN")
-        place.take_new_epoch(self.connection, entropy)
+        place.take_new_epoch(self.connection, entropy, now)
         self.connection.execute("COMMIT")
         self._waiting: list[tuple[Callable[[Any], None], Any]] = []
 

@@ -115,15 +115,23 @@ def migrate(connection: sqlite3.Connection, path: Path | None = None) -> None:
 
 
 def _step(connection: sqlite3.Connection, number: int, sql: str) -> None:
+    """Run one step in a transaction of its own.
+
+    References are not watched meanwhile (a table may be rebuilt under its name) but must hold after it.
+    """
+    connection.execute("PRAGMA foreign_keys = OFF")
     try:
         connection.executescript(
             f"BEGIN IMMEDIATE;\nPRAGMA application_id = {APPLICATION_ID};\n{sql}\n"
-            f"PRAGMA user_version = {number};\nCOMMIT;"
+            f"PRAGMA user_version = {number};"
         )
-    except sqlite3.Error:
+        if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+            raise sqlite3.IntegrityError(f"references do not hold after step {number}")
+        connection.execute("COMMIT")
+    finally:
         if connection.in_transaction:
             connection.rollback()
-        raise
+        connection.execute("PRAGMA foreign_keys = ON")
 
 
 def back_up(connection: sqlite3.Connection, target: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from peer.errors import PeerError
 from wire.codes import Code
 from wire.identity import DeviceKeys, DeviceList, read_device_list
-from wire.ids import AccountName, DeviceId, Epoch, IdentityKey
+from wire.ids import AccountName, DeviceId, IdentityKey
 from wire.machine import UnixMillis
 
 
@@ -95,6 +95,13 @@ def set_device_list(connection: sqlite3.Connection, signed: bytes) -> bool:
     if came.counter <= own.list_counter:
         return False
     connection.execute("UPDATE own SET device_list = ?, list_counter = ?", (signed, came.counter))
+    connection.executemany(
+        "UPDATE devices SET is_listed = ?, revoked = ? WHERE device = ? AND identity = ?",
+        [
+            (not entry.is_revoked, entry.revoked_at, entry.device, own.identity)
+            for entry in came.devices
+        ],
+    )
     return True
 
 
@@ -109,11 +116,6 @@ def next_counter(connection: sqlite3.Connection, now: UnixMillis) -> int:
     value = max(row[0] + 1, now)
     connection.execute("UPDATE own SET counter = ?", (value,))
     return int(value)
-
-
-def epoch(connection: sqlite3.Connection) -> Epoch:
-    """Give the run of sequence numbers that this device writes in."""
-    return Epoch(connection.execute("SELECT epoch FROM place").fetchone()[0])
 
 
 def read_setting(connection: sqlite3.Connection, key: str) -> bytes | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from peer.store.opening import sync_folder
 from wire.ids import Epoch
-from wire.machine import Entropy
+from wire.machine import Entropy, UnixMillis
 
 STAMP_BYTES = 16
 EPOCH_BYTES = 8
@@ -25,10 +25,10 @@ def stamp_path(path: Path) -> Path:
     return path.with_name(path.name + ".stamp")
 
 
-def check(connection: sqlite3.Connection, path: Path, entropy: Entropy) -> bool:
+def check(connection: sqlite3.Connection, path: Path, entropy: Entropy, now: UnixMillis) -> bool:
     """Compare the stamp with what is noted inside, take a new epoch if they differ, stamp anew.
 
-    connection: the writer's, outside a transaction. Gives True if the database went back in time or
+    connection: the writer's, outside a transaction. now: when. Gives True if the database went back in time or
     was copied; a fresh one only gets its first epoch. Raises sqlite3.Error and OSError.
     """
     noted = connection.execute("SELECT inode, stamp, stamp_inode FROM place").fetchone()
@@ -38,7 +38,7 @@ def check(connection: sqlite3.Connection, path: Path, entropy: Entropy) -> bool:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if not is_same:
-            take_new_epoch(connection, entropy)
+            take_new_epoch(connection, entropy, now)
         connection.execute(
             "UPDATE place SET inode = ?, stamp = ?, stamp_inode = ?",
             (_signed(path.stat().st_ino), stamp, stamp_inode),
@@ -50,14 +50,22 @@ def check(connection: sqlite3.Connection, path: Path, entropy: Entropy) -> bool:
     return noted is not None and not is_same
 
 
-def take_new_epoch(connection: sqlite3.Connection, entropy: Entropy) -> Epoch:
-    """Begin a new run of sequence numbers, and give it."""
-    epoch = Epoch(entropy.bytes(EPOCH_BYTES))
+def take_new_epoch(connection: sqlite3.Connection, entropy: Entropy, now: UnixMillis) -> Epoch:
+    """Begin a new run of sequence numbers in every conversation, and give it; now: when."""
+    epoch = draw_epoch(connection, entropy, now)
     connection.execute(
         "INSERT INTO place (one, epoch) VALUES (1, ?)"
         " ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch",
         (epoch,),
     )
+    connection.execute("UPDATE conversations SET epoch = NULL WHERE epoch IS NOT NULL")
+    return epoch
+
+
+def draw_epoch(connection: sqlite3.Connection, entropy: Entropy, now: UnixMillis) -> Epoch:
+    """Draw a run of sequence numbers and note it as ours."""
+    epoch = Epoch(entropy.bytes(EPOCH_BYTES))
+    connection.execute("INSERT INTO epochs (epoch, taken) VALUES (?, ?)", (epoch, now))
     return epoch
 
 

@@ -1,11 +1,12 @@
 """A simulated network: peers' real functions over memory, on links that delay, cut and split the world.
 
-One heap of events in simulated milliseconds, one seed for everything. Each peer runs the functions the
-node runs (`conversations`, `syncing`, `contacts`) over a `MemoryDatabase`; every message crosses a link as
-the bytes of `wire.codec`. A commit comes later than the write it makes durable, and nothing leaves before
-it: a crash in between loses the write and everything that would have followed, and every link.
+One heap of events in simulated milliseconds, one seed for everything. Each peer is one device; it runs the
+functions the node runs (`conversations`, `syncing`, `contacts`) over a `MemoryDatabase`; every message crosses
+a link as the bytes of `wire.codec`. A commit comes later than the write it makes durable, and nothing leaves
+before it: a crash in between loses the write and everything that would have followed, and every link.
 
-What is not simulated: sockets, threads, the handshake and records. They have rings of their own.
+What is not simulated: sockets, threads, the handshake and records. They have rings of their own. What a
+tracker would carry (friend requests, device lists, the contacts of a new device) the harness carries.
 """
 
 from __future__ import annotations
@@ -13,33 +14,38 @@ from __future__ import annotations
 import heapq
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from peer import contacts, conversations, history, syncing
+from peer import contacts, conversations, history, membership, syncing
 from peer.effects import Ask, CloseLinks, Effect, PushEvents, PushReceipt, SendOnLink, Tell
+from peer.sessions import Session
 from peer.store import own, place
 from peer.store.memory import Connection, MemoryDatabase
 from tests.harness.entropy import SeededEntropy
 from wire.codec import decode, encode
 from wire.errors import WireError
-from wire.identity import DeviceKeys, first_device
+from wire.identity import DeviceKeys, add_device, first_device, read_device_list
 from wire.ids import AccountName
 from wire.machine import UnixMillis
 from wire.messages import Message, Purpose, friends
-from wire.messages.conversation import Devices, Digests, Events, Receipt, Vector
+from wire.messages.conversation import Receipt
 
 START = 1_700_000_000_000
 COMMIT_MS = 5
 
 
 class Simulation:
-    """The clock, the dice, and what is to happen."""
+    """The clock, the dice, and what is to happen.
+
+    stored: account -> ids of events that a device of it ever committed: what may show as delivered.
+    """
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
         self.seed = seed
         self.now = 0
+        self.stored: dict[str, set[bytes]] = {}
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
 
@@ -100,30 +106,78 @@ class Cable:
 
 @dataclass
 class SimPeer:
-    """One person's node: its database and what it has in memory."""
+    """One device of a person: its database and what its node has in memory.
+
+    name: of the device, unique in its world. account: whose it is. seed: of the identity.
+    """
 
     world: Simulation
     name: str
+    account: str
+    seed: bytes
     keys: DeviceKeys
     entropy: SeededEntropy
     database: MemoryDatabase
     cables: dict[str, Cable] = field(default_factory=dict)
-    sessions: dict[str, syncing.Session] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
     asks: deque[Message] = field(default_factory=deque)
     accepted: dict[bytes, str] = field(default_factory=dict)  # id -> text: what `say` promised
     shown: list[tuple[str, str]] = field(default_factory=list)  # ids told to the faces, by kind
     boots: int = 0
     is_committing: bool = False
+    ticks_at: int | None = None
+    seen: int = 0  # rows of `events` noted in the world
     faults: list[WireError] = field(default_factory=list)
+    lies: list[str] = field(default_factory=list)  # promises broken at the moment they were broken
 
     @classmethod
     def make(cls, world: Simulation, name: str) -> SimPeer:
+        """Make a person with one device."""
         entropy = SeededEntropy(f"{world.seed}/{name}")
-        keys = first_device(entropy.bytes(32), "sim", now=world.wall(), entropy=entropy)
-        peer = cls(world, name, keys, entropy, MemoryDatabase(entropy))
-        peer.database.write(own.remember, keys, AccountName(name), None, b"vault", 1, world.wall())
-        peer.database.commit()
+        seed = entropy.bytes(32)
+        keys = first_device(seed, "sim", now=world.wall(), entropy=entropy)
+        return cls._born(world, name, name, seed, keys, entropy)
+
+    @classmethod
+    def _born(
+        cls,
+        world: Simulation,
+        name: str,
+        account: str,
+        seed: bytes,
+        keys: DeviceKeys,
+        entropy: SeededEntropy,
+    ) -> SimPeer:
+        database = MemoryDatabase(entropy, world.wall())
+        peer = cls(world, name, account, seed, keys, entropy, database)
+        database.write(own.remember, keys, AccountName(account), None, b"vault", 1, world.wall())
+        database.commit()
         return peer
+
+    def log_in(self, name: str, others: Iterable[SimPeer] = ()) -> SimPeer:
+        """Make another device of this account, with its friends; others: those that exist, told of it."""
+        world = self.world
+        entropy = SeededEntropy(f"{world.seed}/{name}")
+        mine = self.database.read(own.need_account)
+        listed = read_device_list(mine.device_list, mine.identity)
+        keys = add_device(self.seed, listed, name, now=world.wall(), entropy=entropy)
+        made = SimPeer._born(world, name, self.account, self.seed, keys, entropy)
+        rows = self.database.connection.execute(
+            "SELECT name, identity, state, since, device_list, list_counter FROM contacts"
+        ).fetchall()
+        made.database.connection.executemany(
+            "INSERT INTO contacts (name, identity, state, since, device_list, list_counter)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+        for one in (self, *others):
+            one.learn_list(keys.device_list)
+        return made
+
+    def learn_list(self, device_list: bytes) -> None:
+        """Take a newer list of the own account, as a tracker would say it at every login."""
+        self.database.write(own.set_device_list, device_list)
+        self.database.commit()
 
     # --- what a person does
 
@@ -147,47 +201,68 @@ class SimPeer:
         self.database.crash()
         self.boots += 1
         self.is_committing = False
+        self.ticks_at = None
+        self._tick_in_time()
 
-    def restore(self, image: Connection) -> None:
-        """Come back with an old database: the stamp beside it would not match, so a new epoch."""
+    def restore(self, image: Connection, *, is_noticed: bool = True) -> None:
+        """Come back with an old database.
+
+        is_noticed: the stamp beside it does not match, so a new epoch is taken; else everything was put back,
+        the stamp too, as with the image of a whole machine.
+        """
+        newest = self.database.read(own.need_account).device_list
         self.crash()
         self.database.restore(image)
-        self.database.write(place.take_new_epoch, self.entropy)
-        self.database.commit()
+        self.shown.clear()
+        (self.seen,) = self.database.connection.execute(
+            "SELECT coalesce(max(number), 0) FROM events"
+        ).fetchone()
+        if is_noticed:
+            self.database.write(place.take_new_epoch, self.entropy, self.world.wall())
+        self.learn_list(newest)
+        self._tick_in_time()
 
     def texts(self, friend: str) -> list[str]:
-        return [message.text for message in self.database.read(history.messages, friend)]
+        """Give what was said with a friend, in display order."""
+        found = self.database.read(history.messages, friend)
+        return [message.text for message in found if message.kind == "message"]
+
+    def has(self, event: bytes) -> bool:
+        """Say whether an event is stored here."""
+        row = self.database.connection.execute("SELECT 1 FROM events WHERE id = ?", (event,))
+        return row.fetchone() is not None
 
     # --- what the node does
 
     def linked(self, far: SimPeer, cable: Cable) -> None:
-        self.sessions[far.name] = syncing.Session(far.keys.device, far.keys.identity)
+        """Begin a link."""
+        self.sessions[far.name] = Session(far.keys.device, far.keys.identity)
+        newest = far.database.read(own.need_account).device_list
         self._write(
-            cable, syncing.opened, self.keys, far.keys.device, far.keys.identity,
-            far.keys.certificate, far.keys.device_list,
-        )  # fmt: skip
+            cable, syncing.opened, far.keys.device, far.keys.identity, far.keys.certificate, newest
+        )
 
     def receive(self, far: SimPeer, cable: Cable, message: Message) -> None:
+        """Take one message of a link."""
         session = self.sessions[far.name]
-        try:
-            if isinstance(message, Digests | Vector):
-                self.database.commit()  # the node's reader sees committed rows only
-                if not cable.is_cut:
+        if syncing.is_stored(message, self.keys):
+            self._write(
+                cable, syncing.store, self.keys, far.keys.device, far.keys.identity, message,
+                self.world.wall(), self.entropy, came=(session, message),
+            )  # fmt: skip
+        if syncing.is_compared(message):
+            self.commit()  # the node's reader sees committed rows only
+            if not cable.is_cut:
+                try:
                     self.carry_out(self.database.read(syncing.compare, session, message))
-                    self.push_on(far.name)
-            else:
-                assert isinstance(message, Events | Receipt | Devices)
-                self._write(
-                    cable, syncing.store, self.keys, far.keys.identity, message, self.world.wall(),
-                    came=(session, message),
-                )  # fmt: skip
-        except WireError as error:
-            self.faults.append(error)
-            cable.cut()
+                except WireError as error:
+                    self.faults.append(error)
+                    cable.cut()
+                self.push_on(far.name)
 
     def push_on(self, name: str) -> None:
         """Send what the other end lacks; the node's reader sees committed rows only, so commit first."""
-        self.database.commit()
+        self.commit()
         while name in self.sessions:
             effects = self.database.read(syncing.next_batch, self.sessions[name])
             if not effects:
@@ -195,21 +270,23 @@ class SimPeer:
             self.carry_out(effects)
 
     def carry_out(self, effects: list[Effect]) -> None:
+        """Do what a committed transaction asked for."""
         for effect in effects:
             match effect:
                 case SendOnLink(device=device, message=message):
                     for name, session in list(self.sessions.items()):
                         if session.device == device:
                             self.cables[name].send(self, message)
-                case PushEvents():
+                case PushEvents(conversation=conversation):
                     for name in list(self.sessions):
-                        self.push_on(name)
-                case PushReceipt(conversation=conversation, signed=signed):
-                    friend = self.database.read(conversations.of_id, conversation).friend
-                    if friend in self.cables:
-                        self.cables[friend].send(self, Receipt(signed))
+                        if name in self.sessions:
+                            self.sessions[name].touch(conversation)
+                            self.push_on(name)
+                case PushReceipt():
+                    self._push_receipt(effect)
                 case Tell(event=event):
                     self.shown.append((event.event, str(event.body.get("id", ""))))
+                    self._check_told(event.event, event.body)
                 case Ask(message=message):
                     self.asks.append(message)
                 case CloseLinks():
@@ -218,9 +295,46 @@ class SimPeer:
                 case _:
                     pass
 
+    def commit(self) -> None:
+        """Make what was written durable, and do what follows from it."""
+        self._note_stored()
+        self.database.commit()
+        self._tick_in_time()
+
+    def _push_receipt(self, effect: PushReceipt) -> None:
+        found = self.database.read(membership.of_id, effect.conversation)
+        for name, session in list(self.sessions.items()):
+            is_own = session.identity == self.keys.identity
+            is_friend = session.identity == found.identity and not effect.own_only
+            if (is_own or is_friend) and session.device != effect.except_device:
+                self.cables[name].send(self, Receipt(effect.signed))
+
+    def _check_told(self, kind: str, body: dict[str, object]) -> None:
+        """Catch a promise at the moment it is broken: D3 for receipts, D5 for messages."""
+        if kind == "receipt" and body["state"] == "delivered":
+            event = bytes.fromhex(str(body["id"]))
+            if event not in self.world.stored.get(str(body["friend"]), set()):
+                self.lies.append(f"{self.name}: {body['id']} shows as delivered, nobody has it")
+        if kind == "message":
+            (hidden,) = self.database.connection.execute(
+                "SELECT count(*) FROM lacks l JOIN events e ON e.number = l.event"
+                " JOIN events m ON m.id = l.missing WHERE e.id = ? AND m.held = 0",
+                (bytes.fromhex(str(body["id"])),),
+            ).fetchone()
+            if hidden:
+                self.lies.append(f"{self.name}: {body['id']} lacks what is shown")
+
+    def _note_stored(self) -> None:
+        rows = self.database.connection.execute(
+            "SELECT id, number FROM events WHERE number > ? ORDER BY number", (self.seen,)
+        ).fetchall()
+        for event, number in rows:
+            self.world.stored.setdefault(self.account, set()).add(event)
+            self.seen = number
+
     def _write(self, cable, fn, *args, came=None) -> None:
         def then(effects: list[Effect]) -> None:
-            if not cable.is_cut and came is not None and isinstance(came[1], Events):
+            if not cable.is_cut and came is not None:
                 syncing.stored(*came)
             self.carry_out(effects)
 
@@ -241,9 +355,25 @@ class SimPeer:
         def commit() -> None:
             if self.boots == boot:
                 self.is_committing = False
-                self.database.commit()
+                self.commit()
 
         self.world.after(self.world.dice.randrange(1, COMMIT_MS + 1), commit)
+
+    def _tick_in_time(self) -> None:
+        """Do at its instant what time asks for, as the node's sweep does."""
+        due = self.database.read(conversations.next_tick)
+        if due is None or (self.ticks_at is not None and self.ticks_at <= due):
+            return
+        self.ticks_at = due
+        boot = self.boots
+
+        def tick() -> None:
+            if self.boots == boot and self.ticks_at == due:
+                self.ticks_at = None
+                self.database.submit(self.carry_out, conversations.expire, self.world.wall())
+                self.commit()
+
+        self.world.after(max(due - self.world.wall(), 0), tick)
 
 
 def befriend(one: SimPeer, other: SimPeer) -> None:

@@ -3,6 +3,7 @@ import pytest
 from peer import roster
 from peer.effects import Tell, WantLink
 from peer.store import own
+from peer.store.devices import known_counter
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from wire.errors import WireError
 from wire.identity import AddressRecord, Host, issue_addresses, read_device_list
@@ -82,9 +83,9 @@ def test_a_friend_added_at_the_tracker_shows_with_presence(pair):
 
 def test_a_friends_list_counter_is_known_and_a_list_that_is_none_is_refused(pair):
     alice, bob = pair
-    known = alice.database.read(roster.known_counter, bob.keys.identity)
+    known = alice.database.read(known_counter, bob.keys.identity)
     assert known == read_device_list(bob.keys.device_list, bob.keys.identity).counter == 1
-    assert alice.database.read(roster.known_counter, b"s" * 32) == 0
+    assert alice.database.read(known_counter, b"s" * 32) == 0
     with pytest.raises(WireError):
         deliver(friends.DevicesChanged(AccountName("bob"), b"no list"), alice)
 

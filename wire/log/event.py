@@ -242,7 +242,20 @@ def read_event(
     clock known in the conversation. Raises RemoteProtocolError: EVENT_INVALID, PARENTS_LIMIT,
     SIGNATURE_INVALID, DEVICE_UNKNOWN, CLOCK_INVALID.
     """
-    container = open_container(sealed.header, limits.EVENT_HEADER_BYTES, Code.EVENT_INVALID)
+    event_id, header = read_header(sealed.header, certificate_of)
+    if header.clock > known_clock + limits.CLOCK_AHEAD:
+        raise RemoteProtocolError(Code.CLOCK_INVALID, f"clock {header.clock}, known {known_clock}")
+    return Event(event_id, header, sealed, read_body(header, sealed.body))
+
+
+def read_header(
+    sealed: bytes, certificate_of: Callable[[DeviceId], Certificate | None]
+) -> tuple[EventId, Header]:
+    """Verify a signed header without its body: all that a proof of a fork needs.
+
+    sealed: as received. certificate_of: as in `read_event`, which says what is raised.
+    """
+    container = open_container(sealed, limits.EVENT_HEADER_BYTES, Code.EVENT_INVALID)
     named = unpack(Header, container.body, Code.EVENT_INVALID)
     certificate = certificate_of(named.device)
     if certificate is None:
@@ -250,9 +263,13 @@ def read_event(
     header = read(container, Header, SignPurpose.EVENT, certificate.signing_key, Code.EVENT_INVALID)
     event_id = EventId(sha256(container.body))
     _check_shape(header, event_id)
-    if header.clock > known_clock + limits.CLOCK_AHEAD:
-        raise RemoteProtocolError(Code.CLOCK_INVALID, f"clock {header.clock}, known {known_clock}")
-    return Event(event_id, header, sealed, read_body(header, sealed.body))
+    return event_id, header
+
+
+def id_of(sealed: bytes) -> EventId:
+    """Give the id that a header would have if it verified; raises RemoteProtocolError(EVENT_INVALID)."""
+    container = open_container(sealed, limits.EVENT_HEADER_BYTES, Code.EVENT_INVALID)
+    return EventId(sha256(container.body))
 
 
 def read_body(header: Header, body: bytes | None) -> Content | None:

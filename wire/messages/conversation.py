@@ -94,7 +94,7 @@ class Unavailable(Message, frozen=True):
 
 @message(0x0065, Purpose.PEER)
 class Devices(Message, frozen=True):
-    """The certificates of all devices on the sender's list, so that their events verify."""
+    """An account's list and the certificates of its devices, so that their events verify."""
 
     device_list: SignedDeviceList
     certificates: Annotated[tuple[SignedCertificate, ...], Meta(max_length=limits.LISTED_DEVICES)]

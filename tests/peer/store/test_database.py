@@ -220,7 +220,7 @@ def test_every_column_of_the_schema_is_explained():
 
 
 def test_a_crash_in_memory_loses_what_was_not_committed():
-    database = MemoryDatabase(SeededEntropy(1))
+    database = MemoryDatabase(SeededEntropy(1), 0)
     database.write(add, b"kept")
     database.commit()
     told = []

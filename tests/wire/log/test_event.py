@@ -26,9 +26,11 @@ from wire.log.event import (
     Reaction,
     Text,
     Withdrawal,
+    id_of,
     peek_header,
     read_body,
     read_event,
+    read_header,
     text_content,
     write_event,
 )
@@ -263,3 +265,11 @@ def test_an_event_waits_for_what_its_author_had_seen():
     assert waits_for(header, (former,)) == (parent,)
     assert waits_for(write().header, ()) == ()
     assert ConversationId(header.conversation) == CONVERSATION
+
+
+def test_a_header_verifies_alone_and_names_its_event():
+    event = write()
+    assert read_header(event.sealed.header, CERTIFICATES.get) == (event.id, event.header)
+    assert id_of(event.sealed.header) == event.id
+    with refused(Code.EVENT_INVALID):
+        id_of(b"no header")

@@ -1,0 +1,221 @@
+"""Chains: one device's run of sequence numbers in one conversation, as far as it is here.
+
+    floor ... high     every place is here and continues the former one (`floor` 0: from the first on)
+    below the floor    not expected from friends any more; own devices may still bring it
+    above high         what came out of order, kept until the hole before it closes
+    rivals             events whose place, or whose line, another event has already (`is_fork`)
+
+Plain functions inside one transaction. Who may write in a chain is decided in `receiving`; what forks mean
+in `forks`.
+"""
+
+from __future__ import annotations
+
+import enum
+import sqlite3
+from dataclasses import dataclass
+
+from wire import limits
+from wire.codes import Code
+from wire.errors import RemoteProtocolError
+from wire.ids import DeviceId, Epoch, EventId
+from wire.log.branches import Twig, tips, whole
+from wire.log.event import Header, peek_header
+from wire.messages.conversation import VectorEntry
+
+Connection = sqlite3.Connection
+_COLUMNS = (
+    "SELECT number, device, epoch, author, floor, high, high_id, forked_at, void_to FROM chains"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRow:
+    """One row of `chains`."""
+
+    number: int
+    device: DeviceId
+    epoch: Epoch
+    author: bytes
+    floor: int
+    high: int
+    high_id: bytes
+    forked_at: int
+    void_to: int
+
+    @property
+    def agreed(self) -> int:
+        """The last place of which there is one event only: all that a receipt can speak of."""
+        return self.high if not self.forked_at else min(self.high, self.forked_at - 1)
+
+
+class Place(enum.Enum):
+    """Where an event goes that is not here yet."""
+
+    MAIN = enum.auto()  # its place is free, and its neighbours agree with it
+    TAKEN = enum.auto()  # another event has its place: the two are proof of a fork
+    ASTRAY = enum.auto()  # its place is free, but it belongs to another line
+
+
+def find(
+    connection: Connection, conversation: int, device: DeviceId, epoch: Epoch
+) -> ChainRow | None:
+    """Give a chain, or None if nothing of it was ever here."""
+    row = connection.execute(
+        f"{_COLUMNS} WHERE conversation = ? AND device = ? AND epoch = ?",
+        (conversation, device, epoch),
+    ).fetchone()
+    return None if row is None else ChainRow(*row)
+
+
+def need(
+    connection: Connection, conversation: int, device: DeviceId, epoch: Epoch, author: bytes
+) -> ChainRow:
+    """Give a chain, made now if there is none; raises RemoteProtocolError for one epoch too many."""
+    found = find(connection, conversation, device, epoch)
+    if found is not None:
+        return found
+    if count(connection, conversation, device) >= limits.EPOCHS:
+        raise RemoteProtocolError(Code.EVENT_INVALID, "a device began too many epochs")
+    connection.execute(
+        "INSERT INTO chains (conversation, device, epoch, author) VALUES (?, ?, ?, ?)",
+        (conversation, device, epoch, author),
+    )
+    made = find(connection, conversation, device, epoch)
+    assert made is not None
+    return made
+
+
+def count(connection: Connection, conversation: int, device: DeviceId) -> int:
+    """Count a device's epochs in a conversation."""
+    row = connection.execute(
+        "SELECT count(*) FROM chains WHERE conversation = ? AND device = ?", (conversation, device)
+    ).fetchone()
+    return int(row[0])
+
+
+def every(connection: Connection, conversation: int) -> list[ChainRow]:
+    """List the chains of a conversation, by device and epoch."""
+    rows = connection.execute(
+        f"{_COLUMNS} WHERE conversation = ? ORDER BY device, epoch", (conversation,)
+    )
+    return [ChainRow(*row) for row in rows]
+
+
+def place_of(connection: Connection, chain: ChainRow, header: Header, event: EventId) -> Place:
+    """Say where an event goes whose id is not here."""
+    rows = connection.execute(
+        "SELECT seq, id, header FROM events WHERE chain = ? AND is_fork = 0"
+        " AND seq BETWEEN ? AND ?",
+        (chain.number, header.seq - 1, header.seq + 1),
+    ).fetchall()
+    near = {seq: (near_id, raw) for seq, near_id, raw in rows}
+    if header.seq in near:
+        return Place.TAKEN
+    before, after = near.get(header.seq - 1), near.get(header.seq + 1)
+    if before is not None and before[0] != header.prev:
+        return Place.ASTRAY
+    if after is not None and peek_header(after[1]).prev != event:
+        return Place.ASTRAY
+    return Place.MAIN
+
+
+def advance(connection: Connection, chain: ChainRow) -> None:
+    """Move `high` over everything that is whole now, and the floor down to what was brought below it."""
+    floor, high, high_id = chain.floor, chain.high, chain.high_id
+    ahead = connection.execute(
+        "SELECT seq, id FROM events WHERE chain = ? AND is_fork = 0 AND seq > ? ORDER BY seq",
+        (chain.number, high),
+    )
+    for seq, event in ahead:
+        if seq != high + 1:
+            if seq - 1 > chain.void_to:
+                break
+            floor = seq  # nobody will send what lies between
+        high, high_id = seq, event
+    if floor > 0:
+        floor = _lowered(connection, chain.number, floor)
+    if (floor, high) != (chain.floor, chain.high):
+        connection.execute(
+            "UPDATE chains SET floor = ?, high = ?, high_id = ? WHERE number = ?",
+            (floor, high, high_id, chain.number),
+        )
+
+
+def _lowered(connection: Connection, chain: int, floor: int) -> int:
+    rows = connection.execute(
+        "SELECT seq FROM events WHERE chain = ? AND is_fork = 0 AND seq < ? ORDER BY seq DESC",
+        (chain, floor),
+    )
+    for (seq,) in rows:
+        if seq != floor - 1:
+            break
+        floor = seq
+    return 0 if floor <= 1 else floor
+
+
+def never_comes(connection: Connection, chain: ChainRow, last: int) -> None:
+    """Note that up to `last` nothing will come any more: the next event here then closes the gap."""
+    if last > chain.void_to:
+        connection.execute("UPDATE chains SET void_to = ? WHERE number = ?", (last, chain.number))
+        again = connection.execute(f"{_COLUMNS} WHERE number = ?", (chain.number,)).fetchone()
+        advance(connection, ChainRow(*again))
+
+
+def branches(connection: Connection, chain: ChainRow) -> list[Twig]:
+    """Give every event of a forked chain from the fork on, whatever line it is in."""
+    rows = connection.execute(
+        "SELECT id, seq, header, is_fork FROM events WHERE chain = ?1 AND is_fork = 0"
+        " AND seq >= ?2 UNION ALL"
+        " SELECT id, seq, header, is_fork FROM events WHERE chain = ?1 AND is_fork = 1",
+        (chain.number, chain.forked_at),
+    )
+    return [
+        Twig(EventId(event), seq, peek_header(header).prev, bool(is_fork))
+        for event, seq, header, is_fork in rows
+    ]
+
+
+def id_at(connection: Connection, chain: int, seq: int) -> EventId | None:
+    """Give the id of the event in a place, of the line that came first; None if it is not here."""
+    row = connection.execute(
+        "SELECT id FROM events WHERE chain = ? AND seq = ? AND is_fork = 0", (chain, seq)
+    ).fetchone()
+    return None if row is None else EventId(row[0])
+
+
+def ends(connection: Connection, chain: ChainRow) -> list[Twig]:
+    """Give the last event of each branch of a forked chain that is whole here."""
+    root = _root(connection, chain)
+    found = tips(whole(branches(connection, chain), chain.forked_at, root))
+    return found or ([Twig(root, chain.forked_at - 1, b"")] if root else [])
+
+
+def is_settled(connection: Connection, chain: ChainRow) -> bool:
+    """Say whether every branch of a chain is here down to the fork, so that its place is known."""
+    if not chain.forked_at:
+        return True
+    known = branches(connection, chain)
+    sound = {twig.id for twig in whole(known, chain.forked_at, _root(connection, chain))}
+    return all(twig.id in sound for twig in known if twig.is_rival)
+
+
+def _root(connection: Connection, chain: ChainRow) -> EventId | None:
+    before = chain.forked_at - 1
+    return id_at(connection, chain.number, before) if before else EventId(b"")
+
+
+def vector(connection: Connection, conversation: int) -> list[VectorEntry]:
+    """Give what is here of a conversation: an entry for each chain, for each branch of a forked one."""
+    entries: list[VectorEntry] = []
+    for chain in every(connection, conversation):
+        if not chain.forked_at:
+            here = [(chain.high, chain.high_id)]
+        else:
+            here = [(tip.seq, tip.id) for tip in ends(connection, chain)]
+        entries += [
+            VectorEntry(chain.device, chain.epoch, chain.floor, high, event)
+            for high, event in here
+            if high
+        ]
+    return entries[: limits.VECTOR_ENTRIES]

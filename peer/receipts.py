@@ -1,0 +1,175 @@
+"""Receipts: what is stored here, signed; what others signed for, and what is delivered by that (promise D3)."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from peer import api, chains, forks
+from peer.effects import Effect, PushReceipt, Tell
+from peer.membership import Conversation, shares
+from peer.store import own
+from peer.store.devices import certificate_of, signing_key_of
+from wire import limits
+from wire.errors import RemoteProtocolError
+from wire.identity import DeviceKeys
+from wire.ids import DeviceId, IdentityKey
+from wire.log.receipt import Reach, ReceiptBody, issue_receipt, peek_receipt, read_receipt
+from wire.machine import Entropy, UnixMillis
+
+Connection = sqlite3.Connection
+
+
+def sign_receipt(
+    connection: Connection, keys: DeviceKeys, conversation: Conversation, now: UnixMillis
+) -> bytes:
+    """Sign what is stored here of the others' chains; call it in the transaction that stored it.
+
+    Of a forked chain only what comes before the fork: who wrote it could not tell which branch is meant.
+    """
+    newest = connection.execute(
+        "SELECT h.device, h.epoch FROM chains h JOIN events e ON e.chain = h.number"
+        " AND e.seq = h.high AND e.is_fork = 0 WHERE h.conversation = ? AND h.device <> ?"
+        " ORDER BY e.number DESC LIMIT ?",
+        (conversation.number, keys.device, limits.RECEIPT_CHAINS),
+    ).fetchall()
+    has = []
+    for device, epoch in sorted(newest):
+        chain = chains.find(connection, conversation.number, device, epoch)
+        if chain is not None and chain.agreed and chains.is_settled(connection, chain):
+            has.append(Reach(chain.device, chain.epoch, chain.agreed))
+    body = ReceiptBody(
+        conversation=conversation.id,
+        device=keys.device,
+        has=tuple(has),
+        seen=None,
+        counter=own.next_counter(connection, now),
+        list_counter=own.need_account(connection).list_counter,
+    )
+    signed = issue_receipt(keys.signing_seed, body)
+    _keep(connection, conversation, body, signed, now)
+    return signed
+
+
+def on_receipt(
+    connection: Connection,
+    keys: DeviceKeys,
+    sender: DeviceId,
+    identity: IdentityKey,
+    signed: bytes,
+    now: UnixMillis,
+    entropy: Entropy,
+) -> list[Effect]:
+    """Take a receipt that came on a link: what it covers is delivered, also after it had failed.
+
+    It counts if a listed device of somebody in the conversation signed it, whoever brings it; others are
+    dropped. A friend's is passed on to the own devices, which may wait for it too.
+    """
+    try:
+        claimed = peek_receipt(signed)
+        author = certificate_of(connection, claimed.device)
+        signing_key = signing_key_of(connection, claimed.device)
+        if author is None or signing_key is None:
+            return []
+        receipt = read_receipt(signed, claimed.device, signing_key)
+    except RemoteProtocolError:
+        return []
+    conversation = shares(connection, identity, receipt.conversation)
+    if conversation is None or author.identity not in (conversation.identity, keys.identity):
+        return []
+    is_news = _keep(connection, conversation, receipt, signed, now)
+    _heed_claims(connection, keys, conversation, receipt, now, entropy)
+    effects: list[Effect] = []
+    for reach in receipt.has:
+        chain = chains.find(connection, conversation.number, reach.device, reach.epoch)
+        if chain is not None:
+            effects += mark_delivered(connection, conversation, chain, now)
+    if is_news and author.identity == conversation.identity:
+        effects.append(PushReceipt(conversation.id, signed, own_only=True, except_device=sender))
+    return effects
+
+
+def mark_delivered(
+    connection: Connection, conversation: Conversation, chain: chains.ChainRow, now: UnixMillis
+) -> list[Effect]:
+    """Mark as delivered what listed devices of the friend signed for of one chain of this account.
+
+    Where they have more than is here, we lost the end of the chain: nothing is believed until that has come
+    back, because the same places may hold other events here.
+    """
+    (high,) = connection.execute(
+        "SELECT coalesce(max(r.high), 0) FROM reaches r JOIN devices d ON d.device = r.witness"
+        " WHERE r.conversation = ? AND r.device = ? AND r.epoch = ? AND d.identity = ?"
+        " AND d.is_listed",
+        (conversation.number, chain.device, chain.epoch, conversation.identity),
+    ).fetchone()
+    if chain.author == conversation.identity or not 0 < high <= chain.high:
+        return []
+    rows = connection.execute(
+        "UPDATE outbox SET state = 'delivered', changed = ? WHERE contact = ?"
+        " AND state IN ('queued', 'sent', 'failed') AND EXISTS (SELECT 1 FROM events e WHERE"
+        "  e.number = outbox.event AND e.chain = ? AND e.is_fork = 0 AND e.seq <= ?)"
+        " RETURNING (SELECT id FROM events WHERE number = outbox.event)",
+        (now, conversation.contact, chain.number, min(high, chain.agreed)),
+    ).fetchall()
+    effects: list[Effect] = []
+    for (event,) in rows:
+        told: dict[str, object] = {
+            "id": event.hex(),
+            "state": "delivered",
+            "friend": conversation.friend,
+        }
+        effects.append(Tell(api.Event("receipt", told)))
+    return effects
+
+
+def kept(connection: Connection, conversation: Conversation) -> list[tuple[DeviceId, bytes]]:
+    """Give the newest receipt of each device in a conversation, as (device, signed)."""
+    return connection.execute(
+        "SELECT device, signed FROM receipts WHERE conversation = ? ORDER BY device",
+        (conversation.number,),
+    ).fetchall()
+
+
+def _heed_claims(
+    connection: Connection,
+    keys: DeviceKeys,
+    conversation: Conversation,
+    receipt: ReceiptBody,
+    now: UnixMillis,
+    entropy: Entropy,
+) -> None:
+    """Go on in a new run where a receipt covers more of the present one than this device wrote."""
+    for reach in receipt.has:
+        if reach.device != keys.device:
+            continue
+        chain = chains.find(connection, conversation.number, reach.device, reach.epoch)
+        if chain is None or reach.high > chain.high:
+            forks.leave_claimed(connection, keys, conversation, reach.epoch, now, entropy)
+
+
+def _keep(
+    connection: Connection,
+    conversation: Conversation,
+    receipt: ReceiptBody,
+    signed: bytes,
+    now: UnixMillis,
+) -> bool:
+    """Keep a receipt if it is the newest of its device; False if a newer one, or this one, is here."""
+    cursor = connection.execute(
+        "INSERT INTO receipts (conversation, device, counter, signed, received)"
+        " VALUES (?, ?, ?, ?, ?) ON CONFLICT (conversation, device) DO UPDATE SET"
+        " counter = excluded.counter, signed = excluded.signed, received = excluded.received"
+        " WHERE excluded.counter > receipts.counter",
+        (conversation.number, receipt.device, receipt.counter, signed, now),
+    )
+    if cursor.rowcount == 0:
+        return False
+    connection.executemany(
+        "INSERT INTO reaches (conversation, device, epoch, witness, high) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET high = max(high, excluded.high)",
+        [
+            (conversation.number, reach.device, reach.epoch, receipt.device, reach.high)
+            for reach in receipt.has
+        ],
+    )
+    return True
