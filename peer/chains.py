@@ -115,9 +115,16 @@ def place_of(connection: Connection, chain: ChainRow, header: Header, event: Eve
     before, after = near.get(header.seq - 1), near.get(header.seq + 1)
     if before is not None and before[0] != header.prev:
         return Place.ASTRAY
+    if before is None and chain.forked_at and _is_rival(connection, header.prev):
+        return Place.ASTRAY
     if after is not None and peek_header(after[1]).prev != event:
         return Place.ASTRAY
     return Place.MAIN
+
+
+def _is_rival(connection: Connection, event: bytes) -> bool:
+    row = connection.execute("SELECT is_fork FROM events WHERE id = ?", (event,)).fetchone()
+    return row is not None and bool(row[0])
 
 
 def advance(connection: Connection, chain: ChainRow) -> None:
@@ -176,6 +183,12 @@ def branches(connection: Connection, chain: ChainRow) -> list[Twig]:
     ]
 
 
+def is_here(connection: Connection, event: bytes) -> bool:
+    """Say whether an event is stored."""
+    row = connection.execute("SELECT 1 FROM events WHERE id = ?", (event,)).fetchone()
+    return row is not None
+
+
 def id_at(connection: Connection, chain: int, seq: int) -> EventId | None:
     """Give the id of the event in a place, of the line that came first; None if it is not here."""
     row = connection.execute(
@@ -192,7 +205,14 @@ def ends(connection: Connection, chain: ChainRow) -> list[Twig]:
 
 
 def is_settled(connection: Connection, chain: ChainRow) -> bool:
-    """Say whether every branch of a chain is here down to the fork, so that its place is known."""
+    """Say whether all that others say they have of a chain is here, every branch of it down to the fork."""
+    doubted = connection.execute(
+        "SELECT 1 FROM doubts d WHERE d.chain = ?"
+        " AND NOT EXISTS (SELECT 1 FROM events e WHERE e.id = d.id)",
+        (chain.number,),
+    ).fetchone()
+    if doubted is not None:
+        return False
     if not chain.forked_at:
         return True
     known = branches(connection, chain)
@@ -205,17 +225,40 @@ def _root(connection: Connection, chain: ChainRow) -> EventId | None:
     return id_at(connection, chain.number, before) if before else EventId(b"")
 
 
-def vector(connection: Connection, conversation: int) -> list[VectorEntry]:
-    """Give what is here of a conversation: an entry for each chain, for each branch of a forked one."""
+def vector(connection: Connection, conversation: int, *, is_for_own: bool) -> list[VectorEntry]:
+    """Give what is here of a conversation: an entry for each chain, for each branch of a forked one.
+
+    is_for_own: for another device of this account. It may lack what we lack, so a hole is no reason to hear what
+    is behind it again: it is told of the last stretch, and brings what it has before that anyway.
+    """
     entries: list[VectorEntry] = []
+    here: list[tuple[int, int, bytes]]
     for chain in every(connection, conversation):
-        if not chain.forked_at:
-            here = [(chain.high, chain.high_id)]
+        if chain.forked_at:
+            here = [(chain.floor, tip.seq, tip.id) for tip in ends(connection, chain)]
+        elif is_for_own:
+            here = [_last_stretch(connection, chain)]
         else:
-            here = [(tip.seq, tip.id) for tip in ends(connection, chain)]
+            here = [(chain.floor, chain.high, chain.high_id)]
         entries += [
-            VectorEntry(chain.device, chain.epoch, chain.floor, high, event)
-            for high, event in here
+            VectorEntry(chain.device, chain.epoch, floor, high, event)
+            for floor, high, event in here
             if high
         ]
     return entries[: limits.VECTOR_ENTRIES]
+
+
+def _last_stretch(connection: Connection, chain: ChainRow) -> tuple[int, int, bytes]:
+    """Give (floor, high, id at high) of the highest places that follow each other."""
+    rows = connection.execute(
+        "SELECT seq, id FROM events WHERE chain = ? AND is_fork = 0 AND seq > ? ORDER BY seq DESC",
+        (chain.number, chain.high),
+    )
+    stretch: list[tuple[int, bytes]] = []
+    for seq, event in rows:
+        if stretch and stretch[-1][0] != seq + 1:
+            break
+        stretch.append((seq, event))
+    if not stretch:
+        return chain.floor, chain.high, chain.high_id
+    return stretch[-1][0], *stretch[0]

@@ -30,24 +30,14 @@ class SendOnLink(Effect):
 
 @dataclass(frozen=True, slots=True)
 class PushEvents(Effect):
-    """Send stored events to every linked device of the conversation's members, own devices included."""
+    """Send what is stored to every linked device of the conversation's members, own devices included.
+
+    Receipts that are owed go with it. events: empty where only a receipt is news.
+    """
 
     conversation: ConversationId
     events: tuple[EventId, ...]
     except_device: DeviceId | None = None  # where they came from
-
-
-@dataclass(frozen=True, slots=True)
-class PushReceipt(Effect):
-    """Send a signed receipt to every linked device of the conversation's members.
-
-    own_only: only to other devices of this account: one of a friend that is passed on.
-    """
-
-    conversation: ConversationId
-    signed: bytes
-    own_only: bool = False
-    except_device: DeviceId | None = None  # where it came from
 
 
 @dataclass(frozen=True, slots=True)

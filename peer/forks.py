@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 
 from peer import chains
 from peer.effects import Effect
@@ -26,7 +27,7 @@ from wire.identity import DeviceKeys
 from wire.ids import DeviceId, Epoch
 from wire.log.event import Header, peek_header, read_header
 from wire.machine import Entropy, UnixMillis
-from wire.messages.conversation import AskEvents, Fork, VectorEntry
+from wire.messages.conversation import AskEvents, Fork, Vector
 
 Connection = sqlite3.Connection
 CLAIMED_EPOCHS = limits.EPOCHS // 2
@@ -48,28 +49,52 @@ def epoch_in(connection: Connection, conversation: Conversation) -> Epoch:
 def on_claims(
     connection: Connection,
     keys: DeviceKeys,
+    witness: DeviceId,
     conversation: Conversation,
-    claims: Iterable[VectorEntry],
+    said: Vector,
     now: UnixMillis,
     entropy: Entropy,
 ) -> None:
     """Take what others say they have of our own chains: more than we have of the present run ends it.
 
-    claims: entries of a vector; those of other devices are passed over. Where another event of ours is shown in a
-    place, what comes from there on is not believed delivered until the matter is settled.
+    said: by `witness`; what it has of the friend's chains is passed over. Where a chain of this account has an
+    event there that is not here, no more of it is believed delivered until that event is here, or is there no more.
     """
-    for claim in claims:
-        if claim.device != keys.device or not claim.high:
+    mine = [one for one in said.entries if one.high and _is_ours(connection, keys, one.device)]
+    if said.is_last and len(said.entries) < limits.VECTOR_ENTRIES_PER_PAGE:
+        forget_claims(
+            connection, witness, [conversation]
+        )  # all it has stands here, its former words are void
+    for claim in mine:
+        if chains.is_here(connection, claim.high_id):
             continue
-        chain = chains.find(connection, conversation.number, claim.device, claim.epoch)
-        if chain is not None and claim.high <= chain.high:
-            here = connection.execute(
-                "SELECT 1 FROM events WHERE id = ?", (claim.high_id,)
-            ).fetchone()
-            if here is not None:
-                continue
-            fork_at(connection, chain, claim.high)
-        leave_claimed(connection, keys, conversation, claim.epoch, now, entropy)
+        with suppress(RemoteProtocolError):
+            chain = chains.need(
+                connection, conversation.number, claim.device, claim.epoch, keys.identity
+            )
+            connection.execute(
+                "INSERT INTO doubts (chain, witness, id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (chain.number, witness, claim.high_id),
+            )
+        if claim.device == keys.device:
+            leave_claimed(connection, keys, conversation, claim.epoch, now, entropy)
+
+
+def forget_claims(
+    connection: Connection, witness: DeviceId, conversations: Iterable[Conversation]
+) -> None:
+    """Forget what another device claimed: it says all it has, or has just what is here."""
+    connection.executemany(
+        "DELETE FROM doubts WHERE witness = ?"
+        " AND chain IN (SELECT number FROM chains WHERE conversation = ?)",
+        [(witness, conversation.number) for conversation in conversations],
+    )
+
+
+def is_doubted_by(connection: Connection, witness: DeviceId) -> bool:
+    """Say whether a device claims anything of ours that is not here."""
+    row = connection.execute("SELECT 1 FROM doubts WHERE witness = ?", (witness,)).fetchone()
+    return row is not None
 
 
 def leave_claimed(
@@ -140,7 +165,7 @@ def prove(
     first: bytes,
     second: bytes,
     now: UnixMillis,
-    except_device: DeviceId | None,
+    except_device: DeviceId | None = None,
 ) -> list[Effect]:
     """Keep two signed headers of one place as proof, tell the person once, and pass it on.
 
@@ -205,11 +230,7 @@ def on_fork(
     except RemoteProtocolError:
         return []
     effects = prove(connection, conversation, chain, came.first, came.second, now, sender)
-    lacking = [
-        event
-        for event in (first, second)
-        if connection.execute("SELECT 1 FROM events WHERE id = ?", (event,)).fetchone() is None
-    ]
+    lacking = [event for event in (first, second) if not chains.is_here(connection, event)]
     if lacking:
         effects += to_members(connection, conversation, AskEvents(conversation.id, tuple(lacking)))
     return effects
@@ -223,6 +244,11 @@ def proofs(connection: Connection, conversation: Conversation) -> list[Fork]:
         (conversation.number,),
     )
     return [Fork(conversation.id, first, second) for first, second, _ in rows]
+
+
+def _is_ours(connection: Connection, keys: DeviceKeys, device: DeviceId) -> bool:
+    certificate = certificate_of(connection, device)
+    return certificate is not None and certificate.identity == keys.identity
 
 
 def _who(connection: Connection, conversation: Conversation, chain: chains.ChainRow) -> str:

@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from peer import api, contacts, membership, roster, syncing
+from peer import api, contacts, roster, syncing
 from peer.dialer import Dialer, Vicinity
-from peer.effects import Effect, PushReceipt, Tell
+from peer.effects import Effect, Tell
 from peer.errors import PeerError
 from peer.identity import Profile
 from peer.links import Links, PeerLink
@@ -42,7 +42,6 @@ from wire.link import (
 )
 from wire.machine import Entropy
 from wire.messages import Message, Purpose
-from wire.messages.conversation import Receipt
 from wire.messages.session import Hello
 
 log = logging.getLogger("peer")
@@ -116,16 +115,6 @@ class Linking:
         for link in self._links.every():
             link.session.touch(conversation)
             self._push_on(link)
-
-    def push_receipt(self, receipt: PushReceipt) -> None:
-        """Send a receipt to the linked devices of a conversation's friend and to our own."""
-        identity = self._database.read(membership.of_id, receipt.conversation).identity
-        for link in self._links.every():
-            is_own = link.identity == self._profile.keys.identity
-            if (is_own or (link.identity == identity and not receipt.own_only)) and (
-                link.device != receipt.except_device
-            ):
-                link.pump.send(Receipt(receipt.signed))
 
     def want(self, identity: IdentityKey) -> None:
         """Dial a friend now, unless a link stands or is under way."""
@@ -267,7 +256,7 @@ class Linking:
 
     async def _on_message(self, link: PeerLink, message: Message) -> None:
         keys = self._profile.keys
-        if syncing.is_stored(message, keys):
+        if syncing.is_stored(message):
             effects = await self._database.write(
                 syncing.store, keys, link.device, link.identity, message, wall(), self._entropy
             )

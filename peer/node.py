@@ -22,7 +22,6 @@ from peer.effects import (
     Effect,
     FriendsChanged,
     PushEvents,
-    PushReceipt,
     SendOnLink,
     Tell,
     WantLink,
@@ -185,8 +184,6 @@ class Node:
                     self.linking.send(device, message)
             case PushEvents(conversation=conversation):
                 self.linking.push(conversation)
-            case PushReceipt():
-                self.linking.push_receipt(effect)
             case WantLink(identity=identity):
                 self.linking.want(identity)
             case CloseLinks(identity=identity, code=code, device=of_device):

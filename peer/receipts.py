@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 
 from peer import api, chains, forks
-from peer.effects import Effect, PushReceipt, Tell
+from peer.effects import Effect, PushEvents, Tell
 from peer.membership import Conversation, shares
 from peer.store import own
 from peer.store.devices import certificate_of, signing_key_of
 from wire import limits
 from wire.errors import RemoteProtocolError
 from wire.identity import DeviceKeys
-from wire.ids import DeviceId, IdentityKey
+from wire.ids import DeviceId, Epoch, IdentityKey
 from wire.log.receipt import Reach, ReceiptBody, issue_receipt, peek_receipt, read_receipt
 from wire.machine import Entropy, UnixMillis
 
@@ -21,10 +22,10 @@ Connection = sqlite3.Connection
 
 def sign_receipt(
     connection: Connection, keys: DeviceKeys, conversation: Conversation, now: UnixMillis
-) -> bytes:
-    """Sign what is stored here of the others' chains; call it in the transaction that stored it.
+) -> None:
+    """Sign and keep what is stored here of the others' chains, in the transaction that stored it.
 
-    Of a forked chain only what comes before the fork: who wrote it could not tell which branch is meant.
+    It leaves when what is stored is pushed. Of a forked chain only what comes before the fork: who wrote it could not tell which branch is meant.
     """
     newest = connection.execute(
         "SELECT h.device, h.epoch FROM chains h JOIN events e ON e.chain = h.number"
@@ -47,7 +48,6 @@ def sign_receipt(
     )
     signed = issue_receipt(keys.signing_seed, body)
     _keep(connection, conversation, body, signed, now)
-    return signed
 
 
 def on_receipt(
@@ -62,7 +62,7 @@ def on_receipt(
     """Take a receipt that came on a link: what it covers is delivered, also after it had failed.
 
     It counts if a listed device of somebody in the conversation signed it, whoever brings it; others are
-    dropped. A friend's is passed on to the own devices, which may wait for it too.
+    dropped. It is passed on to the own devices, which may wait for it too.
     """
     try:
         claimed = peek_receipt(signed)
@@ -83,8 +83,8 @@ def on_receipt(
         chain = chains.find(connection, conversation.number, reach.device, reach.epoch)
         if chain is not None:
             effects += mark_delivered(connection, conversation, chain, now)
-    if is_news and author.identity == conversation.identity:
-        effects.append(PushReceipt(conversation.id, signed, own_only=True, except_device=sender))
+    if is_news:
+        effects.append(PushEvents(conversation.id, (), except_device=sender))
     return effects
 
 
@@ -93,8 +93,8 @@ def mark_delivered(
 ) -> list[Effect]:
     """Mark as delivered what listed devices of the friend signed for of one chain of this account.
 
-    Where they have more than is here, we lost the end of the chain: nothing is believed until that has come
-    back, because the same places may hold other events here.
+    Where somebody has events of it that are not here, we may have lost the end of the chain: nothing is believed
+    until that has come back, because the same places may hold other events here.
     """
     (high,) = connection.execute(
         "SELECT coalesce(max(r.high), 0) FROM reaches r JOIN devices d ON d.device = r.witness"
@@ -102,7 +102,9 @@ def mark_delivered(
         " AND d.is_listed",
         (conversation.number, chain.device, chain.epoch, conversation.identity),
     ).fetchone()
-    if chain.author == conversation.identity or not 0 < high <= chain.high:
+    if chain.author == conversation.identity or not high:
+        return []
+    if not chains.is_settled(connection, chain):
         return []
     rows = connection.execute(
         "UPDATE outbox SET state = 'delivered', changed = ? WHERE contact = ?"
@@ -120,6 +122,29 @@ def mark_delivered(
         }
         effects.append(Tell(api.Event("receipt", told)))
     return effects
+
+
+def speaks_of(
+    connection: Connection,
+    conversation: Conversation,
+    signed: bytes,
+    identity: IdentityKey,
+    tips: Mapping[tuple[DeviceId, Epoch], set[bytes]],
+) -> bool:
+    """Say whether all that a kept receipt says of one account's chains is here, in the line that is there.
+
+    identity: of the account. tips: the last events of chains, as a device of it said.
+    """
+    for reach in peek_receipt(signed).has:
+        chain = chains.find(connection, conversation.number, reach.device, reach.epoch)
+        if chain is None or chain.author != identity:
+            continue
+        if reach.high > chain.agreed or not chains.is_settled(connection, chain):
+            return False
+        there = tips.get((reach.device, reach.epoch), ())
+        if not all(chains.is_here(connection, tip) for tip in there):
+            return False
+    return True
 
 
 def kept(connection: Connection, conversation: Conversation) -> list[tuple[DeviceId, bytes]]:
@@ -166,7 +191,7 @@ def _keep(
         return False
     connection.executemany(
         "INSERT INTO reaches (conversation, device, epoch, witness, high) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET high = max(high, excluded.high)",
+        " ON CONFLICT DO UPDATE SET high = excluded.high",
         [
             (conversation.number, reach.device, reach.epoch, receipt.device, reach.high)
             for reach in receipt.has

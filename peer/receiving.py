@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from peer import chains, forks
 from peer.chains import ChainRow, Place
 from peer.conversations import await_receipt, insert
-from peer.effects import Effect, PushEvents, PushReceipt, SendOnLink
+from peer.effects import Effect, PushEvents, SendOnLink
 from peer.membership import Conversation, shares, to_members
 from peer.notices import reject
 from peer.receipts import mark_delivered, sign_receipt
@@ -81,11 +81,9 @@ def on_events(
     if bodiless:
         asked = AskEvents(conversation.id, bodiless)
         effects += to_members(connection, conversation, asked, except_device=sender)
-    if stored:
-        ids = tuple(event.id for event in stored)
-        effects.append(PushEvents(conversation.id, ids, except_device=sender))
-    effects.append(PushReceipt(conversation.id, sign_receipt(connection, keys, conversation, now)))
-    return effects
+    sign_receipt(connection, keys, conversation, now)
+    ids = tuple(event.id for event in stored)
+    return [*effects, PushEvents(conversation.id, ids, except_device=sender)]
 
 
 def on_unavailable(
@@ -94,14 +92,16 @@ def on_unavailable(
     identity: IdentityKey,
     came: Unavailable,
 ) -> list[Effect]:
-    """Take note that the sender will never have some events of a chain: this gap may be final.
+    """Take note that a friend will never send some events of a chain: this gap may be final.
 
     It becomes final with the first event behind it, which is signed. About our own chain nobody can know
-    better than we.
+    better than we; and what an own device lacks, a friend may still have.
     """
     conversation = shares(connection, identity, came.conversation)
     author = certificate_of(connection, came.device)
     if conversation is None or author is None or came.device == keys.device:
+        return []
+    if identity == keys.identity:
         return []
     if author.identity not in (conversation.identity, keys.identity):
         return []
@@ -217,17 +217,15 @@ def _on_rival(
             (chain.number, header.seq),
         ).fetchone()
         effects += forks.prove(
-            connection, conversation, chain, standing, event.sealed.header, batch.now, batch.sender
+            connection, conversation, chain, standing, event.sealed.header, batch.now
         )
     else:
         before = chains.id_at(connection, chain.number, header.seq - 1)
         is_before = before is not None and before != header.prev
         forks.fork_at(connection, chain, header.seq - 1 if is_before else header.seq)
-    if header.prev:
-        is_here = connection.execute("SELECT 1 FROM events WHERE id = ?", (header.prev,)).fetchone()
-        if is_here is None:
-            asked = AskEvents(conversation.id, (EventId(header.prev),))
-            effects.append(SendOnLink(batch.sender, asked))
+    if header.prev and not chains.is_here(connection, header.prev):
+        asked = AskEvents(conversation.id, (EventId(header.prev),))
+        effects.append(SendOnLink(batch.sender, asked))
     return effects
 
 

@@ -36,17 +36,26 @@ ROWS_AT_ONCE = 1024
 class Progress:
     """How far the other end is in one conversation.
 
-    has: highest place there, or on its way. ids: of forked chains, what is there or on its way. starts:
-    below it a chain is not served to them. floors: own devices lack what is below it. at: where the walk is,
-    None when it is over. stored: the last row of `events` that was looked at as live.
+    has: highest place there, or on its way. floors: they may lack things below it all the same. ids: of forked
+    chains, what is there or on its way. tips: the last events of chains there, as they said. starts:
+    below it a chain is not served to them. at: where the walk is, None when it is over. stored: the last row
+    of `events` that was looked at as live.
     """
 
     has: dict[ChainKey, int] = field(default_factory=dict)
-    ids: set[bytes] = field(default_factory=set)
-    starts: dict[ChainKey, int] = field(default_factory=dict)
     floors: dict[ChainKey, int] = field(default_factory=dict)
+    ids: set[bytes] = field(default_factory=set)
+    tips: dict[ChainKey, set[bytes]] = field(default_factory=dict)
+    starts: dict[ChainKey, int] = field(default_factory=dict)
     at: Cursor | None = None
     stored: int = 0
+
+    def take(self, key: ChainKey, seq: int) -> None:
+        """Take note of an event that they sent; one that leaves out places shows that those may be lacking."""
+        has = self.has.get(key, 0)
+        if seq > has + 1:
+            self.floors[key] = seq
+        self.has[key] = max(has, seq)
 
 
 @dataclass(slots=True)
@@ -57,7 +66,9 @@ class Session:
     identity: IdentityKey
     level: dict[ConversationId, Progress] = field(default_factory=dict)  # said what it has of these
     told: set[ConversationId] = field(default_factory=set)  # heard from us what we have of these
-    receipted: set[ConversationId] = field(default_factory=set)  # got our receipts of these
+    receipts: dict[tuple[ConversationId, DeviceId], bytes] = field(
+        default_factory=dict
+    )  # got these
     behind: dict[ConversationId, None] = field(default_factory=dict)  # may lack something of these
     introduced: set[DeviceId] = field(default_factory=set)  # knows the certificates of these
     pages: dict[ConversationId, list[VectorEntry]] = field(default_factory=dict)
@@ -92,7 +103,9 @@ def note_level(
     said: dict[ChainKey, list[VectorEntry]] = {}
     for entry in theirs:
         if entry.high:
-            said.setdefault((entry.device, entry.epoch), []).append(entry)
+            key = (entry.device, entry.epoch)
+            said.setdefault(key, []).append(entry)
+            progress.tips.setdefault(key, set()).add(entry.high_id)
     never: list[Unavailable] = []
     strange: list[EventId] = []
     starts: list[int] = []
@@ -109,7 +122,7 @@ def note_level(
             )
             progress.has[key] = start - 1
         floor = min((entry.floor for entry in entries), default=0)
-        if is_own and floor > max(chain.floor, 1):
+        if is_own and floor > 1:
             progress.floors[key] = floor
         first = _first_lacking(connection, progress, chain)
         if first is not None:
@@ -129,18 +142,24 @@ def note_level(
 def _note_chain(
     connection: Connection, progress: Progress, chain: ChainRow, entries: list[VectorEntry]
 ) -> list[EventId]:
-    """Note what they have of one chain; gives ids of theirs that are not on our line."""
+    """Note what they have of one chain; gives ids that we lack because there is another line than ours."""
     key = (chain.device, chain.epoch)
     high = max((entry.high for entry in entries), default=0)
     strange = [
         EventId(entry.high_id)
         for entry in entries
-        if (chain.forked_at or entry.high <= chain.high) and not _is_here(connection, entry.high_id)
+        if (chain.forked_at or entry.high <= chain.high)
+        and not chains.is_here(connection, entry.high_id)
     ]
     progress.has[key] = high
     if chain.forked_at:
         known = chains.branches(connection, chain)
         progress.ids |= below(known, (entry.high_id for entry in entries))
+        strange += [
+            EventId(twig.prev)
+            for twig in known
+            if twig.is_rival and twig.prev and not chains.is_here(connection, twig.prev)
+        ]
         progress.has[key] = min(high, chain.forked_at - 1)
     return strange
 
@@ -148,7 +167,7 @@ def _note_chain(
 def _first_lacking(connection: Connection, progress: Progress, chain: ChainRow) -> int | None:
     """Give the clock of the first event of a chain that they lack, None if they have all."""
     key = (chain.device, chain.epoch)
-    after = chain.floor - 1 if key in progress.floors else progress.has.get(key, 0)
+    after = 0 if key in progress.floors else progress.has.get(key, 0)
     row = connection.execute(
         "SELECT clock FROM events WHERE chain = ? AND is_fork = 0 AND seq > ? ORDER BY seq LIMIT 1",
         (chain.number, after),
@@ -271,9 +290,7 @@ def start_of(
     """
     key = (chain.device, chain.epoch)
     if key not in progress.starts:
-        progress.starts[key] = max(
-            chain.floor, _history_start(connection, session, conversation, chain), 1
-        )
+        progress.starts[key] = _history_start(connection, session, conversation, chain)
     return progress.starts[key]
 
 
@@ -282,6 +299,8 @@ def _history_start(
 ) -> int:
     if session.identity != conversation.identity or session.device == chain.device:
         return 1
+    if chain.floor and not _stands(connection, chain.device):
+        return chain.floor  # nobody has what is below it any more
     certificate = certificate_of(connection, session.device)
     born = 0 if certificate is None else certificate.created
     oldest = connection.execute(
@@ -304,6 +323,11 @@ def _history_start(
     return min(receipted + 1, chain.high + 1 if younger[0] is None else int(younger[0]))
 
 
-def _is_here(connection: Connection, event: bytes) -> bool:
-    row = connection.execute("SELECT 1 FROM events WHERE id = ?", (event,)).fetchone()
-    return row is not None
+def _stands(connection: Connection, device: DeviceId) -> bool:
+    """Say whether a device is on its owner's newest list; this one always is."""
+    row = connection.execute(
+        "SELECT is_listed FROM devices WHERE device = ?1"
+        " UNION ALL SELECT 1 FROM own WHERE device = ?1",
+        (device,),
+    ).fetchone()
+    return row is not None and bool(row[0])

@@ -47,7 +47,7 @@ from wire.messages.conversation import (
 )
 
 Connection = sqlite3.Connection
-Stored = Events | Receipt | Devices | Unavailable | Fork | Vector
+Stored = Events | Receipt | Devices | Unavailable | Fork | Vector | Digests
 Compared = Digests | Vector | AskEvents
 DIGESTS_PER_PAGE = 512
 
@@ -70,7 +70,7 @@ def opened(
     else:
         with_friend(connection, contact)
     rows = [
-        ConversationDigest(one.id, digest_of(chains.vector(connection, one.number)))
+        ConversationDigest(one.id, digest_of(_vector(connection, identity, one)))
         for one in shared(connection, identity)
     ]
     step = DIGESTS_PER_PAGE
@@ -84,11 +84,9 @@ def opened(
 # --- what changes the database
 
 
-def is_stored(message: Message, keys: DeviceKeys) -> TypeGuard[Stored]:
-    """Say whether a message has to go to `store`: all but questions and what speaks of others only."""
-    if isinstance(message, Vector):
-        return any(entry.device == keys.device for entry in message.entries)
-    return isinstance(message, Events | Receipt | Devices | Unavailable | Fork)
+def is_stored(message: Message) -> TypeGuard[Stored]:
+    """Say whether a message has to go to `store`: all but questions."""
+    return isinstance(message, Stored)
 
 
 def store(
@@ -119,10 +117,13 @@ def store(
             found = shares(connection, identity, message.conversation)
             if found is not None:
                 return forks.on_fork(connection, keys, device, found, message, now, entropy)
+        case Digests(rows=rows):
+            if forks.is_doubted_by(connection, device):
+                forks.forget_claims(connection, device, _alike(connection, identity, rows))
         case Vector():
             found = shares(connection, identity, message.conversation)
             if found is not None:
-                forks.on_claims(connection, keys, found, message.entries, now, entropy)
+                forks.on_claims(connection, keys, device, found, message, now, entropy)
     return []
 
 
@@ -136,8 +137,7 @@ def stored(session: Session, message: Message) -> None:
             header = peek_header(sealed.header)
         except RemoteProtocolError:
             continue
-        key = (header.device, header.epoch)
-        progress.has[key] = max(progress.has.get(key, 0), header.seq)
+        progress.take((header.device, header.epoch), header.seq)
 
 
 # --- what is answered from a snapshot
@@ -145,7 +145,7 @@ def stored(session: Session, message: Message) -> None:
 
 def is_compared(message: Message) -> TypeGuard[Compared]:
     """Say whether a message has to go to `compare`."""
-    return isinstance(message, Digests | Vector | AskEvents)
+    return isinstance(message, Compared)
 
 
 def compare(connection: Connection, session: Session, message: Compared) -> list[Effect]:
@@ -160,29 +160,47 @@ def compare(connection: Connection, session: Session, message: Compared) -> list
 
 
 def next_batch(connection: Connection, session: Session) -> list[Effect]:
-    """Give the next events that the other end lacks, at most BATCH_BYTES of them; none when it has all."""
+    """Give the next events that the other end lacks, at most BATCH_BYTES of them; none when it has all.
+
+    Then come the receipts that are owed.
+    """
     while session.behind:
         conversation_id = next(iter(session.behind))
         conversation = shares(connection, session.identity, conversation_id)
         progress = session.level.get(conversation_id)
+        effects: list[Effect] = []
         if conversation is not None and progress is not None:
             events, devices = next_events(connection, progress, session, conversation)
             if events:
                 return _send_events(connection, session, conversation, events, devices)
+            effects = _say_receipts(connection, session, progress, conversation)
         del session.behind[conversation_id]
+        if effects:
+            return effects
     return []
+
+
+def _alike(
+    connection: Connection, identity: IdentityKey, rows: tuple[ConversationDigest, ...]
+) -> list[Conversation]:
+    """Give the conversations of which the other end has the same as we."""
+    found = []
+    for row in rows:
+        conversation = shares(connection, identity, row.conversation)
+        if conversation is not None:
+            mine = _vector(connection, identity, conversation)
+            if digest_of(mine) == row.digest:
+                found.append(conversation)
+    return found
 
 
 def _on_digest(connection: Connection, session: Session, row: ConversationDigest) -> list[Effect]:
     conversation = shares(connection, session.identity, row.conversation)
     if conversation is None:
         return []
-    mine = chains.vector(connection, conversation.number)
+    mine = _vector(connection, session.identity, conversation)
     if digest_of(mine) == row.digest:
-        return [
-            *_level(connection, session, conversation, mine),
-            *_say_receipts(connection, session, conversation),
-        ]
+        return _level(connection, session, conversation, mine)
     return _say_vector(connection, session, conversation, mine)
 
 
@@ -201,14 +219,22 @@ def _on_vector(connection: Connection, session: Session, came: Vector) -> list[E
         return []
     session.heard.add(conversation.id)
     effects = _level(connection, session, conversation, session.pages.pop(conversation.id))
-    mine = chains.vector(connection, conversation.number)
+    mine = _vector(connection, session.identity, conversation)
     return effects + _say_vector(connection, session, conversation, mine)
+
+
+def _vector(
+    connection: Connection, identity: IdentityKey, conversation: Conversation
+) -> list[VectorEntry]:
+    """Give what is here of a conversation, for whoever is at the other end."""
+    is_own = identity == own.need_account(connection).identity
+    return chains.vector(connection, conversation.number, is_for_own=is_own)
 
 
 def _say_vector(
     connection: Connection, session: Session, conversation: Conversation, mine: list[VectorEntry]
 ) -> list[Effect]:
-    """Say what we have of a conversation, once a link: proofs, the vector, then our receipts."""
+    """Say what we have of a conversation, once a link: proofs of forks, then the vector."""
     if conversation.id in session.told:
         return []
     session.told.add(conversation.id)
@@ -222,21 +248,26 @@ def _say_vector(
         Vector(conversation.id, tuple(page), is_last=number == len(pages))
         for number, page in enumerate(pages, 1)
     ]
-    effects: list[Effect] = [SendOnLink(session.device, message) for message in said]
-    return effects + _say_receipts(connection, session, conversation)
+    return [SendOnLink(session.device, message) for message in said]
 
 
 def _say_receipts(
-    connection: Connection, session: Session, conversation: Conversation
+    connection: Connection, session: Session, progress: Progress, conversation: Conversation
 ) -> list[Effect]:
-    """Say our receipt again, since the last may be lost; to own devices also those of everybody else."""
-    if conversation.id in session.receipted:
-        return []
-    session.receipted.add(conversation.id)
+    """Say our newest receipt; bring another device of ours those of everybody else; each once a link.
+
+    A receipt names places. One that speaks of chains of the other end's account waits until the very events are here
+    that were said to be there: after a restored backup the same places may hold something else.
+    """
     me = own.need_account(connection)
     effects: list[Effect] = []
     for device, signed in receipts.kept(connection, conversation):
-        if device == me.device or session.identity == me.identity:
+        key = (conversation.id, device)
+        is_for_them = device == me.device or session.identity == me.identity
+        if not is_for_them or device == session.device or session.receipts.get(key) == signed:
+            continue
+        if receipts.speaks_of(connection, conversation, signed, session.identity, progress.tips):
+            session.receipts[key] = signed
             said = [*_introduce(connection, session, {device}), Receipt(signed)]
             effects += [SendOnLink(session.device, message) for message in said]
     return effects

@@ -17,8 +17,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from peer import contacts, conversations, history, membership, syncing
-from peer.effects import Ask, CloseLinks, Effect, PushEvents, PushReceipt, SendOnLink, Tell
+from peer import contacts, conversations, history, syncing
+from peer.effects import Ask, CloseLinks, Effect, PushEvents, SendOnLink, Tell
 from peer.sessions import Session
 from peer.store import own, place
 from peer.store.memory import Connection, MemoryDatabase
@@ -29,7 +29,6 @@ from wire.identity import DeviceKeys, add_device, first_device, read_device_list
 from wire.ids import AccountName
 from wire.machine import UnixMillis
 from wire.messages import Message, Purpose, friends
-from wire.messages.conversation import Receipt
 
 START = 1_700_000_000_000
 COMMIT_MS = 5
@@ -245,7 +244,7 @@ class SimPeer:
     def receive(self, far: SimPeer, cable: Cable, message: Message) -> None:
         """Take one message of a link."""
         session = self.sessions[far.name]
-        if syncing.is_stored(message, self.keys):
+        if syncing.is_stored(message):
             self._write(
                 cable, syncing.store, self.keys, far.keys.device, far.keys.identity, message,
                 self.world.wall(), self.entropy, came=(session, message),
@@ -282,8 +281,6 @@ class SimPeer:
                         if name in self.sessions:
                             self.sessions[name].touch(conversation)
                             self.push_on(name)
-                case PushReceipt():
-                    self._push_receipt(effect)
                 case Tell(event=event):
                     self.shown.append((event.event, str(event.body.get("id", ""))))
                     self._check_told(event.event, event.body)
@@ -300,14 +297,6 @@ class SimPeer:
         self._note_stored()
         self.database.commit()
         self._tick_in_time()
-
-    def _push_receipt(self, effect: PushReceipt) -> None:
-        found = self.database.read(membership.of_id, effect.conversation)
-        for name, session in list(self.sessions.items()):
-            is_own = session.identity == self.keys.identity
-            is_friend = session.identity == found.identity and not effect.own_only
-            if (is_own or is_friend) and session.device != effect.except_device:
-                self.cables[name].send(self, Receipt(effect.signed))
 
     def _check_told(self, kind: str, body: dict[str, object]) -> None:
         """Catch a promise at the moment it is broken: D3 for receipts, D5 for messages."""

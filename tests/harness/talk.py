@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from peer import api, contacts, conversations, history, syncing
 from peer.chains import vector
-from peer.effects import Effect, PushReceipt, SendOnLink, Tell
+from peer.effects import Effect, SendOnLink, Tell
 from peer.membership import with_friend
 from peer.store import own
 from tests.harness.simnet import SimPeer
@@ -60,7 +60,7 @@ def give(
     message: Message, sender: SimPeer, to: SimPeer, *, at: UnixMillis | None = None
 ) -> list[Effect]:
     """Let a message come on a link of `sender`, and give what follows from it."""
-    assert syncing.is_stored(message, to.keys)
+    assert syncing.is_stored(message)
     open_link(sender, to)
     return to.database.write(
         syncing.store,
@@ -84,9 +84,14 @@ def pass_on(one: SimPeer, to: SimPeer, *ids: str) -> list[Effect]:
     return give(events_of(one, ids), one, to)
 
 
-def receipt_of(effects: list[Effect]) -> Receipt:
-    """Give the receipt that leaves with these effects."""
-    return Receipt(next(e.signed for e in effects if isinstance(e, PushReceipt)))
+def receipt_of(one: SimPeer, friend: str) -> Receipt:
+    """Give the newest receipt that a peer signed in its conversation with a friend."""
+    row = one.database.connection.execute(
+        "SELECT r.signed FROM receipts r JOIN conversations v ON v.number = r.conversation"
+        " JOIN contacts c ON c.number = v.contact WHERE r.device = ? AND c.name = ?",
+        (one.keys.device, friend),
+    ).fetchone()
+    return Receipt(row[0])
 
 
 def told(effects: list[Effect], kind: str) -> list[dict[str, object]]:
@@ -118,7 +123,7 @@ def vector_of(one: SimPeer, friend: str) -> list[VectorEntry]:
     """Give what a peer says it has of its conversation with a friend."""
     contact = one.database.read(contacts.find_friend, friend)
     conversation = one.database.write(with_friend, contact)
-    return one.database.read(vector, conversation.number)
+    return one.database.read(vector, conversation.number, is_for_own=False)
 
 
 def tick(one: SimPeer, after_ms: int = 0) -> list[Effect]:

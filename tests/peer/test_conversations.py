@@ -45,28 +45,29 @@ def test_a_message_arrives_is_receipted_and_shows_as_delivered(pair):
     effects = pass_on(alice, bob, event)
     [shown] = told(effects, "message")
     assert (shown["text"], shown["from"], shown["to"]) == ("hello", "alice", "bob")
-    came = give(receipt_of(effects), bob, alice)
+    came = give(receipt_of(bob, "alice"), bob, alice)
     assert told(came, "receipt") == [{"id": event, "state": "delivered", "friend": "bob"}]
     assert alice.database.read(history.state_of, bytes.fromhex(event)) == "delivered"
-    assert told(give(receipt_of(effects), bob, alice), "receipt") == []
+    assert told(give(receipt_of(bob, "alice"), bob, alice), "receipt") == []
 
 
 def test_a_duplicate_is_receipted_again_and_shown_once(pair):
     alice, bob = pair
     came = events_of(alice, [say(alice, "bob", "once")])
     give(came, alice, bob)
+    before = receipt_of(bob, "alice")
     again = give(came, alice, bob)
     assert told(again, "message") == []
-    assert receipt_of(again)
+    assert receipt_of(bob, "alice") != before
     assert lines(bob, "alice") == [("message", "once")]
 
 
 def test_an_older_receipt_takes_nothing_back(pair):
     alice, bob = pair
-    early = receipt_of(pass_on(alice, bob, say(alice, "bob", "one")))
-    event = say(alice, "bob", "two")
-    late = receipt_of(pass_on(alice, bob, event))
-    give(late, bob, alice)
+    pass_on(alice, bob, say(alice, "bob", "one"))
+    early = receipt_of(bob, "alice")
+    pass_on(alice, bob, say(alice, "bob", "two"))
+    give(receipt_of(bob, "alice"), bob, alice)
     assert give(early, bob, alice) == []
     assert {m.state for m in messages(alice, "bob")} == {"delivered"}
 
@@ -74,7 +75,8 @@ def test_an_older_receipt_takes_nothing_back(pair):
 def test_a_receipt_of_somebody_else_delivers_nothing(pair, world):
     alice, bob = pair
     event = say(alice, "bob", "hello")
-    receipt = receipt_of(pass_on(alice, bob, event))
+    pass_on(alice, bob, event)
+    receipt = receipt_of(bob, "alice")
     carol = SimPeer.make(world, "carol")
     befriend(alice, carol)
     assert give(receipt, carol, alice) == []
@@ -84,12 +86,12 @@ def test_a_receipt_of_somebody_else_delivers_nothing(pair, world):
 def test_what_stays_undelivered_fails_and_a_late_receipt_still_counts(pair, world):
     alice, bob = pair
     event = say(alice, "bob", "slow")
-    effects = pass_on(alice, bob, event)
+    pass_on(alice, bob, event)
     assert tick(alice) == []
     assert tick(alice, 30 * DAY_MS) == []
     failed = tick(alice, 31 * DAY_MS)
     assert told(failed, "receipt") == [{"id": event, "state": "failed", "friend": "bob"}]
-    came = give(receipt_of(effects), bob, alice, at=UnixMillis(world.wall() + 31 * DAY_MS))
+    came = give(receipt_of(bob, "alice"), bob, alice, at=UnixMillis(world.wall() + 31 * DAY_MS))
     assert told(came, "receipt") == [{"id": event, "state": "delivered", "friend": "bob"}]
 
 

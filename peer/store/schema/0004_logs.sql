@@ -43,7 +43,7 @@ CREATE INDEX lacks_by_event ON lacks (event);
 
 -- --- who has what
 
--- The most that each device ever receipted, chain by chain.
+-- What each device receipted last, chain by chain; one that went back in time has less than it had.
 CREATE TABLE reaches (
     conversation INTEGER NOT NULL REFERENCES conversations (number),
     device BLOB NOT NULL,       -- 16 bytes: whose chain
@@ -55,6 +55,15 @@ CREATE TABLE reaches (
 
 -- What is not delivered: few rows however long the history is.
 CREATE INDEX outbox_undelivered ON outbox (contact, event) WHERE state IN ('queued', 'sent', 'failed');
+
+-- Events of this account's chains that others say they have and that are not here: until they are, receipts of
+-- such a chain may mean another line than the one that is here.
+CREATE TABLE doubts (
+    chain INTEGER NOT NULL REFERENCES chains (number),
+    witness BLOB NOT NULL,      -- 16 bytes: the device that says so
+    id BLOB NOT NULL,           -- 32 bytes, of the event
+    PRIMARY KEY (chain, witness, id)
+) STRICT, WITHOUT ROWID;
 
 -- Every run of sequence numbers under this device's id, ours and those of a copy of this home.
 CREATE TABLE epochs (
