@@ -11,11 +11,12 @@ import sqlite3
 from dataclasses import dataclass
 
 from peer import api
-from peer.effects import Ask, CloseLinks, Effect, FriendsChanged, Tell
+from peer.effects import Ask, CloseLinks, Effect, FriendsChanged, Tell, WakeTransfers
 from peer.errors import PeerError
 from peer.store import own
 from peer.store.devices import note_device
 from peer.times import rfc3339
+from peer.transfers.ledger import end_all_with
 from wire import limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
@@ -336,8 +337,9 @@ def _part(connection: Connection, contact: Contact, state: str, now: UnixMillis)
     if contact.identity is None:
         return []
     code = Code.BLOCKED if state == "blocked" else Code.NOT_FRIENDS
+    ended = end_all_with(connection, contact.number, code, now)
     closing = CloseLinks(contact.identity, Code.NOT_ADMITTED if code is Code.BLOCKED else code)
-    return [closing, FriendsChanged(contact.name)]
+    return [*ended, closing, FriendsChanged(contact.name), WakeTransfers()]
 
 
 def _key_changed(connection: Connection, contact: Contact, claimed: IdentityKey) -> list[Effect]:

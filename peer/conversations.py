@@ -90,7 +90,8 @@ def add_own(
     )
     number = insert(connection, conversation, chain, event, now=now, is_own=True)
     await_receipt(connection, number, conversation, "queued", now)
-    effects = show(connection, conversation, Stored(number, event, is_own=True, is_void=False))
+    shown = Stored(number, event, is_own=True, is_void=False)
+    effects = show(connection, conversation, shown, now)
     effects.append(PushEvents(conversation.id, (event.id,)))
     effects.append(WantLink(conversation.identity))
     return event.id, effects

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from peer import api
 from wire.codes import Code
-from wire.ids import AccountName, ConversationId, DeviceId, EventId, IdentityKey
+from wire.ids import AccountName, ConversationId, DeviceId, EventId, IdentityKey, OfferId
 from wire.messages import Message
 
 
@@ -75,3 +75,10 @@ class Tell(Effect):
     """Tell the faces."""
 
     event: api.Event
+
+
+@dataclass(frozen=True, slots=True)
+class WakeTransfers(Effect):
+    """What should be fetched or served changed. offer: of which offer, None for any of them."""
+
+    offer: OfferId | None = None

@@ -8,14 +8,16 @@ from typing import Any
 
 from peer import api, contacts
 from peer.errors import PeerError
+from peer.sizes import bytes_text, count_text
 from peer.store import own
 from peer.times import rfc3339
 from wire.codes import Code
 from wire.ids import EventId
-from wire.log.event import EventKind, Text, peek_header, read_body
+from wire.log.event import EventKind, Offer, Text, peek_header, read_body
 
 Connection = sqlite3.Connection
 ID_PREFIX_LEAST = 8
+EVENT_ID_CHARS = 64  # a notice that is no event has its number instead
 
 
 def messages(
@@ -23,7 +25,8 @@ def messages(
 ) -> list[api.Message]:
     """Give the newest `limit` lines (all if None) with one person or with all, oldest first.
 
-    A line is a message, a gap where something that an author had seen is missing here, or a notice. Raises
+    A line is a message, a gap where something that an author had seen is missing here, or a notice: of an
+    offer of files, or of what a person has to know about the conversation. Raises
     PeerError with NO_SUCH_FRIEND for a name that never was one, CONFIG_INVALID for a negative limit.
     """
     if limit is not None and limit < 0:
@@ -36,6 +39,7 @@ def messages(
         *_texts(connection, wanted),
         *_gaps(connection, wanted),
         *_notices(connection, wanted),
+        *_offers(connection, wanted),
     ]
     lines.sort(key=lambda line: line[0])
     found = [message for _, message in lines]
@@ -47,23 +51,24 @@ def read(
 ) -> list[api.Message]:
     """Give messages as `messages` does, and mark what was given as read."""
     found = messages(connection, to, unread_only=unread_only, limit=limit)
+    shown = [one.id for one in found if one.kind != "gap"]
     connection.executemany(
         "UPDATE events SET is_read = 1 WHERE id = ? AND is_read = 0",
-        [(bytes.fromhex(one.id),) for one in found if one.kind == "message"],
+        [(bytes.fromhex(id_),) for id_ in shown if len(id_) == EVENT_ID_CHARS],
     )
     connection.executemany(
         "UPDATE notices SET is_read = 1 WHERE number = ?",
-        [(int(one.id),) for one in found if one.kind == "notice"],
+        [(int(id_),) for id_ in shown if len(id_) != EVENT_ID_CHARS],
     )
     return found
 
 
 def read_one(connection: Connection, event: str, to: str | None) -> api.Message | None:
-    """Give one message by its whole id if it belongs to that conversation (or to any), as read."""
+    """Give one message or offer by its whole id if it belongs to that conversation (or to any), as read."""
     me = own.need_account(connection)
     row = connection.execute(
-        f"{MESSAGE_COLUMNS} WHERE e.id = ? AND e.kind = ? AND (? IS NULL OR c.name = ?)",
-        (bytes.fromhex(event), int(EventKind.TEXT), to, to),
+        f"{MESSAGE_COLUMNS} WHERE e.id = ? AND e.kind IN (?, ?) AND (? IS NULL OR c.name = ?)",
+        (bytes.fromhex(event), int(EventKind.TEXT), int(EventKind.OFFER), to, to),
     ).fetchone()
     return None if row is None else as_message(row, me.name)
 
@@ -113,21 +118,30 @@ def as_message(row: tuple[Any, ...], my_name: str) -> api.Message:
     event, conversation, friend, is_own, device, at, is_off, header, body, state, is_forked, _ = row
     content = read_body(peek_header(header), body)
     reply_to = content.reply_to.hex() if isinstance(content, Text) and content.reply_to else None
+    text = content.text if isinstance(content, Text) else ""
+    if isinstance(content, Offer):
+        text = _offer_text(my_name if is_own else friend, content)
     return api.Message(
-        kind="message",
+        kind="notice" if isinstance(content, Offer) else "message",
         id=event.hex(),
         conversation=conversation.hex(),
         to=friend if is_own else my_name,
         sender=my_name if is_own else friend,
         device=device.hex(),
         at=rfc3339(at),
-        text=content.text if isinstance(content, Text) else "",
+        text=text,
         state=state if is_own else None,
         edited=False,
         reply_to=reply_to,
         clock_off=bool(is_off),
         forked=bool(is_forked),
     )
+
+
+def _offer_text(who: str, offer: Offer) -> str:
+    """Say what somebody offers: `bob offers holiday (3 files, 64.0 MiB)`."""
+    what = f"{count_text(offer.files, 'file')}, {bytes_text(offer.size)}"
+    return f"{who} offers {offer.title} ({what})"
 
 
 # --- the three kinds of lines, each with its place: (clock, device, id), a gap just before its event
@@ -154,6 +168,17 @@ def _texts(connection: Connection, wanted: _Wanted) -> list[tuple[Place, api.Mes
         " AND (? = 0 OR e.is_read = 0)"
         " ORDER BY e.clock DESC, e.device DESC, e.id DESC LIMIT ?",
         (int(EventKind.TEXT), wanted.to, wanted.to, wanted.is_unread_only, wanted.limit),
+    )
+    return [((row[11], row[4], row[0], AT), as_message(row, wanted.my_name)) for row in rows]
+
+
+def _offers(connection: Connection, wanted: _Wanted) -> list[tuple[Place, api.Message]]:
+    """Give a line for each offer of files, where its event stands."""
+    rows = connection.execute(
+        f"{MESSAGE_COLUMNS} WHERE e.number IN (SELECT o.event FROM offers o) AND e.held = 0"
+        " AND e.body IS NOT NULL AND (? IS NULL OR c.name = ?) AND (? = 0 OR e.is_read = 0)"
+        " ORDER BY e.clock DESC, e.device DESC, e.id DESC LIMIT ?",
+        (wanted.to, wanted.to, wanted.is_unread_only, wanted.limit),
     )
     return [((row[11], row[4], row[0], AT), as_message(row, wanted.my_name)) for row in rows]
 

@@ -14,7 +14,7 @@ from peer import chains, forks
 from peer.chains import ChainRow, Place
 from peer.conversations import await_receipt, insert
 from peer.effects import Effect, PushEvents, SendOnLink
-from peer.membership import Conversation, shares, to_members
+from peer.membership import Conversation, of_number, shares, to_members
 from peer.notices import reject
 from peer.receipts import mark_delivered, sign_receipt
 from peer.showing import Stored, load, missing_of, note_lacks, on_shown, show
@@ -126,12 +126,12 @@ def _take(
         ).fetchone()
         if here is not None:
             is_wanted = here[1] and sealed.body is not None
-            return _embody(connection, here[0], sealed) if is_wanted else []
+            return _embody(connection, batch, here[0], sealed) if is_wanted else []
         clock = connection.execute(
             "SELECT clock FROM conversations WHERE number = ?", (batch.conversation.number,)
         ).fetchone()
         event = read_event(sealed, batch.certificate_of, known_clock=clock[0])
-        effects = _store(connection, batch, event)
+        effects = _store_whole(connection, batch, event)
     except RemoteProtocolError as error:
         if error.code is Code.DEVICE_UNKNOWN:
             return []  # of a device that we shall hear of: it comes again
@@ -139,6 +139,18 @@ def _take(
         return reject(connection, batch.conversation, digest, error.code, batch.now)
     stored.append(event)
     return effects
+
+
+def _store_whole(connection: Connection, batch: Batch, event: Event) -> list[Effect]:
+    """Store an event or leave no trace of it; raises as `_store` does."""
+    connection.execute("SAVEPOINT event")
+    try:
+        return _store(connection, batch, event)
+    except RemoteProtocolError:
+        connection.execute("ROLLBACK TO event")
+        raise
+    finally:
+        connection.execute("RELEASE event")
 
 
 def _store(connection: Connection, batch: Batch, event: Event) -> list[Effect]:
@@ -170,7 +182,7 @@ def _store(connection: Connection, batch: Batch, event: Event) -> list[Effect]:
         await_receipt(connection, number, conversation, "queued", min(now, header.at))
     note_lacks(connection, number, missing)
     if not missing:
-        effects += show(connection, conversation, Stored(number, event, is_own, is_void))
+        effects += show(connection, conversation, Stored(number, event, is_own, is_void), now)
     return effects
 
 
@@ -240,16 +252,19 @@ def _is_label_off(
     return header.at > now + LABEL_OFF_MS or header.at < earliest - LABEL_OFF_MS
 
 
-def _embody(connection: Connection, number: int, sealed: SealedEvent) -> list[Effect]:
+def _embody(connection: Connection, batch: Batch, number: int, sealed: SealedEvent) -> list[Effect]:
     """Take the body of an event that somebody passed on without it, and show it now."""
     stored = load(connection, number)
     content = read_body(stored.event.header, sealed.body)
     connection.execute("UPDATE events SET body = ? WHERE number = ?", (sealed.body, number))
-    (held,) = connection.execute("SELECT held FROM events WHERE number = ?", (number,)).fetchone()
+    held, conversation = connection.execute(
+        "SELECT held, conversation FROM events WHERE number = ?", (number,)
+    ).fetchone()
     event = replace(stored.event, sealed=sealed, content=content)
     if held:
         return []
-    return on_shown(connection, replace(stored, event=event))
+    members = of_number(connection, conversation)
+    return on_shown(connection, members, replace(stored, event=event), batch.now)
 
 
 def _mark_own(connection: Connection, batch: Batch, stored: list[Event]) -> list[Effect]:

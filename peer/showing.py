@@ -16,9 +16,11 @@ from peer import api
 from peer.effects import Effect, Tell
 from peer.history import message_of
 from peer.membership import Conversation, of_number, to_members
+from peer.transfers import heard
 from wire import limits
 from wire.ids import EventId
 from wire.log.event import Event, Header, Text, peek_header, read_body
+from wire.machine import UnixMillis
 from wire.messages.conversation import AskEvents, SealedEvent
 
 Connection = sqlite3.Connection
@@ -36,7 +38,9 @@ class Stored:
     is_void: bool
 
 
-def on_shown(connection: Connection, stored: Stored) -> list[Effect]:
+def on_shown(
+    connection: Connection, conversation: Conversation, stored: Stored, now: UnixMillis
+) -> list[Effect]:
     """Give what an event leads to, now that its parents are shown; called once for each event.
 
     An event of a forked chain is told with its mark, and nothing else follows from it.
@@ -44,10 +48,16 @@ def on_shown(connection: Connection, stored: Stored) -> list[Effect]:
     if isinstance(stored.event.content, Text):
         shown = message_of(connection, stored.number)
         return [Tell(api.Event("message", api.as_json(shown)))]
-    return []
+    if stored.is_void:
+        return []
+    return heard.on_event(
+        connection, conversation, stored.number, stored.event, now, is_own=stored.is_own
+    )
 
 
-def show(connection: Connection, conversation: Conversation, stored: Stored) -> list[Effect]:
+def show(
+    connection: Connection, conversation: Conversation, stored: Stored, now: UnixMillis
+) -> list[Effect]:
     """Show an event, then whatever waited for nothing else."""
     effects: list[Effect] = []
     waiting = deque([stored])
@@ -57,7 +67,7 @@ def show(connection: Connection, conversation: Conversation, stored: Stored) -> 
             "DELETE FROM lacks WHERE missing = ? RETURNING event", (one.event.id,)
         ).fetchall()
         _take_heads(connection, conversation, one, is_head=not waited)
-        effects += on_shown(connection, one)
+        effects += on_shown(connection, conversation, one, now)
         for (number,) in waited:
             ready = connection.execute(
                 "UPDATE events SET held = 0 WHERE number = ? AND held > 0"
@@ -102,7 +112,7 @@ def next_due(connection: Connection) -> int | None:
     return None if row[0] is None else int(row[0])
 
 
-def show_due(connection: Connection, now: int) -> list[Effect]:
+def show_due(connection: Connection, now: UnixMillis) -> list[Effect]:
     """Show what has waited long enough, with a gap, and ask all who may have it for what is missing."""
     rows = connection.execute(
         "SELECT number, conversation FROM events WHERE held > 0 AND held <= ?"
@@ -118,7 +128,8 @@ def show_due(connection: Connection, now: int) -> list[Effect]:
         if is_due is None:
             continue  # one before it in this very list released it
         asked.setdefault(conversation, []).extend(_absent(connection, number))
-        effects += show(connection, of_number(connection, conversation), load(connection, number))
+        members = of_number(connection, conversation)
+        effects += show(connection, members, load(connection, number), now)
     for conversation, ids in asked.items():
         wanted = tuple(dict.fromkeys(ids))[: limits.EVENTS_PER_BATCH]
         if wanted:

@@ -141,6 +141,7 @@ class Code(enum.Enum):
     # --- transfers
     UNKNOWN_OFFER = "unknown-offer", "both", "never"
     OFFER_WITHDRAWN = "offer-withdrawn", "both", "never"
+    OFFER_OWN = "offer-own", "local", "never"
     OFFER_ANSWERED = "offer-answered", "local", "never"
     TOO_MANY_OFFERS = "too-many-offers", "both", "later"
     TOO_MANY_FILES = "too-many-files", "both", "never"

@@ -204,6 +204,8 @@ unknown-offer: there is no such offer
     see: hobnob offers
 offer-withdrawn: the offer was withdrawn
     ask for it again
+offer-own: the offer is your own
+    whoever it was made to accepts or declines it
 offer-answered: the offer was answered already
     see: hobnob offers
 too-many-offers: too many offers are waiting

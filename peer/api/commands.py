@@ -180,9 +180,62 @@ class GetHistory(Command):
     limit: int | None = None
 
 
+# --- files -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OfferFiles(Command):
+    """Offer files and folders to friends. Gives one OfferMade; with `wait` Transfers too, until all ended.
+
+    paths: absolute. timeout_s: bounds `wait`; then NOT_DONE_YET. Waiting runs on a FULL node, see
+    `need_of`.
+    """
+
+    to: tuple[str, ...]
+    paths: tuple[str, ...]
+    name: str | None = None
+    wait: bool = False
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListOffers(Command):
+    """Gives an Offer each, both directions, oldest first."""
+
+    need: ClassVar[Need] = Need.STORE
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptOffer(Command):
+    """Take an offer. Gives one Offer after the commit; with `wait` Transfers too, until it ended.
+
+    folder: absolute; None for the downloads folder. wait: for whoever runs the node for this alone.
+    """
+
+    need: ClassVar[Need] = Need.FULL
+    offer: str
+    folder: str | None = None
+    wait: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeclineOffer(Command):
+    """Refuse an offer. Gives one Offer."""
+
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListTransfers(Command):
+    """Gives a Transfer each, oldest first; `follow` goes on with every change, on a FULL node."""
+
+    need: ClassVar[Need] = Need.STORE
+    follow: bool = False
+
+
 def need_of(command: Command) -> Need:
-    """Say what has to run for this very command: following needs a FULL node."""
-    if getattr(command, "follow", False):
+    """Say what has to run for this very command: following and waiting need a FULL node."""
+    if getattr(command, "follow", False) or (isinstance(command, OfferFiles) and command.wait):
         return Need.FULL
     return command.need
 
@@ -207,6 +260,11 @@ COMMANDS: dict[str, type[Command]] = {
         SendText,
         ReadMessages,
         GetHistory,
+        OfferFiles,
+        ListOffers,
+        AcceptOffer,
+        DeclineOffer,
+        ListTransfers,
     )
 }
 """Every command by its name: what the control socket takes, and nothing else."""

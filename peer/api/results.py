@@ -61,8 +61,35 @@ class TrackerStatus(Result):
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer(Result):
+    """One transfer: an offer and a friend."""
+
+    id: str
+    offer: str
+    direction: str  # in, out
+    friend: str
+    name: str
+    saved_as: (
+        str | None
+    )  # absolute path of the file or top folder; of incoming ones, once it stands
+    files: int
+    files_done: int
+    skipped: list[dict[str, str]]  # {"path", "reason"}: what the sender left out
+    place: int | None  # in the queue, from 1; of incoming ones that wait
+    bytes: int
+    verified_bytes: int
+    resent_bytes: int
+    rate: float | None  # bytes per second
+    eta: float | None  # seconds
+    state: str  # waiting, running, paused, done, declined, cancelled, failed
+    reason: str | None  # of a waiting one: friend, slot, source, space, folder
+    path: str | None  # of its link, as in LinkStatus
+    error: dict[str, str] | None  # {"code", "message", "remedy"}
+
+
+@dataclass(frozen=True, slots=True)
 class Status(Result):
-    """The tracker link, every friend's link; transfers stay empty until there are any."""
+    """The tracker link, every friend's link, every transfer that has not ended."""
 
     account: str | None
     node: str  # up, down
@@ -70,7 +97,7 @@ class Status(Result):
     listen: list[str]
     tracker: TrackerStatus
     links: list[LinkStatus]
-    transfers: list[dict[str, object]]
+    transfers: list[Transfer]
     waiting: list[str]  # what waits for the tracker, in words
 
 
@@ -149,6 +176,32 @@ class Message(Result):
 
 
 @dataclass(frozen=True, slots=True)
+class OfferMade(Result):
+    """An offer of mine that is committed. skipped: {"path", "reason"} of what was left out."""
+
+    offer: str
+    files: int
+    bytes: int
+    skipped: list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer(Result):
+    """One offer in one conversation."""
+
+    offer: str
+    direction: str  # in, out
+    conversation: str
+    friend: str
+    sender: str  # `from` in JSON
+    name: str
+    files: int
+    bytes: int
+    state: str  # offered, accepted, declined, withdrawn, done
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Event(Result):
     """Something happened in the node.
 
@@ -172,6 +225,8 @@ EVENT_KINDS = (
     "presence",
     "friend-request",
     "friend",
+    "offer",
+    "transfer",
     "link",
     "notice",
 )

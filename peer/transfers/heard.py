@@ -1,0 +1,160 @@
+"""What events about offers lead to: an offer, its withdrawal, an answer; this account's own ones alike.
+
+Called once for each such event, when it is shown. A word about an offer that is not here yet is found
+again when the offer comes: conversations may be brought up to date in any order.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from peer.effects import Effect, WakeTransfers
+from peer.membership import Conversation
+from peer.notices import notice
+from peer.transfers import ledger, offerings
+from peer.transfers.offerings import OfferRow
+from wire import limits
+from wire.codes import Code
+from wire.ids import OfferId
+from wire.log.event import (
+    Answer,
+    Event,
+    EventKind,
+    Offer,
+    OfferAnswer,
+    Withdrawal,
+    peek_header,
+    read_body,
+)
+from wire.machine import UnixMillis
+from wire.transfer.states import ENDED, TransferState
+
+Connection = sqlite3.Connection
+
+_OFFER_STATE = {
+    OfferAnswer.ACCEPTED: "accepted",
+    OfferAnswer.DECLINED: "declined",
+    OfferAnswer.CANCELLED: "declined",
+    OfferAnswer.DONE: "done",
+}
+_END = {
+    OfferAnswer.DECLINED: (TransferState.DECLINED, None),
+    OfferAnswer.CANCELLED: (TransferState.CANCELLED, Code.CANCELLED),
+    OfferAnswer.DONE: (TransferState.DONE, None),
+}
+
+
+def on_event(
+    connection: Connection,
+    conversation: Conversation,
+    number: int,
+    event: Event,
+    now: UnixMillis,
+    *,
+    is_own: bool,
+) -> list[Effect]:
+    """Take an event that was shown. number: its row. is_own: a device of this account wrote it."""
+    match event.content:
+        case Offer() as offer:
+            return _on_offer(connection, conversation, number, event, offer, now, is_own=is_own)
+        case Withdrawal() | Answer() as word:
+            return _on_word(connection, conversation, word, now, is_own=is_own)
+        case _:
+            return []
+
+
+def _on_offer(
+    connection: Connection,
+    conversation: Conversation,
+    number: int,
+    event: Event,
+    offer: Offer,
+    now: UnixMillis,
+    *,
+    is_own: bool,
+) -> list[Effect]:
+    """Keep an offer. What a friend offers beyond the limit stands in the log and nowhere else."""
+    waiting = offerings.pending(connection, conversation.number, is_own=is_own)
+    if not is_own and waiting >= limits.PENDING_OFFERS:
+        text = f"{waiting} offers wait for an answer; further ones are not taken"
+        return notice(connection, conversation, Code.TOO_MANY_OFFERS, text, now)
+    row = offerings.add(
+        connection,
+        offer,
+        device=event.header.device,
+        conversation=conversation.number,
+        event=number,
+        is_own=is_own,
+        at=event.header.at,
+    )
+    if row is None:
+        return []
+    if is_own:
+        ledger.add_transfer(connection, row, now)
+    effects: list[Effect] = [offerings.tell(connection, row.number)]
+    for word, is_word_own in _words_after(connection, conversation, event.header.clock):
+        if word.offer == offer.offer:
+            effects += _on_word(connection, conversation, word, now, is_own=is_word_own)
+    return effects
+
+
+def _on_word(
+    connection: Connection,
+    conversation: Conversation,
+    word: Withdrawal | Answer,
+    now: UnixMillis,
+    *,
+    is_own: bool,
+) -> list[Effect]:
+    """Take a word about an offer: a withdrawal is its author's own, an answer the other side's."""
+    is_of_author = isinstance(word, Withdrawal)
+    effects: list[Effect] = []
+    for row in offerings.with_id(
+        connection, conversation.number, word.offer, is_own=is_own is is_of_author
+    ):
+        if isinstance(word, Withdrawal):
+            effects += _withdrawn(connection, row, now)
+        else:
+            effects += _answered(connection, row, word.answer, now)
+    return effects
+
+
+def _withdrawn(connection: Connection, row: OfferRow, now: UnixMillis) -> list[Effect]:
+    effects = offerings.raise_to(connection, row, "withdrawn")
+    transfer = ledger.transfer_for(connection, row)
+    if transfer is not None:
+        effects += ledger.move(
+            connection, transfer[0], TransferState.CANCELLED, now, code=Code.OFFER_WITHDRAWN
+        )
+    return [*effects, WakeTransfers(OfferId(row.key.offer))]
+
+
+def _answered(
+    connection: Connection, row: OfferRow, answer: OfferAnswer, now: UnixMillis
+) -> list[Effect]:
+    """Take an answer: of the friend to an offer of ours, or of another own device to one of the friend's."""
+    effects = offerings.raise_to(connection, row, _OFFER_STATE[answer])
+    transfer = ledger.transfer_for(connection, row)
+    is_of_other_device = not row.is_own and answer is OfferAnswer.DONE
+    if transfer is not None and answer in _END and not is_of_other_device:
+        number, before = transfer
+        state, code = _END[answer]
+        if state is TransferState.DONE and before not in ENDED:
+            ledger.complete(connection, number)
+        effects += ledger.move(connection, number, state, now, code=code)
+    return [*effects, WakeTransfers(OfferId(row.key.offer))]
+
+
+def _words_after(
+    connection: Connection, conversation: Conversation, clock: int
+) -> list[tuple[Withdrawal | Answer, bool]]:
+    """List what was said about offers after a point of a conversation and is shown already."""
+    rows = connection.execute(
+        "SELECT e.header, e.body, e.is_own FROM events e JOIN chains h ON h.number = e.chain"
+        f" WHERE e.conversation = ? AND e.clock > ? AND e.kind IN ({EventKind.WITHDRAWAL:d},"
+        f" {EventKind.ANSWER:d}) AND e.held = 0 AND e.is_fork = 0"
+        " AND (h.forked_at = 0 OR e.seq < h.forked_at) ORDER BY e.clock, e.device, e.id",
+        (conversation.number, clock),
+    ).fetchall()
+    words = [(read_body(peek_header(header), body), bool(mine)) for header, body, mine in rows]
+    return [(word, mine) for word, mine in words if isinstance(word, Withdrawal | Answer)]

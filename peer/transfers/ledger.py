@@ -1,0 +1,250 @@
+"""The rows of transfers: beginning, changing and showing them; what they mean is decided elsewhere.
+
+Plain functions over a connection. A transfer's state follows the table of `wire.transfer.states`; what
+cannot follow any more, because it ended meanwhile, changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from peer import api
+from peer.effects import Effect, Tell
+from peer.store import own
+from peer.transfers import offerings
+from peer.transfers.offerings import OfferRow
+from wire.channel.primitives import sha256
+from wire.codes import Code, code_of
+from wire.machine import UnixMillis
+from wire.transfer.holding import OfferKey
+from wire.transfer.states import FOLLOWS, TransferState
+
+Connection = sqlite3.Connection
+
+FRIEND, SLOT, SOURCE, SPACE, FOLDER = "friend", "slot", "source", "space", "folder"
+"""What a transfer waits for: the friend, its turn, somebody who has the file, space, the folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What only the running node knows of a transfer.
+
+    rate: bytes per second over the last seconds, or None. path: of its link, as `status` names it.
+    """
+
+    files_done: int
+    verified_bytes: int
+    resent_bytes: int
+    rate: float | None
+    path: str | None
+
+
+def transfer_id(key: OfferKey, receiver: bytes) -> bytes:
+    """Give a transfer's id, the same at both ends. receiver: 32 bytes, identity of who receives."""
+    return sha256(b"hobnob transfer" + key.device + key.offer + receiver)[:16]
+
+
+def add_transfer(
+    connection: Connection,
+    offer: OfferRow,
+    now: UnixMillis,
+    folder: str | None = None,
+) -> int:
+    """Begin the transfer of an offer and give its row; one that stood there before is forgotten.
+
+    folder: absolute path, of one that comes; None for one that leaves.
+    """
+    receiver = offer.identity if offer.is_own else own.need_account(connection).identity
+    connection.execute(
+        "DELETE FROM transfers WHERE offer = ? AND contact = ?", (offer.number, offer.contact)
+    )
+    cursor = connection.execute(
+        "INSERT INTO transfers (id, offer, contact, is_out, state, reason, folder, made)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            transfer_id(offer.key, receiver),
+            offer.number,
+            offer.contact,
+            offer.is_own,
+            TransferState.WAITING.value,
+            FRIEND,
+            None if folder is None else os.fsencode(folder),
+            now,
+        ),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def transfer_for(connection: Connection, offer: OfferRow) -> tuple[int, TransferState] | None:
+    """Give the row and state of an offer's transfer with the friend of its conversation, or None."""
+    row = connection.execute(
+        "SELECT number, state FROM transfers WHERE offer = ? AND contact = ?",
+        (offer.number, offer.contact),
+    ).fetchone()
+    return None if row is None else (row[0], TransferState(row[1]))
+
+
+def move(
+    connection: Connection,
+    number: int,
+    state: TransferState,
+    now: UnixMillis,
+    *,
+    reason: str | None = None,
+    code: Code | None = None,
+    detail: str = "",
+) -> list[Effect]:
+    """Take a transfer to a state if that may follow, and tell the faces; nothing for one that ended.
+
+    reason: of a waiting one. code, detail: why it failed or was called off.
+    """
+    row = connection.execute(
+        "SELECT state, reason FROM transfers WHERE number = ?", (number,)
+    ).fetchone()
+    if row is None:
+        return []
+    before = TransferState(row[0])
+    if state is before:
+        if not FOLLOWS[state] or reason == row[1]:
+            return []
+    elif state not in FOLLOWS[before]:
+        return []
+    is_ended = not FOLLOWS[state]
+    connection.execute(
+        "UPDATE transfers SET state = ?, reason = ?, code = ?, detail = ?,"
+        " started = coalesce(started, ?), ended = ? WHERE number = ?",
+        (
+            state.value,
+            reason,
+            None if code is None else code.value,
+            detail or None,
+            now if state is TransferState.RUNNING else None,
+            now if is_ended else None,
+            number,
+        ),
+    )
+    return [tell_transfer(connection, number)]
+
+
+def complete(connection: Connection, number: int) -> None:
+    """Note that all of a transfer was verified."""
+    connection.execute(
+        "UPDATE transfers SET (files_done, verified_bytes) ="
+        " (SELECT o.files, o.size FROM offers o WHERE o.number = transfers.offer) WHERE number = ?",
+        (number,),
+    )
+
+
+def note_skipped(connection: Connection, key: OfferKey, skipped: list[dict[str, str]]) -> list[int]:
+    """Note what was left out of an own offer, and give its transfers, one per friend."""
+    rows = connection.execute(
+        "UPDATE transfers SET skipped = ? WHERE is_out AND offer IN"
+        " (SELECT number FROM offers WHERE offer = ? AND device = ?) RETURNING number",
+        (json.dumps(skipped), key.offer, key.device),
+    ).fetchall()
+    return sorted(row[0] for row in rows)
+
+
+def end_all_with(connection: Connection, contact: int, code: Code, now: UnixMillis) -> list[Effect]:
+    """Call off every transfer with somebody, and every offer that is not over; code: why."""
+    effects: list[Effect] = []
+    numbers = connection.execute(
+        "SELECT number FROM transfers WHERE contact = ? AND ended IS NULL ORDER BY number",
+        (contact,),
+    ).fetchall()
+    for (number,) in numbers:
+        effects += move(connection, number, TransferState.CANCELLED, now, code=code)
+    standing = connection.execute(
+        "SELECT o.number FROM offers o JOIN conversations v ON v.number = o.conversation"
+        " WHERE v.contact = ? AND o.state IN ('offered', 'accepted') ORDER BY o.number",
+        (contact,),
+    ).fetchall()
+    for (number,) in standing:
+        effects += offerings.raise_to(
+            connection, offerings.of_number(connection, number), "withdrawn"
+        )
+    return effects
+
+
+def tell_transfer(connection: Connection, number: int) -> Tell:
+    """Give what tells the faces of a transfer."""
+    return Tell(api.Event("transfer", api.as_json(shown_transfer(connection, number))))
+
+
+def shown_transfer(connection: Connection, number: int, live: Live | None = None) -> api.Transfer:
+    """Give one transfer as people see it."""
+    lives = {} if live is None else {number: live}
+    return _shown_transfers(connection, "WHERE t.number = ?", (number,), lives)[0]
+
+
+def shown_transfers(
+    connection: Connection, live: Mapping[int, Live], *, only_open: bool = False
+) -> list[api.Transfer]:
+    """Give every transfer, or every one that has not ended, as people see it; oldest first.
+
+    live: by the row's number, what the running node knows better.
+    """
+    condition = "WHERE t.ended IS NULL ORDER BY t.number" if only_open else "ORDER BY t.number"
+    return _shown_transfers(connection, condition, (), live)
+
+
+_TRANSFER_COLUMNS = (
+    "SELECT t.number, t.id, o.offer, t.is_out, c.name, o.title, t.saved_as, o.files, t.files_done,"
+    " t.skipped, CASE WHEN t.state = 'waiting' AND NOT t.is_out THEN (SELECT count(*) FROM"
+    " transfers q WHERE NOT q.is_out AND q.ended IS NULL AND q.state = 'waiting'"
+    " AND q.number <= t.number) END, o.size, t.verified_bytes, t.resent_bytes, t.state, t.reason,"
+    " t.code, t.detail FROM transfers t JOIN offers o ON o.number = t.offer"
+    " JOIN contacts c ON c.number = t.contact"
+)
+
+
+def _shown_transfers(
+    connection: Connection, condition: str, values: tuple[object, ...], live: Mapping[int, Live]
+) -> list[api.Transfer]:
+    rows = connection.execute(f"{_TRANSFER_COLUMNS} {condition}", values).fetchall()
+    return [_shown_transfer(row[1:], live.get(row[0])) for row in rows]
+
+
+def _shown_transfer(row: tuple[Any, ...], live: Live | None) -> api.Transfer:
+    id_, offer, is_out, friend, title, saved_as, files, files_done, skipped, place, size = row[:11]
+    verified, resent, state, reason, code, detail = row[11:]
+    rate = None
+    if live is not None:
+        files_done = max(files_done, live.files_done)
+        verified = max(verified, live.verified_bytes)
+        resent = max(resent, live.resent_bytes)
+        rate = live.rate
+    return api.Transfer(
+        id=id_.hex(),
+        offer=offer.hex(),
+        direction="out" if is_out else "in",
+        friend=friend,
+        name=title,
+        saved_as=None if saved_as is None else os.fsdecode(saved_as),
+        files=files,
+        files_done=files_done,
+        skipped=json.loads(skipped),
+        place=place,
+        bytes=size,
+        verified_bytes=verified,
+        resent_bytes=resent,
+        rate=rate,
+        eta=round((size - verified) / rate, 1) if rate else None,
+        state=state,
+        reason=reason,
+        path=None if live is None else live.path,
+        error=_error(code, detail),
+    )
+
+
+def _error(code: str | None, detail: str | None) -> dict[str, str] | None:
+    if code is None:
+        return None
+    known = code_of(code)
+    return {"code": code, "message": detail or known.what, "remedy": known.remedy}

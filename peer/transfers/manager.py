@@ -1,0 +1,368 @@
+"""Policy of transfers: what a person may do with offers, what is due, and what became of it.
+
+Plain functions inside one transaction, with `now`; what they want done comes back as effects. The rows
+are `offerings`' and `ledger`'s, what events mean is `heard`'s. Verbs write events: an offer stands in each recipient's
+conversation, and the receiver's decision is an answer in the same log, so both are delivered as surely
+as talk is (promise D1).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from peer import api, contacts
+from peer.conversations import add_own
+from peer.effects import Effect, WakeTransfers
+from peer.errors import PeerError
+from peer.history import ID_PREFIX_LEAST
+from peer.membership import with_friend
+from peer.store.devices import signing_key_of
+from peer.transfers import ledger, offerings
+from peer.transfers.ledger import Live
+from peer.transfers.offerings import OfferRow
+from wire import limits
+from wire.codes import Code
+from wire.identity import DeviceKeys
+from wire.ids import AccountName, DeviceId, IdentityKey, OfferId, SigningKey
+from wire.log.event import Answer, Offer, OfferAnswer
+from wire.machine import Entropy, UnixMillis
+from wire.transfer.holding import OfferKey
+from wire.transfer.states import ENDED, TransferState
+
+Connection = sqlite3.Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What an offer says of what is in it.
+
+    title: 1 to 255 bytes. size: bytes of all files. top_names: what stands at the top, any number.
+    manifest_size, manifest_digest: of the manifest's bytes, BLAKE3. skipped: {"path", "reason"} each.
+    """
+
+    title: str
+    files: int
+    size: int
+    top_names: Sequence[str]
+    manifest_size: int
+    manifest_digest: bytes
+    skipped: list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A transfer to be fetched. identity, friend: who offers; folder: absolute, where it lands."""
+
+    number: int
+    key: OfferKey
+    friend: AccountName
+    identity: IdentityKey
+    signing_key: SigningKey
+    folder: Path
+    title: str
+    files: int
+    size: int
+    manifest_size: int
+    manifest_digest: bytes
+
+
+# --- what a person does
+
+
+def offer(
+    connection: Connection,
+    keys: DeviceKeys,
+    to: Sequence[str],
+    offer_id: OfferId,
+    contents: Contents,
+    now: UnixMillis,
+    entropy: Entropy,
+) -> tuple[api.OfferMade, list[Effect]]:
+    """Offer what is kept under `offer_id` to friends: one event in each one's conversation.
+
+    to: names, at least one. Raises PeerError with NO_SUCH_FRIEND, BLOCKED, KEY_CHANGED,
+    TOO_MANY_OFFERS or USAGE; then nothing was offered to anybody.
+    """
+    friends = [contacts.find_friend(connection, name) for name in dict.fromkeys(to)]
+    if len(friends) > limits.OFFER_RECIPIENTS:
+        most = limits.OFFER_RECIPIENTS
+        raise PeerError(
+            Code.USAGE,
+            f"one offer goes to at most {most} friends",
+            remedy="offer it again to the others",
+        )
+    for friend in friends:
+        conversation = with_friend(connection, friend)
+        waiting = offerings.pending(connection, conversation.number, is_own=True)
+        if waiting >= limits.PENDING_OFFERS:
+            raise PeerError(
+                Code.TOO_MANY_OFFERS,
+                f"{waiting} offers wait for an answer of {friend.name} already",
+            )
+    identities = [friend.identity for friend in friends if friend.identity is not None]
+    effects: list[Effect] = []
+    for friend in friends:
+        content = Offer(
+            offer=offer_id,
+            title=contents.title,
+            files=contents.files,
+            size=contents.size,
+            top_names=tuple(contents.top_names[: limits.TOP_NAMES]),
+            manifest_size=contents.manifest_size,
+            manifest_digest=contents.manifest_digest,
+            recipients=tuple(one for one in identities if one != friend.identity),
+        )
+        _, asked = add_own(connection, keys, friend, content, now=now, entropy=entropy)
+        effects += asked
+    for number in ledger.note_skipped(
+        connection, OfferKey(keys.device, offer_id), contents.skipped
+    ):
+        effects.append(ledger.tell_transfer(connection, number))
+    made = api.OfferMade(
+        offer=offer_id.hex(),
+        files=contents.files,
+        bytes=contents.size,
+        skipped=contents.skipped,
+    )
+    return made, [*effects, WakeTransfers(offer_id)]
+
+
+def accept(
+    connection: Connection,
+    keys: DeviceKeys,
+    prefix: str,
+    folder: str,
+    now: UnixMillis,
+    entropy: Entropy,
+) -> tuple[api.Offer, list[Effect]]:
+    """Take an offer; one that was taken here before stays as it is, one that failed begins anew.
+
+    prefix: of the offer's id, 8 or more hex digits. folder: absolute path, see `folder.check`. Raises
+    PeerError with UNKNOWN_OFFER, AMBIGUOUS_ID, OFFER_OWN, OFFER_WITHDRAWN, OFFER_ANSWERED,
+    NO_SUCH_FRIEND, BLOCKED or KEY_CHANGED.
+    """
+    row = _find_incoming(connection, prefix)
+    effects: list[Effect] = [WakeTransfers(OfferId(row.key.offer))]
+    transfer = ledger.transfer_for(connection, row)
+    if row.state in ("withdrawn", "declined"):
+        raise _over(row)
+    if transfer is None or transfer[1] is TransferState.FAILED:
+        friend = contacts.find_friend(connection, row.friend)
+        number = ledger.add_transfer(connection, row, now, folder=folder)
+        effects.append(ledger.tell_transfer(connection, number))
+        if row.state == "offered":
+            effects += _answer(connection, keys, friend, row, OfferAnswer.ACCEPTED, now, entropy)
+    return offerings.shown(connection, row.number), effects
+
+
+def decline(
+    connection: Connection, keys: DeviceKeys, prefix: str, now: UnixMillis, entropy: Entropy
+) -> tuple[api.Offer, list[Effect]]:
+    """Refuse an offer; refusing it again changes nothing. Raises as `accept` does."""
+    row = _find_incoming(connection, prefix)
+    effects: list[Effect] = []
+    if row.state == "offered":
+        friend = contacts.find_friend(connection, row.friend)
+        effects = _answer(connection, keys, friend, row, OfferAnswer.DECLINED, now, entropy)
+    elif row.state != "declined":
+        raise _over(row)
+    return offerings.shown(connection, row.number), effects
+
+
+def offers(connection: Connection) -> list[api.Offer]:
+    """List the offers of both directions, oldest first."""
+    return offerings.every_shown(connection)
+
+
+def transfers(
+    connection: Connection, live: Mapping[int, Live] | None = None, *, only_open: bool = False
+) -> list[api.Transfer]:
+    """List transfers, oldest first. live: what the running node knows better, by the row's number."""
+    return ledger.shown_transfers(connection, live or {}, only_open=only_open)
+
+
+# --- what the data links ask and tell
+
+
+def restarted(connection: Connection) -> None:
+    """Note that a node begins: what ran when the last one ended waits, and goes on by itself."""
+    connection.execute(
+        "UPDATE transfers SET state = ?, reason = ? WHERE state = ?",
+        (TransferState.WAITING.value, ledger.FRIEND, TransferState.RUNNING.value),
+    )
+
+
+def due(connection: Connection) -> list[Incoming]:
+    """List what is to be fetched, in the order of the queue: accepted here, not ended, not paused."""
+    rows = connection.execute(
+        "SELECT t.number, o.device, o.offer, c.name, v.identity, t.folder, o.title, o.files, o.size,"
+        " o.manifest_size, o.manifest_digest FROM transfers t JOIN offers o ON o.number = t.offer"
+        " JOIN conversations v ON v.number = o.conversation JOIN contacts c ON c.number = t.contact"
+        " WHERE NOT t.is_out AND t.ended IS NULL AND t.state IN (?, ?) AND c.state = 'friends'"
+        " AND c.claimed IS NULL AND c.identity = v.identity ORDER BY t.number",
+        (TransferState.WAITING.value, TransferState.RUNNING.value),
+    ).fetchall()
+    found = []
+    for number, device, offer_id, friend, identity, folder, *rest in rows:
+        signing_key = signing_key_of(connection, device)
+        if signing_key is not None:
+            key = OfferKey(DeviceId(device), OfferId(offer_id))
+            place = Path(os.fsdecode(folder))
+            found.append(Incoming(number, key, friend, identity, signing_key, place, *rest))
+    return found
+
+
+def may_have(connection: Connection, asker: IdentityKey, key: OfferKey) -> bool:
+    """Say whether somebody may fetch an offer: it stands in a log here and is meant for them.
+
+    asker: a friend's identity, as the data link proved it. What was withdrawn nobody may have.
+    """
+    return bool(_meant_for(connection, asker, key))
+
+
+def outgoing(connection: Connection, asker: IdentityKey, key: OfferKey) -> int | None:
+    """Give the transfer of an own offer to the friend who asks, or None: not theirs, withdrawn or ended."""
+    for offer_row, member in _meant_for(connection, asker, key):
+        if member == asker:
+            row = connection.execute(
+                "SELECT t.number FROM transfers t WHERE t.offer = ? AND t.is_out"
+                " AND t.ended IS NULL",
+                (offer_row,),
+            ).fetchone()
+            if row is not None:
+                return int(row[0])
+    return None
+
+
+def started(connection: Connection, number: int, now: UnixMillis) -> list[Effect]:
+    """Note that bytes are being asked for."""
+    return ledger.move(connection, number, TransferState.RUNNING, now)
+
+
+def waiting(connection: Connection, number: int, reason: str, now: UnixMillis) -> list[Effect]:
+    """Note that a transfer has to wait. reason: one of the words of `ledger`."""
+    return ledger.move(connection, number, TransferState.WAITING, now, reason=reason)
+
+
+def progressed(
+    connection: Connection,
+    number: int,
+    *,
+    files_done: int,
+    verified_bytes: int,
+    resent_bytes: int,
+) -> None:
+    """Note how far an open transfer is; figures only go up, and never beyond what was offered."""
+    connection.execute(
+        "UPDATE transfers SET files_done = max(files_done, min(?1, o.files)),"
+        " verified_bytes = max(verified_bytes, min(?2, o.size)),"
+        " resent_bytes = max(resent_bytes, ?3)"
+        " FROM (SELECT number AS its, files, size FROM offers) o"
+        " WHERE transfers.number = ?4 AND ended IS NULL AND o.its = transfers.offer",
+        (files_done, verified_bytes, resent_bytes, number),
+    )
+
+
+def failed(
+    connection: Connection, number: int, code: Code, now: UnixMillis, detail: str = ""
+) -> list[Effect]:
+    """Note that a transfer cannot go on by itself; `accept` begins it anew."""
+    return ledger.move(connection, number, TransferState.FAILED, now, code=code, detail=detail)
+
+
+def finished(
+    connection: Connection,
+    keys: DeviceKeys,
+    number: int,
+    saved_as: Path,
+    now: UnixMillis,
+    entropy: Entropy,
+) -> list[Effect]:
+    """Note that all of an incoming transfer stands in its place, and answer the friend that it does.
+
+    saved_as: absolute path of the file or top folder. One that was called off meanwhile stays so.
+    """
+    row = connection.execute(
+        "SELECT t.offer, t.state FROM transfers t WHERE t.number = ?", (number,)
+    ).fetchone()
+    if row is None or TransferState(row[1]) in ENDED:
+        return []
+    connection.execute(
+        "UPDATE transfers SET saved_as = ? WHERE number = ?", (os.fsencode(saved_as), number)
+    )
+    ledger.complete(connection, number)
+    effects = ledger.move(connection, number, TransferState.DONE, now)
+    offered = offerings.of_number(connection, row[0])
+    friend = contacts.of_identity(connection, offered.identity)
+    if friend is not None and friend.state == "friends" and friend.claimed is None:
+        effects += _answer(connection, keys, friend, offered, OfferAnswer.DONE, now, entropy)
+    return effects
+
+
+# --- inside
+
+
+def _answer(
+    connection: Connection,
+    keys: DeviceKeys,
+    friend: contacts.Contact,
+    row: OfferRow,
+    answer: OfferAnswer,
+    now: UnixMillis,
+    entropy: Entropy,
+) -> list[Effect]:
+    content = Answer(row.key.offer, answer)
+    return add_own(connection, keys, friend, content, now=now, entropy=entropy)[1]
+
+
+def _find_incoming(connection: Connection, prefix: str) -> OfferRow:
+    """Give the one offer to this account whose id begins so."""
+    text = prefix.lower()
+    if len(text) < ID_PREFIX_LEAST or any(char not in "0123456789abcdef" for char in text):
+        raise PeerError(Code.UNKNOWN_OFFER, f"{prefix[:70]!r} is no id of 8 or more hex digits")
+    found = offerings.with_prefix(connection, text)
+    if not found:
+        raise PeerError(Code.UNKNOWN_OFFER, f"no offer has an id that begins with {text[:64]}")
+    incoming = [row for row in found if not row.is_own]
+    if len({row.key.offer for row in found}) > 1:
+        raise PeerError(Code.AMBIGUOUS_ID)
+    if not incoming:
+        raise PeerError(Code.OFFER_OWN)
+    if len(incoming) > 1:
+        names = " and ".join(sorted({row.friend for row in incoming}))
+        raise PeerError(Code.AMBIGUOUS_ID, f"{names} offer different things under this id")
+    return incoming[0]
+
+
+def _over(row: OfferRow) -> PeerError:
+    """Say why an offer cannot be answered any more."""
+    if row.state == "withdrawn":
+        return PeerError(Code.OFFER_WITHDRAWN)
+    done = {"declined": "declined", "accepted": "accepted", "done": "accepted and has arrived"}
+    return PeerError(Code.OFFER_ANSWERED, f"this offer was {done[row.state]}")
+
+
+def _meant_for(
+    connection: Connection, asker: IdentityKey, key: OfferKey
+) -> list[tuple[int, IdentityKey]]:
+    """List the offers under a key that somebody may take, with the identity of each one's conversation."""
+    friend = contacts.of_identity(connection, asker)
+    if friend is None or friend.state != "friends" or friend.claimed is not None:
+        return []
+    rows = connection.execute(
+        "SELECT o.number, v.identity, o.recipients FROM offers o"
+        " JOIN conversations v ON v.number = o.conversation"
+        " WHERE o.offer = ? AND o.device = ? AND o.state <> 'withdrawn' ORDER BY o.number",
+        (key.offer, key.device),
+    ).fetchall()
+    size = len(asker)
+    return [
+        (number, IdentityKey(member))
+        for number, member, named in rows
+        if asker == member
+        or asker in (named[start : start + size] for start in range(0, len(named), size))
+    ]

@@ -1,0 +1,193 @@
+"""The rows of offers: finding, changing and showing them; what they mean is decided elsewhere.
+
+Plain functions over a connection. An offer's state only goes up in the order of `RANK`, so that devices
+which learn of an answer and a withdrawal in different order end alike.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from peer import api
+from peer.effects import Effect, Tell
+from peer.store import own
+from peer.times import rfc3339
+from wire.ids import AccountName, DeviceId, IdentityKey, OfferId
+from wire.log.event import Offer
+from wire.transfer.holding import OfferKey
+
+Connection = sqlite3.Connection
+
+RANK = {"offered": 0, "accepted": 1, "declined": 2, "withdrawn": 3, "done": 4}
+"""The states of an offer; the highest that was ever true is the one it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRow:
+    """One offer in one conversation. friend: at the other end, whoever offers. event: that made it."""
+
+    number: int
+    key: OfferKey
+    conversation: int
+    contact: int
+    friend: AccountName
+    identity: IdentityKey
+    event: bytes
+    is_own: bool
+    title: str
+    files: int
+    size: int
+    state: str
+
+
+_OFFER_COLUMNS = (
+    "SELECT o.number, o.device, o.offer, o.conversation, v.contact, c.name, v.identity, e.id,"
+    " o.is_own, o.title, o.files, o.size, o.state FROM offers o"
+    " JOIN conversations v ON v.number = o.conversation JOIN contacts c ON c.number = v.contact"
+    " JOIN events e ON e.number = o.event"
+)
+
+
+def _offer_row(row: tuple[Any, ...]) -> OfferRow:
+    number, device, offer, conversation, contact, friend, identity, event, is_own, *rest = row
+    key = OfferKey(DeviceId(device), OfferId(offer))
+    return OfferRow(
+        number, key, conversation, contact, friend, identity, event, bool(is_own), *rest
+    )
+
+
+def add(
+    connection: Connection,
+    offer: Offer,
+    *,
+    device: DeviceId,
+    conversation: int,
+    event: int,
+    is_own: bool,
+    at: int,
+) -> OfferRow | None:
+    """Keep an offer; None if this device offered the same in this conversation before."""
+    row = connection.execute(
+        "INSERT INTO offers (offer, device, conversation, event, is_own, title, files, size,"
+        " manifest_size, manifest_digest, top_names, recipients, state, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'offered', ?)"
+        " ON CONFLICT DO NOTHING RETURNING number",
+        (
+            offer.offer,
+            device,
+            conversation,
+            event,
+            is_own,
+            offer.title,
+            offer.files,
+            offer.size,
+            offer.manifest_size,
+            offer.manifest_digest,
+            json.dumps(offer.top_names),
+            b"".join(offer.recipients),
+            at,
+        ),
+    ).fetchone()
+    return None if row is None else of_number(connection, row[0])
+
+
+def of_number(connection: Connection, number: int) -> OfferRow:
+    """Give the offer in a row."""
+    return _offer_row(
+        connection.execute(f"{_OFFER_COLUMNS} WHERE o.number = ?", (number,)).fetchone()
+    )
+
+
+def with_id(
+    connection: Connection, conversation: int, offer: bytes, *, is_own: bool
+) -> list[OfferRow]:
+    """List the offers of that id in a conversation, of one direction: one, unless somebody plays tricks."""
+    rows = connection.execute(
+        f"{_OFFER_COLUMNS} WHERE o.offer = ? AND o.conversation = ? AND o.is_own = ?",
+        (offer, conversation, is_own),
+    )
+    return [_offer_row(row) for row in rows.fetchall()]
+
+
+def with_prefix(connection: Connection, prefix: str) -> list[OfferRow]:
+    """List the offers whose id begins so. prefix: lower-case hex, at least two digits."""
+    rows = connection.execute(
+        f"{_OFFER_COLUMNS} WHERE o.offer >= ? AND substr(lower(hex(o.offer)), 1, ?) = ?"
+        " AND o.offer <= ? ORDER BY o.number",
+        (
+            bytes.fromhex(prefix[: len(prefix) // 2 * 2]),
+            len(prefix),
+            prefix,
+            bytes.fromhex(prefix.ljust(32, "f")[:32]),
+        ),
+    )
+    return [_offer_row(row) for row in rows.fetchall()]
+
+
+def pending(connection: Connection, conversation: int, *, is_own: bool) -> int:
+    """Count the offers of one direction that nobody answered."""
+    (count,) = connection.execute(
+        "SELECT count(*) FROM offers WHERE conversation = ? AND is_own = ? AND state = 'offered'",
+        (conversation, is_own),
+    ).fetchone()
+    return int(count)
+
+
+def raise_to(connection: Connection, offer: OfferRow, state: str) -> list[Effect]:
+    """Note that a state was reached; one that does not come after what is known changes nothing."""
+    below = [name for name, rank in RANK.items() if rank < RANK[state]]
+    marks = ",".join("?" * len(below))
+    changed = connection.execute(
+        f"UPDATE offers SET state = ? WHERE number = ? AND state IN ({marks}) RETURNING 1",
+        (state, offer.number, *below),
+    ).fetchone()
+    return [] if changed is None else [tell(connection, offer.number)]
+
+
+def tell(connection: Connection, number: int) -> Tell:
+    """Give what tells the faces of an offer; `id` is the event that made it."""
+    shown, event = _shown(connection, "WHERE o.number = ?", (number,))[0]
+    return Tell(api.Event("offer", {**api.as_json(shown), "id": event.hex()}))
+
+
+def shown(connection: Connection, number: int) -> api.Offer:
+    """Give one offer as people see it."""
+    return _shown(connection, "WHERE o.number = ?", (number,))[0][0]
+
+
+def every_shown(connection: Connection) -> list[api.Offer]:
+    """Give every offer as people see it, oldest first."""
+    return [shown for shown, _ in _shown(connection, "ORDER BY o.number", ())]
+
+
+def _shown(
+    connection: Connection, condition: str, values: tuple[object, ...]
+) -> list[tuple[api.Offer, bytes]]:
+    my_name = own.need_account(connection).name
+    rows = connection.execute(
+        "SELECT o.offer, o.is_own, v.id, c.name, o.title, o.files, o.size, o.state, o.at, e.id"
+        " FROM offers o JOIN conversations v ON v.number = o.conversation"
+        f" JOIN contacts c ON c.number = v.contact JOIN events e ON e.number = o.event {condition}",
+        values,
+    )
+    return [
+        (
+            api.Offer(
+                offer=offer.hex(),
+                direction="out" if is_own else "in",
+                conversation=conversation.hex(),
+                friend=friend,
+                sender=my_name if is_own else friend,
+                name=title,
+                files=files,
+                bytes=size,
+                state=state,
+                at=rfc3339(at),
+            ),
+            event,
+        )
+        for offer, is_own, conversation, friend, title, files, size, state, at, event in rows
+    ]

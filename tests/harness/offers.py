@@ -1,0 +1,72 @@
+"""Offers between people of the simulated world: making them, answering them, and bringing the news over."""
+
+from __future__ import annotations
+
+from peer import api
+from peer.effects import Effect, PushEvents
+from peer.transfers import manager
+from peer.transfers.manager import Contents
+from tests.harness.simnet import SimPeer
+from tests.harness.talk import pass_on
+from wire.ids import OfferId
+from wire.transfer.holding import OfferKey
+
+MIB = 1024 * 1024
+
+
+def contents(title: str = "holiday", files: int = 3, size: int = 64 * MIB) -> Contents:
+    """Give what an offer says of its contents."""
+    return Contents(title, files, size, ("a.jpg", "b.jpg"), 99, b"m" * 32, [])
+
+
+def offer(
+    one: SimPeer, *to: str, what: Contents | None = None, offer_id: OfferId | None = None
+) -> tuple[str, list[Effect]]:
+    """Offer something durably; gives the offer's id and what follows."""
+    chosen = offer_id or OfferId(one.entropy.bytes(16))
+    made, effects = one.database.write(
+        manager.offer, one.keys, to, chosen, what or contents(), one.world.wall(), one.entropy
+    )
+    one.database.commit()
+    assert made.offer == chosen.hex()
+    return made.offer, effects
+
+
+def accept(one: SimPeer, prefix: str, folder: str = "/srv/in") -> tuple[api.Offer, list[Effect]]:
+    """Take an offer durably."""
+    taken = one.database.write(
+        manager.accept, one.keys, prefix, folder, one.world.wall(), one.entropy
+    )
+    one.database.commit()
+    return taken
+
+
+def decline(one: SimPeer, prefix: str) -> tuple[api.Offer, list[Effect]]:
+    """Refuse an offer durably."""
+    refused = one.database.write(manager.decline, one.keys, prefix, one.world.wall(), one.entropy)
+    one.database.commit()
+    return refused
+
+
+def bring(effects: list[Effect], one: SimPeer, to: SimPeer) -> list[Effect]:
+    """Bring the events that some effects push to another peer, and give what follows there."""
+    followed: list[Effect] = []
+    for effect in effects:
+        if isinstance(effect, PushEvents):
+            followed += pass_on(one, to, *(event.hex() for event in effect.events))
+    return followed
+
+
+def states(one: SimPeer) -> list[tuple[str, str]]:
+    """Give (direction, state) of every offer."""
+    return [(o.direction, o.state) for o in one.database.read(manager.offers)]
+
+
+def transfers(one: SimPeer) -> list[api.Transfer]:
+    """Give every transfer."""
+    return one.database.read(manager.transfers)
+
+
+def key_of(one: SimPeer, offer_id: str) -> OfferKey:
+    """Give the key of an offer of somebody."""
+    return OfferKey(one.keys.device, OfferId(bytes.fromhex(offer_id)))
