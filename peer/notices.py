@@ -28,11 +28,12 @@ def notice(
     about: what exactly it is about, empty for the conversation as a whole.
     """
     is_news = connection.execute(
-        "INSERT INTO notices (conversation, code, about, text, clock, at) VALUES (?, ?, ?, ?, ?, ?)"
+        "INSERT INTO notices (conversation, code, about, text, clock, at) VALUES"
+        " (?1, ?2, ?3, ?4, (SELECT clock FROM conversations WHERE number = ?1), ?5)"
         " ON CONFLICT (conversation, code, about) DO UPDATE SET text = excluded.text,"
         " clock = excluded.clock, at = excluded.at, is_read = 0 WHERE text <> excluded.text"
         " RETURNING 1",
-        (conversation.number, code.value, about, text, conversation.clock, now),
+        (conversation.number, code.value, about, text, now),
     ).fetchone()
     if is_news is None:
         return []

@@ -173,6 +173,15 @@ class SimPeer:
             one.learn_list(keys.device_list)
         return made
 
+    def copied(self, name: str) -> SimPeer:
+        """Make a copy of this home: the same device twice."""
+        entropy = SeededEntropy(f"{self.world.seed}/{name}")
+        database = MemoryDatabase(entropy, self.world.wall())
+        database.restore(self.database.image())
+        database.write(place.take_new_epoch, entropy, self.world.wall())
+        database.commit()
+        return SimPeer(self.world, name, self.account, self.seed, self.keys, entropy, database)
+
     def learn_list(self, device_list: bytes) -> None:
         """Take a newer list of the own account, as a tracker would say it at every login."""
         self.database.write(own.set_device_list, device_list)
