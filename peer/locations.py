@@ -7,7 +7,8 @@ HOME/control             socket of the running node
 HOME/config.toml         what its person set; may be missing
 HOME/last-run            the port of last time, and whether the tracker was on this machine
 HOME/crash.log           what an unexpected error left behind
-HOME/offers/             what this device offers: lists of files, and what came from a stream
+HOME/offers/             what this device offers: lists of files
+HOME/stdin/              what `send TO -` read, until its offer is over
 HOME/downloads           where received files go, if the home was named by its person
 
 Only the standard library is imported here at once: the command line asks for the default home early.
@@ -43,6 +44,7 @@ class Locations:
         self.last_run = self.home / "last-run"
         self.crash_log = self.home / "crash.log"
         self.offers = self.home / "offers"
+        self.stdin = self.home / "stdin"
         self.received = self.home / "downloads"
 
     def prepare(self) -> None:
