@@ -7,6 +7,8 @@ HOME/control             socket of the running node
 HOME/config.toml         what its person set; may be missing
 HOME/last-run            the port of last time, and whether the tracker was on this machine
 HOME/crash.log           what an unexpected error left behind
+HOME/offers/             what this device offers: lists of files
+HOME/stdin/              what `send TO -` read, until its offer is over
 HOME/downloads           where received files go, if the home was named by its person
 
 Only the standard library is imported here at once: the command line asks for the default home early.
@@ -41,6 +43,9 @@ class Locations:
         self.config = self.home / "config.toml"
         self.last_run = self.home / "last-run"
         self.crash_log = self.home / "crash.log"
+        self.offers = self.home / "offers"
+        self.stdin = self.home / "stdin"
+        self.received = self.home / "downloads"
 
     def prepare(self) -> None:
         """Make the home if there is none, closed to others whatever the umask is.
@@ -71,7 +76,7 @@ class Locations:
         if setting is not None:
             return setting
         if self.home != default_home():
-            return self.home / "downloads"
+            return self.received
         from platformdirs import user_downloads_path
 
         return user_downloads_path()

@@ -1,0 +1,373 @@
+"""Where one transfer's bytes land: part files, their journal, syncs, and the final names at the very end.
+
+All of it blocks and is called from threads, never on the node's loop. Nothing here waits for the disk but `open`,
+`sync`, `finish`, `close` and `discard`; `sync` may run in another thread than the rest, and holds nobody else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from peer.errors import PeerError
+from peer.transfers import paths, workplace
+from peer.transfers.disk import Disk, SystemDisk, fault, no_space, write_all
+from peer.transfers.landing import Landing
+from peer.transfers.notes import Notes
+from peer.transfers.parts import Disturbed, Parts, create
+from peer.transfers.paths import TOP
+from peer.transfers.restoring import (
+    EVERY_CHUNK,
+    Restored,
+    Restoring,
+    Slot,
+    is_as_left,
+    report,
+    times,
+)
+from peer.transfers.unsynced import Unsynced
+from peer.transfers.workplace import Folders, Workplace
+from wire import limits
+from wire.codes import Code
+from wire.errors import LocalProtocolError
+from wire.transfer import manifest
+from wire.transfer.digests import chunk_length, zero_digest
+from wire.transfer.holding import OfferKey
+from wire.transfer.manifest import Entry
+
+_UNDER_WAY, _WHOLE, _DROPPED = range(3)
+
+
+class Sink:
+    """One transfer that comes in, open; made by `open`.
+
+    Everything raises PeerError for the disk's faults. Then close it: what was journalled stays good, and
+    another `open` goes on. A write that found no space may also be tried again.
+    """
+
+    def __init__(
+        self, disk: Disk, folder: Path, place: Workplace, entries: Sequence[Entry]
+    ) -> None:
+        assert place.journal is not None
+        self._disk = disk
+        self._folder = folder
+        self._work = place
+        self._journal = place.journal
+        self._notes = place.found or Notes()
+        self._entries = entries
+        places = paths.plan(entries)
+        self._slots = [
+            Slot(entry, place.parent, place.name.encode())
+            for entry, place in zip(entries, places, strict=True)
+            if entry.is_file
+        ]
+        self._folders = Folders(disk, place.tree, places)
+        self._sync_folders = Folders(disk, place.tree, places)  # of whoever calls `sync`
+        self._inodes: dict[int, int] = {}
+        self._parts = Parts(disk, self._folders, self._slots, self._inodes)
+        self._unsynced = Unsynced(
+            disk,
+            place.tree,
+            folders=self._folders,
+            own_folders=self._sync_folders,
+            parts=self._parts,
+            slots=self._slots,
+        )
+        self._landing = Landing(
+            disk,
+            self._journal,
+            tree=place.tree,
+            outside=place.outside,
+            tops=[(n, place.name) for n, place in enumerate(places) if place.parent == TOP],
+            noted=self._notes.landing,
+        )
+        self._lock = self._folders.lock
+        self._sync_lock = threading.Lock()
+        self._state = bytearray(len(self._slots))
+        self._is_open = True
+        self._missing_bytes = sum(slot.entry.needed_bytes for slot in self._slots)
+
+    # --- opening, and what an earlier life left
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        key: OfferKey,
+        title: str,
+        entries: Sequence[Entry],
+        *,
+        disk: Disk | None = None,
+    ) -> Sink:
+        """Make the work folder of a transfer, or go on with it.
+
+        folder: where everything lands; it must be there. title: of the offer, any text. entries: the
+        manifest, checked. Raises PeerError with NO_SPACE (what is missing would not fit), FOLDER_GONE,
+        FILE_EXISTS (something else has the work folder's name, or another process is at work in it).
+        """
+        disk = disk or SystemDisk()
+        digest = manifest.digest(msgspec.msgpack.encode(entries))
+        try:
+            place = Workplace(disk, folder, paths.work_name(title, key.offer), key, digest)
+        except OSError as error:
+            raise fault(error, folder) from error
+        sink = cls(disk, folder, place, entries)
+        try:
+            with sink._translated():
+                if not sink.is_landing:
+                    sink._look()
+                    sink._check_space(is_first=place.found is None)
+        except BaseException:
+            sink._let_go()
+            raise
+        return sink
+
+    @staticmethod
+    def exists(folder: Path, key: OfferKey, title: str, *, disk: Disk | None = None) -> bool:
+        """Say whether this transfer has a work folder. Raises PeerError."""
+        name = paths.work_name(title, key.offer)
+        try:
+            return workplace.is_there(disk or SystemDisk(), folder, name, key)
+        except OSError as error:
+            raise fault(error, folder) from error
+
+    @staticmethod
+    def clear(folder: Path, key: OfferKey, title: str, *, disk: Disk | None = None) -> bool:
+        """Remove the work folder of a transfer that is not open; False if it has none.
+
+        What has its name and is not ours stays. Raises PeerError.
+        """
+        name = paths.work_name(title, key.offer)
+        try:
+            return workplace.clear(disk or SystemDisk(), folder, name, key)
+        except OSError as error:
+            raise fault(error, folder) from error
+
+    @property
+    def is_landing(self) -> bool:
+        """Whether all was whole in this life or an earlier one: nothing is left but `finish`."""
+        return self._landing.is_begun
+
+    @property
+    def unsynced_bytes(self) -> int:
+        """How many bytes `sync` would bring to the disk."""
+        return self._unsynced.bytes
+
+    def restored(self) -> Iterator[Restored]:
+        """Give what counts of each file that was begun, once; to be asked before anything is written."""
+        if not self.is_landing:
+            yield from report(self._notes, self._slots)
+        self._notes = Notes()
+
+    def _look(self) -> None:
+        """Compare what was noted with the disk."""
+        found = Restoring(
+            self._disk, self._folders, self._slots, self._notes, self._journal.modified_ns()
+        ).look()
+        if found.dropped:
+            self._journal.dropped(found.dropped)
+        self._unsynced.add(found.unsynced)
+        self._inodes.update(found.inodes)
+        self._missing_bytes -= found.held_bytes
+        for file in self._notes.wholes:
+            self._state[file] = _WHOLE
+
+    def _check_space(self, *, is_first: bool) -> None:
+        have = self._disk.free_bytes(self._work.outside)
+        if self._missing_bytes > have:
+            if is_first:
+                self.discard()
+            raise no_space(self._folder, self._missing_bytes, have)
+
+    # --- what comes
+
+    def asked(self, ranges: Iterable[tuple[int, int, int]]) -> None:
+        """Note what is asked for, (file, first, stop) each: a later life knows what comes twice."""
+        with self._translated():
+            self._journal.asked(ranges)
+
+    def write(self, file: int, index: int, data: memoryview, digest: bytes) -> None:
+        """Put one verified chunk in its place, then journal it."""
+        self.write_all([(file, index, data, digest)])
+
+    def write_all(self, chunks: Sequence[tuple[int, int, memoryview, bytes]]) -> None:
+        """Put verified chunks in their places, then journal them: (file, index, data, digest) each."""
+        with self._translated():
+            size = 0
+            for file, index, data, _ in chunks:
+                if self._slots[file].entry.size <= limits.CHUNK_BYTES:
+                    self._write_single(self._slots[file], data)
+                else:
+                    self._parts.write(file, data, index * limits.CHUNK_BYTES)
+                size += len(data)
+            self._unsynced.add([chunk[0] for chunk in chunks], size)
+            self._missing_bytes -= size
+            self._journal.chunks([(file, index, digest) for file, index, _, digest in chunks])
+
+    def write_zeros(self, file: int, first: int, count: int) -> None:
+        """Take chunks first to first + count - 1, which are all zero: as holes."""
+        slot = self._slots[file]
+        size = slot.entry.size
+        with self._translated():
+            if size <= limits.CHUNK_BYTES:
+                self._write_single(slot, None)
+            else:
+                start = first * limits.CHUNK_BYTES
+                self._parts.write_zeros(
+                    file, start, min((first + count) * limits.CHUNK_BYTES, size) - start
+                )
+            self._unsynced.add([file])
+            if size <= limits.CHUNK_BYTES:
+                self._journal.chunks([(file, 0, zero_digest(chunk_length(size, 0)))])
+            else:
+                self._journal.zeros(file, first, first + count)
+
+    def finish_files(self, files: Sequence[int]) -> None:
+        """Give files that were vouched for their length and time, and journal that they are whole."""
+        with self._translated():
+            for file in files:
+                slot = self._slots[file]
+                if slot.entry.size > limits.CHUNK_BYTES:
+                    self._parts.settle(file)
+                elif slot.entry.size == 0:
+                    self._write_single(slot, None)
+                self._state[file] = _WHOLE
+            self._unsynced.add(files)
+            self._journal.whole(files)
+
+    def drop_file(self, file: int) -> None:
+        """Remove what came of a file that will never be whole; the others go on."""
+        slot = self._slots[file]
+        with self._translated():
+            self._journal.dropped([(file, 0, EVERY_CHUNK)])
+            self._parts.forget(file)
+            self._unsynced.discard(file)
+            self._state[file] = _DROPPED
+            with self._lock:
+                try:
+                    self._disk.unlink(slot.name, dir_fd=self._folders.descriptor(slot.parent))
+                except FileNotFoundError:
+                    return
+
+    def _write_single(self, slot: Slot, data: memoryview | None) -> None:
+        """Write a file of one chunk at once, with its mode and time; data: None for a hole."""
+        disk, folders = self._disk, self._folders
+        with self._lock:
+            descriptor = create(disk, slot, folders.descriptor(slot.parent))
+            folders.touched.add(slot.parent)
+        try:
+            if data is None:
+                disk.ftruncate(descriptor, slot.entry.size)
+            else:
+                write_all(disk, descriptor, data, 0)
+            disk.utime(descriptor, ns=times(slot.entry))
+        finally:
+            disk.close(descriptor)
+
+    # --- syncing and ending
+
+    def sync(self) -> None:
+        """Bring what was written to the disk, then mark it; from any thread."""
+        with self._sync_lock, self._translated():
+            self._unsynced.sync(self._journal)
+
+    def finish(self) -> Path:
+        """Land: every file is whole or dropped. Gives the one top's path, or the folder of several.
+
+        The work folder stays, as a note of where things went, until `discard`: whoever is killed before
+        that is noted elsewhere opens, finishes again, and gets the same path. Raises
+        LocalProtocolError while a file is under way.
+        """
+        with self._sync_lock, self._translated():
+            if not self.is_landing:
+                if _UNDER_WAY in self._state:
+                    raise LocalProtocolError("a transfer cannot land before every file is whole")
+                self._settle_folders()
+                self._unsynced.sync(self._journal)
+            return self._landing.land(self._folder)
+
+    def _settle_folders(self) -> None:
+        """See that every file is there, make the empty folders, give all folders their times."""
+        with self._lock:
+            for file, slot in enumerate(self._slots):
+                folder = self._folders.descriptor(slot.parent)
+                if self._state[file] == _WHOLE and not self._is_there(slot, folder):
+                    raise Disturbed(f"{slot.name.decode()} was removed or changed by somebody")
+            for number in range(len(self._entries) - 1, -1, -1):
+                if not self._entries[number].is_file:
+                    self._folders.descriptor(number)
+            for number in range(len(self._entries) - 1, -1, -1):
+                if not self._entries[number].is_file:
+                    self._disk.utime(
+                        self._folders.descriptor(number), ns=times(self._entries[number])
+                    )
+                    self._folders.touched.add(number)
+            self._folders.touched.add(TOP)
+
+    def _is_there(self, slot: Slot, folder: int) -> bool:
+        try:
+            found = self._disk.stat(slot.name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return is_as_left(found, slot.entry)
+
+    def close(self) -> None:
+        """Stop in good order: sync, mark, note how the parts stand; again changes nothing.
+
+        Never raises for the disk: what could not be marked is hashed again in the next life.
+        """
+        with self._sync_lock:
+            if not self._is_open:
+                return
+            try:
+                if not self._unsynced.is_lost and not self.is_landing:
+                    count = self._unsynced.sync(self._journal)
+                    self._journal.end(self._parts.pins(), count)
+            except OSError:
+                pass  # the marks that stand already say what counts
+            finally:
+                self._let_go()
+
+    def discard(self) -> None:
+        """Remove the work folder and all in it: what landed is noted elsewhere, or nothing is wanted."""
+        with self._sync_lock:
+            if not self._is_open:
+                return
+            try:
+                self._parts.close()
+                workplace.empty(self._disk, self._work.inside)
+                workplace.remove_empty(self._disk, self._work.name, self._work.outside)
+            except OSError as error:
+                raise self._fault(error) from error
+            self._let_go()
+
+    # --- inside
+
+    def _let_go(self) -> None:
+        self._is_open = False
+        self._parts.close()
+        self._folders.close()
+        self._sync_folders.close()
+        self._work.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        if not self._is_open:
+            raise LocalProtocolError("the sink is closed")
+        if self._unsynced.is_lost:
+            raise PeerError(Code.FOLDER_GONE, f"{self._folder}: an earlier sync failed")
+        try:
+            yield
+        except OSError as error:
+            raise self._fault(error) from error
+
+    def _fault(self, error: OSError) -> PeerError:
+        try:
+            have = self._disk.free_bytes(self._work.outside)
+        except OSError:
+            have = 0
+        return fault(error, self._folder, need_bytes=self._missing_bytes, have_bytes=have)

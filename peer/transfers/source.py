@@ -1,0 +1,114 @@
+"""Reading what is offered, chunk by chunk, and noticing when a file is not the one that was offered any more."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from peer.transfers.survey import PinnedFile, pin_of
+from wire import limits
+from wire.codes import Code
+
+_OPEN = 16  # descriptors kept; a file of one chunk is read and closed
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+
+
+class Reader:
+    """The files of one offer, from one thread at a time. files: in the manifest's order.
+
+    What goes wrong with a file comes back as the code its asker is told: CHANGED_AT_SENDER, NO_SUCH_FILE or
+    FILE_UNREADABLE.
+    """
+
+    def __init__(self, files: Sequence[PinnedFile]) -> None:
+        self._files = files
+        self._open: OrderedDict[int, int] = OrderedDict()
+
+    def read(self, file: int, offset: int, into: memoryview) -> Code | None:
+        """Fill `into` from `offset` of a file; None if that went well."""
+        pinned = self._files[file]
+        is_small = pinned.pin.size <= limits.CHUNK_BYTES
+        try:
+            descriptor = self._descriptor(file)
+            if isinstance(descriptor, Code):
+                return descriptor
+            try:
+                position = 0
+                while position < len(into):
+                    count = os.preadv(descriptor, [into[position:]], offset + position)
+                    if count == 0:
+                        return Code.CHANGED_AT_SENDER
+                    position += count
+                if is_small and pin_of(os.fstat(descriptor)) != pinned.pin:
+                    return Code.CHANGED_AT_SENDER
+            finally:
+                if is_small:
+                    self._forget(file)
+        except OSError:
+            self._forget(file)
+            return Code.FILE_UNREADABLE
+        return None
+
+    def holds(self, file: int) -> bool:
+        """Say whether a file is still the one that was offered, under its name and in its bytes."""
+        pinned = self._files[file]
+        try:
+            descriptor = self._open.get(file)
+            if descriptor is not None and pin_of(os.fstat(descriptor)) != pinned.pin:
+                return False
+            return pin_of(os.stat(pinned.path)) == pinned.pin  # noqa: PTH116 - its path is bytes
+        except OSError:
+            return False
+
+    def hole_chunks(self, file: int, index: int, most: int) -> int:
+        """Count the chunks from `index` on, at most `most`, that lie in a hole of the file whole."""
+        pinned = self._files[file]
+        start = index * limits.CHUNK_BYTES
+        try:
+            descriptor = self._descriptor(file)
+            if isinstance(descriptor, Code):
+                return 0
+            try:
+                data = os.lseek(descriptor, start, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno != errno.ENXIO:  # what is no error: there is no data behind
+                    return 0
+                data = pinned.pin.size
+        except (OSError, AttributeError):
+            return 0
+        if data >= pinned.pin.size:
+            return min(most, -(-(pinned.pin.size - start) // limits.CHUNK_BYTES))
+        return min(most, (data - start) // limits.CHUNK_BYTES)
+
+    def close(self) -> None:
+        """Let go of all descriptors."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def _descriptor(self, file: int) -> int | Code:
+        found = self._open.get(file)
+        if found is not None:
+            self._open.move_to_end(file)
+            return found
+        pinned = self._files[file]
+        try:
+            descriptor = os.open(pinned.path, _FLAGS)
+        except OSError as error:
+            return Code.NO_SUCH_FILE if error.errno in _GONE else Code.FILE_UNREADABLE
+        opened = os.fstat(descriptor)
+        if not stat.S_ISREG(opened.st_mode) or pin_of(opened) != pinned.pin:
+            os.close(descriptor)
+            return Code.CHANGED_AT_SENDER
+        self._open[file] = descriptor
+        if len(self._open) > _OPEN:
+            os.close(self._open.popitem(last=False)[1])
+        return descriptor
+
+    def _forget(self, file: int) -> None:
+        descriptor = self._open.pop(file, None)
+        if descriptor is not None:
+            os.close(descriptor)

@@ -1,0 +1,227 @@
+"""What is offered, looked at once: every file below the given paths with a pin that tells when it changes.
+
+Nothing is opened for its content here. Symbolic links inside folders, fifos, sockets, devices and what cannot
+be read are left out and listed with the reason; given by hand, such a thing is an error that names it. A
+link that is given by hand is followed, as every program that copies does.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from peer.errors import PeerError
+from wire import limits
+from wire.codes import Code
+from wire.errors import WireError
+from wire.transfer import manifest
+from wire.transfer.manifest import FILE, FOLDER, Entry
+
+_SKIPPED_LISTED = 1000  # beyond it they are counted in one line
+_KINDS = (
+    (stat.S_ISLNK, "a symbolic link"),
+    (stat.S_ISFIFO, "a fifo"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class Pin(NamedTuple):
+    """How a file was when it was offered: what differs later is another file."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    device: int
+
+
+class PinnedFile(NamedTuple):
+    """One file to be read. path: absolute, as the file system spells it."""
+
+    path: bytes
+    pin: Pin
+
+
+@dataclass(slots=True)
+class Survey:
+    """What an offer is made of. entries, files: in the manifest's order; skipped: {"path", "reason"} each."""
+
+    title: str
+    entries: list[Entry]
+    files: list[PinnedFile]
+    skipped: list[dict[str, str]]
+    manifest: bytes = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return manifest.bytes_of(self.entries)
+
+
+def survey(paths: Sequence[Path], name: str | None = None) -> Survey:
+    """Look at files and folders; blocks.
+
+    paths: absolute, at least one. name: title of the offer, and of what is offered if that is one thing.
+    Raises PeerError with NO_SUCH_FILE, NOT_A_REGULAR_FILE, FILE_UNREADABLE, NOTHING_TO_SEND, TOO_MANY_FILES or
+    NAME_TOO_LONG.
+    """
+    walk = _Walk()
+    tops: set[str] = set()
+    for path in paths:
+        top = name if name and len(paths) == 1 else path.name or path.resolve().name or "files"
+        walk.add_top(path, _unique(_spelled(top), tops))
+    title = name or (next(iter(tops)) if len(tops) == 1 else f"{len(tops)} items")
+    return walk.result(title)
+
+
+def pin_of(found: os.stat_result) -> Pin:
+    """Give the pin of a file as it is."""
+    return Pin(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
+
+
+class _Walk:
+    """What was found so far."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[Entry, PinnedFile | None]] = []
+        self._skipped: list[dict[str, str]] = []
+        self._unlisted = 0
+        self._counts = [0, 0]  # files, folders
+
+    def add_top(self, path: Path, name: str) -> None:
+        """Take what a person named."""
+        try:
+            found = path.stat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise PeerError(Code.NO_SUCH_FILE, f"{path} is not there") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise PeerError(Code.FILE_UNREADABLE, f"{path}: {reason}") from error
+        if stat.S_ISDIR(found.st_mode):
+            if not os.access(path, os.R_OK | os.X_OK):
+                raise PeerError(Code.FILE_UNREADABLE, f"{path} cannot be read")
+            self._add_folder(os.fsencode(path), name, found)
+        elif stat.S_ISREG(found.st_mode):
+            if not os.access(path, os.R_OK):
+                raise PeerError(Code.FILE_UNREADABLE, f"{path} cannot be read")
+            self._add_file(os.fsencode(path), name, found)
+        else:
+            raise PeerError(Code.NOT_A_REGULAR_FILE, f"{path} is {_kind(found.st_mode)}")
+
+    def _add_folder(self, top: bytes, top_name: str, top_found: os.stat_result) -> None:
+        """Take a folder and all below it; a stack instead of recursion, as trees may be deep."""
+        self._add_entry(Entry(top_name, FOLDER, 0, False, _mtime_ms(top_found)), None)
+        waiting = [(top, top_name)]
+        while waiting:
+            folder, name = waiting.pop()
+            try:
+                with os.scandir(folder) as inside:
+                    for entry in inside:
+                        below = self._add_inner(entry, name)
+                        if below is not None:
+                            waiting.append(below)
+            except OSError as error:
+                self._skip(folder, f"cannot be read: {error.strerror}")
+
+    def _add_inner(self, entry: os.DirEntry[bytes], above: str) -> tuple[bytes, str] | None:
+        """Take one thing in a folder; gives a folder that is still to be looked into."""
+        try:
+            name = f"{above}/{entry.name.decode()}"
+        except UnicodeDecodeError:
+            self._skip(entry.path, "its name is not UTF-8")
+            return None
+        try:
+            found = entry.stat(follow_symlinks=False)
+        except OSError as error:
+            self._skip(entry.path, f"cannot be read: {error.strerror}")
+            return None
+        if len(name.encode()) > limits.PATH_BYTES or name.count("/") >= limits.PATH_DEPTH:
+            self._skip(entry.path, "its path is too long or too deep")
+            return None
+        if stat.S_ISDIR(found.st_mode):
+            self._add_entry(Entry(name, FOLDER, 0, False, _mtime_ms(found)), None)
+            return entry.path, name
+        if not stat.S_ISREG(found.st_mode):
+            self._skip(entry.path, _kind(found.st_mode))
+        elif not os.access(entry.path, os.R_OK):
+            self._skip(entry.path, "cannot be read")
+        else:
+            self._add_file(entry.path, name, found)
+        return None
+
+    def _add_file(self, path: bytes, name: str, found: os.stat_result) -> None:
+        dense = min(found.st_blocks * 512, found.st_size)
+        is_executable = bool(found.st_mode & stat.S_IXUSR)
+        entry = Entry(name, FILE, found.st_size, is_executable, _mtime_ms(found), dense)
+        if found.st_size > limits.FILE_BYTES:
+            raise PeerError(Code.SIZE_INVALID, f"{os.fsdecode(path)} is larger than 16 TiB")
+        self._add_entry(entry, PinnedFile(path, pin_of(found)))
+
+    def _add_entry(self, entry: Entry, file: PinnedFile | None) -> None:
+        self._found.append((entry, file))
+        self._counts[file is None] += 1
+        if self._counts[0] > limits.FILES_PER_OFFER or self._counts[1] > limits.FOLDERS_PER_OFFER:
+            most = limits.FILES_PER_OFFER
+            raise PeerError(
+                Code.TOO_MANY_FILES, f"one offer has at most {most} files and folders each"
+            )
+
+    def _skip(self, path: bytes, reason: str) -> None:
+        if len(self._skipped) < _SKIPPED_LISTED:
+            shown = path.decode(errors="backslashreplace")
+            self._skipped.append({"path": shown, "reason": reason})
+        else:
+            self._unlisted += 1
+
+    def result(self, title: str) -> Survey:
+        """Put it in the manifest's order; raises PeerError where nothing or too much was found."""
+        if self._unlisted:
+            self._skipped.append({"path": "", "reason": f"{self._unlisted} more were left out"})
+        self._found.sort(key=lambda found: manifest.order(found[0].path))
+        entries = [entry for entry, _ in self._found]
+        if not entries:
+            raise PeerError(Code.NOTHING_TO_SEND)
+        try:
+            content = manifest.encode(entries)
+        except WireError as error:
+            raise PeerError(error.code, error.detail) from error
+        if manifest.page_count(len(content)) > limits.PAGES:
+            raise PeerError(Code.TOO_MANY_FILES, "the list of all their names is too long")
+        files = [file for _, file in self._found if file is not None]
+        return Survey(_short(title), entries, files, self._skipped, content)
+
+
+def _spelled(name: str) -> str:
+    """Give a name as text that can be sent: bytes that are no UTF-8 are shown as such."""
+    return _short(os.fsencode(name).decode(errors="backslashreplace").replace("/", "_") or "_")
+
+
+def _short(name: str) -> str:
+    return name.encode(errors="backslashreplace")[: limits.NAME_BYTES].decode(errors="ignore")
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """Keep tops of one name apart: `a.txt`, `a (2).txt`."""
+    stem, dot, extension = name.rpartition(".")
+    if not stem:
+        stem, dot, extension = name, "", ""
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{stem} ({number}){dot}{extension}"
+    taken.add(found)
+    return found
+
+
+def _kind(mode: int) -> str:
+    return next((words for is_kind, words in _KINDS if is_kind(mode)), "no regular file")
+
+
+def _mtime_ms(found: os.stat_result) -> int:
+    return found.st_mtime_ns // 1_000_000
