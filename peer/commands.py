@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
-from peer import api, asks, contacts, conversations, history, queries, roster
+from peer import api, asks, contacts, conversations, files, history, queries, roster
 from peer.errors import PeerError
 from peer.identity import is_sealed
 from peer.store import own
 from peer.times import wall
+from peer.transfers import manager
 from wire.address import TrackerAddress
 from wire.codes import Code
 from wire.identity import decode_friend_code, looks_like_friend_code
@@ -50,7 +51,7 @@ async def carry_out_command(
         case api.ReadMessages():
             async for message in _read(node, command):
                 yield message
-        case api.WhoAmI() | api.GetFriendCode() | api.GetHistory():
+        case api.WhoAmI() | api.GetFriendCode() | api.GetHistory() | api.ListOffers():
             sealed = "password" if is_sealed(node.locations) else "none"
             for result in node.database.read(
                 lambda connection: list(queries.answer(connection, command, sealed))
@@ -62,18 +63,17 @@ async def carry_out_command(
             yield await _answer_friend(node, command, request_id)
         case api.RemoveFriend() | api.BlockFriend():
             yield await _part(node, command, request_id)
-        case api.ListFriendRequests():
+        case api.ListFriendRequests() | api.ListFriends():
             await node.settle(SETTLE_S)
-            for request in node.database.read(roster.requests):
-                yield request
-        case api.ListFriends():
-            await node.settle(SETTLE_S)
-            for friend in node.database.read(roster.list_friends, online_only=command.online_only):
-                yield friend
+            for person in _people(node, command):
+                yield person
         case api.SetPresence():
             yield await _set_presence(node, command)
         case api.SendText():
             yield await _say(node, command, request_id)
+        case api.OfferFiles() | api.AcceptOffer() | api.DeclineOffer() | api.ListTransfers():
+            async for result in files.carry_out(node, command, request_id):
+                yield result
         case api.LogOut():
             yield await _log_out(node, command)
         case api.Register() | api.LogIn():
@@ -84,6 +84,12 @@ async def carry_out_command(
             )
         case _:
             raise PeerError(Code.USAGE, f"{type(command).__name__} is not for a running node")
+
+
+def _people(node: Node, command: api.ListFriendRequests | api.ListFriends) -> Sequence[api.Result]:
+    if isinstance(command, api.ListFriendRequests):
+        return node.database.read(roster.requests)
+    return node.database.read(roster.list_friends, online_only=command.online_only)
 
 
 def _status(node: Node) -> api.Status:
@@ -97,7 +103,7 @@ def _status(node: Node) -> api.Status:
             node.uplink.state, None if tracker is None else str(tracker), node.uplink.why
         ),
         links=node.linking.status(),
-        transfers=[],
+        transfers=node.database.read(manager.transfers, only_open=True),
         waiting=[] if node.uplink.state == "online" else node.database.read(asks.words),
     )
 
@@ -113,7 +119,10 @@ async def _read(node: Node, command: api.ReadMessages) -> AsyncIterator[api.Resu
             yield message
         while command.follow:
             event = await queue.get()
-            if event.event != "message" or event.body["id"] in seen:
+            is_line = event.event == "message" or (
+                event.event == "offer" and event.body["state"] == "offered"
+            )
+            if not is_line or event.body["id"] in seen:
                 continue
             for message in await node.database.write(history.read, command.to, True, None):
                 if message.id not in seen:

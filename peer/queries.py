@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from peer import api, asks, history
 from peer.store import own
+from peer.transfers import manager
 from wire.address import TrackerAddress
 from wire.identity import encode_friend_code, fingerprint, peek_certificate
 
@@ -58,7 +59,7 @@ def status_without_node(connection: Connection) -> api.Status:
         listen=[],
         tracker=api.TrackerStatus("offline", address, "no node is up: hobnob up"),
         links=[],
-        transfers=[],
+        transfers=manager.transfers(connection, only_open=True),
         waiting=asks.words(connection),
     )
 
@@ -74,5 +75,9 @@ def answer(connection: Connection, command: api.Command, sealed: str) -> Iterato
             yield status_without_node(connection)
         case api.ReadMessages():
             yield from history.read(connection, command.to, command.unread_only, command.limit)
+        case api.ListOffers():
+            yield from manager.offers(connection)
+        case api.ListTransfers():
+            yield from manager.transfers(connection)
         case api.GetHistory():
             yield from history.messages(connection, command.to, limit=command.limit)

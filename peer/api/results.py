@@ -177,12 +177,16 @@ class Message(Result):
 
 @dataclass(frozen=True, slots=True)
 class OfferMade(Result):
-    """An offer of mine that is committed. skipped: {"path", "reason"} of what was left out."""
+    """An offer of mine that is committed. skipped: {"path", "reason"} of what was left out.
+
+    leaves_when_up: no node stays up here, so the files leave when one does.
+    """
 
     offer: str
     files: int
     bytes: int
     skipped: list[dict[str, str]]
+    leaves_when_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ def _help() -> str:
     lines = [
         "usage: hobnob [--home DIR] [--json] VERB ...",
         "",
-        "Talk with friends, straight from your machine to theirs, end-to-end encrypted.",
+        "Talk with friends and send them files, straight from your machine to theirs, end-to-end encrypted.",
         "",
         *(f"  {verb.words:<16} {verb.summary}" for verb in verbs.VERBS),
         "",

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+from peer.sizes import bytes_text, count_text
 
 Item = Mapping[str, object]
 
@@ -88,9 +90,18 @@ def coloured(text: str, kind: str, *, has_colour: bool) -> str:
 # --- figures ---------------------------------------------------------------------------------------
 
 
-def count_text(count: object, thing: str) -> str:
-    """Give `1 file`, `3 files`."""
-    return f"{count} {thing}" if str(count) == "1" else f"{count} {thing}s"
+def seconds_text(seconds: float) -> str:
+    """Give a duration for people: `9 s`, `4 min`, `3 h 10 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return (
+            f"{whole // 60} min {whole % 60} s"
+            if whole < 600 and whole % 60
+            else f"{whole // 60} min"
+        )
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def local_time(at: object) -> str:
@@ -172,6 +183,94 @@ def friend_request(item: Item) -> str:
     return (
         f"{name} asks you ({local_time(item['at'])}){note}{print_}\n  hobnob friend accept {name}"
     )
+
+
+def offer(item: Item) -> str:
+    """Render an Offer."""
+    way = "from" if item["direction"] == "in" else "to"
+    what = f"{count_text(item['files'], 'file')}, {_size(item['bytes'])}"
+    return (
+        f"{clean(item['offer'])[:12]}  {item['state']:<9}  {way} {clean(item['friend'])}"
+        f"  {clean(item['name'])}  ({what})"
+    )
+
+
+def transfer(item: Item) -> str:
+    """Render a Transfer as one line."""
+    way = "from" if item["direction"] == "in" else "to"
+    head = f"{clean(item['id'])[:12]}  {item['state']:<9}  {way} {clean(item['friend'])}"
+    parts = [
+        f"{head}  {clean(item['name'])}",
+        f"{_share([item])} % of {_size(item['bytes'])}",
+    ]
+    if item["state"] == "running":
+        parts += _pace([item])
+    if item["path"]:
+        parts.append(clean(item["path"]))
+    if item["saved_as"]:
+        parts.append(f"saved as {clean(item['saved_as'])}")
+    if item["reason"]:
+        parts.append(_WAITS.get(str(item["reason"]), clean(item["reason"])))
+    error = item["error"]
+    if isinstance(error, dict):
+        parts.append(f"{clean(error['code'])}: {clean(error['message'])}; {clean(error['remedy'])}")
+    return "  ".join(parts)
+
+
+_WAITS = {
+    "friend": "waits for the friend",
+    "slot": "waits for its turn",
+    "source": "waits for somebody who has it",
+    "space": "waits for free space",
+    "folder": "waits for the folder to come back",
+}
+
+
+def progress(items: Sequence[Item], width: int) -> str:
+    """Render transfers that are under way as one line of at most `width` columns, with a bar if there is room.
+
+    Only verified bytes count: what the line says is what stands on the receiver's disk.
+    """
+    share = _share(items)
+    verified = sum(_number(item["verified_bytes"]) for item in items)
+    total = sum(_number(item["bytes"]) for item in items)
+    facts = [f"{share:>3} %", f"{_size(verified)} of {_size(total)}", *_pace(items)]
+    waits = {str(item["reason"]) for item in items if item["reason"]}
+    if all(item["state"] == "waiting" for item in items):
+        facts += [_WAITS.get(reason, clean(reason)) for reason in sorted(waits)]
+    name = clean(items[0]["name"])
+    tail = "  ".join(facts)
+    room = width - len(name) - len(tail) - 6
+    if room >= 8:
+        bar = ("#" * (min(room, 30) * share // 100)).ljust(min(room, 30), ".")
+        return f"{name}  [{bar}]  {tail}"
+    return f"{name}  {tail}"[:width]
+
+
+def _share(items: Sequence[Item]) -> int:
+    """Give whole percents, rounded down: 100 is all of it."""
+    total = sum(_number(item["bytes"]) for item in items)
+    verified = sum(_number(item["verified_bytes"]) for item in items)
+    if total == 0:
+        return 100 if all(item["state"] == "done" for item in items) else 0
+    return int(100 * verified // total)
+
+
+def _pace(items: Sequence[Item]) -> list[str]:
+    """Say how fast, and how long it takes at that pace."""
+    rate = sum(_number(item["rate"] or 0) for item in items)
+    if rate <= 0:
+        return []
+    left = sum(_number(item["bytes"]) - _number(item["verified_bytes"]) for item in items)
+    return [f"{_size(rate)}/s", f"{seconds_text(left / rate)} left"]
+
+
+def _number(value: object) -> float:
+    return float(str(value))
+
+
+def _size(value: object) -> str:
+    return bytes_text(_number(value))
 
 
 def link(item: Item) -> str:

@@ -24,7 +24,7 @@ VERBS = (
     Verb("logout", "logout", "sign this device off"),
     Verb("whoami", "whoami", "who this home is: account, fingerprint, friend code, devices"),
     Verb("up", "up", "run the node until stopped: be online, receive, send"),
-    Verb("status", "status", "the tracker link and every friend's link"),
+    Verb("status", "status", "the tracker link, every friend's link, what is being transferred"),
     Verb("friend code", "friend", "print your friend code for somebody to add"),
     Verb("friend add", "friend", "ask somebody to be your friend, by name or friend code"),
     Verb("friend requests", "friend", "list the requests that wait"),
@@ -40,6 +40,11 @@ VERBS = (
     Verb("say", "say", "send a message to a friend", 1),
     Verb("read", "read", "show messages and mark them as read; --follow waits for more"),
     Verb("history", "history", "show or export a conversation, marking nothing"),
+    Verb("send", "send", "offer files or folders to friends"),
+    Verb("offers", "offers", "list what was offered, by you and to you"),
+    Verb("accept", "accept", "take what was offered"),
+    Verb("decline", "decline", "refuse what was offered"),
+    Verb("transfers", "transfers", "list transfers and how far they are"),
 )
 
 GROUPS = {"friend": "befriend people, and see who is there"}

@@ -74,9 +74,8 @@ def _on_offer(
     is_own: bool,
 ) -> list[Effect]:
     """Keep an offer. What a friend offers beyond the limit stands in the log and nowhere else."""
-    waiting = offerings.pending(connection, conversation.number, is_own=is_own)
-    if not is_own and waiting >= limits.PENDING_OFFERS:
-        text = f"{waiting} offers wait for an answer; further ones are not taken"
+    if not is_own and offerings.pending(connection, conversation.number) >= limits.PENDING_OFFERS:
+        text = f"{limits.PENDING_OFFERS} offers wait for an answer; further ones are not taken"
         return notice(connection, conversation, Code.TOO_MANY_OFFERS, text, now)
     row = offerings.add(
         connection,

@@ -19,7 +19,6 @@ from peer.conversations import add_own
 from peer.effects import Effect, WakeTransfers
 from peer.errors import PeerError
 from peer.history import ID_PREFIX_LEAST
-from peer.membership import with_friend
 from peer.store.devices import signing_key_of
 from peer.transfers import ledger, offerings
 from peer.transfers.ledger import Live
@@ -28,7 +27,7 @@ from wire import limits
 from wire.codes import Code
 from wire.identity import DeviceKeys
 from wire.ids import AccountName, DeviceId, IdentityKey, OfferId, SigningKey
-from wire.log.event import Answer, Offer, OfferAnswer
+from wire.log.event import Answer, EventKind, Offer, OfferAnswer
 from wire.machine import Entropy, UnixMillis
 from wire.transfer.holding import OfferKey
 from wire.transfer.states import ENDED, TransferState
@@ -87,22 +86,7 @@ def offer(
     to: names, at least one. Raises PeerError with NO_SUCH_FRIEND, BLOCKED, KEY_CHANGED,
     TOO_MANY_OFFERS or USAGE; then nothing was offered to anybody.
     """
-    friends = [contacts.find_friend(connection, name) for name in dict.fromkeys(to)]
-    if len(friends) > limits.OFFER_RECIPIENTS:
-        most = limits.OFFER_RECIPIENTS
-        raise PeerError(
-            Code.USAGE,
-            f"one offer goes to at most {most} friends",
-            remedy="offer it again to the others",
-        )
-    for friend in friends:
-        conversation = with_friend(connection, friend)
-        waiting = offerings.pending(connection, conversation.number, is_own=True)
-        if waiting >= limits.PENDING_OFFERS:
-            raise PeerError(
-                Code.TOO_MANY_OFFERS,
-                f"{waiting} offers wait for an answer of {friend.name} already",
-            )
+    friends = recipients(connection, to)
     identities = [friend.identity for friend in friends if friend.identity is not None]
     effects: list[Effect] = []
     for friend in friends:
@@ -129,6 +113,36 @@ def offer(
         skipped=contents.skipped,
     )
     return made, [*effects, WakeTransfers(offer_id)]
+
+
+def recipients(connection: Connection, to: Sequence[str]) -> list[contacts.Contact]:
+    """Give the friends an offer goes to, each once, if it may be made; raises as `offer` does."""
+    friends = [contacts.find_friend(connection, name) for name in dict.fromkeys(to)]
+    if len(friends) > limits.OFFER_RECIPIENTS:
+        most = limits.OFFER_RECIPIENTS
+        raise PeerError(
+            Code.USAGE,
+            f"one offer goes to at most {most} friends",
+            remedy="offer it again to the others",
+        )
+    for friend in friends:
+        count = offerings.pending_with(connection, friend.number)
+        if count >= limits.PENDING_OFFERS:
+            raise PeerError(
+                Code.TOO_MANY_OFFERS, f"{count} offers wait for an answer of {friend.name} already"
+            )
+    return friends
+
+
+def need_bytes(connection: Connection, prefix: str) -> int:
+    """Give the space that has to be there to accept an offer: none for one that was accepted here before.
+
+    Raises as `accept` does, about the offer itself.
+    """
+    row = _find_incoming(connection, prefix)
+    if row.state in ("withdrawn", "declined"):
+        raise _over(row)
+    return row.size if ledger.transfer_for(connection, row) is None else 0
 
 
 def accept(
@@ -183,6 +197,16 @@ def transfers(
 ) -> list[api.Transfer]:
     """List transfers, oldest first. live: what the running node knows better, by the row's number."""
     return ledger.shown_transfers(connection, live or {}, only_open=only_open)
+
+
+def has_untold_answers(connection: Connection) -> bool:
+    """Say whether an answer of this account has not reached the friend it is for."""
+    row = connection.execute(
+        "SELECT 1 FROM outbox o JOIN events e ON e.number = o.event"
+        " WHERE o.state IN ('queued', 'sent') AND e.kind = ? LIMIT 1",
+        (int(EventKind.ANSWER),),
+    ).fetchone()
+    return row is not None
 
 
 # --- what the data links ask and tell

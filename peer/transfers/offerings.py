@@ -127,11 +127,21 @@ def with_prefix(connection: Connection, prefix: str) -> list[OfferRow]:
     return [_offer_row(row) for row in rows.fetchall()]
 
 
-def pending(connection: Connection, conversation: int, *, is_own: bool) -> int:
-    """Count the offers of one direction that nobody answered."""
+def pending(connection: Connection, conversation: int) -> int:
+    """Count the offers of the friend that nobody answered here."""
     (count,) = connection.execute(
-        "SELECT count(*) FROM offers WHERE conversation = ? AND is_own = ? AND state = 'offered'",
-        (conversation, is_own),
+        "SELECT count(*) FROM offers WHERE conversation = ? AND is_own = 0 AND state = 'offered'",
+        (conversation,),
+    ).fetchone()
+    return int(count)
+
+
+def pending_with(connection: Connection, contact: int) -> int:
+    """Count the own offers that a friend has not answered."""
+    (count,) = connection.execute(
+        "SELECT count(*) FROM offers o JOIN conversations v ON v.number = o.conversation"
+        " WHERE v.contact = ? AND o.is_own = 1 AND o.state = 'offered'",
+        (contact,),
     ).fetchone()
     return int(count)
 

@@ -1,30 +1,26 @@
 """What this device offers, kept below the home: the manifest, and where each file lies and how it was.
 
 One file per offer, replaced whole and synced before the offer's event is written, so that an offer that
-stands in a log can be served after any restart. A digest tells a damaged one. What `send -` read from a
-stream lies beside it and goes with it.
+stands in a log can be served after any restart. A digest tells a damaged one.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import msgspec
 from blake3 import blake3
 
 from peer.errors import PeerError
-from peer.transfers.survey import Pin, PinnedFile, Survey, survey
-from wire import limits
+from peer.transfers.survey import Pin, PinnedFile, Survey
 from wire.codes import Code
 from wire.ids import OfferId
 
 _SUFFIX: Final = ".offer"
-_SPOOL: Final = ".stream"
 _DIGEST_BYTES: Final = 32
 _VERSION: Final = 1
 
@@ -53,7 +49,7 @@ class Shelf:
         """Keep an offer durably; blocks. Raises PeerError(NO_SPACE) or HOME_UNUSABLE."""
         files = [(file.path, *file.pin) for file in found.files]
         body = msgspec.msgpack.encode(_Kept(_VERSION, found.manifest, files))
-        path = self._path(offer, _SUFFIX)
+        path = self._path(offer)
         fresh = path.with_suffix(".new")
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
@@ -72,7 +68,7 @@ class Shelf:
     def load(self, offer: OfferId) -> Shelved | None:
         """Give an offer that was kept; None if there is none or it is damaged. Blocks."""
         try:
-            content = self._path(offer, _SUFFIX).read_bytes()
+            content = self._path(offer).read_bytes()
         except OSError:
             return None
         if blake3(memoryview(content)[_DIGEST_BYTES:]).digest() != content[:_DIGEST_BYTES]:
@@ -87,8 +83,7 @@ class Shelf:
 
     def drop(self, offer: OfferId) -> None:
         """Forget an offer; one that is not there does not matter."""
-        for suffix in (_SUFFIX, _SPOOL):
-            self._path(offer, suffix).unlink(missing_ok=True)
+        self._path(offer).unlink(missing_ok=True)
 
     def sweep(self, standing: Iterable[OfferId]) -> None:
         """Forget every offer that does not stand: its event was never written, or it is over."""
@@ -101,27 +96,8 @@ class Shelf:
             if path.stem not in names:
                 path.unlink(missing_ok=True)
 
-    def take_stream(self, offer: OfferId, stream: BinaryIO, name: str) -> Survey:
-        """Keep what a stream gives until its end, and survey it as one file called `name`; blocks.
-
-        Raises PeerError with NO_SPACE, SIZE_INVALID or HOME_UNUSABLE.
-        """
-        path = self._path(offer, _SPOOL)
-        try:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            with os.fdopen(
-                os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
-            ) as file:
-                shutil.copyfileobj(stream, file, limits.MIB)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            path.unlink(missing_ok=True)
-            raise _failed(error, path) from error
-        return survey([path], name)
-
-    def _path(self, offer: OfferId, suffix: str) -> Path:
-        return self._folder / f"{offer.hex()}{suffix}"
+    def _path(self, offer: OfferId) -> Path:
+        return self._folder / f"{offer.hex()}{_SUFFIX}"
 
 
 def _sync_folder(folder: Path) -> None:

@@ -90,6 +90,7 @@ DOOR = {
     "peer.door",
     "peer.errors",
     "peer.locations",
+    "peer.sizes",
     "peer.control",
     "wire.errors",
     "wire.sentences",

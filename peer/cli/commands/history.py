@@ -14,6 +14,7 @@ from peer.cli.arguments import Arguments
 from peer.cli.console import Console, Item
 from peer.cli.exit_codes import Failure, Misuse
 from peer.cli.render import clean
+from peer.sizes import count_text
 
 
 def declare_history(arguments: Arguments) -> None:
@@ -60,7 +61,7 @@ def _export(console: Console, request: Item, path: Path, form: str) -> None:
             "output-failed", f"{path}: {getattr(error, 'strerror', None) or error}"
         ) from error
     summary: Item = {"export": str(path.absolute()), "format": form, "messages": len(items)}
-    console.emit(summary, f"{render.count_text(len(items), 'message')} written to {clean(path)}")
+    console.emit(summary, f"{count_text(len(items), 'message')} written to {clean(path)}")
 
 
 def _jsonl(items: list[Item], file: TextIO) -> None:

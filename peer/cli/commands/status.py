@@ -1,4 +1,4 @@
-"""`hobnob status`: the tracker link, every friend's link."""
+"""`hobnob status`: the tracker link, every friend's link, every transfer that has not ended."""
 
 from __future__ import annotations
 
@@ -32,6 +32,14 @@ def _text(item: Item) -> str:
     lines += [f"listens  {clean(address)}" for address in _list(item["listen"])]
     lines += _section(
         "links", [render.link(link) for link in _list(item["links"]) if isinstance(link, dict)]
+    )
+    lines += _section(
+        "transfers",
+        [
+            f"  {render.transfer(transfer)}"
+            for transfer in _list(item["transfers"])
+            if isinstance(transfer, dict)
+        ],
     )
     lines += _section(
         "waits for the tracker", [f"  {clean(words)}" for words in _list(item["waiting"])]

@@ -40,10 +40,17 @@ def run_up(console: Console, options: Namespace) -> None:
 
     password = password_of(options)
     home = console.home
-    ask.drive(
-        lambda: door.up(home, listen=listen, password=password),
-        lambda item: console.emit(item, _text(item, console)),
-    )
+    states: dict[str, object] = {}
+
+    def show(item: Item) -> None:
+        if item["event"] == "transfer":
+            text = render.transfer(item) if states.get(str(item["id"])) != item["state"] else ""
+            states[str(item["id"])] = item["state"]
+        else:
+            text = _text(item, console)
+        console.emit(item, text)  # a person is told of changes, a script of every step
+
+    ask.drive(lambda: door.up(home, listen=listen, password=password), show)
 
 
 def _text(item: Item, console: Console) -> str:
@@ -54,4 +61,6 @@ def _text(item: Item, console: Console) -> str:
         return f"{clean(item['account'])} is up, listening on {where}; Ctrl-C ends it"
     if kind == "message":
         return render.message(item, with_conversation=False, has_colour=console.has_colour())
+    if kind == "offer":
+        return f"offer {render.offer(item)}"
     return render.event(item)
