@@ -18,7 +18,6 @@ from peer import api, contacts
 from peer.conversations import add_own
 from peer.effects import Effect, WakeTransfers
 from peer.errors import PeerError
-from peer.history import ID_PREFIX_LEAST
 from peer.store.devices import signing_key_of
 from peer.transfers import ledger, offerings
 from peer.transfers.ledger import Live
@@ -139,7 +138,7 @@ def need_bytes(connection: Connection, prefix: str) -> int:
 
     Raises as `accept` does, about the offer itself.
     """
-    row = _find_incoming(connection, prefix)
+    row = offerings.find_incoming(connection, prefix)
     if row.state in ("withdrawn", "declined"):
         raise _over(row)
     return row.size if ledger.transfer_for(connection, row) is None else 0
@@ -159,7 +158,7 @@ def accept(
     PeerError with UNKNOWN_OFFER, AMBIGUOUS_ID, OFFER_OWN, OFFER_WITHDRAWN, OFFER_ANSWERED,
     NO_SUCH_FRIEND, BLOCKED or KEY_CHANGED.
     """
-    row = _find_incoming(connection, prefix)
+    row = offerings.find_incoming(connection, prefix)
     effects: list[Effect] = [WakeTransfers(OfferId(row.key.offer))]
     transfer = ledger.transfer_for(connection, row)
     if row.state in ("withdrawn", "declined"):
@@ -177,7 +176,7 @@ def decline(
     connection: Connection, keys: DeviceKeys, prefix: str, now: UnixMillis, entropy: Entropy
 ) -> tuple[api.Offer, list[Effect]]:
     """Refuse an offer; refusing it again changes nothing. Raises as `accept` does."""
-    row = _find_incoming(connection, prefix)
+    row = offerings.find_incoming(connection, prefix)
     effects: list[Effect] = []
     if row.state == "offered":
         friend = contacts.find_friend(connection, row.friend)
@@ -218,6 +217,15 @@ def restarted(connection: Connection) -> None:
         "UPDATE transfers SET state = ?, reason = ? WHERE state = ?",
         (TransferState.WAITING.value, ledger.FRIEND, TransferState.RUNNING.value),
     )
+
+
+def standing(connection: Connection) -> list[OfferId]:
+    """List the offers of this device that somebody may still take: what has to stay on the shelf."""
+    rows = connection.execute(
+        "SELECT DISTINCT o.offer FROM offers o JOIN own ON own.device = o.device"
+        " WHERE o.state <> 'withdrawn'"
+    )
+    return [OfferId(row[0]) for row in rows]
 
 
 def due(connection: Connection) -> list[Incoming]:
@@ -343,31 +351,12 @@ def _answer(
     return add_own(connection, keys, friend, content, now=now, entropy=entropy)[1]
 
 
-def _find_incoming(connection: Connection, prefix: str) -> OfferRow:
-    """Give the one offer to this account whose id begins so."""
-    text = prefix.lower()
-    if len(text) < ID_PREFIX_LEAST or any(char not in "0123456789abcdef" for char in text):
-        raise PeerError(Code.UNKNOWN_OFFER, f"{prefix[:70]!r} is no id of 8 or more hex digits")
-    found = offerings.with_prefix(connection, text)
-    if not found:
-        raise PeerError(Code.UNKNOWN_OFFER, f"no offer has an id that begins with {text[:64]}")
-    incoming = [row for row in found if not row.is_own]
-    if len({row.key.offer for row in found}) > 1:
-        raise PeerError(Code.AMBIGUOUS_ID)
-    if not incoming:
-        raise PeerError(Code.OFFER_OWN)
-    if len(incoming) > 1:
-        names = " and ".join(sorted({row.friend for row in incoming}))
-        raise PeerError(Code.AMBIGUOUS_ID, f"{names} offer different things under this id")
-    return incoming[0]
-
-
 def _over(row: OfferRow) -> PeerError:
     """Say why an offer cannot be answered any more."""
     if row.state == "withdrawn":
         return PeerError(Code.OFFER_WITHDRAWN)
-    done = {"declined": "declined", "accepted": "accepted", "done": "accepted and has arrived"}
-    return PeerError(Code.OFFER_ANSWERED, f"this offer was {done[row.state]}")
+    said = "declined" if row.state == "declined" else "accepted"
+    return PeerError(Code.OFFER_ANSWERED, f"this offer was {said} already")
 
 
 def _meant_for(

@@ -13,8 +13,11 @@ from typing import Any
 
 from peer import api
 from peer.effects import Effect, Tell
+from peer.errors import PeerError
+from peer.history import ID_PREFIX_LEAST
 from peer.store import own
 from peer.times import rfc3339
+from wire.codes import Code
 from wire.ids import AccountName, DeviceId, IdentityKey, OfferId
 from wire.log.event import Offer
 from wire.transfer.holding import OfferKey
@@ -110,6 +113,28 @@ def with_id(
         (offer, conversation, is_own),
     )
     return [_offer_row(row) for row in rows.fetchall()]
+
+
+def find_incoming(connection: Connection, prefix: str) -> OfferRow:
+    """Give the one offer to this account whose id begins so.
+
+    prefix: 8 or more hex digits. Raises PeerError with UNKNOWN_OFFER, AMBIGUOUS_ID or OFFER_OWN.
+    """
+    text = prefix.lower()
+    if len(text) < ID_PREFIX_LEAST or any(char not in "0123456789abcdef" for char in text):
+        raise PeerError(Code.UNKNOWN_OFFER, f"{prefix[:70]!r} is no id of 8 or more hex digits")
+    found = with_prefix(connection, text)
+    if not found:
+        raise PeerError(Code.UNKNOWN_OFFER, f"no offer has an id that begins with {text[:64]}")
+    incoming = [row for row in found if not row.is_own]
+    if len({row.key.offer for row in found}) > 1:
+        raise PeerError(Code.AMBIGUOUS_ID)
+    if not incoming:
+        raise PeerError(Code.OFFER_OWN)
+    if len(incoming) > 1:
+        names = " and ".join(sorted({row.friend for row in incoming}))
+        raise PeerError(Code.AMBIGUOUS_ID, f"{names} offer different things under this id")
+    return incoming[0]
 
 
 def with_prefix(connection: Connection, prefix: str) -> list[OfferRow]:

@@ -1,0 +1,259 @@
+"""Transfers under way: what is due, what the data links note, and what people are shown meanwhile."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from peer import contacts
+from peer.store.opening import connect, migrate, schema_steps
+from peer.transfers import ledger, manager
+from peer.transfers.ledger import Live
+from tests.harness.offers import MIB, accept, bring, contents, key_of, offer, states, transfers
+from tests.harness.simnet import SimPeer, Simulation, befriend
+from tests.harness.talk import told
+from wire.codes import Code
+from wire.ids import OfferId
+from wire.transfer.states import FOLLOWS, TransferState
+
+
+@pytest.fixture
+def world():
+    return Simulation(1)
+
+
+@pytest.fixture
+def pair(world):
+    alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
+    befriend(alice, bob)
+    return alice, bob
+
+
+def accepted(alice, bob, title="holiday"):
+    """Let bob take an offer of alice; gives the offer's id and the numbers of the two rows."""
+    offered, effects = offer(alice, "bob", what=contents(title))
+    bring(effects, alice, bob)
+    bring(accept(bob, offered)[1], bob, alice)
+    out = alice.database.read(manager.outgoing, bob.keys.identity, key_of(alice, offered))
+    incoming = bob.database.read(manager.due)[-1]
+    return offered, out, incoming.number
+
+
+def write(one, fn, *arguments, **named):
+    value = one.database.write(fn, *arguments, **named)
+    one.database.commit()
+    return value
+
+
+def test_what_is_due_names_all_that_a_fetch_needs(pair):
+    alice, bob = pair
+    offered, _, number = accepted(alice, bob)
+    [incoming] = bob.database.read(manager.due)
+    assert incoming.key == key_of(alice, offered)
+    assert incoming.number == number
+    assert (incoming.friend, incoming.identity) == ("alice", alice.keys.identity)
+    assert incoming.folder == Path("/srv/in")
+    assert (incoming.title, incoming.files, incoming.size) == ("holiday", 3, 64 * MIB)
+    assert (incoming.manifest_size, incoming.manifest_digest) == (99, b"m" * 32)
+    signed_by = bob.database.connection.execute(
+        "SELECT signing_key FROM devices WHERE device = ?", (alice.keys.device,)
+    ).fetchone()
+    assert incoming.signing_key == signed_by[0]
+    assert alice.database.read(manager.due) == []
+
+
+def test_the_queue_keeps_the_order_of_acceptance_and_says_each_ones_place(pair):
+    alice, bob = pair
+    for title in ("one", "two", "three"):
+        accepted(alice, bob, title)
+    assert [incoming.title for incoming in bob.database.read(manager.due)] == [
+        "one",
+        "two",
+        "three",
+    ]
+    assert [t.place for t in transfers(bob)] == [1, 2, 3]
+    first = bob.database.read(manager.due)[0].number
+    write(bob, manager.started, first, 5)
+    assert [t.place for t in transfers(bob)] == [None, 1, 2]
+    assert [t.place for t in transfers(alice)] == [None, None, None]
+
+
+def test_a_running_transfer_counts_up_on_both_sides_and_never_down_or_beyond(pair):
+    alice, bob = pair
+    _, out, number = accepted(alice, bob)
+    for one, row in ((alice, out), (bob, number)):
+        assert told(write(one, manager.started, row, 7), "transfer")[0]["state"] == "running"
+        assert write(one, manager.started, row, 8) == []
+        for files, size, again in ((1, 10, 4), (0, 5, 0), (9, 99 * MIB, 2)):
+            write(
+                one, manager.progressed, row,
+                files_done=files, verified_bytes=size, resent_bytes=again,
+            )  # fmt: skip
+        [shown] = transfers(one)
+        assert (shown.files_done, shown.verified_bytes, shown.resent_bytes) == (3, 64 * MIB, 4)
+
+
+def test_a_reason_to_wait_is_told_once_and_goes_when_it_runs(pair):
+    alice, bob = pair
+    _, _, number = accepted(alice, bob)
+    write(bob, manager.started, number, 7)
+    effects = write(bob, manager.waiting, number, ledger.SPACE, 8)
+    assert [(t["state"], t["reason"]) for t in told(effects, "transfer")] == [("waiting", "space")]
+    assert write(bob, manager.waiting, number, ledger.SPACE, 9) == []
+    assert told(write(bob, manager.waiting, number, ledger.FRIEND, 9), "transfer") != []
+    [running] = told(write(bob, manager.started, number, 10), "transfer")
+    assert (running["state"], running["reason"]) == ("running", None)
+
+
+def test_a_restart_lets_running_ones_wait_and_go_on(pair):
+    alice, bob = pair
+    _, out, number = accepted(alice, bob)
+    write(bob, manager.started, number, 7)
+    write(alice, manager.started, out, 7)
+    for one in pair:
+        write(one, manager.restarted)
+        assert [(t.state, t.reason) for t in transfers(one)] == [("waiting", "friend")]
+    assert [incoming.number for incoming in bob.database.read(manager.due)] == [number]
+
+
+def test_a_failed_transfer_says_why_and_begins_anew_when_it_is_accepted_again(pair):
+    alice, bob = pair
+    offered, _, number = accepted(alice, bob)
+    effects = write(bob, manager.failed, number, Code.CHANGED_AT_SENDER, 9, "a.jpg changed")
+    [failed] = told(effects, "transfer")
+    assert failed["error"] == {
+        "code": "changed-at-sender",
+        "message": "a.jpg changed",
+        "remedy": Code.CHANGED_AT_SENDER.remedy,
+    }
+    assert bob.database.read(manager.due) == []
+    again, effects = accept(bob, offered, "/srv/other")
+    assert again.state == "accepted"
+    assert not [effect for effect in effects if hasattr(effect, "conversation")]  # said already
+    [incoming] = bob.database.read(manager.due)
+    assert (incoming.folder, incoming.number) == (Path("/srv/other"), number + 1)
+    assert [(t.state, t.error) for t in transfers(bob)] == [("waiting", None)]
+
+
+def test_what_comes_late_for_one_that_ended_changes_nothing(pair):
+    alice, bob = pair
+    _, _, number = accepted(alice, bob)
+    write(bob, contacts.remove, "alice", 9)
+    [ended] = transfers(bob)
+    for late in (
+        (manager.started, number, 10),
+        (manager.waiting, number, ledger.SLOT, 10),
+        (manager.failed, number, Code.NO_SPACE, 10),
+        (manager.finished, bob.keys, number, Path("/x"), 10, bob.entropy),
+        (manager.started, 999, 10),
+        (manager.finished, bob.keys, 999, Path("/x"), 10, bob.entropy),
+    ):
+        assert write(bob, *late) == []
+    write(bob, manager.progressed, number, files_done=1, verified_bytes=1, resent_bytes=1)
+    assert transfers(bob) == [ended]
+
+
+@pytest.mark.parametrize("before", TransferState)
+@pytest.mark.parametrize("following", TransferState)
+def test_a_row_moves_only_as_the_table_says(pair, before, following):
+    alice, bob = pair
+    _, _, number = accepted(alice, bob)
+    bob.database.connection.execute("UPDATE transfers SET state = ?", (before.value,))
+    effects = write(bob, ledger.move, number, following, 5, reason="slot")
+    is_told = following in FOLLOWS[before] or (following is before and bool(FOLLOWS[before]))
+    assert bool(effects) is is_told
+    expected = following if is_told else before
+    assert transfers(bob)[0].state == expected.value
+
+
+def test_the_running_node_knows_better_than_the_rows(pair):
+    alice, bob = pair
+    _, _, number = accepted(alice, bob)
+    write(bob, manager.started, number, 7)
+    live = {number: Live(1, 16 * MIB, 3, float(8 * MIB), "direct")}
+    [shown] = bob.database.read(manager.transfers, live)
+    assert (shown.files_done, shown.verified_bytes, shown.resent_bytes) == (1, 16 * MIB, 3)
+    assert (shown.rate, shown.eta, shown.path) == (8 * MIB, 6.0, "direct")
+    live = {number: Live(0, 0, 0, None, None)}
+    [shown] = bob.database.read(manager.transfers, live, only_open=True)
+    assert (shown.rate, shown.eta, shown.path) == (None, None, None)
+
+
+def test_only_open_transfers_stand_in_the_status(pair):
+    alice, bob = pair
+    _, _, first = accepted(alice, bob, "one")
+    accepted(alice, bob, "two")
+    write(bob, manager.finished, bob.keys, first, Path("/srv/in/one"), 9, bob.entropy)
+    assert [t.name for t in bob.database.read(manager.transfers, only_open=True)] == ["two"]
+    assert [t.name for t in transfers(bob)] == ["one", "two"]
+    assert bob.database.read(manager.has_untold_answers)
+
+
+def test_a_path_that_is_no_utf8_is_kept_as_it_is(pair):
+    alice, bob = pair
+    offered, effects = offer(alice, "bob")
+    bring(effects, alice, bob)
+    accept(bob, offered, "/srv/\udcff")
+    [incoming] = bob.database.read(manager.due)
+    assert incoming.folder == Path("/srv/\udcff")
+    saved = Path("/srv/\udcff/holiday")
+    write(bob, manager.finished, bob.keys, incoming.number, saved, 9, bob.entropy)
+    assert transfers(bob)[0].saved_as == str(saved)
+
+
+def test_a_friend_with_another_key_is_fetched_from_no_more(pair):
+    alice, bob = pair
+    offered, _, _ = accepted(alice, bob)
+    for one, name in ((bob, "alice"), (alice, "bob")):
+        one.database.connection.execute(
+            "UPDATE contacts SET claimed = ? WHERE name = ?", (b"k" * 32, name)
+        )
+    assert bob.database.read(manager.due) == []
+    assert not alice.database.read(manager.may_have, bob.keys.identity, key_of(alice, offered))
+
+
+def test_what_stands_stays_on_the_shelf(pair):
+    alice, bob = pair
+    first, _, _ = accepted(alice, bob)
+    second, _ = offer(alice, "bob")
+    standing = {one.hex() for one in alice.database.read(manager.standing)}
+    assert standing == {first, second}
+    assert bob.database.read(manager.standing) == []
+    write(alice, contacts.remove, "bob", 9)
+    assert alice.database.read(manager.standing) == []
+
+
+def test_need_of_space_is_asked_for_once(pair):
+    alice, bob = pair
+    offered, effects = offer(alice, "bob")
+    bring(effects, alice, bob)
+    assert bob.database.read(manager.need_bytes, offered) == 64 * MIB
+    accept(bob, offered)
+    assert bob.database.read(manager.need_bytes, offered) == 0
+
+
+def test_both_directions_at_once_do_not_touch_each_other(pair):
+    alice, bob = pair
+    shared = OfferId(b"s" * 16)
+    bring(offer(alice, "bob", offer_id=shared)[1], alice, bob)
+    bring(offer(bob, "alice", offer_id=shared)[1], bob, alice)
+    accept(bob, shared.hex())
+    assert states(bob) == [("in", "accepted"), ("out", "offered")]
+
+
+def test_a_database_of_every_former_version_takes_the_new_tables(tmp_path):
+    for last, _ in schema_steps()[:-1]:
+        path = tmp_path / f"version-{last}"
+        former = connect(path)
+        for number, sql in schema_steps():
+            if number <= last:
+                former.executescript(f"BEGIN;{sql}\nCOMMIT;")
+        former.execute(f"PRAGMA application_id = {0x484E4F42}")
+        former.execute(f"PRAGMA user_version = {last}")
+        migrate(former, path)
+        tables = {row[0] for row in former.execute("SELECT name FROM sqlite_schema")}
+        assert {"offers", "transfers", "transfers_open"} <= tables
+        former.close()
+        backup = sqlite3.connect(path.with_name(f"{path.name}.schema-{last}"))
+        assert backup.execute("PRAGMA user_version").fetchone() == (last,)
+        backup.close()
