@@ -8,6 +8,7 @@ from typing import Any
 
 from peer import api, contacts
 from peer.errors import PeerError
+from peer.prefixes import read_prefix
 from peer.sizes import bytes_text, count_text
 from peer.store import own
 from peer.times import rfc3339
@@ -16,7 +17,6 @@ from wire.ids import EventId
 from wire.log.event import EventKind, Offer, Text, peek_header, read_body
 
 Connection = sqlite3.Connection
-ID_PREFIX_LEAST = 8
 EVENT_ID_CHARS = 64  # a notice that is no event has its number instead
 
 
@@ -75,9 +75,7 @@ def read_one(connection: Connection, event: str, to: str | None) -> api.Message 
 
 def find_event(connection: Connection, prefix: str) -> tuple[int, EventId]:
     """Give (row, id) of the event whose id begins so; PeerError UNKNOWN_MESSAGE or AMBIGUOUS_ID."""
-    text = prefix.lower()
-    if len(text) < ID_PREFIX_LEAST or any(char not in "0123456789abcdef" for char in text):
-        raise PeerError(Code.UNKNOWN_MESSAGE, f"{prefix[:70]!r} is no id of 8 or more hex digits")
+    text = read_prefix(prefix, Code.UNKNOWN_MESSAGE)
     rows = connection.execute(
         "SELECT number, id FROM events WHERE id >= ? AND substr(hex(id), 1, ?) = upper(?)"
         " ORDER BY id LIMIT 2",

@@ -14,7 +14,7 @@ from typing import Any
 from peer import api
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
-from peer.history import ID_PREFIX_LEAST
+from peer.prefixes import read_prefix
 from peer.store import own
 from peer.times import rfc3339
 from wire.codes import Code
@@ -120,9 +120,7 @@ def find_incoming(connection: Connection, prefix: str) -> OfferRow:
 
     prefix: 8 or more hex digits. Raises PeerError with UNKNOWN_OFFER, AMBIGUOUS_ID or OFFER_OWN.
     """
-    text = prefix.lower()
-    if len(text) < ID_PREFIX_LEAST or any(char not in "0123456789abcdef" for char in text):
-        raise PeerError(Code.UNKNOWN_OFFER, f"{prefix[:70]!r} is no id of 8 or more hex digits")
+    text = read_prefix(prefix, Code.UNKNOWN_OFFER)
     found = with_prefix(connection, text)
     if not found:
         raise PeerError(Code.UNKNOWN_OFFER, f"no offer has an id that begins with {text[:64]}")
