@@ -103,7 +103,7 @@ def _status(node: Node) -> api.Status:
             node.uplink.state, None if tracker is None else str(tracker), node.uplink.why
         ),
         links=node.linking.status(),
-        transfers=node.database.read(manager.transfers, only_open=True),
+        transfers=node.database.read(manager.transfers, node.live(), only_open=True),
         waiting=[] if node.uplink.state == "online" else node.database.read(asks.words),
     )
 

@@ -97,7 +97,7 @@ class Dialer:
         try:
             async with asyncio.TaskGroup() as group:
                 for target in self._database.read(roster.dial_targets, identity):
-                    for place in self._places(target):
+                    for place in self.places(target):
                         if race.is_over.is_set():
                             break
                         group.create_task(self._dial_one(target, place, race))
@@ -112,7 +112,8 @@ class Dialer:
         instant = asyncio.get_running_loop().time()
         self._backoff[identity] = (instant + wait_s * (0.75 + dice / 2), wait_s)
 
-    def _places(self, target: roster.Target) -> list[tuple[str, int]]:
+    def places(self, target: roster.Target) -> list[tuple[str, int]]:
+        """Give the addresses of a device that are worth a dial, best first."""
         if target.addresses is None:
             return []
         try:

@@ -174,7 +174,7 @@ def _keep(node: Node, command: api.OfferFiles, offer_id: OfferId) -> manager.Con
 
 
 def _listed(node: Node) -> list[api.Transfer]:
-    return node.database.read(manager.transfers)
+    return node.database.read(manager.transfers, node.live())
 
 
 def _folder(node: Node, chosen: str | None, need_bytes: int) -> Path:

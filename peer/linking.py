@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from peer import api, contacts, roster, syncing
+from peer.datalinks import DataLinks
 from peer.dialer import Dialer, Vicinity
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
@@ -19,10 +20,11 @@ from peer.identity import Profile
 from peer.links import Links, PeerLink
 from peer.listener import Knocks
 from peer.pump import Pump
+from peer.roster import Target
 from peer.sessions import Session
 from peer.store import own
 from peer.store.database import Database
-from peer.store.devices import known_counter
+from peer.store.devices import known_counter, note_addresses
 from peer.times import rfc3339, wall
 from wire import limits
 from wire.codes import Code
@@ -40,8 +42,9 @@ from wire.link import (
     Remote,
     Role,
 )
-from wire.machine import Entropy
+from wire.machine import Entropy, Monotonic
 from wire.messages import Message, Purpose
+from wire.messages.reach import AskDial
 from wire.messages.session import Hello
 
 log = logging.getLogger("peer")
@@ -53,7 +56,8 @@ class Linking:
     """All links of one node.
 
     vicinity: kept up to date by the node. spawn: makes a task that the node owns. carry_out: does effects
-    of a committed transaction; the link they came from is named with them.
+    of a committed transaction; the link they came from is named with them. own_addresses: gives our signed
+    address record as it was published last, empty for none.
     """
 
     def __init__(
@@ -65,8 +69,10 @@ class Linking:
         vicinity: Vicinity,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         carry_out: Callable[[list[Effect], PeerLink | None], None],
+        own_addresses: Callable[[], bytes],
         entropy: Entropy,
     ) -> None:
+        self._own_addresses = own_addresses
         self._profile = profile
         self._database = database
         self._boot_id = boot_id
@@ -76,6 +82,7 @@ class Linking:
         self._links = Links()
         self._pumps: set[Pump] = set()
         self._knocks = Knocks(entropy)
+        self.data_links: DataLinks | None = None  # the node's, from when it stands
         self._dialer = Dialer(
             profile,
             database,
@@ -100,9 +107,16 @@ class Linking:
             lambda now: Link(Role.RESPONDER, config, now=now, entropy=self._entropy),
             self._on_event,
             may_enter=self._knocks.enter,
+            for_purpose=self._data_link,
         )
         self._pumps.add(pump)
         return pump
+
+    def _data_link(self, purpose: Purpose, now: Monotonic) -> Link | None:
+        """Make the machine of a data link that somebody dials to us; None for any other link."""
+        if purpose is not Purpose.DATA or self.data_links is None:
+            return None
+        return Link(Role.RESPONDER, self.data_links.config(), now=now, entropy=self._entropy)
 
     def send(self, device: DeviceId, message: Message) -> None:
         """Send to a device that is linked; else nothing: sync will bring it."""
@@ -206,6 +220,11 @@ class Linking:
         if machine is None or remote.certificate is None or not isinstance(remote.hello, Hello):
             return
         certificate = remote.certificate
+        if pump.purpose is Purpose.DATA:
+            self._pumps.discard(pump)
+            if self.data_links is not None:
+                self.data_links.take(pump, certificate.device, certificate.identity)
+            return
         try:
             contact = self._database.read(contacts.may_link, certificate.identity)
         except WireError as error:
@@ -243,6 +262,8 @@ class Linking:
                 hello.device_list,
             )
             self._carry_out(effects, link)
+            if self.data_links is not None:
+                self.data_links.wake()
             while (message := await inbox.get()) is not None:
                 await self._on_message(link, message)
                 if inbox.qsize() < INBOX_MESSAGES // 2:
@@ -256,6 +277,8 @@ class Linking:
 
     async def _on_message(self, link: PeerLink, message: Message) -> None:
         keys = self._profile.keys
+        if isinstance(message, AskDial):
+            await self._asked_to_dial(link, message)
         if syncing.is_stored(message):
             effects = await self._database.write(
                 syncing.store, keys, link.device, link.identity, message, wall(), self._entropy
@@ -266,6 +289,37 @@ class Linking:
             self._carry_out(self._database.read(syncing.compare, link.session, message), link)
             self._push_on(link)
         await link.pump.wait_writable()
+
+    async def _asked_to_dial(self, link: PeerLink, asked: AskDial) -> None:
+        """Dial a data link to a device whose own dial failed, where it says that it listens now."""
+        await self._database.write(note_addresses, link.device, asked.signed)
+        if self.data_links is not None:
+            self.data_links.asked_to_dial(link.identity, link.device)
+
+    # --- what data links need
+
+    def hello(self, identity: IdentityKey) -> Hello:
+        """Give our first record to somebody."""
+        return self._hello(identity)
+
+    def target(self, identity: IdentityKey, device: DeviceId) -> Target | None:
+        """Give how a device is reached, or None where that is not known."""
+        targets = self._database.read(roster.dial_targets, identity)
+        return next((target for target in targets if target.device == device), None)
+
+    def places(self, target: Target) -> list[tuple[str, int]]:
+        """Give the addresses of a device that are worth a dial, best first."""
+        return self._dialer.places(target)
+
+    def is_linked(self, device: DeviceId) -> bool:
+        """Say whether a control link to a device stands."""
+        return self._links.of_device(device) is not None
+
+    def ask_to_dial(self, device: DeviceId) -> None:
+        """Ask a device over its control link to dial us a data link, if we can be dialled at all."""
+        addresses = self._own_addresses()
+        if addresses:
+            self.send(device, AskDial(addresses))
 
     def _push_on(self, link: PeerLink) -> None:
         """Send what the other end lacks; the rest of a long history goes piece by piece."""

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from peer import api, asks, conversations
 from peer.config import LastRun, read_last_run, write_last_run
+from peer.datalinks import DataLinks
 from peer.dialer import Vicinity
 from peer.effects import (
     Ask,
@@ -24,6 +25,7 @@ from peer.effects import (
     PushEvents,
     SendOnLink,
     Tell,
+    WakeTransfers,
     WantLink,
 )
 from peer.identity import Profile
@@ -34,6 +36,8 @@ from peer.locations import Locations
 from peer.store import done
 from peer.store.database import Database
 from peer.times import wall
+from peer.transfers.ledger import Live
+from peer.transfers.shelf import Shelf
 from peer.uplink import Uplink
 from wire.ids import BootId
 from wire.machine import Entropy
@@ -81,6 +85,7 @@ class Node:
             vicinity=self._vicinity,
             spawn=self._spawn,
             carry_out=self.carry_out,
+            own_addresses=lambda: self.uplink.addresses,
             entropy=entropy,
         )
         self.uplink = Uplink(
@@ -108,6 +113,8 @@ class Node:
                 self._note_run()
             self._group = await stack.enter_async_context(asyncio.TaskGroup())
             stack.callback(self._cancel_tasks)
+            if self.is_full:
+                self._start_transfers()
             self._spawn(self.uplink.run())
             self._spawn(self._sweep())
             self._stack = stack.pop_all()
@@ -119,8 +126,27 @@ class Node:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self.linking.data_links is not None:
+            await self.linking.data_links.close()
         self.linking.close_all()
         await self._stack.aclose()
+
+    def _start_transfers(self) -> None:
+        """Let files move; a brief node leaves them to the next that stays."""
+        self.linking.data_links = DataLinks(
+            self.database,
+            self.profile.keys,
+            Shelf(self.locations.offers),
+            self.linking,
+            spawn=self._spawn,
+            carry_out=self.carry_out,
+            entropy=self.entropy,
+        )
+        self._spawn(self.linking.data_links.run())
+
+    def live(self) -> dict[int, Live]:
+        """Give what is known of transfers that run, by row, better than the database knows it."""
+        return {} if self.linking.data_links is None else self.linking.data_links.live()
 
     def _cancel_tasks(self) -> None:
         for task in list(self._tasks):
@@ -188,6 +214,11 @@ class Node:
                 self.linking.want(identity)
             case CloseLinks(identity=identity, code=code, device=of_device):
                 self.linking.close(identity, code, of_device)
+                if self.linking.data_links is not None:
+                    self.linking.data_links.close_identity(identity)
+            case WakeTransfers():
+                if self.linking.data_links is not None:
+                    self.linking.data_links.wake()
             case Ask():
                 self.uplink.wake()
             case FriendsChanged():

@@ -6,13 +6,19 @@ What lives here: everything a link needs of asyncio. What does not: what its eve
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from wire import limits
+from wire.channel.records import Opener, Sealer
 from wire.codes import Code
+from wire.errors import RemoteProtocolError
+from wire.frames import read_preamble
 from wire.link import Link, LinkClosed, LinkEvent, LinkState
 from wire.machine import Monotonic
-from wire.messages import Message
+from wire.messages import Message, Purpose
 
 LINGER_S = 5.0
 """How long the last words may take to leave; a reader that does not read is cut off then."""
@@ -20,12 +26,24 @@ LINGER_S = 5.0
 OnEvent = Callable[["Pump", LinkEvent], None]
 
 
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """A data link without its pump: a socket of our own, its records, and bytes not yet sent or opened."""
+
+    connection: socket.socket
+    sealer: Sealer
+    opener: Opener
+    first: bytes
+    leftover: bytes
+
+
 class Pump(asyncio.Protocol):
     """One link over one TCP connection.
 
     make_link: makes the machine when the connection stands (or is given ready for an accepted one).
     on_event: called with each event, in order, on the loop; it must not block. may_enter: asked before
-    anything else with this pump, whose `peer` is known by then; False ends the connection.
+    anything else with this pump, whose `peer` is known by then; False ends the connection. for_purpose: of an
+    accepted connection, gives the machine for what its preamble asks for, None to leave it to `make_link`'s.
     """
 
     def __init__(
@@ -34,7 +52,10 @@ class Pump(asyncio.Protocol):
         on_event: OnEvent,
         *,
         may_enter: Callable[[Pump], bool] | None = None,
+        for_purpose: Callable[[Purpose, Monotonic], Link | None] | None = None,
     ) -> None:
+        self._for_purpose = for_purpose
+        self._start = b""  # of an accepted connection, until its purpose is known
         self._make_link = make_link
         self._on_event = on_event
         self._may_enter = may_enter
@@ -49,6 +70,7 @@ class Pump(asyncio.Protocol):
         self._lost = asyncio.Event()
         self.link: Link | None = None
         self.peer = ""
+        self.purpose = Purpose.PEER  # of an accepted connection, as its preamble said
         self.inbox: asyncio.Queue[Message | None] | None = (
             None  # where the owner takes messages from
         )
@@ -69,7 +91,9 @@ class Pump(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the machine."""
-        if self.link is not None:
+        if self._for_purpose is not None:
+            data = self._sort_out(data)
+        if self.link is not None and data:
             self.link.receive_data(data, now=self._now())
             self._run()
 
@@ -143,7 +167,39 @@ class Pump(asyncio.Protocol):
         """Wait until the connection is gone."""
         await self._lost.wait()
 
+    def take_over(self) -> TakenOver | None:
+        """Hand an open data link's socket to its owner; None if it is gone. The pump has no part in it then."""
+        transport, link = self._transport, self.link
+        if link is None or transport is None or transport.is_closing():
+            return None
+        transport.pause_reading()
+        first = link.data_to_send()
+        if transport.get_write_buffer_size():  # the other side does not read its handshake
+            self.abort(Code.TOO_SLOW)
+            return None
+        sealer, opener, leftover = link.take_over()
+        descriptor: int = transport.get_extra_info("socket").fileno()
+        connection = socket.socket(fileno=os.dup(descriptor))
+        transport.abort()
+        self._cancel_timers()
+        return TakenOver(connection, sealer, opener, first, leftover)
+
     # --- inside
+
+    def _sort_out(self, data: bytes) -> bytes:
+        """Give what the machine is to have, once it is known which; what cannot be a link is the machine's."""
+        self._start += data
+        try:
+            purpose = read_preamble(self._start)
+        except RemoteProtocolError:
+            purpose = Purpose.PEER
+        if purpose is None or self._for_purpose is None:
+            return b""
+        other = self._for_purpose(purpose, self._now())
+        if other is not None and self.link is not None:
+            self.link, self.purpose = other, purpose
+        self._for_purpose = None
+        return self._start
 
     def _run(self) -> None:
         """Write what is to be written, tell what happened, set the timer anew."""

@@ -83,6 +83,7 @@ class Uplink:
         self.failure: PeerError | None = None
         self.is_loopback = False
         self.own_host = ""
+        self.addresses = b""  # our own record, as it was signed last
 
     # --- for the node
 
@@ -188,7 +189,7 @@ class Uplink:
             counter=counter,
             hosts=tuple(Host(host, port) for host, port in hosts[: limits.ADDRESSES]),
         )
-        signed = issue_addresses(self._profile.keys.signing_seed, record)
+        signed = self.addresses = issue_addresses(self._profile.keys.signing_seed, record)
         try:
             await link.ask(lambda request: reach.PutAddresses(request, signed), Done)
         except PeerError:

@@ -101,6 +101,7 @@ CLOCK_LABEL_OFF_S = 600.0  # wall time further off than this is marked
 # --- transfers
 CHUNK_BYTES = 1 * MIB  # always; the last of a file is shorter
 PAGE_DIGESTS = 1024  # chunk digests per digest page
+KEPT_DIGEST_PAGES = 1024  # of one file at its sender: 1 TiB of it, 32 MiB of memory
 FILE_BYTES = 2**44  # 16 TiB: 16,384 digest pages
 FILES_PER_OFFER = 100_000
 FOLDERS_PER_OFFER = 100_000

@@ -20,6 +20,7 @@ from peer.transfers import offerings
 from peer.transfers.offerings import OfferRow
 from wire.channel.primitives import sha256
 from wire.codes import Code, code_of
+from wire.ids import OfferId
 from wire.machine import UnixMillis
 from wire.transfer.holding import OfferKey
 from wire.transfer.states import FOLLOWS, TransferState
@@ -149,6 +150,21 @@ def note_skipped(connection: Connection, key: OfferKey, skipped: list[dict[str, 
         (json.dumps(skipped), key.offer, key.device),
     ).fetchall()
     return sorted(row[0] for row in rows)
+
+
+def note_missing(connection: Connection, number: int, missing: list[dict[str, str]]) -> None:
+    """Note the files of an incoming transfer that the friend could not give."""
+    connection.execute(
+        "UPDATE transfers SET skipped = ? WHERE number = ?", (json.dumps(missing), number)
+    )
+
+
+def standing(connection: Connection) -> list[OfferId]:
+    """List the own offers that somebody may still take."""
+    rows = connection.execute(
+        "SELECT DISTINCT offer FROM offers WHERE is_own AND state IN ('offered', 'accepted')"
+    )
+    return [OfferId(row[0]) for row in rows]
 
 
 def end_all_with(connection: Connection, contact: int, code: Code, now: UnixMillis) -> list[Effect]:

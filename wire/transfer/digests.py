@@ -20,7 +20,15 @@ from wire import limits
 from wire.codes import Code
 from wire.errors import LocalProtocolError, RemoteProtocolError
 from wire.identity import SignPurpose, sign, verify
-from wire.ids import ChunkDigest, DeviceIdField, FileRoot, OfferIdField, SigningKey
+from wire.ids import (
+    ChunkDigest,
+    DeviceId,
+    DeviceIdField,
+    FileRoot,
+    OfferId,
+    OfferIdField,
+    SigningKey,
+)
 from wire.messages.transfer import ChunkIndex, FileIndex
 from wire.transfer.ranges import RangeSet
 
@@ -56,13 +64,14 @@ def file_root(size_bytes: int, pages: bytes) -> FileRoot:
 class DigestTable:
     """The chunk digests of one file as they become known, in any order.
 
-    size_bytes: 0 to 2^44.
+    size_bytes: 0 to 2^44. keeps: keep the digests of complete pages too, the first KEPT_DIGEST_PAGES.
     """
 
-    __slots__ = ("_complete", "_open", "_open_counts", "count", "known", "size_bytes")
+    __slots__ = ("_complete", "_kept", "_open", "_open_counts", "count", "known", "size_bytes")
 
-    def __init__(self, size_bytes: int) -> None:
+    def __init__(self, size_bytes: int, *, keeps: bool = False) -> None:
         self.size_bytes = size_bytes
+        self._kept: dict[int, bytes] | None = {} if keeps else None
         self.count = chunk_count(size_bytes)
         self.known = RangeSet()
         self._complete: dict[int, bytes] = {}
@@ -86,6 +95,8 @@ class DigestTable:
         self._open_counts[page] += 1
         if self._open_counts[page] == length:
             self._complete[page] = blake3(digests).digest()
+            if self._kept is not None and len(self._kept) < limits.KEPT_DIGEST_PAGES:
+                self._kept[page] = bytes(digests)
             del self._open[page]
             del self._open_counts[page]
 
@@ -98,6 +109,10 @@ class DigestTable:
         if digests is None:
             return None
         return ChunkDigest(bytes(digests[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES]))
+
+    def page(self, number: int) -> bytes:
+        """Give the digests of a complete page, one after another; empty where they are not kept."""
+        return b"" if self._kept is None else self._kept.get(number, b"")
 
     def missing(self) -> RangeSet:
         """Give the chunks whose digests are unknown."""
@@ -176,6 +191,18 @@ def read_digests(signed: bytes, signing_key: SigningKey) -> DigestBatch:
         raise RemoteProtocolError(Code.DECODE, "these are no signed digests") from problem
     _check_batch(batch, RemoteProtocolError(Code.MANIFEST_INVALID, "digests out of bounds"))
     return batch
+
+
+def peek_digests(signed: bytes) -> tuple[DeviceId, OfferId]:
+    """Say whose digests these claim to be, (offering device, offer id), verifying nothing.
+
+    Raises RemoteProtocolError(DECODE).
+    """
+    try:
+        batch = _batch_decoder.decode(_signed_decoder.decode(signed).body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise RemoteProtocolError(Code.DECODE, "these are no signed digests") from problem
+    return DeviceId(batch.device), OfferId(batch.offer)
 
 
 def _check_batch(batch: DigestBatch, problem: Exception) -> None:

@@ -44,7 +44,7 @@ class Holding:
         """Give the digests of one file as far as they are known."""
         table = self.tables.get(file)
         if table is None:
-            table = self.tables[file] = DigestTable(self.sizes[file])
+            table = self.tables[file] = DigestTable(self.sizes[file], keeps=True)
         return table
 
     def learn(self, file: int, index: int, digest: ChunkDigest) -> None:

@@ -1,0 +1,310 @@
+"""One open data link, off the node's loop: a thread that receives and one that sends, with reused buffers.
+
+What may be asked, sent and believed is decided by machines of `wire.transfer`; this is the bulk path around
+them: records are read into one buffer, opened into another, hashed and written; or read from a file, hashed,
+sealed and sent. A link ends by itself when neither side wants anything for LINGER_S.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from peer.errors import PeerError
+from wire import limits
+from wire.channel.records import OVERHEAD_BYTES, Opener, Sealer
+from wire.codec import decode, encode
+from wire.codes import Code
+from wire.errors import RemoteProtocolError, WireError
+from wire.messages import Message, Purpose
+from wire.messages.session import Close, Ping, Pong
+from wire.messages.transfer import Pack, Piece
+
+log = logging.getLogger("peer")
+LINGER_S = 5.0
+TICK_S = 0.5
+_MESSAGES_BYTES = 128 * limits.KIB  # of records sent in one call before a chunk
+_BODY_BYTES = limits.DATA_RECORD_BYTES + OVERHEAD_BYTES
+_TIMEVAL = struct.Struct("@ll")
+
+
+class Talk(Protocol):
+    """What a data link is about; its methods are called in the link's own threads.
+
+    `heard` and `chunk` in the receiving one, `next_record` in the sending one, `wants` and `ended` in either.
+    """
+
+    def heard(self, message: Message) -> None:
+        """Take a message; raises WireError to end the link, PeerError to end it without blame."""
+
+    def expects(self, announced: Piece | Pack) -> bool:
+        """Say whether the bytes that follow are wanted."""
+
+    def chunk(self, announced: Piece | Pack, data: memoryview) -> None:
+        """Take the bytes that were announced; they are good until it returns. Raises as `heard`."""
+
+    def next_record(self, into: memoryview) -> tuple[list[Message], int] | None:
+        """Give what to send next: messages, and how many bytes of a chunk in `into` follow; None: nothing."""
+
+    def wants(self) -> bool:
+        """Say whether something was asked for and is still to come."""
+
+    def has_work(self) -> bool:
+        """Say whether anything is left to be asked or answered here."""
+
+    def ended(self, code: Code, text: str) -> None:
+        """Take note that the link is gone: why."""
+
+
+class Bulk:
+    """The two threads of one link.
+
+    connection: blocking, owned from here on. sealer, opener: as the link handed them over. first: bytes that
+    are to be sent before anything else. leftover: bytes already received.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        sealer: Sealer,
+        opener: Opener,
+        *,
+        first: bytes,
+        leftover: bytes,
+        make_talk: Callable[[Bulk], Talk],
+    ) -> None:
+        self._socket = connection
+        self._sealer = sealer
+        self._opener = opener
+        self._first = first
+        self._leftover = memoryview(leftover)
+        self._said: deque[Message] = deque()
+        self._wake = threading.Condition()
+        self._is_woken = False
+        self._is_over = False
+        self._last_words: Close | None = None
+        self._heard_at = self._busy_at = time.monotonic()
+        self.talk = make_talk(self)
+        self._threads = [
+            threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
+            for name, work in (("data-receive", self._receive), ("data-send", self._send))
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        self._socket.setblocking(True)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        tick = _TIMEVAL.pack(int(TICK_S), int(TICK_S % 1 * 1_000_000))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, tick)
+        stall = _TIMEVAL.pack(int(limits.SEND_STALL_S), 0)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stall)
+        for thread in self._threads:
+            thread.start()
+
+    def say(self, *messages: Message) -> None:
+        """Send messages before anything else; from any thread."""
+        with self._wake:
+            self._said.extend(messages)
+            self._is_woken = True
+            self._wake.notify_all()
+
+    def wake(self) -> None:
+        """Look for something to send; from any thread."""
+        with self._wake:
+            self._is_woken = True
+            self._wake.notify_all()
+
+    def close(self, code: Code, text: str = "") -> None:
+        """End the link, with a last word if it can be said at once; from any thread."""
+        with self._wake:
+            if self._is_over:
+                return
+            if self._last_words is None:
+                self._last_words = Close(code.value, text[: limits.CLOSE_TEXT_CHARS])
+            self._is_woken = True
+            self._wake.notify_all()
+
+    def abort(self) -> None:
+        """End the link without a word."""
+        self._end(Code.LINK_LOST, "it was cut")
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for both threads; False if they are still at it."""
+        ends = time.monotonic() + timeout_s
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, ends - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    # --- the threads
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except WireError as error:
+            log.info("data link ends: %s", error)
+            self._say_last(error.code, error.detail)
+            self._end(error.code, error.detail)
+        except PeerError as error:
+            self._say_last(Code.GOODBYE, "")
+            self._end(error.code, error.detail)
+        except OSError as error:
+            self._end(Code.LINK_LOST, error.strerror or str(error))
+
+    def _receive(self) -> None:
+        head = memoryview(bytearray(limits.LENGTH_BYTES))
+        sealed = memoryview(bytearray(_BODY_BYTES))
+        plain = memoryview(bytearray(limits.DATA_RECORD_BYTES))
+        announced: Piece | Pack | None = None
+        is_wanted = False
+        while not self._is_over:
+            if not self._fill(head, is_start=True):
+                return
+            length = int.from_bytes(head, "big")
+            if length <= limits.TAG_BYTES:
+                raise RemoteProtocolError(Code.FRAME_EMPTY, "a record carries at least one byte")
+            if length > limits.DATA_RECORD_BYTES + limits.TAG_BYTES:
+                raise RemoteProtocolError(Code.RECORD_TOO_LARGE, f"{length} bytes")
+            if not self._fill(sealed[:length], is_start=False):
+                return
+            data = plain[: self._opener.open_into(sealed[:length], plain)]
+            self._heard_at = self._busy_at = time.monotonic()
+            if announced is not None:
+                if len(data) != _announced_bytes(announced):
+                    raise RemoteProtocolError(
+                        Code.SIZE_INVALID, "a chunk is not as long as announced"
+                    )
+                if is_wanted:
+                    self.talk.chunk(announced, data)
+                announced = None
+                continue
+            message = decode(Purpose.DATA, data)
+            if isinstance(message, Piece | Pack):
+                is_wanted = self.talk.expects(message)
+                if _announced_bytes(message):
+                    announced = message
+                elif is_wanted:
+                    self.talk.chunk(message, data[:0])
+            elif isinstance(message, Close):
+                self._end(Code.LINK_LOST, f"the other side closed: {message.code} {message.text}")
+                return
+            elif isinstance(message, Ping):
+                self.say(Pong(message.token))
+            elif message is not None and not isinstance(message, Pong):
+                self.talk.heard(message)
+
+    def _fill(self, view: memoryview, *, is_start: bool) -> bool:
+        """Fill a buffer from the stream; False if the link is over. is_start: at a record's beginning."""
+        position = 0
+        if self._leftover:
+            position = min(len(view), len(self._leftover))
+            view[:position] = self._leftover[:position]
+            self._leftover = self._leftover[position:]
+        while position < len(view):
+            try:
+                count = self._socket.recv_into(view[position:], 0, socket.MSG_WAITALL)
+            except (BlockingIOError, InterruptedError):
+                if self._is_over:
+                    return False
+                self._check_silence()
+                continue
+            if count == 0:
+                where = "" if is_start and position == 0 else ", in the middle of a record"
+                self._end(Code.LINK_LOST, f"the connection ended{where}")
+                return False
+            position += count
+            self._heard_at = time.monotonic()
+        return True
+
+    def _check_silence(self) -> None:
+        now = time.monotonic()
+        if now - self._heard_at >= limits.DEAD_AFTER_S and self.talk.wants():
+            raise RemoteProtocolError(Code.LINK_SILENT, "nothing came that was asked for")
+
+    def _send(self) -> None:
+        out = memoryview(bytearray(_MESSAGES_BYTES + _BODY_BYTES))
+        chunk = memoryview(bytearray(limits.DATA_RECORD_BYTES))
+        if self._first:
+            self._socket.sendall(self._first)
+        while not self._is_over:
+            with self._wake:
+                said = [self._said.popleft() for _ in range(len(self._said))]
+                self._is_woken = False
+            length = 0
+            step = None if self._last_words is not None else self.talk.next_record(chunk)
+            messages, size = step if step is not None else ([], 0)
+            for message in (*said, *messages):
+                length = self._put(message, out, length)
+            if size:
+                length += self._sealer.seal_into(chunk[:size], out[length:])
+            if length:
+                self._busy_at = time.monotonic()
+                self._socket.sendall(out[:length])
+            elif step is None and not self._rest():
+                return
+
+    def _put(self, message: Message, out: memoryview, length: int) -> int:
+        """Seal a message behind what stands in `out`, sending that first if it is full; gives the new length."""
+        record = encode(Purpose.DATA, message)
+        if length + len(record) + OVERHEAD_BYTES > _MESSAGES_BYTES:
+            self._socket.sendall(out[:length])
+            length = 0
+        return length + self._sealer.seal_into(memoryview(record), out[length:])
+
+    def _rest(self) -> bool:
+        """Wait until there is something to do; False if the link is over."""
+        words = self._last_words
+        if words is None and not self.talk.has_work() and self._is_idle():
+            words = Close(Code.GOODBYE.value, "nothing is left to do")
+        if words is not None:
+            self._sealed_last(words)
+            self._end(Code.GOODBYE, words.text)
+            return False
+        with self._wake:
+            if not self._is_woken and not self._is_over:
+                self._wake.wait(TICK_S)
+        return True
+
+    def _is_idle(self) -> bool:
+        return time.monotonic() - self._busy_at >= LINGER_S
+
+    def _say_last(self, code: Code, text: str) -> None:
+        """Say why we end, if the sending thread is free to: from the receiving one it is asked to."""
+        if threading.current_thread() is self._threads[1]:
+            return  # what failed was our own sending
+        self.close(Code.GOODBYE if code.sent_by == "local" else code, text)
+        self._threads[1].join(TICK_S)
+
+    def _sealed_last(self, words: Close) -> None:
+        out = memoryview(bytearray(4 * limits.KIB))
+        try:
+            self._socket.sendall(out[: self._put(words, out, 0)])
+        except OSError:
+            return
+
+    def _end(self, code: Code, text: str) -> None:
+        with self._wake:
+            if self._is_over:
+                return
+            self._is_over = True
+            self._wake.notify_all()
+        with suppress(OSError):  # it is gone already
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self.talk.ended(code, text)
+
+    def dispose(self) -> None:
+        """Close the socket, when both threads have ended."""
+        self._socket.close()
+
+
+def _announced_bytes(announced: Piece | Pack) -> int:
+    if isinstance(announced, Piece):
+        return announced.length
+    return sum(chunk.length for chunk in announced.chunks)

@@ -1,0 +1,414 @@
+"""One transfer that comes: a manifest put together, then `wire.transfer.Receiver` married to a sink.
+
+It outlives the data links it uses. All methods block and may be called from any thread, one at a time under
+its lock; what it has to tell goes to `report`. A thread of its own brings what was written to the disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from blake3 import blake3
+
+from peer.errors import PeerError
+from peer.transfers import ledger
+from peer.transfers.manager import Incoming as Due
+from peer.transfers.sink import Sink
+from wire import limits
+from wire.codes import Code
+from wire.errors import RemoteProtocolError
+from wire.messages import Message
+from wire.messages.transfer import (
+    DigestPage,
+    Fetch,
+    Fetched,
+    FetchRefused,
+    ManifestPage,
+    Pack,
+    Piece,
+    SignedDigests,
+    Verified,
+    Zeros,
+)
+from wire.transfer import manifest
+from wire.transfer.assembly import Assembly
+from wire.transfer.manifest import Entry
+from wire.transfer.receiver import FileFailed, FileVerified, Receiver
+
+log = logging.getLogger("peer")
+NAMED_FILES = 20  # of those that failed, in the transfer's own words
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """It waits for space or its folder; tried again later."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fails:
+    """It cannot go on by itself."""
+
+    code: Code
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """All of it stands in its place. skipped: {"path", "reason"} of files that the friend could not give."""
+
+    path: Path
+    skipped: list[dict[str, str]]
+
+
+Report: TypeAlias = Waits | Fails | Landed
+
+
+class Incoming:
+    """One transfer that comes. due: what the book says of it. report: called with what became of it."""
+
+    def __init__(self, due: Due, report: Callable[[Incoming, Report], None]) -> None:
+        self.due = due
+        self._report = report
+        self._lock = threading.RLock()
+        self._say: Callable[..., None] | None = None
+        self._new_fetch: Callable[[], int] | None = None
+        self._assembly: Assembly | None = None
+        self._entries: list[Entry] = []
+        self._files: list[Entry] = []
+        self._sink: Sink | None = None
+        self._receiver: Receiver | None = None
+        self._failed: list[tuple[int, Code]] = []
+        self._is_over = False
+        self._is_behind = threading.Event()  # much was written and not synced
+        self._has_stopped = threading.Event()
+        self._syncing: threading.Thread | None = None
+
+    # --- figures, for whoever shows them
+
+    @property
+    def files_done(self) -> int:
+        """Files that are verified."""
+        return 0 if self._receiver is None else self._receiver.files_done
+
+    @property
+    def verified_bytes(self) -> int:
+        """Bytes that are here and right."""
+        return 0 if self._receiver is None else self._receiver.verified_bytes
+
+    @property
+    def resent_bytes(self) -> int:
+        """Bytes that came twice."""
+        return 0 if self._receiver is None else self._receiver.resent_bytes
+
+    # --- links
+
+    def attach(self, say: Callable[..., None], new_fetch: Callable[[], int]) -> None:
+        """Begin to ask over a link. say: sends messages; new_fetch: gives ids unique on it."""
+        with self._lock:
+            if self._is_over:
+                return
+            self._say, self._new_fetch = say, new_fetch
+            if self._receiver is not None:
+                self._receiver.linked(new_fetch)
+                self._ask()
+                return
+            self._assembly = Assembly(
+                self.due.key,
+                size_bytes=self.due.manifest_size,
+                digest=self.due.manifest_digest,
+                new_fetch=new_fetch,
+            )
+            say(*self._assembly.asks())
+
+    def detach(self) -> None:
+        """Take note that the link is gone."""
+        with self._lock:
+            self._say = self._new_fetch = self._assembly = None
+            if self._receiver is not None:
+                self._receiver.unlinked()
+
+    def wants(self) -> bool:
+        """Say whether something was asked for and is still to come."""
+        with self._lock:
+            receiver = self._receiver
+            return self._assembly is not None or (receiver is not None and receiver.is_waiting)
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether it asks over a link now."""
+        return self._say is not None
+
+    # --- what comes, on the link's receiving thread
+
+    def heard(self, message: Message) -> None:
+        """Take a message about this transfer; raises RemoteProtocolError for what ends the link."""
+        with self._guarded():
+            if self._is_over:
+                return
+            if isinstance(message, ManifestPage):
+                self._on_page(message)
+                return
+            if isinstance(message, FetchRefused) and self._assembly is not None:
+                raise _Refused(message)
+            receiver = self._receiver
+            if receiver is None:
+                return
+            match message:
+                case Zeros():
+                    kept = receiver.on_zeros(message)
+                    if kept and self._sink is not None:
+                        self._sink.write_zeros(message.range.file, kept[0][0], len(kept))
+                case SignedDigests():
+                    receiver.on_signed(message)
+                case Fetched():
+                    receiver.on_fetched(message)
+                case FetchRefused():
+                    if message.file < 0:
+                        raise _Refused(message)
+                    receiver.on_refused(message)
+                case DigestPage():
+                    receiver.on_digest_page(message)
+            self._after()
+
+    def expects(self, announced: Piece | Pack) -> bool:
+        """Say whether the bytes that follow were asked for; raises RemoteProtocolError(FLOOD)."""
+        with self._lock:
+            return self._receiver is not None and self._receiver.expects(announced)
+
+    def chunk(self, announced: Piece | Pack, data: memoryview) -> None:
+        """Take the bytes of a chunk, or of several small files; raises RemoteProtocolError."""
+        if isinstance(announced, Piece):
+            digest = blake3(data).digest()
+            with self._guarded():
+                if self._receiver is None or self._sink is None or self._is_over:
+                    return
+                self._receiver.on_piece(announced, digest)
+                self._sink.write(announced.file, announced.index, data, digest)
+                self._after()
+            return
+        parts = []
+        position = 0
+        for chunk in announced.chunks:
+            part = data[position : position + chunk.length]
+            parts.append((chunk.file, 0, part, blake3(part).digest()))
+            position += chunk.length
+        with self._guarded():
+            if self._receiver is None or self._sink is None or self._is_over:
+                return
+            self._receiver.on_pack(announced, [part[3] for part in parts])
+            self._sink.write_all(parts)
+            self._after()
+
+    # --- ends
+
+    def close(self) -> None:
+        """Stop in good order: what was written is synced; another life goes on from here."""
+        with self._lock:
+            self._is_over = True
+            self._say = None
+            sink, self._sink = self._sink, None
+        self._stop_syncing()
+        if sink is not None:
+            sink.close()
+
+    def discard(self) -> None:
+        """Stop and take the work folder away: it is done, or nobody wants it. Raises PeerError."""
+        with self._lock:
+            self._is_over = True
+            self._say = None
+            sink, self._sink = self._sink, None
+        self._stop_syncing()
+        if sink is not None:
+            sink.discard()
+        else:
+            Sink.clear(self.due.folder, self.due.key, self.due.title)
+
+    def progress(self) -> Verified:
+        """Give what tells the other side how far we are."""
+        key = self.due.key
+        return Verified(
+            key.device, key.offer, self.verified_bytes, self.files_done, self.resent_bytes
+        )
+
+    # --- inside
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Hold the lock, and sort what goes wrong: the disk's faults hold the transfer, a lie ends the link too."""
+        with self._lock:
+            try:
+                yield
+            except PeerError as error:
+                self._hold(error)
+            except _Refused as refused:
+                self._fail(Code.UNKNOWN_OFFER, refused.message.text)
+            except RemoteProtocolError as error:
+                if error.code in _LIES:
+                    self._fail(error.code, error.detail)
+                raise
+
+    def _on_page(self, page: ManifestPage) -> None:
+        assembly = self._assembly
+        if assembly is None or self._say is None:
+            return
+        content = assembly.on_page(page)
+        if content is None:
+            self._say(*assembly.asks())
+            return
+        self._assembly = None
+        entries = manifest.decode(content)
+        manifest.check_against_offer(entries, files=self.due.files, size_bytes=self.due.size)
+        self._entries = entries
+        self._files = [entry for entry in entries if entry.is_file]
+        self._begin()
+
+    def _begin(self) -> None:
+        """Open the sink, take in what an earlier life left, and begin to ask."""
+        sink = Sink.open(self.due.folder, self.due.key, self.due.title, self._entries)
+        self._sink = sink
+        if sink.is_landing:
+            self._land()
+            return
+        sizes = [entry.size for entry in self._files]
+        receiver = Receiver(self.due.key, sizes, self.due.signing_key)
+        for found in sink.restored():
+            if found.is_whole:
+                receiver.restore_whole(found.file)
+            else:
+                receiver.restore(found.file, found.chunks, found.asked)
+        self._receiver = receiver
+        receiver.start()
+        if self._new_fetch is not None:
+            receiver.linked(self._new_fetch)
+        self._has_stopped.clear()
+        self._syncing = threading.Thread(
+            target=self._keep_syncing, args=(sink,), name="sync", daemon=True
+        )
+        self._syncing.start()
+        self._after()
+
+    def _after(self) -> None:
+        """Carry out what the machine decided, then ask for more or end."""
+        receiver, sink = self._receiver, self._sink
+        if receiver is None or sink is None:
+            return
+        whole: list[int] = []
+        for event in receiver.events():
+            match event:
+                case FileVerified(file=file):
+                    whole.append(file)
+                case FileFailed(file=file, code=code):
+                    sink.drop_file(file)
+                    self._failed.append((file, code))
+        if whole:
+            sink.finish_files(whole)
+        if sink.unsynced_bytes >= limits.SYNC_EVERY_BYTES:
+            self._is_behind.set()
+        if receiver.is_finished:
+            self._land()
+        else:
+            self._ask()
+
+    def _ask(self) -> None:
+        receiver, say = self._receiver, self._say
+        if receiver is None or say is None:
+            return
+        asks = receiver.asks()
+        if not asks:
+            return
+        if self._sink is not None:
+            self._sink.asked(
+                [
+                    (wanted.file, wanted.first, wanted.first + wanted.count)
+                    for ask in asks
+                    if isinstance(ask, Fetch)
+                    for wanted in ask.ranges
+                    if self._files[wanted.file].size > limits.CHUNK_BYTES
+                ]
+            )
+        say(*asks)
+
+    def _land(self) -> None:
+        """Give everything its final name; nothing of it if nothing came whole."""
+        sink = self._sink
+        assert sink is not None
+        self._is_over = True
+        skipped = [
+            {"path": self._files[file].path, "reason": code.value} for file, code in self._failed
+        ]
+        if skipped and len(skipped) == len(self._files):
+            code = self._failed[0][1]
+            self._report(self, Fails(code, f"{skipped[0]['path']}: {code.what}"))
+            return
+        self._has_stopped.set()
+        self._is_behind.set()
+        self._report(self, Landed(sink.finish(), skipped))
+
+    def _keep_syncing(self, sink: Sink) -> None:
+        """Sync every SYNC_EVERY_S, or sooner when much was written; a fault is the writer's to meet."""
+        while not self._has_stopped.is_set():
+            self._is_behind.wait(limits.SYNC_EVERY_S)
+            self._is_behind.clear()
+            if self._has_stopped.is_set() or not sink.unsynced_bytes:
+                continue
+            try:
+                sink.sync()
+            except PeerError as error:
+                log.warning("transfer %s: %s", self.due.key.offer.hex()[:8], error)
+
+    def _stop_syncing(self) -> None:
+        self._has_stopped.set()
+        self._is_behind.set()
+        if self._syncing is not None and self._syncing is not threading.current_thread():
+            self._syncing.join()
+            self._syncing = None
+
+    def _hold(self, error: PeerError) -> None:
+        """Let go of disk and link: the disk has a fault. Another try opens the sink anew."""
+        if self._receiver is not None and self._say is not None:
+            self._say(*self._receiver.stop())
+        self._is_over = True
+        self._say = None
+        waits = {Code.NO_SPACE: ledger.SPACE, Code.FOLDER_GONE: ledger.FOLDER}
+        reason = waits.get(error.code)
+        if reason is not None:
+            self._report(self, Waits(reason, error.detail))
+        else:
+            self._report(self, Fails(error.code, error.detail))
+
+    def _fail(self, code: Code, detail: str) -> None:
+        if self._receiver is not None and self._say is not None:
+            self._say(*self._receiver.stop())
+        self._is_over = True
+        self._say = None
+        self._report(self, Fails(code, detail))
+
+
+class _Refused(Exception):
+    """The other side does not serve this offer to us."""
+
+    def __init__(self, message: FetchRefused) -> None:
+        super().__init__(message.code, message.text)
+        self.message = message
+
+
+_LIES: Sequence[Code] = (
+    Code.VERIFICATION_FAILED,
+    Code.MANIFEST_INVALID,
+    Code.MANIFEST_CONFLICT,
+    Code.NAME_UNSAFE,
+    Code.NAME_TOO_LONG,
+    Code.SIZE_INVALID,
+    Code.TOO_MANY_FILES,
+    Code.SIGNATURE_INVALID,
+)
+"""What another try with the same offer would only meet again."""

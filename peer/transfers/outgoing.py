@@ -1,0 +1,134 @@
+"""What one data link serves: `wire.transfer.Sender` married to the files of the offers it is asked for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from blake3 import blake3
+
+from peer.transfers.source import Reader
+from wire.codes import Code
+from wire.ids import ChunkDigest
+from wire.machine import Monotonic
+from wire.messages import Message
+from wire.messages.transfer import Fetch, FetchDigests, FetchManifest, Pack, Piece, StopFetch
+from wire.transfer.holding import Holding, OfferKey
+from wire.transfer.sender import Sender
+from wire.transfer.steps import CheckPin, Read, ReadDigests, Say
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An offer of ours as one friend may have it. number: the transfer's row in the book."""
+
+    number: int
+    holding: Holding
+    reader: Reader
+
+
+class Outgoing:
+    """The answers of one link. find: gives what an asker may have under a key, or None; it may block."""
+
+    def __init__(self, find: Callable[[OfferKey], Served | None]) -> None:
+        self._find = find
+        self._sender = Sender()
+        self._lock = threading.Lock()
+        self._served: dict[OfferKey, Served] = {}
+
+    def heard(self, message: Message) -> bool:
+        """Take a request; False if it is none. Raises RemoteProtocolError."""
+        match message:
+            case FetchManifest() | Fetch() | FetchDigests():
+                key = OfferKey(message.offering_device, message.offer)
+                served = self._served.get(key) or self._find(key)
+                holding = None if served is None else served.holding
+                with self._lock:
+                    if served is not None:
+                        self._served[key] = served
+                    match message:
+                        case FetchManifest():
+                            self._sender.on_fetch_manifest(message, holding)
+                        case Fetch():
+                            self._sender.on_fetch(message, holding)
+                        case FetchDigests():
+                            self._sender.on_fetch_digests(message, holding)
+            case StopFetch():
+                with self._lock:
+                    self._sender.on_stop(message)
+            case _:
+                return False
+        return True
+
+    @property
+    def served(self) -> list[Served]:
+        """The offers that were asked for on this link."""
+        with self._lock:
+            return list(self._served.values())
+
+    def withdraw(self, key: OfferKey) -> None:
+        """Serve an offer no more."""
+        with self._lock:
+            self._served.pop(key, None)
+            self._sender.withdraw(key)
+
+    def next_record(self, into: memoryview) -> tuple[list[Message], int] | None:
+        """Give the next messages and how many bytes of a chunk in `into` follow them; None: nothing."""
+        while True:
+            with self._lock:
+                step = self._sender.next_step(_now())
+                served = (
+                    None if step is None or isinstance(step, Say) else self._served.get(step.key)
+                )
+            match step:
+                case None:
+                    return None
+                case Say(messages=messages):
+                    return list(messages), 0
+                case _ if served is None:
+                    continue  # withdrawn in between: the machine has forgotten it too
+                case CheckPin():
+                    is_held = served.reader.holds(step.file)
+                    with self._lock:
+                        self._sender.on_pin(step, is_held=is_held, now=_now())
+                case ReadDigests():
+                    with self._lock:
+                        self._sender.on_digests(
+                            step, served.holding.table(step.file).page(step.page)
+                        )
+                case Read():
+                    found = self._read(step, served, into)
+                    if found is not None:
+                        return found
+
+    def _read(
+        self, step: Read, served: Served, into: memoryview
+    ) -> tuple[list[Message], int] | None:
+        if step.run > 1:
+            first = step.parts[0]
+            count = served.reader.hole_chunks(first.file, first.index, step.run)
+            if count:
+                with self._lock:
+                    zeros = self._sender.on_zeros(step, count, _now())
+                return None if zeros is None else ([zeros], 0)
+        outcome: list[ChunkDigest | Code] = []
+        position = 0
+        for part in step.parts:
+            place = into[position : position + part.length]
+            code = served.reader.read(part.file, part.offset, place)
+            if code is None:
+                outcome.append(ChunkDigest(blake3(place).digest()))
+                position += part.length
+            else:
+                outcome.append(code)
+        with self._lock:
+            message = self._sender.on_read(step, outcome, _now())
+        if message is None:
+            return None
+        return [message], position if isinstance(message, Piece | Pack) else 0
+
+
+def _now() -> Monotonic:
+    return Monotonic(time.monotonic())
