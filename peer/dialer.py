@@ -1,4 +1,4 @@
-"""Dialling friends: which addresses, when, how many at once, and which of several tries wins.
+"""Dialling friends' devices and our other ones: which addresses, when, how many at once, and which try wins.
 
 What happens elsewhere: which addresses are worth it (`candidates`), what a link then does (`linking`).
 """
@@ -20,7 +20,7 @@ from wire import limits
 from wire.codes import Code
 from wire.errors import WireError
 from wire.identity import read_addresses
-from wire.ids import IdentityKey, SigningKey
+from wire.ids import DeviceId, IdentityKey, SigningKey
 from wire.link import Link, LinkClosed, LinkConfig, LinkEvent, LinkOpened, LinkState, Role
 from wire.machine import Entropy
 from wire.messages import Purpose
@@ -39,9 +39,9 @@ class Vicinity:
 
 
 class Dialer:
-    """Dials the friends of one node.
+    """Dials for one node: every device has a link of its own.
 
-    hello: our first record to an identity. is_linked: whether a link with it stands. on_event: what a
+    hello: our first record to an identity. is_linked: whether a link with a device stands. on_event: what a
     dialled link tells its owner. spawn: makes a task that the node owns. pumps: links under way.
     """
 
@@ -52,7 +52,7 @@ class Dialer:
         *,
         vicinity: Vicinity,
         hello: Callable[[IdentityKey], Hello],
-        is_linked: Callable[[IdentityKey], bool],
+        is_linked: Callable[[DeviceId], bool],
         on_event: OnEvent,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         entropy: Entropy,
@@ -65,52 +65,69 @@ class Dialer:
         self._on_event = on_event
         self._spawn = spawn
         self._entropy = entropy
-        self._dialling: set[IdentityKey] = set()
-        self._backoff: dict[IdentityKey, tuple[float, float]] = {}  # (not before, wait after)
+        self._dialling: set[DeviceId] = set()
+        self._backoff: dict[DeviceId, tuple[float, float]] = {}  # (not before, wait after)
+        self._next_dial: dict[IdentityKey, float] = {}  # so that no friend is dialled in a burst
         self.pumps: set[Pump] = set()
 
     def want(self, identity: IdentityKey) -> None:
-        """Dial a friend now, unless a link stands or is under way."""
-        self._backoff.pop(identity, None)
-        self._dial(identity)
+        """Dial the devices of an account now, but for those that are linked or being dialled."""
+        for target in self._database.read(roster.dial_targets, identity):
+            self._backoff.pop(target.device, None)
+            self._dial(target)
 
     def want_all(self) -> None:
-        """Dial every friend who is not linked and whose turn has come."""
-        instant = asyncio.get_running_loop().time()
+        """Dial every device that is not linked and whose turn has come."""
+        instant = self._now()
         for target in self._database.read(roster.dial_targets):
-            not_before, _ = self._backoff.get(target.identity, (0.0, 0.0))
+            not_before, _ = self._backoff.get(target.device, (0.0, 0.0))
             if instant >= not_before:
-                self._dial(target.identity)
+                self._dial(target)
 
-    def arrived(self, identity: IdentityKey) -> None:
+    def arrived(self, device: DeviceId) -> None:
         """Take note that a link stands: the next loss is answered at once."""
-        self._backoff.pop(identity, None)
+        self._backoff.pop(device, None)
 
-    def _dial(self, identity: IdentityKey) -> None:
-        if identity not in self._dialling and not self._is_linked(identity):
-            self._dialling.add(identity)
-            self._spawn(self._dial_all(identity))
+    def misbehaved(self, device: DeviceId) -> None:
+        """Take note that a link ended by what its other end said: it is left alone for a while."""
+        wait_s = limits.RECONNECT_MOST_S
+        self._backoff[device] = (self._now() + wait_s, wait_s)
 
-    async def _dial_all(self, identity: IdentityKey) -> None:
-        """Try every address of every device of a friend, with small head starts, until one stands."""
+    def _dial(self, target: roster.Target) -> None:
+        if target.device not in self._dialling and not self._is_linked(target.device):
+            self._dialling.add(target.device)
+            self._spawn(self._dial_device(target))
+
+    async def _dial_device(self, target: roster.Target) -> None:
+        """Try every address of a device, with small head starts, until one stands."""
         race = _Race()
         try:
             async with asyncio.TaskGroup() as group:
-                for target in self._database.read(roster.dial_targets, identity):
-                    for place in self.places(target):
-                        if race.is_over.is_set():
-                            break
-                        group.create_task(self._dial_one(target, place, race))
-                        with suppress(TimeoutError):
-                            async with asyncio.timeout(HEAD_START_S):
-                                await race.is_over.wait()
+                for place in self.places(target):
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(self._turn(target.identity)):
+                            await race.is_over.wait()
+                    if race.is_over.is_set() or self._is_linked(target.device):
+                        break
+                    group.create_task(self._dial_one(target, place, race))
         finally:
-            self._dialling.discard(identity)
-        _, wait_s = self._backoff.get(identity, (0.0, REDIAL_FIRST_S / 2))
+            self._dialling.discard(target.device)
+        if race.winner is not None:
+            return
+        _, wait_s = self._backoff.get(target.device, (0.0, REDIAL_FIRST_S / 2))
         wait_s = min(wait_s * 2, limits.RECONNECT_MOST_S)
         dice = int.from_bytes(self._entropy.bytes(2), "big") / 65536
-        instant = asyncio.get_running_loop().time()
-        self._backoff[identity] = (instant + wait_s * (0.75 + dice / 2), wait_s)
+        self._backoff[target.device] = (self._now() + wait_s * (0.75 + dice / 2), wait_s)
+
+    def _turn(self, identity: IdentityKey) -> float:
+        """Give how long to wait for the next dial to anybody's devices, in seconds, and take that turn."""
+        instant = self._now()
+        turn = max(self._next_dial.get(identity, 0.0), instant)
+        self._next_dial[identity] = turn + HEAD_START_S
+        return turn - instant
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
 
     def places(self, target: roster.Target) -> list[tuple[str, int]]:
         """Give the addresses of a device that are worth a dial, best first."""

@@ -88,7 +88,7 @@ class Linking:
             database,
             vicinity=vicinity,
             hello=self._hello,
-            is_linked=lambda identity: bool(self._links.of_identity(identity)),
+            is_linked=self.is_linked,
             on_event=self._on_event,
             spawn=spawn,
             entropy=entropy,
@@ -131,11 +131,11 @@ class Linking:
             self._push_on(link)
 
     def want(self, identity: IdentityKey) -> None:
-        """Dial a friend now, unless a link stands or is under way."""
+        """Dial the devices of an account now, but for those that are linked or being dialled."""
         self._dialer.want(identity)
 
     def want_all(self) -> None:
-        """Dial every friend who is not linked and whose turn has come."""
+        """Dial every device that is not linked and whose turn has come."""
         self._dialer.want_all()
 
     def close(self, identity: IdentityKey, code: Code, device: DeviceId | None = None) -> None:
@@ -200,6 +200,14 @@ class Linking:
                 log.info("link %s closed: %s %s", pump.peer, code.value, text)
                 if pump.inbox is not None:
                     pump.inbox.put_nowait(None)
+                    self._note_fault(pump, code)
+
+    def _note_fault(self, pump: Pump, code: Code) -> None:
+        """Leave a device alone for a while whose link ended in a way that would only come again."""
+        if code.retry == "never" and code is not Code.LINK_REPLACED:
+            for link in self._links.every():
+                if link.pump is pump:
+                    self._dialer.misbehaved(link.device)
 
     def _on_identified(self, pump: Pump, remote: Remote) -> None:
         link = pump.link
@@ -244,7 +252,7 @@ class Linking:
         for loser in losers:
             loser.pump.close(Code.LINK_REPLACED)
         if link not in losers:
-            self._dialer.arrived(link.identity)
+            self._dialer.arrived(link.device)
             pump.inbox = asyncio.Queue()
             self._spawn(self._serve(link, remote.hello, pump.inbox))
 

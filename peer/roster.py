@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from peer import api, contacts
 from peer.effects import Effect, Tell, WantLink
 from peer.store import own
-from peer.store.devices import note_addresses, note_device, note_list
+from peer.store.devices import list_of, note_addresses, note_device, note_list
 from peer.times import rfc3339
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
-from wire.identity import DeviceKeys, fingerprint, peek_certificate, read_device_list
+from wire.identity import DeviceKeys, fingerprint, peek_certificate
 from wire.ids import DeviceId, IdentityKey, LinkKey
 from wire.machine import UnixMillis
 from wire.messages import Message, friends, reach
+from wire.messages.accounts import DeviceAdded
 from wire.messages.presence import PresenceChanged, Show
 
 Connection = sqlite3.Connection
@@ -90,6 +91,8 @@ def on_tracker(
             return _note_friend(connection, friend)
         case PresenceChanged():
             return _note_presence(connection, message)
+        case DeviceAdded(device_list=signed):
+            return _note_own_list(connection, signed)
         case friends.DevicesChanged(name=name, device_list=signed):
             contact = contacts.find(connection, name)
             if contact is not None and contact.identity is not None:
@@ -98,6 +101,17 @@ def on_tracker(
         case reach.AddressesChanged():
             return _note_reach(connection, message)
     return []
+
+
+def _note_own_list(connection: Connection, signed: bytes) -> list[Effect]:
+    """Take our own list with another device on it, and say so: it may be a thief's."""
+    if not own.set_device_list(connection, signed):
+        return []
+    body: dict[str, object] = {
+        "code": "device-added",
+        "message": "another device logged in to this account; if it was not you, change the password",
+    }
+    return [Tell(api.Event("notice", body))]
 
 
 def on_friends(connection: Connection, rows: list[friends.Friend], now: UnixMillis) -> list[Effect]:
@@ -190,22 +204,28 @@ def _note_presence(connection: Connection, said: PresenceChanged) -> list[Effect
 
 
 def _note_reach(connection: Connection, said: reach.AddressesChanged) -> list[Effect]:
-    """Take where a friend's device can be dialled, with the certificate that makes it one."""
-    contact = contacts.find(connection, said.name)
-    if contact is None or contact.state != "friends" or contact.identity is None:
+    """Take where a device of a friend, or of ours, can be dialled, with the certificate that makes it one."""
+    identity = _identity_named(connection, said.name)
+    if identity is None or said.device == own.need_account(connection).device:
         return []
     certificate = peek_certificate(said.certificate)
-    if certificate.identity != contact.identity or certificate.device != said.device:
+    if certificate.identity != identity or certificate.device != said.device:
         raise RemoteProtocolError(Code.IDENTITY_MISMATCH, "addresses of another identity")
-    row = connection.execute(
-        "SELECT device_list FROM contacts WHERE number = ?", (contact.number,)
-    ).fetchone()
-    if row[0] is None:
+    newest = list_of(connection, identity)
+    if newest is None:
         return []
-    read_device_list(row[0], contact.identity)
-    note_device(connection, contact.identity, said.certificate, row[0])
+    note_device(connection, identity, said.certificate, newest)
     note_addresses(connection, said.device, said.signed)
-    return [WantLink(contact.identity)]
+    return [WantLink(identity)]
+
+
+def _identity_named(connection: Connection, name: str) -> IdentityKey | None:
+    """Give the identity of a friend, or our own: other devices of ours are dialled like friends'."""
+    me = own.need_account(connection)
+    if name == me.name:
+        return me.identity
+    contact = contacts.find(connection, name)
+    return None if contact is None or contact.state != "friends" else contact.identity
 
 
 def own_presence(connection: Connection) -> tuple[Show, str]:

@@ -110,7 +110,8 @@ class Roster(Generic[SessionT]):
 
         word: what the device says at entering; it counts if no other seen device is here. Gives
         records for the device itself (its friends in pages; then, after what waits for it, what is shown
-        already and where friends that are online can be dialled), and what others are told.
+        already and where friends and own devices that are online can be dialled), and what others are
+        told.
         """
         here = self._here.get(caller.account)
         if here is None:
@@ -133,6 +134,11 @@ class Roster(Generic[SessionT]):
             more.append(encode(Purpose.TRACKER, self._own(here)))
         for friend in here.friends:
             more += self._where(AccountId(friend))
+        more += [
+            own.addresses
+            for device, own in here.seats.items()
+            if device != caller.device and own.addresses is not None and not own.is_unseen
+        ]
         told = self._told(here, before, now)
         if before[0] and here.is_shown and not is_unseen and seat.addresses is not None:
             self._tell_friends(here, seat.addresses, ("at", caller.device), told.deliveries)

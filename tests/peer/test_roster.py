@@ -6,9 +6,10 @@ from peer.store import own
 from peer.store.devices import known_counter
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from wire.errors import WireError
-from wire.identity import AddressRecord, Host, issue_addresses, read_device_list
+from wire.identity import AddressRecord, Host, add_device, issue_addresses, read_device_list
 from wire.ids import AccountName, BootId
 from wire.messages import friends, reach
+from wire.messages.accounts import DeviceAdded
 from wire.messages.presence import PresenceChanged, Show
 
 
@@ -106,3 +107,26 @@ def test_counters_of_an_account_only_go_up(pair, world):
     assert alice.database.read(own.own_list).counter == 1
     alice.database.write(own.set_logged_in, False)
     assert not alice.database.read(own.account).is_logged_in
+
+
+def test_addresses_of_our_other_devices_are_kept_and_our_own_are_not(pair):
+    alice, _ = pair
+    laptop = alice.log_in("alice-2")
+    assert deliver(reached_at(laptop, 1, name="alice"), alice) == [WantLink(alice.keys.identity)]
+    assert deliver(reached_at(alice, 1), alice) == []
+    [target] = alice.database.read(roster.dial_targets)
+    assert (target.device, target.friend) == (laptop.keys.device, "alice")
+    assert target.known_counter == 2
+
+
+def test_another_device_that_logged_in_is_told_once_and_vouched_for(pair):
+    alice, bob = pair
+    listed = read_device_list(alice.keys.device_list, alice.keys.identity)
+    keys = add_device(alice.seed, listed, "laptop", now=1, entropy=alice.entropy)
+    added = DeviceAdded(keys.device, keys.device_list, 1)
+    [told] = deliver(added, alice)
+    assert told.event.body["code"] == "device-added"
+    assert deliver(added, alice) == []
+    assert own.own_list(alice.database.connection).counter == 2
+    with pytest.raises(WireError):
+        deliver(DeviceAdded(keys.device, bob.keys.device_list, 1), alice)
