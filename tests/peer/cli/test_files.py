@@ -149,11 +149,6 @@ def test_progress_has_a_bar_where_there_is_room_and_fits_where_there_is_none():
     assert render.progress([running], 100) == (
         "holiday  [#######.......................]   25 %  16.0 MiB of 64.0 MiB  16.0 MiB/s  3 s left"
     )
-    assert (
-        render.progress([running], 70)
-        == ("holiday  [##.......]   25 %  16.0 MiB of 64.0 MiB  16.0 MiB/s  3 s left")[:70]
-        or len(render.progress([running], 70)) <= 70
-    )
     for width in range(1, 120):
         assert len(render.progress([running], width)) <= width
 
@@ -308,18 +303,18 @@ def test_a_name_that_the_disk_does_not_take_leaves_nothing(home, from_stdin):
 
 
 def test_streams_go_when_their_offer_is_over_and_stay_while_it_stands(home, from_stdin):
-    held = {}
-    for name, state in (("over", "done"), ("stands", "accepted"), ("gone", None)):
-        from_stdin(b"content")
-        held[name] = spool.keep_stdin(Asked(home), name)
-        held[name].note_offer(f"offer-of-{name}")
-        assert state in ("done", "accepted", None)
     known = (
         offer(offer="offer-of-over", direction="out", state="done"),
         offer(offer="offer-of-stands", direction="out", state="declined"),
         offer(offer="offer-of-stands", direction="out", state="accepted"),
         offer(offer="offer-of-gone", direction="in", state="offered"),
     )
+    held = {}
+    for name in ("over", "stands", "gone"):
+        from_stdin(b"content")
+        held[name] = spool.keep_stdin(Asked(home, *known), name)
+    for name, one in held.items():
+        one.note_offer(f"offer-of-{name}")
     spool.sweep(Asked(home, *known), home / "stdin")
     assert {name: one.path.exists() for name, one in held.items()} == {
         "over": False,
