@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import secrets
 import signal
 import subprocess
@@ -64,10 +66,56 @@ def story(folder: Path, stack: ExitStack) -> None:
     if "direct" not in paths:
         raise StepFailed(f"the link to bob is {paths}, not direct")
 
+    title("Alice sends a file of 64 MiB and a folder of three files, straight to Bob")
+    big, folder_sent = _make_files(folder)
+    for path, name in ((big, "holiday.iso"), (folder_sent, "letters")):
+        alice.run("send", "bob", str(path), shown=f"send bob {name}")
+        offer = at_bob.wait("offer", name=name, state="offered")
+        began = time.monotonic()
+        bob.run("accept", str(offer["offer"]), shown=f"accept {str(offer['offer'])[:8]}")
+        done = at_bob.wait("transfer", offer=offer["offer"], state="done")
+        took_s = time.monotonic() - began
+        at_alice.wait("transfer", offer=offer["offer"], state="done")
+        _compare(path, Path(str(done["saved_as"])))
+        size = int(str(done["bytes"]))
+        say(
+            f"    {name}: {size} bytes in {took_s:.2f} s, {size / took_s / 1e6:.0f} MB/s; the hashes agree"
+        )
+    bob.run("transfers")
+
     title("Everybody leaves")
     for running in (at_alice, at_bob, tracker):
         running.stop()
         say(f"    {running.name} has stopped")
+
+
+def _make_files(folder: Path) -> tuple[Path, Path]:
+    """Make what is sent: one large file, and a folder with three small ones."""
+    big, letters = folder / "holiday.iso", folder / "letters"
+    with big.open("wb") as file:
+        for _ in range(64):
+            file.write(os.urandom(2**20))
+    (letters / "old").mkdir(parents=True)
+    (letters / "to-bob.txt").write_text("Dear Bob, how are you?\n")
+    (letters / "to-carol.txt").write_text("Dear Carol,\n")
+    (letters / "old" / "draft.txt").write_bytes(os.urandom(100_000))
+    return big, letters
+
+
+def _compare(sent: Path, received: Path) -> None:
+    """Raise StepFailed unless the same files with the same content stand in both places."""
+    if _digests(sent) != _digests(received):
+        raise StepFailed(f"{received} is not what was sent")
+
+
+def _digests(place: Path) -> dict[str, str]:
+    files = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]
+    found = {}
+    for path in files:
+        with path.open("rb") as file:
+            name = str(path.relative_to(place))
+            found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def main() -> int:

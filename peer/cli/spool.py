@@ -60,6 +60,8 @@ def sweep(console: Console, room: Path) -> None:
     """Remove the streams whose offers are over for everybody, and those nobody ever offered."""
     if not room.is_dir():
         return
+    # Marks first: what is offered while we ask has none yet, so it is not taken for over.
+    offers = {mark.stem: mark.read_text(encoding="ascii").strip() for mark in room.glob("*.offer")}
     standing: set[str] = set()
 
     def note(item: Item) -> None:
@@ -68,16 +70,15 @@ def sweep(console: Console, room: Path) -> None:
 
     console.ask("ListOffers", {}, note)
     for folder in room.iterdir():
-        mark = folder.with_suffix(".offer")
-        if folder == mark:
+        if folder.suffix == ".offer":
             continue
-        try:
-            is_over = mark.read_text(encoding="ascii").strip() not in standing
-        except FileNotFoundError:
+        if folder.name in offers:
+            is_over = offers[folder.name] not in standing
+        else:
             is_over = time.time() - folder.stat().st_mtime > _ABANDONED_S
         if is_over:
             shutil.rmtree(folder, ignore_errors=True)
-            mark.unlink(missing_ok=True)
+            folder.with_suffix(".offer").unlink(missing_ok=True)
 
 
 def _keep(stream: BinaryIO, folder: Path, name: str) -> Held:

@@ -84,4 +84,5 @@ def _rename_file(
         disk.close(disk.open(new_name, CREATE_FILE, 0o600, dir_fd=new_folder))
         disk.rename(name, new_name, src_dir_fd=folder, dst_dir_fd=new_folder)
         return
+    disk.fsync(new_folder)  # two changes: without power the second may survive and not the first
     disk.unlink(name, dir_fd=folder)

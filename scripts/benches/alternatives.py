@@ -1,0 +1,244 @@
+"""What people pick today for files, each started here with throwaway keys on a free port of loopback."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+from benches.handshake import tls_contexts
+from benches.measure import Meter, Sample
+
+WAIT_S = 10.0
+_PLAIN = str(Path(__file__).with_name("plain.py"))
+CIPHER = "aes128-gcm@openssh.com"
+
+
+class Alternative(ABC):
+    """One program that moves files from `source` to `target`; its server runs from entering to leaving.
+
+    folder: its own, for keys and settings. needs: programs that it is made of.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, folder: Path, source: Path, target: Path) -> None:
+        self.folder = folder
+        self.source = source
+        self.target = target
+        self.port = _free_port()
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def server(self) -> Sequence[str]:
+        """Write what the server needs and give its command; empty for none."""
+        return ()
+
+    @abstractmethod
+    def command(self, path: Path) -> Sequence[str]:
+        """Give the command that moves a file or a folder."""
+
+    def send(self, path: Path) -> Sample:
+        """Move it once."""
+        with Meter(self._server_side(), ()) as meter:
+            began = os.times()
+            subprocess.run(self.command(path), check=True, stdin=subprocess.DEVNULL)
+            sample = meter.sample()
+            ended = os.times()
+        used = sum(ended[2:4]) - sum(began[2:4])  # of the child that we waited for
+        return Sample(sample.wall_s, (used, sample.cpu_s[0]), (0, sample.memory[0]))
+
+    def _server_side(self) -> tuple[int, ...]:
+        return () if self._server is None else (self._server.pid,)
+
+    def __enter__(self) -> Self:
+        words = self.server()
+        if words:
+            log = (self.folder / "log").open("wb")
+            self._server = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+            log.close()
+            _wait_for(self.port)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._server is not None:
+            self._server.terminate()
+            self._server.wait()
+
+
+class _Ssh(Alternative):
+    needs = ("sshd", "ssh", "ssh-keygen")
+
+    def server(self) -> Sequence[str]:
+        """Make keys and settings of an sshd of its own."""
+        self.folder.chmod(0o700)
+        for name in ("host", "user"):
+            words = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.folder / name))
+            subprocess.run(words, check=True)
+        settings = self.folder / "sshd_config"
+        settings.write_text(
+            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.folder}/host\nStrictModes no\nUsePAM no\n"
+            f"AuthorizedKeysFile {self.folder}/user.pub\nPermitRootLogin yes\nPidFile none\nCiphers +{CIPHER}\n"
+            "Subsystem sftp internal-sftp\n"
+        )
+        Path("/run/sshd").mkdir(exist_ok=True)
+        return ("/usr/sbin/sshd", "-D", "-e", "-f", str(settings))
+
+    def options(self) -> list[str]:
+        """Give the options of `ssh` and `scp`."""
+        fixed = {
+            "IdentityFile": f"{self.folder}/user",
+            "IdentitiesOnly": "yes",
+            "StrictHostKeyChecking": "no",
+            "UserKnownHostsFile": "/dev/null",
+            "LogLevel": "ERROR",
+            "Ciphers": CIPHER,
+            "Port": str(self.port),
+        }
+        return [
+            "-F",
+            "/dev/null",
+            *(word for pair in fixed.items() for word in ("-o", "=".join(pair))),
+        ]
+
+    def place(self) -> str:
+        """Name the target as a remote place."""
+        return f"{os.environ.get('USER', 'root')}@127.0.0.1:{self.target}/"
+
+
+class Scp(_Ssh):
+    """scp with its fastest cipher."""
+
+    def command(self, path: Path) -> Sequence[str]:
+        """Copy, folders too."""
+        return ("scp", "-q", "-r", *self.options(), str(path), self.place())
+
+
+class RsyncSsh(_Ssh):
+    """rsync over ssh with the same cipher."""
+
+    needs = ("sshd", "ssh", "ssh-keygen", "rsync")
+
+    def command(self, path: Path) -> Sequence[str]:
+        """Copy in archive mode."""
+        return ("rsync", "-a", "-e", " ".join(["ssh", *self.options()]), str(path), self.place())
+
+
+class Rsyncd(Alternative):
+    """rsync's own daemon: nothing is encrypted."""
+
+    needs = ("rsync",)
+
+    def server(self) -> Sequence[str]:
+        """Make the settings of a daemon that takes files."""
+        settings = self.folder / "rsyncd.conf"
+        settings.write_text(
+            f"use chroot = no\naddress = 127.0.0.1\nport = {self.port}\nuid = root\ngid = root\n"
+            f"[target]\npath = {self.target}\nread only = no\n"
+        )
+        return ("rsync", "--daemon", "--no-detach", f"--config={settings}")
+
+    def command(self, path: Path) -> Sequence[str]:
+        """Copy in archive mode."""
+        return ("rsync", "-a", str(path), f"rsync://127.0.0.1:{self.port}/target/")
+
+
+class Curl(Alternative):
+    """curl from nginx over TLS 1.3."""
+
+    needs = ("nginx", "curl", "openssl")
+
+    def server(self) -> Sequence[str]:
+        """Make the settings of an nginx that serves the source."""
+        tls_contexts(self.folder)
+        settings = self.folder / "nginx.conf"
+        settings.write_text(
+            f"worker_processes 1; daemon off; error_log {self.folder}/errors; pid {self.folder}/pid; user root;\n"
+            "events { worker_connections 1024; }\n"
+            "http { access_log off; sendfile on; tcp_nopush on; ssl_protocols TLSv1.3; keepalive_requests 100000;\n"
+            f"server {{ listen 127.0.0.1:{self.port} ssl; root {self.source};\n"
+            f"ssl_certificate {self.folder}/certificate.pem; ssl_certificate_key {self.folder}/key.pem; }} }}\n"
+        )
+        return ("nginx", "-c", str(settings))
+
+    def command(self, path: Path) -> Sequence[str]:
+        """Fetch one file, or every file of a folder over 16 connections."""
+        url, words = (
+            f"https://127.0.0.1:{self.port}",
+            ["curl", "-sfk", "--no-progress-meter", "--http1.1"],
+        )
+        if path.is_file():
+            return (*words, "-o", str(self.target / path.name), f"{url}/{path.name}")
+        listing = self.folder / "listing"
+        names = [
+            str(file.relative_to(self.source)) for file in sorted(path.rglob("*")) if file.is_file()
+        ]
+        listing.write_text(
+            "".join(f'url = "{url}/{n}"\noutput = "{self.target}/{n}"\n' for n in names)
+        )
+        return (*words, "-Z", "--parallel-max", "16", "--create-dirs", "-K", str(listing))
+
+
+class Plain(Alternative):
+    """The least a Python program can do: `sendfile` to `recv_into` and `write`, in clear, space reserved."""
+
+    def command(self, path: Path) -> Sequence[str]:
+        """Give the giver's command."""
+        return (sys.executable, "-S", _PLAIN, "give", str(self.port), str(path))
+
+    def send(self, path: Path) -> Sample:
+        """Run taker and giver, which need no server."""
+        with Meter((), ()) as meter:
+            before = os.times()
+            taker = subprocess.Popen(
+                (sys.executable, "-S", _PLAIN, "take", str(self.port), str(self.target / path.name))
+            )
+            subprocess.run(self.command(path), check=True)
+            if taker.wait() != 0:
+                raise OSError("the plain receiver failed")
+            sample, after = meter.sample(), os.times()
+        return Sample(sample.wall_s, (sum(after[2:4]) - sum(before[2:4]), 0.0))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int) -> None:
+    ends = time.monotonic() + WAIT_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.02)
+
+
+_SINGLE: dict[str, type[Alternative]] = {
+    "scp aes128-gcm": Scp,
+    "curl nginx TLS 1.3": Curl,
+    "rsync over ssh": RsyncSsh,
+    "rsyncd, in clear": Rsyncd,
+}
+FOR: dict[str, dict[str, type[Alternative]]] = {
+    "big": {**_SINGLE, "plain Python, in clear": Plain},
+    "many": _SINGLE,
+    "tiny": {**_SINGLE, "plain Python, in clear": Plain},
+}

@@ -1,0 +1,347 @@
+"""The verbs about files as far as no node is needed: what is understood, what is printed, what stdin gives."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+
+import pytest
+
+from peer import api
+from peer.cli import main, render, spool
+from peer.cli.console import Console
+from peer.cli.exit_codes import Failure
+from peer.cli.progress import Waiting
+
+MIB = 1024 * 1024
+
+
+def transfer(**changed):
+    fields = {
+        "id": "ab" * 16,
+        "offer": "cd" * 16,
+        "direction": "in",
+        "friend": "alice",
+        "name": "holiday",
+        "saved_as": None,
+        "files": 3,
+        "files_done": 1,
+        "skipped": [],
+        "place": None,
+        "bytes": 64 * MIB,
+        "verified_bytes": 16 * MIB,
+        "resent_bytes": 0,
+        "rate": None,
+        "eta": None,
+        "state": "running",
+        "reason": None,
+        "path": None,
+        "error": None,
+    }
+    shown = {**fields, **changed}
+    assert shown.keys() == set(api.Transfer.__dataclass_fields__)
+    return shown
+
+
+def offer(**changed):
+    fields = {
+        "offer": "cd" * 16,
+        "direction": "in",
+        "conversation": "ef" * 32,
+        "friend": "alice",
+        "from": "alice",
+        "name": "holiday",
+        "files": 3,
+        "bytes": 64 * MIB,
+        "state": "offered",
+        "at": "2026-11-21T06:00:00.000Z",
+    }
+    return {**fields, **changed}
+
+
+def failed(message="changed"):
+    return {"code": "changed-at-sender", "message": message, "remedy": "ask"}
+
+
+# --- what is understood
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["send"], "TO[,TO...]"),
+        (["send", "bob"], "PATH"),
+        (["send", ",", "x"], "nobody is named"),
+        (["send", "bob", "x", "--timeout", "3"], "--timeout bounds --wait"),
+        (["send", "bob", "x", "--wait", "--timeout", "soon"], "duration"),
+        (["send", "bob", "-"], "--name"),
+        (["send", "bob", "-", "-", "--name", "x"], "once"),
+        (["send", "bob", "-", "--name", "x", "--password-file", "-"], "stdin"),
+        (["accept"], "OFFER"),
+        (["accept", "abc", "def"], "def"),
+        (["decline", "--to", "x", "abc"], "--to"),
+        (["offers", "all"], "all"),
+        (["transfers", "--folow"], "--follow"),
+        (["sned", "bob", "x"], "send"),
+        (["acept", "abc"], "accept"),
+    ],
+)
+def test_wrong_usage_is_named(words, said, capfd, tmp_path):
+    assert main.main(["--home", str(tmp_path / "home"), *words]) == 2
+    complaint = capfd.readouterr().err
+    assert complaint.startswith("error: usage: ")
+    assert said in complaint
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("verb", ["send", "offers", "accept", "decline", "transfers"])
+def test_every_verb_about_files_explains_itself(verb, capfd):
+    assert main.main([verb, "--help"]) == 0
+    out = capfd.readouterr().out
+    assert out.startswith(f"usage: hobnob {verb}")
+
+
+# --- what is printed
+
+
+def test_an_offer_is_one_line():
+    assert (
+        render.offer(offer()) == "cdcdcdcdcdcd  offered    from alice  holiday  (3 files, 64.0 MiB)"
+    )
+    hostile = offer(name="a\x1b[2J\nb", direction="out", files=1, bytes=1)
+    line = render.offer(hostile)
+    assert line == "cdcdcdcdcdcd  offered    to alice  a\\x1b[2J\\x0ab  (1 file, 1 byte)"
+
+
+@pytest.mark.parametrize(
+    ("changed", "tail"),
+    [
+        ({}, "25 % of 64.0 MiB"),
+        (
+            {"rate": 16.0 * MIB, "path": "direct"},
+            "25 % of 64.0 MiB  16.0 MiB/s  3 s left  direct",
+        ),
+        ({"state": "waiting", "reason": "space"}, "25 % of 64.0 MiB  waits for free space"),
+        ({"state": "waiting", "reason": "moon\n"}, "25 % of 64.0 MiB  moon\\x0a"),
+        (
+            {"state": "done", "verified_bytes": 64 * MIB, "saved_as": "/srv/in/holiday"},
+            "100 % of 64.0 MiB  saved as /srv/in/holiday",
+        ),
+        (
+            {"state": "failed", "error": failed()},
+            "25 % of 64.0 MiB  changed-at-sender: changed; ask",
+        ),
+        ({"bytes": 0, "verified_bytes": 0}, "0 % of 0 bytes"),
+        ({"bytes": 0, "verified_bytes": 0, "state": "done"}, "100 % of 0 bytes"),
+        ({"verified_bytes": 64 * MIB - 1}, "99 % of 64.0 MiB"),
+    ],
+)
+def test_a_transfer_is_one_line_that_promises_no_more_than_is_verified(changed, tail):
+    item = transfer(**changed)
+    head = f"abababababab  {item['state']:<9}  from alice  holiday  "
+    assert render.transfer(item) == head + tail
+
+
+def test_progress_has_a_bar_where_there_is_room_and_fits_where_there_is_none():
+    running = transfer(rate=16.0 * MIB)
+    assert render.progress([running], 100) == (
+        "holiday  [#######.......................]   25 %  16.0 MiB of 64.0 MiB  16.0 MiB/s  3 s left"
+    )
+    for width in range(1, 120):
+        assert len(render.progress([running], width)) <= width
+
+
+def test_progress_of_several_is_their_sum():
+    two = [transfer(), transfer(verified_bytes=48 * MIB, bytes=64 * MIB)]
+    assert " 50 %  64.0 MiB of 128.0 MiB" in render.progress(two, 100)
+    waits = transfer(state="waiting", reason="friend", verified_bytes=0)
+    assert render.progress([waits], 100).endswith("0 bytes of 64.0 MiB  waits for the friend")
+
+
+# --- waiting
+
+
+def printed(capfd):
+    said = capfd.readouterr()
+    return said.out, said.err
+
+
+def test_a_script_that_waits_gets_no_line_of_the_way(capfd):
+    waiting = Waiting(Console(home_text=None, is_json=True))
+    waiting.show(transfer())
+    waiting.show(transfer(state="done"))
+    waiting.finish()
+    assert printed(capfd) == ("", "")
+
+
+def test_a_person_without_a_terminal_is_told_how_it_ended_once(capfd):
+    waiting = Waiting(Console(home_text=None, is_json=False))
+    done = transfer(state="done", verified_bytes=64 * MIB)
+    for item in (transfer(), done, done):
+        waiting.show(item)
+    waiting.finish()
+    assert printed(capfd) == (render.transfer(done) + "\n", "")
+
+
+@pytest.mark.parametrize(
+    ("ended", "code"),
+    [
+        ({"state": "declined"}, "declined"),
+        ({"state": "cancelled"}, "cancelled"),
+        ({"state": "cancelled", "error": failed()}, "changed-at-sender"),
+        ({"state": "failed", "error": failed()}, "changed-at-sender"),
+    ],
+)
+def test_an_end_of_another_kind_is_a_failure_of_the_verb(ended, code):
+    waiting = Waiting(Console(home_text=None, is_json=True))
+    waiting.show(transfer(id="01" * 16, state="done"))
+    waiting.show(transfer(**ended))
+    with pytest.raises(Failure) as caught:
+        waiting.finish()
+    assert caught.value.code == code
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_moving_line_is_drawn_on_a_terminal_and_taken_away(capfd):
+    kept, sys.stderr = sys.stderr, Terminal()
+    try:
+        waiting = Waiting(Console(home_text=None, is_json=False))
+        waiting.show(transfer())
+        waiting.show(transfer(state="done", verified_bytes=64 * MIB))
+        waiting.finish()
+        drawn = sys.stderr.getvalue()
+    finally:
+        sys.stderr = kept
+    assert drawn.startswith("\r\x1b[Kholiday  ")
+    assert drawn.endswith("\r\x1b[K")
+    assert "done" in capfd.readouterr().out
+
+
+# --- what stdin gives
+
+
+class Asked:
+    """A console whose node knows of some offers."""
+
+    def __init__(self, home, *offers):
+        self.home = home
+        self.offers = offers
+
+    def ask(self, do, arguments, on_item, **_):
+        assert (do, arguments) == ("ListOffers", {})
+        for item in self.offers:
+            on_item(item)
+
+
+class Stream:
+    def __init__(self, content):
+        self.buffer = io.BytesIO(content)
+
+
+@pytest.fixture
+def from_stdin():
+    kept = sys.stdin
+
+    def give(content):
+        sys.stdin = Stream(content) if content is not None else None
+
+    yield give
+    sys.stdin = kept
+
+
+@pytest.fixture
+def home(tmp_path):
+    folder = tmp_path / "home"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def test_what_stdin_gives_is_kept_privately_under_its_name(home, from_stdin):
+    from_stdin(b"x" * (3 * MIB))
+    held = spool.keep_stdin(Asked(home), "notes.txt")
+    assert held.path.name == "notes.txt"
+    assert held.path.stat().st_size == 3 * MIB
+    assert held.path.stat().st_mode & 0o077 == 0
+    assert held.path.parent.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/abs", "a\0b"])
+def test_a_name_that_is_no_name_of_a_file_is_refused_before_anything_is_read(
+    home, from_stdin, name
+):
+    from_stdin(b"content")
+    with pytest.raises(Failure) as caught:
+        spool.keep_stdin(Asked(home), name)
+    assert caught.value.code == "name-unsafe"
+    assert list(home.iterdir()) == []
+
+
+def test_a_closed_stdin_and_a_missing_home_are_named(home, from_stdin, tmp_path):
+    from_stdin(None)
+    with pytest.raises(Failure) as caught:
+        spool.keep_stdin(Asked(home), "x")
+    assert caught.value.code == "nothing-to-send"
+    from_stdin(b"content")
+    with pytest.raises(Failure) as caught:
+        spool.keep_stdin(Asked(tmp_path / "nowhere"), "x")
+    assert caught.value.code == "not-registered"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_name_that_the_disk_does_not_take_leaves_nothing(home, from_stdin):
+    from_stdin(b"content")
+    with pytest.raises(Failure) as caught:
+        spool.keep_stdin(Asked(home), "x" * 300)
+    assert caught.value.code == "name-too-long"
+    assert list((home / "stdin").iterdir()) == []
+
+
+def test_streams_go_when_their_offer_is_over_and_stay_while_it_stands(home, from_stdin):
+    known = (
+        offer(offer="offer-of-over", direction="out", state="done"),
+        offer(offer="offer-of-stands", direction="out", state="declined"),
+        offer(offer="offer-of-stands", direction="out", state="accepted"),
+        offer(offer="offer-of-gone", direction="in", state="offered"),
+    )
+    held = {}
+    for name in ("over", "stands", "gone"):
+        from_stdin(b"content")
+        held[name] = spool.keep_stdin(Asked(home, *known), name)
+    for name, one in held.items():
+        one.note_offer(f"offer-of-{name}")
+    spool.sweep(Asked(home, *known), home / "stdin")
+    assert {name: one.path.exists() for name, one in held.items()} == {
+        "over": False,
+        "stands": True,
+        "gone": False,
+    }
+    assert len(list((home / "stdin").iterdir())) == 2
+
+
+def test_a_stream_that_was_never_offered_goes_at_once_or_after_a_day(home, from_stdin):
+    from_stdin(b"content")
+    held = spool.keep_stdin(Asked(home), "x")
+    spool.sweep(Asked(home), home / "stdin")
+    assert held.path.exists()  # its verb may still be at it
+    os.utime(held.path.parent, (0, 0))
+    spool.sweep(Asked(home), home / "stdin")
+    assert not held.path.exists()
+    from_stdin(b"content")
+    held = spool.keep_stdin(Asked(home), "x")
+    held.drop_unless_offered()
+    assert not held.path.exists()
+
+
+def test_results_have_the_fields_of_the_contract():
+    made = api.as_json(api.OfferMade("cd" * 16, 3, 5, []))
+    assert {"offer", "files", "bytes"} <= made.keys()
+    shown = api.Offer("cd", "in", "ef", "alice", "alice", "x", 1, 2, "offered", "now")
+    fields = {"offer", "direction", "conversation", "from", "name", "files", "bytes", "state"}
+    assert fields <= api.as_json(shown).keys()
+    assert json.loads(json.dumps(transfer())) == transfer()

@@ -1,0 +1,295 @@
+"""Where received names land: a golden table of nasties, twins, and the folder itself."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peer.errors import PeerError
+from peer.transfers.paths import TOP, check_folder, landing, numbered, plan, work_name
+from tests.peer.transfers.landings import file, folder
+from wire.codes import Code
+from wire.errors import RemoteProtocolError
+from wire.ids import OfferId
+from wire.transfer import manifest
+from wire.transfer.manifest import FILE, Entry
+
+OFFER = OfferId(bytes(range(16)))
+
+GOLDEN = [
+    # what came, where it lands at the top, where inside a received folder
+    ("plain.txt", "plain.txt", "plain.txt"),
+    ("with blanks and (1).tar.gz", "with blanks and (1).tar.gz", "with blanks and (1).tar.gz"),
+    ("Grüße.txt", "Grüße.txt", "Grüße.txt"),
+    ("日本語.txt", "日本語.txt", "日本語.txt"),
+    ("👩\u200d🚀.png", "👩\u200d🚀.png", "👩\u200d🚀.png"),
+    # ways out of the folder
+    ("../x", "_.._x", ".._x"),
+    ("..\\x", "_.._x", ".._x"),
+    ("/abs", "_abs", "_abs"),
+    ("C:\\x", "C__x", "C__x"),
+    ("C:x", "C_x", "C_x"),
+    ("\\\\srv\\s\\x", "__srv_s_x", "__srv_s_x"),
+    ("//srv/x", "__srv_x", "__srv_x"),
+    ("a/../../x", "a_.._.._x", "a_.._.._x"),
+    (".", "_", "_"),
+    ("..", "_", "_"),
+    ("...", "_", "_"),
+    ("", "_", "_"),
+    (" ", "_", "_"),
+    ("\u3000\u00a0 ", "_", "_"),
+    ("~", "_~", "_~"),
+    ("~root", "_~root", "_~root"),
+    # what terminals, shells and people are fooled by
+    ("a\0b", "a_b", "a_b"),
+    ("a\nb", "a_b", "a_b"),
+    ("a\rb", "a_b", "a_b"),
+    ("\x1b]0;x\x07\x1b[2J", "_]0;x__[2J", "_]0;x__[2J"),
+    ("a\x85b\u2028c\u2029d", "a_b_c_d", "a_b_c_d"),
+    ("\u202eexe.gpj", "_exe.gpj", "_exe.gpj"),
+    ("\u2066x\u2069\u200f", "_x__", "_x__"),
+    ("lone\ud800surrogate", "lone_surrogate", "lone_surrogate"),
+    ("-rf", "_-rf", "-rf"),
+    ("--help", "_--help", "--help"),
+    # what other systems take for something else
+    ("CON", "_CON", "_CON"),
+    ("nul.txt", "_nul.txt", "_nul.txt"),
+    ("COM1 ", "_COM1", "_COM1"),
+    ("COM\u00b9", "_COM\u00b9", "_COM\u00b9"),
+    ("com\u00b2.log", "_com\u00b2.log", "_com\u00b2.log"),
+    ("lpt9.tar.gz", "_lpt9.tar.gz", "_lpt9.tar.gz"),
+    ("aux.", "_aux", "_aux"),
+    ("prn .txt", "_prn .txt", "_prn .txt"),
+    ("CONIN$", "_CONIN$", "_CONIN$"),
+    ("console.txt", "console.txt", "console.txt"),
+    ("COM10", "COM10", "COM10"),
+    ("x.", "x", "x"),
+    ("x ", "x", "x"),
+    (" x", "x", "x"),
+    ("x. . .", "x", "x"),
+    ("x.\u3000.", "x", "x"),
+    ("a:b", "a_b", "a_b"),
+    ("a?b", "a_b", "a_b"),
+    ("a|b", "a_b", "a_b"),
+    ('<>"*', "____", "____"),
+    # what somebody reads unasked
+    (".bashrc", "_.bashrc", ".bashrc"),
+    (".ssh", "_.ssh", ".ssh"),
+    ("desktop.ini", "_desktop.ini", "_desktop.ini"),
+    ("Desktop.INI", "_Desktop.INI", "_Desktop.INI"),
+    ("autorun.inf", "_autorun.inf", "_autorun.inf"),
+    ("Thumbs.db", "_Thumbs.db", "_Thumbs.db"),
+    # what we would take for a transfer under way
+    ("film.0123abcd.part", "film.0123abcd.part_", "film.0123abcd.part"),
+    ("film.0123ABCD.PART", "film.0123ABCD.PART_", "film.0123ABCD.PART"),
+    ("film.part", "film.part", "film.part"),
+    # plain characters, never decoded
+    (*["\uff0e\uff0e\uff0fx"] * 3,),
+    ("%2e%2e%2fx", "%2e%2e%2fx", "%2e%2e%2fx"),
+    ("..%c0%afx", "_..%c0%afx", "..%c0%afx"),
+    ("&#46;&#46;/x", "&#46;&#46;_x", "&#46;&#46;_x"),
+    # length: cut before the extension, at a character
+    ("n" * 255, "n" * 255, "n" * 255),
+    ("n" * 256, "n" * 255, "n" * 255),
+    ("n" * 300 + ".tar.gz", "n" * 248 + ".tar.gz", "n" * 248 + ".tar.gz"),
+    ("é" * 128, "é" * 127, "é" * 127),
+    ("é" * 128 + ".jpeg", "é" * 125 + ".jpeg", "é" * 125 + ".jpeg"),
+    ("x." + "e" * 300, "x." + "e" * 253, "x." + "e" * 253),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "top", "inside"), GOLDEN, ids=[repr(row[0])[:30] for row in GOLDEN]
+)
+def test_a_received_name_lands_where_the_table_says(name, top, inside):
+    assert landing(name, is_top=True) == top
+    assert landing(name, is_top=False) == inside
+
+
+@given(st.text(alphabet=st.characters(codec=None), max_size=300), st.booleans())
+def test_whatever_came_is_one_harmless_component_and_lands_as_itself_again(name, is_top):
+    stored = landing(name, is_top=is_top)
+    assert 1 <= len(stored.encode()) <= 255
+    assert stored not in {".", ".."}
+    assert not set(stored) & set('/\\:*?"<>|\0\r\n\x1b\u202e')
+    assert stored == stored.strip()
+    assert not stored.endswith(".")
+    assert landing(stored, is_top=is_top) == stored
+    if is_top:
+        assert stored[0] not in ".-~"
+
+
+@given(st.text(max_size=300), st.integers(2, 10**6))
+def test_a_numbered_name_fits_and_keeps_its_extension(name, number):
+    stored = landing(name, is_top=True)
+    assert len(numbered(stored, number).encode()) <= 255
+    assert f" ({number})" in numbered(stored, number)
+    assert numbered(stored, 1) == stored
+
+
+@pytest.mark.parametrize(
+    ("name", "second"),
+    [
+        ("film.mkv", "film (2).mkv"),
+        ("archive.tar.gz", "archive (2).tar.gz"),
+        ("noextension", "noextension (2)"),
+        ("Dr. Who season one", "Dr. Who season one (2)"),
+        (".tar.gz", ".tar (2).gz"),
+        ("n" * 255, "n" * 251 + " (2)"),
+    ],
+)
+def test_a_taken_name_gets_a_number_before_its_extension(name, second):
+    assert numbered(name, 2) == second
+
+
+@pytest.mark.parametrize(
+    ("paths", "code"),
+    [
+        (["/abs"], Code.NAME_UNSAFE),
+        (["a", "a/../x"], Code.NAME_UNSAFE),
+        (["../x"], Code.NAME_UNSAFE),
+        ([""], Code.NAME_UNSAFE),
+        (["a\0b"], Code.NAME_UNSAFE),
+        (["a", "a"], Code.MANIFEST_CONFLICT),
+        (["a", "a/b"], Code.MANIFEST_CONFLICT),
+        (["é" * 2049], Code.NAME_TOO_LONG),
+        (["/".join("x" * 65)], Code.NAME_TOO_LONG),
+    ],
+)
+def test_what_cannot_be_a_relative_path_at_all_is_refused_before_it_comes_here(paths, code):
+    with pytest.raises(RemoteProtocolError) as refused:
+        manifest.check([Entry(path, FILE, 1, False, 0) for path in paths])
+    assert refused.value.code is code
+
+
+def planned(*entries: Entry) -> dict[str, str]:
+    """Plan these entries; gives for each path the one it lands at."""
+    ordered = sorted(entries, key=lambda entry: manifest.order(entry.path))
+    places = plan(ordered)
+    paths: list[str] = []
+    for place in places:
+        above = "" if place.parent == TOP else paths[place.parent] + "/"
+        paths.append(above + place.name)
+    return {entry.path: path for entry, path in zip(ordered, paths, strict=True)}
+
+
+def files(*paths: str) -> list[Entry]:
+    return [file(path, b"x") for path in paths]
+
+
+def test_twins_in_case_accents_or_safe_names_are_kept_apart_in_the_manifests_order():
+    composed, apart = unicodedata.normalize("NFC", "é"), unicodedata.normalize("NFD", "é")
+    assert planned(*files("A.txt", "a.txt", "a (2).txt")) == {
+        "A.txt": "A.txt",
+        "a (2).txt": "a (2).txt",
+        "a.txt": "a (3).txt",
+    }
+    assert planned(*files(composed, apart)) == {apart: apart, composed: f"{composed} (2)"}
+    assert planned(*files("x?", "x*", "x:")) == {"x*": "x_", "x:": "x_ (2)", "x?": "x_ (3)"}
+    assert planned(*files("ß", "SS")) == {"SS": "SS", "ß": "ß (2)"}
+    assert planned(*files("x", "x.", "x\u200b")) == {
+        "x": "x",
+        "x.": "x (2)",
+        "x\u200b": "x\u200b (3)",
+    }
+
+
+def test_what_lies_in_twin_folders_follows_its_own_folder():
+    assert planned(
+        folder("Dir"), file("Dir/a", b""), folder("dir"), file("dir/a", b""), file("dir/A", b"")
+    ) == {
+        "Dir": "Dir",
+        "Dir/a": "Dir/a",
+        "dir": "dir (2)",
+        "dir/A": "dir (2)/A",
+        "dir/a": "dir (2)/a (2)",
+    }
+
+
+def test_a_hidden_folder_at_the_top_is_shown_and_what_is_in_it_goes_along():
+    assert planned(folder(".ssh"), file(".ssh/authorized_keys", b"")) == {
+        ".ssh": "_.ssh",
+        ".ssh/authorized_keys": "_.ssh/authorized_keys",
+    }
+
+
+@given(
+    st.lists(st.text(alphabet="aA?*:éE\u0301. ", min_size=1, max_size=4), max_size=12, unique=True)
+)
+def test_no_two_entries_of_one_offer_land_in_one_place_on_any_system(names):
+    names = [name for name in names if name not in {".", ".."}]
+    places = planned(*files(*names)).values()
+    folded = {unicodedata.normalize("NFC", place).casefold() for place in places}
+    assert len(folded) == len(names)
+
+
+def test_the_same_manifest_gives_the_same_places_every_time():
+    entries = files("b", "B", "a?", "a*")
+    assert planned(*entries) == planned(*reversed(entries))
+
+
+def test_many_twins_cost_no_more_than_as_many_names():
+    twins = ["".join("?*"[n >> bit & 1] for bit in range(16)) for n in range(2**16)]
+    assert len({place.name for place in plan(files(*twins))}) == 2**16
+
+
+def test_the_work_folder_is_visibly_partial_and_fits_whatever_the_title_is():
+    assert work_name("film.mkv", OFFER) == "film.mkv.00010203.part"
+    assert work_name("../..", OFFER) == "_.._.00010203.part"
+    assert work_name("\0", OFFER) == "_.00010203.part"
+    assert len(work_name("é" * 500, OFFER).encode()) <= 255
+
+
+def test_a_received_name_never_is_a_work_folders(tmp_path):
+    assert landing(work_name("film.mkv", OFFER), is_top=True) != work_name("film.mkv", OFFER)
+
+
+# --- the folder itself
+
+
+def refused(*arguments) -> Code:
+    with pytest.raises(PeerError) as problem:
+        check_folder(*arguments)
+    return problem.value.code
+
+
+def test_a_download_folder_is_made_when_only_its_last_component_is_missing(tmp_path):
+    check_folder(tmp_path / "downloads", tmp_path / "home")
+    assert (tmp_path / "downloads").is_dir()
+    assert refused(tmp_path / "gone" / "downloads", tmp_path / "home") is Code.FOLDER_GONE
+
+
+def test_a_download_folder_that_is_a_file_or_cannot_be_named_is_refused(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    assert refused(tmp_path / "file", tmp_path / "home") is Code.FILE_EXISTS
+    assert refused(tmp_path / "file" / "below", tmp_path / "home") is Code.FOLDER_GONE
+    assert refused(tmp_path / ("x" * 256), tmp_path / "home") is Code.NAME_TOO_LONG
+    assert refused(tmp_path / "a\0b", tmp_path / "home") is Code.NAME_UNSAFE
+
+
+def test_the_homes_own_state_is_no_download_folder_however_it_is_reached(tmp_path):
+    home = tmp_path / "home"
+    (home / "offers").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(home)
+    for inside in (home, home / "offers", tmp_path / "link", home / "downloads" / ".." / "offers"):
+        assert refused(inside, home) is Code.HOME_UNUSABLE
+    check_folder(home / "downloads", home)
+    check_folder(home / "downloads" / "inner", home)
+    check_folder(tmp_path, home)
+
+
+def test_downloads_that_lead_back_into_the_home_are_no_way_in(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "downloads").symlink_to(home)
+    assert refused(home / "downloads", home) is Code.HOME_UNUSABLE
+
+
+def test_a_folder_with_too_little_space_is_refused_with_both_figures(tmp_path):
+    with pytest.raises(PeerError) as problem:
+        check_folder(tmp_path, tmp_path / "home", 2**60)
+    assert problem.value.code is Code.NO_SPACE
+    assert str(2**60) in problem.value.message

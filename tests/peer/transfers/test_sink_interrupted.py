@@ -1,0 +1,132 @@
+"""A sink that is killed at every step, or loses its power at every step, and goes on."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+
+import pytest
+
+from tests.harness.disks import MemoryDisk
+from tests.harness.dying import DyingDisk, Killed
+from tests.peer.transfers.landings import LANDED, ROOT, Transfer, check_whole_or_absent
+
+
+def steps_of_a_whole_run(*, has_extras: bool) -> int:
+    disk = DyingDisk(MemoryDisk(ROOT, has_extras=has_extras), 10_000)
+    Transfer().run(disk)
+    return 10_000 - disk.left
+
+
+def test_a_run_that_nothing_interrupts_leaves_what_was_sent_and_nothing_else():
+    disk = MemoryDisk(ROOT)
+    transfer = Transfer()
+    transfer.run(disk)
+    assert transfer.path == ROOT
+    assert disk.tree() == LANDED
+
+
+@pytest.mark.parametrize("has_extras", [True, False], ids=["all-of-linux", "portable"])
+def test_killed_at_any_step_it_goes_on_and_lands_exactly_once(has_extras):
+    total = steps_of_a_whole_run(has_extras=has_extras)
+    assert total > 80
+    for steps in range(total):
+        disk = MemoryDisk(ROOT, has_extras=has_extras)
+        transfer = Transfer()
+        with pytest.raises(Killed):
+            transfer.run(DyingDisk(disk, steps))
+        disk.reboot()
+        check_whole_or_absent(disk.tree())
+        transfer.run(disk)
+        assert disk.tree() == LANDED, steps
+
+
+@pytest.mark.parametrize("has_extras", [True, False], ids=["all-of-linux", "portable"])
+@pytest.mark.parametrize("chance", [0.0, 0.6])
+def test_without_power_at_any_step_it_goes_on_and_lands_exactly_once(has_extras, chance):
+    for steps in range(steps_of_a_whole_run(has_extras=has_extras)):
+        disk = MemoryDisk(ROOT, has_extras=has_extras)
+        transfer = Transfer()
+        with pytest.raises(Killed):
+            transfer.run(DyingDisk(disk, steps))
+        disk.power_cut(random.Random(steps), chance)
+        check_whole_or_absent(disk.tree())
+        transfer.run(disk)
+        assert disk.tree() == LANDED, steps
+
+
+@pytest.mark.parametrize("has_extras", [True, False], ids=["all-of-linux", "portable"])
+def test_interrupted_again_and_again_it_lands_in_the_end(has_extras):
+    total = steps_of_a_whole_run(has_extras=has_extras)
+    for seed in range(60):
+        dice = random.Random(seed)
+        disk = MemoryDisk(ROOT, has_extras=has_extras)
+        transfer = Transfer()
+        for _ in range(6):
+            try:
+                transfer.run(DyingDisk(disk, dice.randrange(total)))
+            except Killed:
+                if dice.random() < 0.5:
+                    disk.power_cut(dice, dice.random())
+                else:
+                    disk.reboot()
+                check_whole_or_absent(disk.tree())
+        transfer.run(disk)
+        assert disk.tree() == LANDED, seed
+
+
+def test_once_finish_returned_a_power_cut_takes_nothing_back():
+    for seed in range(20):
+        disk = MemoryDisk(ROOT, has_extras=bool(seed % 2))
+        transfer = Transfer()
+        dying = DyingDisk(disk, 10_000)
+        transfer.run(dying)
+        disk.power_cut(random.Random(seed), 0.0)
+        assert {name: disk.tree()[name] for name in LANDED} == LANDED
+
+
+KILL_LOOP = """
+import os, pathlib, shutil, sys
+from peer.transfers.disk import SystemDisk
+from tests.harness.dying import DyingDisk
+from tests.peer.transfers.landings import CONTENTS, Transfer
+
+root = pathlib.Path(sys.argv[1])
+for is_portable in (False, True):
+    disk = SystemDisk(is_portable=is_portable)
+    whole = DyingDisk(disk, 10_000)
+    root.mkdir()
+    Transfer(root).run(whole)
+    shutil.rmtree(root)
+    for steps in range(0, 10_000 - whole.left, 3):
+        root.mkdir()
+        child = os.fork()
+        if child == 0:
+            transfer = Transfer(root)
+            try:
+                transfer.run(DyingDisk(disk, steps, die=lambda: os._exit(9 if transfer.path else 8)))
+            finally:
+                os._exit(1)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert code in {8, 9}, steps
+        transfer = Transfer(root)
+        transfer.path = root if code == 9 else None
+        transfer.run(disk)
+        found = {str(path.relative_to(root)): path for path in root.rglob("*")}
+        assert set(found) == {*CONTENTS, "stuff", "stuff/hollow", "stuff/inner"}, steps
+        assert {name: found[name].read_bytes() for name in CONTENTS} == CONTENTS, steps
+        shutil.rmtree(root)
+print("all landed")
+"""
+
+
+def test_a_real_process_that_dies_at_many_steps_on_a_real_disk_goes_on(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", KILL_LOOP, str(tmp_path / "downloads")],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "all landed\n", "")
