@@ -102,6 +102,17 @@ def every(connection: Connection, conversation: int) -> list[ChainRow]:
     return [ChainRow(*row) for row in rows]
 
 
+def liveliest(connection: Connection, conversation: int, most: int) -> list[ChainRow]:
+    """List the chains of a conversation that have events, at most so many, those that grew last."""
+    rows = connection.execute(
+        "SELECT h.number, h.device, h.epoch, h.author, h.floor, h.high, h.high_id, h.forked_at,"
+        " h.void_to FROM chains h JOIN events e ON e.chain = h.number AND e.seq = h.high"
+        " AND e.is_fork = 0 WHERE h.conversation = ? ORDER BY e.number DESC LIMIT ?",
+        (conversation, most),
+    )
+    return [ChainRow(*row) for row in rows]
+
+
 def place_of(connection: Connection, chain: ChainRow, header: Header, event: EventId) -> Place:
     """Say where an event goes whose id is not here."""
     rows = connection.execute(

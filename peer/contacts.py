@@ -92,10 +92,11 @@ def may_link(connection: Connection, identity: bytes) -> Contact:
 
     Another device of the own account is given as a contact of state `own`, under the account's name.
     """
-    me = own.account(connection)
-    if me is not None and identity == me.identity:
-        return Contact(OWN, me.name, me.identity, None, "own", None, "")
     contact = of_identity(connection, identity)
+    if contact is None:
+        me = own.account(connection)
+        if me is not None and identity == me.identity:
+            return Contact(OWN, me.name, me.identity, None, "own", None, "")
     if contact is None or contact.state != "friends" or contact.claimed is not None:
         raise RemoteProtocolError(Code.NOT_ADMITTED)
     return contact

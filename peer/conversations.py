@@ -83,7 +83,7 @@ def add_own(
         content,
         signing_seed=keys.signing_seed,
         parents=tuple(EventId(row[0]) for row in heads if row[0] != chain.high_id),
-        known_clock=max([_clock_of(connection, chain.high_id), *(row[1] for row in heads)]),
+        known_clock=_highest_clock(connection, chain, heads),
         list_counter=own.need_account(connection).list_counter,
         now=now,
         entropy=entropy,
@@ -220,6 +220,13 @@ def await_receipt(
     )
 
 
-def _clock_of(connection: Connection, event: bytes) -> int:
-    row = connection.execute("SELECT clock FROM events WHERE id = ?", (event,)).fetchone()
-    return 0 if row is None else int(row[0])
+def _highest_clock(
+    connection: Connection, chain: chains.ChainRow, heads: list[tuple[bytes, int]]
+) -> int:
+    """Give the highest clock among what the next event of a chain names; 0 for nothing."""
+    clocks = [clock for _, clock in heads]
+    if chain.high and all(event != chain.high_id for event, _ in heads):
+        clocks += connection.execute(
+            "SELECT clock FROM events WHERE id = ?", (chain.high_id,)
+        ).fetchone()
+    return max(clocks, default=0)

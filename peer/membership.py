@@ -39,10 +39,14 @@ class Conversation:
 
 def with_friend(connection: Connection, contact: contacts.Contact) -> Conversation:
     """Give the conversation with a friend, made now if there is none."""
-    me = own.need_account(connection)
     if contact.identity is None:
         raise PeerError(Code.NO_SUCH_FRIEND)
-    conversation = direct_conversation(me.identity, contact.identity)
+    row = connection.execute(
+        f"{_COLUMNS} WHERE v.contact = ? AND v.identity = ?", (contact.number, contact.identity)
+    ).fetchone()
+    if row is not None:
+        return Conversation(*row)
+    conversation = direct_conversation(own.this_device(connection)[1], contact.identity)
     connection.execute(
         "INSERT INTO conversations (id, contact, identity) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         (conversation, contact.number, contact.identity),
@@ -116,10 +120,10 @@ def to_members(
     except_device: DeviceId | None = None,
 ) -> list[Effect]:
     """Give what sends a message to every linked device of both people, but for this one."""
-    me = own.need_account(connection)
+    this, identity = own.this_device(connection)
     rows = connection.execute(
         "SELECT device FROM devices WHERE is_listed AND identity IN (?, ?) AND device <> ?"
         " ORDER BY device",
-        (conversation.identity, me.identity, me.device),
+        (conversation.identity, identity, this),
     )
     return [SendOnLink(DeviceId(row[0]), message) for row in rows if row[0] != except_device]

@@ -27,17 +27,14 @@ def sign_receipt(
 
     It leaves when what is stored is pushed. Of a forked chain only what comes before the fork: who wrote it could not tell which branch is meant.
     """
-    newest = connection.execute(
-        "SELECT h.device, h.epoch FROM chains h JOIN events e ON e.chain = h.number"
-        " AND e.seq = h.high AND e.is_fork = 0 WHERE h.conversation = ? AND h.device <> ?"
-        " ORDER BY e.number DESC LIMIT ?",
-        (conversation.number, keys.device, limits.RECEIPT_CHAINS),
-    ).fetchall()
-    has = []
-    for device, epoch in sorted(newest):
-        chain = chains.find(connection, conversation.number, device, epoch)
-        if chain is not None and chain.agreed and chains.is_settled(connection, chain):
-            has.append(Reach(chain.device, chain.epoch, chain.agreed))
+    has = [
+        Reach(chain.device, chain.epoch, chain.agreed)
+        for chain in chains.liveliest(connection, conversation.number, limits.RECEIPT_CHAINS)
+        if chain.device != keys.device
+        and chain.agreed
+        and (not chain.forked_at or chains.is_settled(connection, chain))
+    ]
+    has.sort(key=lambda reach: (reach.device, reach.epoch))
     body = ReceiptBody(
         conversation=conversation.id,
         device=keys.device,

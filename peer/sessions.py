@@ -109,7 +109,7 @@ def note_level(
     never: list[Unavailable] = []
     strange: list[EventId] = []
     starts: list[int] = []
-    is_own = session.identity == own.need_account(connection).identity
+    is_own = session.identity == own.this_device(connection)[1]
     for chain in chains.every(connection, conversation.number):
         key = (chain.device, chain.epoch)
         entries = said.get(key, [])
@@ -183,8 +183,8 @@ def _first_lacking(connection: Connection, progress: Progress, chain: ChainRow) 
 
 def next_events(
     connection: Connection, progress: Progress, session: Session, conversation: Conversation
-) -> tuple[list[SealedEvent], set[DeviceId]]:
-    """Give the next events that they lack, at most BATCH_BYTES, and whose they are; none when they have all."""
+) -> tuple[list[SealedEvent], set[DeviceId], bool]:
+    """Give the next events that they lack, at most BATCH_BYTES, whose they are, and whether that was all."""
     rows = chains.every(connection, conversation.number)
     lines = {chain.number: chain for chain in rows}
     while progress.at is not None:
@@ -201,7 +201,7 @@ def next_events(
         else:
             progress.at = found[-1].cursor
         if picked:
-            return picked, {row.key[0] for row in found}
+            return picked, {row.key[0] for row in found}, False
     while True:
         found = _rows(
             connection, lines,
@@ -213,8 +213,9 @@ def next_events(
             progress.stored = last.number
         elif found:
             progress.stored = found[-1].number
-        if picked or len(found) < ROWS_AT_ONCE:
-            return picked, {row.key[0] for row in found}
+        is_all = last is None and len(found) < ROWS_AT_ONCE
+        if picked or is_all:
+            return picked, {row.key[0] for row in found}, is_all
 
 
 def _rows(

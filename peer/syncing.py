@@ -170,10 +170,12 @@ def next_batch(connection: Connection, session: Session) -> list[Effect]:
         progress = session.level.get(conversation_id)
         effects: list[Effect] = []
         if conversation is not None and progress is not None:
-            events, devices = next_events(connection, progress, session, conversation)
+            events, devices, is_all = next_events(connection, progress, session, conversation)
             if events:
-                return _send_events(connection, session, conversation, events, devices)
-            effects = _say_receipts(connection, session, progress, conversation)
+                effects = _send_events(connection, session, conversation, events, devices)
+            if not is_all:
+                return effects
+            effects += _say_receipts(connection, session, progress, conversation)
         del session.behind[conversation_id]
         if effects:
             return effects
@@ -227,7 +229,7 @@ def _vector(
     connection: Connection, identity: IdentityKey, conversation: Conversation
 ) -> list[VectorEntry]:
     """Give what is here of a conversation, for whoever is at the other end."""
-    is_own = identity == own.need_account(connection).identity
+    is_own = identity == own.this_device(connection)[1]
     return chains.vector(connection, conversation.number, is_for_own=is_own)
 
 
@@ -259,11 +261,11 @@ def _say_receipts(
     A receipt names places. One that speaks of chains of the other end's account waits until the very events are here
     that were said to be there: after a restored backup the same places may hold something else.
     """
-    me = own.need_account(connection)
+    this, identity = own.this_device(connection)
     effects: list[Effect] = []
     for device, signed in receipts.kept(connection, conversation):
         key = (conversation.id, device)
-        is_for_them = device == me.device or session.identity == me.identity
+        is_for_them = device == this or session.identity == identity
         if not is_for_them or device == session.device or session.receipts.get(key) == signed:
             continue
         if receipts.speaks_of(connection, conversation, signed, session.identity, progress.tips):
@@ -332,8 +334,10 @@ def _send_events(
 def _introduce(connection: Connection, session: Session, devices: set[DeviceId]) -> list[Devices]:
     """Give the certificates of devices that the other end may not know, once a link."""
     said = []
-    me = own.need_account(connection)
-    for device in sorted(devices - session.introduced - {session.device, me.device}):
+    strangers = devices - session.introduced - {session.device}
+    if strangers:
+        strangers -= {own.this_device(connection)[0]}
+    for device in sorted(strangers):
         if device in session.introduced:
             continue  # came with one before it
         found = introduction(connection, device)

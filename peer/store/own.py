@@ -82,6 +82,14 @@ def need_account(connection: sqlite3.Connection) -> OwnAccount:
     return found
 
 
+def this_device(connection: sqlite3.Connection) -> tuple[DeviceId, IdentityKey]:
+    """Give (device, identity) of this home; raises PeerError(NOT_REGISTERED) where there is none."""
+    row = connection.execute("SELECT device, identity FROM own").fetchone()
+    if row is None:
+        raise PeerError(Code.NOT_REGISTERED)
+    return DeviceId(row[0]), IdentityKey(row[1])
+
+
 def own_list(connection: sqlite3.Connection) -> DeviceList:
     """Give the newest device list of this account, verified."""
     own = need_account(connection)

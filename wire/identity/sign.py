@@ -12,6 +12,7 @@ the signer can make a second one for the same bytes.
 from __future__ import annotations
 
 import enum
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -115,7 +116,9 @@ def read(
     return unpack(cls, container.body, code)
 
 
+@lru_cache(maxsize=1)
 def _private(seed: bytes) -> Ed25519PrivateKey:
+    """Give a key ready to sign; one is kept, since a device signs with one for as long as it runs."""
     try:
         return Ed25519PrivateKey.from_private_bytes(seed)
     except ValueError as error:
