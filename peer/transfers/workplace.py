@@ -166,7 +166,7 @@ def _visit(disk: Disk, folder: Path, name: str, key: OfferKey, *, is_removed: bo
         opened.append(disk.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         opened.append(disk.open(name.encode(), READ_FOLDER, dir_fd=opened[0]))
         outside, inside = opened
-        journal = _open_journal(disk, inside, name)
+        journal = _open_journal(disk, inside, name, is_locked=is_removed)
         if journal is None:
             is_ours = not disk.names(inside)  # the very first step was its last
         else:
@@ -275,9 +275,9 @@ def _open_work(disk: Disk, outside: int, name: str) -> int:
         raise
 
 
-def _open_journal(disk: Disk, inside: int, name: str) -> int | None:
+def _open_journal(disk: Disk, inside: int, name: str, *, is_locked: bool = True) -> int | None:
     try:
-        descriptor = journals.open_locked(disk, inside)
+        descriptor = journals.open_found(disk, inside, is_locked=is_locked)
     except BlockingIOError as error:
         raise PeerError(
             Code.FILE_EXISTS,
