@@ -222,7 +222,8 @@ def remove_tree(disk: Disk, name: bytes, above: int) -> None:
                 opened = _open_or_unlink(disk, inner, folder, device)
                 if opened is not None:
                     levels.append((inner, folder, todo))
-                    folder, todo = opened, disk.names(opened)
+                    folder = opened
+                    todo = disk.names(folder)
             elif levels:
                 disk.close(folder)
                 inner, folder, todo = levels.pop()
