@@ -174,17 +174,19 @@ def begin(disk: Disk, folder: int, key: OfferKey, manifest_digest: bytes) -> Jou
     return Journal(disk, descriptor, len(start), zlib.crc32(start))
 
 
-def open_locked(disk: Disk, folder: int) -> int | None:
-    """Open the journal of a folder for this process alone, whatever is in it; None if there is none.
+def open_found(disk: Disk, folder: int, *, is_locked: bool = True) -> int | None:
+    """Open the journal of a folder, whatever is in it; None if there is none.
 
-    Raises OSError: BlockingIOError while another process has it, ELOOP where it is a link.
+    is_locked: for this process alone. Raises OSError: BlockingIOError while another process has it, ELOOP
+    where it is a link.
     """
     try:
         descriptor = disk.open(NAME, REOPEN_FILE, dir_fd=folder)
     except FileNotFoundError:
         return None
     try:
-        disk.lock(descriptor)
+        if is_locked:
+            disk.lock(descriptor)
     except BaseException:
         disk.close(descriptor)
         raise

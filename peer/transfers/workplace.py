@@ -166,7 +166,7 @@ def _visit(disk: Disk, folder: Path, name: str, key: OfferKey, *, is_removed: bo
         opened.append(disk.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         opened.append(disk.open(name.encode(), READ_FOLDER, dir_fd=opened[0]))
         outside, inside = opened
-        journal = _open_journal(disk, inside, name)
+        journal = _open_journal(disk, inside, name, is_locked=is_removed)
         if journal is None:
             is_ours = not disk.names(inside)  # the very first step was its last
         else:
@@ -222,7 +222,8 @@ def remove_tree(disk: Disk, name: bytes, above: int) -> None:
                 opened = _open_or_unlink(disk, inner, folder, device)
                 if opened is not None:
                     levels.append((inner, folder, todo))
-                    folder, todo = opened, disk.names(opened)
+                    folder = opened
+                    todo = disk.names(folder)
             elif levels:
                 disk.close(folder)
                 inner, folder, todo = levels.pop()
@@ -275,9 +276,9 @@ def _open_work(disk: Disk, outside: int, name: str) -> int:
         raise
 
 
-def _open_journal(disk: Disk, inside: int, name: str) -> int | None:
+def _open_journal(disk: Disk, inside: int, name: str, *, is_locked: bool = True) -> int | None:
     try:
-        descriptor = journals.open_locked(disk, inside)
+        descriptor = journals.open_found(disk, inside, is_locked=is_locked)
     except BlockingIOError as error:
         raise PeerError(
             Code.FILE_EXISTS,

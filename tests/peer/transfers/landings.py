@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from blake3 import blake3
 
 from peer.transfers.disk import Disk
 from peer.transfers.sink import Sink
-from tests.harness.disks import MemoryDisk
+from tests.harness.disks import MemoryDisk, failure
 from wire.ids import DeviceId, OfferId
 from wire.limits import CHUNK_BYTES
 from wire.transfer.digests import chunk_count
@@ -137,14 +136,20 @@ def check_whole_or_absent(tree: dict[str, Any]) -> None:
             assert content == LANDED[name]
 
 
-def failing_once(disk: MemoryDisk, operation: str, number: int, *, after: int = 0) -> None:
-    """Have one operation of a disk fail once, after so many of its kind went well."""
+def failing_once(
+    disk: MemoryDisk, operation: str, number: int, *, after: int = 0
+) -> Callable[[], bool]:
+    """Have one operation of a disk fail once, after so many of its kind went well.
+
+    Gives a function that says whether it came to that.
+    """
     left = [after]
 
     def fault(called: str) -> OSError | None:
         if called != operation:
             return None
         left[0] -= 1
-        return OSError(number, errno.errorcode[number]) if left[0] == -1 else None
+        return failure(number) if left[0] == -1 else None
 
     disk.fault = fault
+    return lambda: left[0] < 0

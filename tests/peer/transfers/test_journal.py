@@ -49,7 +49,7 @@ class Desk:
 
     def reopen(self) -> Notes:
         self.journal.close()
-        descriptor = journals.open_locked(self.disk, self.folder)
+        descriptor = journals.open_found(self.disk, self.folder)
         assert descriptor is not None
         notes = reading.read(self.disk, descriptor)
         self.disk.ftruncate(descriptor, notes.size)
@@ -227,7 +227,7 @@ def test_a_journal_is_recognised_by_its_offer_and_its_manifest(start, found):
 def test_a_journal_is_open_once():
     desk = Desk()
     with pytest.raises(BlockingIOError):
-        journals.open_locked(desk.disk, desk.folder)
+        journals.open_found(desk.disk, desk.folder)
 
 
 def test_a_large_file_costs_the_memory_of_its_digests():

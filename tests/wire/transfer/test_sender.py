@@ -1,0 +1,192 @@
+"""What a sender does with requests, honest ones and others."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.wire.transfer.exchange import KEY, MIB, SEED, SIGNING_KEY
+from wire import limits
+from wire.codes import Code
+from wire.errors import RemoteProtocolError
+from wire.ids import DeviceId, OfferId
+from wire.machine import Monotonic
+from wire.messages import Message
+from wire.messages.transfer import (
+    ChunkRange,
+    DigestPage,
+    Fetch,
+    FetchDigests,
+    Fetched,
+    FetchManifest,
+    FetchRefused,
+    ManifestPage,
+    Piece,
+    SignedDigests,
+    StopFetch,
+)
+from wire.transfer.digests import chunk_digest, read_digests
+from wire.transfer.holding import Holding, OfferKey
+from wire.transfer.sender import Sender
+from wire.transfer.steps import CheckPin, Read, ReadDigests, Say
+
+NOW = Monotonic(0.0)
+DIGEST = chunk_digest(b"x")
+
+
+def holding(*sizes: int, key: OfferKey = KEY) -> Holding:
+    return Holding(key, manifest=b"m" * (limits.PAGE_BYTES + 1), sizes=sizes, signing_seed=SEED)
+
+
+def said(sender: Sender, now: Monotonic = NOW) -> list[Message]:
+    """What the sender says next."""
+    step = sender.next_step(now)
+    assert isinstance(step, Say)
+    return list(step.messages)
+
+
+def fetch(*ranges: ChunkRange, number: int = 1, key: OfferKey = KEY) -> Fetch:
+    return Fetch(number, key.device, key.offer, ranges)
+
+
+def test_a_manifest_is_answered_page_by_page() -> None:
+    sender = Sender()
+    for page in (0, 1):
+        sender.on_fetch_manifest(FetchManifest(page, *KEY, page), holding(1))
+    assert said(sender) == [
+        ManifestPage(0, 0, 2, b"m" * limits.PAGE_BYTES),
+        ManifestPage(1, 1, 2, b"m"),
+    ]
+
+
+def test_what_is_not_there_or_not_theirs_is_refused() -> None:
+    sender = Sender()
+    sender.on_fetch_manifest(FetchManifest(1, *KEY, 2), holding(1))
+    sender.on_fetch_manifest(FetchManifest(2, *KEY, 0), None)
+    sender.on_fetch(fetch(ChunkRange(0, 0, 1), number=3), None)
+    sender.on_fetch(fetch(ChunkRange(0, 0, 2), number=4), holding(MIB))
+    sender.on_fetch(fetch(ChunkRange(1, 0, 1), number=5), holding(MIB))
+    sender.on_fetch_digests(FetchDigests(6, *KEY, 0, 0), None)
+    sender.on_fetch_digests(FetchDigests(7, *KEY, 0, 1), holding(MIB))
+    assert said(sender) == [
+        FetchRefused(1, Code.NUMBER_RANGE.value),
+        FetchRefused(2, Code.UNKNOWN_OFFER.value),
+        FetchRefused(3, Code.UNKNOWN_OFFER.value),
+        FetchRefused(4, Code.NUMBER_RANGE.value),
+        FetchRefused(5, Code.NUMBER_RANGE.value),
+        FetchRefused(6, Code.UNKNOWN_OFFER.value),
+        FetchRefused(7, Code.NUMBER_RANGE.value),
+    ]
+    assert sender.next_step(NOW) is None
+    assert sender.deadline() is None
+
+
+def test_open_requests_are_bounded_and_their_ids_are_used_once() -> None:
+    sender, held = Sender(), holding(MIB)
+    for number in range(limits.OPEN_FETCHES):
+        sender.on_fetch(fetch(ChunkRange(0, 0, 1), number=number), held)
+    for number, code in ((5, Code.NOT_NOW), (9999, Code.TOO_MANY_REQUESTS)):
+        with pytest.raises(RemoteProtocolError) as caught:
+            sender.on_fetch(fetch(ChunkRange(0, 0, 1), number=number), held)
+        assert caught.value.code is code
+
+
+def test_offers_take_turns() -> None:
+    other = OfferKey(DeviceId(b"d" * 16), OfferId(b"p" * 16))
+    sender = Sender()
+    sender.on_fetch(fetch(ChunkRange(0, 0, 3), number=1), holding(3 * MIB))
+    sender.on_fetch(fetch(ChunkRange(0, 0, 3), number=2, key=other), holding(3 * MIB, key=other))
+    keys = []
+    for _ in range(4):
+        step = sender.next_step(NOW)
+        assert isinstance(step, Read)
+        sender.on_read(step, [DIGEST], NOW)
+        keys.append(step.key)
+    assert keys == [KEY, other, KEY, other]
+
+
+def test_digests_are_signed_within_a_second() -> None:
+    sender = Sender()
+    sender.on_fetch(fetch(ChunkRange(0, 0, 5)), holding(9 * MIB))
+    step = sender.next_step(NOW)
+    assert isinstance(step, Read)
+    assert isinstance(sender.on_read(step, [DIGEST], NOW), Piece)
+    assert sender.deadline() == limits.SIGN_EVERY_S
+    [signed] = said(sender, Monotonic(limits.SIGN_EVERY_S))
+    assert isinstance(signed, SignedDigests)
+    [run] = read_digests(signed.signed, SIGNING_KEY).runs
+    assert (run.file, run.each()) == (0, [(0, DIGEST)])
+    assert sender.deadline() is None
+
+
+def test_what_was_stopped_is_not_sent() -> None:
+    sender = Sender()
+    sender.on_fetch(fetch(ChunkRange(0, 0, 5)), holding(9 * MIB))
+    sender.on_stop(StopFetch(1))
+    sender.on_stop(StopFetch(1))
+    assert said(sender) == [Fetched(1)]
+    assert sender.next_step(NOW) is None
+
+
+def test_a_page_of_digests_comes_from_what_is_read_for_it() -> None:
+    sender, held = Sender(), holding(2 * MIB, 7)
+    sender.on_fetch_digests(FetchDigests(1, *KEY, 0, 0), held)
+    for _ in range(2):
+        step = sender.next_step(NOW)
+        assert isinstance(step, Read)
+        assert not step.is_sent
+        assert sender.on_read(step, [DIGEST], NOW) is None
+    pin = sender.next_step(NOW)
+    assert isinstance(pin, CheckPin)
+    sender.on_pin(pin, is_held=True, now=NOW)
+    page = sender.next_step(NOW)
+    assert isinstance(page, ReadDigests)
+    sender.on_digests(page, held.table(0).page(0))
+    [answer] = said(sender)
+    assert isinstance(answer, DigestPage)
+    assert answer.digests == DIGEST * 2
+    [run] = read_digests(answer.signed_root, SIGNING_KEY).runs
+    assert run.root == held.root(0)
+
+
+def test_what_the_shell_tells_of_a_withdrawn_offer_is_forgotten() -> None:
+    sender, held = Sender(), holding(3 * MIB)
+    sender.on_fetch(fetch(ChunkRange(0, 0, 3)), held)
+    step = sender.next_step(NOW)
+    assert isinstance(step, Read)
+    sender.withdraw(KEY)
+    assert sender.on_read(step, [DIGEST], NOW) is None
+    assert sender.on_read(step, [Code.FILE_UNREADABLE], NOW) is None
+    assert sender.on_zeros(step, 1, NOW) is None
+    sender.on_pin(CheckPin(KEY, 1, 0), is_held=True, now=NOW)
+    sender.on_digests(ReadDigests(KEY, 1, 0, 0), b"")
+    assert said(sender) == [FetchRefused(1, Code.UNKNOWN_OFFER.value)]
+    assert sender.next_step(NOW) is None
+
+
+def test_a_file_whose_digests_cannot_be_read_is_refused() -> None:
+    sender = Sender()
+    sender.on_fetch_digests(FetchDigests(1, *KEY, 0, 0), holding(2 * MIB))
+    step = sender.next_step(NOW)
+    assert isinstance(step, Read)
+    sender.on_read(step, [Code.FILE_UNREADABLE], NOW)
+    assert said(sender) == [FetchRefused(1, Code.FILE_UNREADABLE.value, 0)]
+    assert sender.next_step(NOW) is None
+
+
+def test_many_digests_of_many_files_are_signed_in_batches_within_the_limits() -> None:
+    count = 3 * limits.SIGNED_DIGESTS
+    sender = Sender()
+    sender.on_fetch(fetch(*(ChunkRange(n, 0, 1) for n in range(1024))), holding(*[1] * count))
+    sender.on_fetch(
+        fetch(*(ChunkRange(n, 0, 1) for n in range(1024, 2048)), number=2), holding(*[1] * count)
+    )
+    runs = 0
+    while (step := sender.next_step(NOW)) is not None:
+        if isinstance(step, Read):
+            sender.on_read(step, [DIGEST] * len(step.parts), NOW)
+        elif isinstance(step, Say):
+            for message in step.messages:
+                if isinstance(message, SignedDigests):
+                    runs += len(read_digests(message.signed, SIGNING_KEY).runs)
+    assert runs == 2048
+    assert sender.sent_bytes == 2048
