@@ -11,66 +11,41 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from peer import api
-from peer.effects import Effect, Tell
+from peer.datadialer import DataDialer, Neighbours
+from peer.effects import Effect
 from peer.errors import PeerError
 from peer.pump import Pump
-from peer.roster import Target
 from peer.store.database import Database
 from peer.times import wall
 from peer.transfers import ledger, manager
 from peer.transfers.bulk import Bulk
+from peer.transfers.figures import Figures
 from peer.transfers.incoming import Fails, Incoming, Landed, Report, Waits
 from peer.transfers.ledger import Live
 from peer.transfers.outgoing import Served
-from peer.transfers.rate import Rate
+from peer.transfers.serving import Serving
 from peer.transfers.shelf import Shelf
-from peer.transfers.source import Reader
 from peer.transfers.talk import DataTalk
 from wire import limits
 from wire.codes import Code
 from wire.identity import DeviceKeys
 from wire.ids import DeviceId, IdentityKey
-from wire.link import Link, LinkClosed, LinkConfig, LinkEvent, LinkOpened, Role
+from wire.link import LinkConfig
 from wire.machine import Entropy, UnixMillis
 from wire.messages import Purpose
-from wire.messages.session import Hello
 from wire.messages.transfer import Verified
-from wire.transfer import manifest
-from wire.transfer.holding import Holding, OfferKey
+from wire.transfer.holding import OfferKey
 
 log = logging.getLogger("peer")
 RUNNING_AT_ONCE = 8
-TELL_S = 0.25
-NOTE_EVERY = 4  # of those: how often figures go to the database
 LOOK_S = 1.0
 DISK_RETRY_S = 15.0
-REDIAL_S = (0.5, 20.0)
 FIND_S = 10.0
 STOP_S = 3.0
-
-
-class Neighbours(Protocol):
-    """What a node lends its data links."""
-
-    def hello(self, identity: IdentityKey) -> Hello:
-        """Give our first record to somebody."""
-
-    def target(self, identity: IdentityKey, device: DeviceId) -> Target | None:
-        """Give how a device is reached, or None where that is not known."""
-
-    def places(self, target: Target) -> list[tuple[str, int]]:
-        """Give the addresses of a device that are worth a dial, best first."""
-
-    def is_linked(self, device: DeviceId) -> bool:
-        """Say whether a control link to a device stands."""
-
-    def ask_to_dial(self, device: DeviceId) -> None:
-        """Ask a device over its control link to dial us a data link."""
 
 
 @dataclass(slots=True, eq=False)
@@ -81,17 +56,6 @@ class _DataLink:
     identity: IdentityKey
     bulk: Bulk
     talk: DataTalk
-
-
-@dataclass(slots=True)
-class _Figures:
-    """What is shown of one transfer. is_told: of its newest figures."""
-
-    rate: Rate = field(default_factory=Rate)
-    files_done: int = 0
-    verified_bytes: int = 0
-    resent_bytes: int = 0
-    is_told: bool = True
 
 
 class DataLinks:
@@ -122,10 +86,9 @@ class DataLinks:
         self._loop = asyncio.get_running_loop()
         self._links: list[_DataLink] = []
         self._incoming: dict[int, Incoming] = {}
-        self._figures: dict[int, _Figures] = {}
-        self._served: dict[tuple[DeviceId, OfferKey], Served] = {}
-        self._dialling: set[DeviceId] = set()
-        self._redial: dict[DeviceId, tuple[float, float]] = {}  # (not before, wait after)
+        self._figures = Figures(database, self._incoming, carry_out)
+        self._serving = Serving(database, keys, shelf, self._figures, carry_out)
+        self._dialer = DataDialer(keys, neighbours, take=self.take, spawn=spawn, entropy=entropy)
         self._not_before: dict[int, float] = {}  # transfers that wait for their disk
         self._wanted = asyncio.Event()
         self._is_closing = False
@@ -137,7 +100,7 @@ class DataLinks:
         await self._database.write(manager.restarted)
         standing = self._database.read(ledger.standing)
         await asyncio.to_thread(self._shelf.sweep, standing)
-        self._spawn(self._keep_telling())
+        self._spawn(self._figures.keep_telling())
         while True:
             await self._look()
             self._wanted.clear()
@@ -153,7 +116,7 @@ class DataLinks:
 
     def asked_to_dial(self, identity: IdentityKey, device: DeviceId) -> None:
         """Dial a device that could not dial us."""
-        self._dial(identity, device, is_asked=True)
+        self._dialer.dial(identity, device, is_asked=True)
 
     def close_identity(self, identity: IdentityKey) -> None:
         """End the links with an account: it was removed or blocked."""
@@ -164,10 +127,7 @@ class DataLinks:
 
     def live(self) -> dict[int, Live]:
         """Give what is known better than in the database, by the transfer's row."""
-        return {
-            number: Live(f.files_done, f.verified_bytes, f.resent_bytes, f.rate.per_s(), "direct")
-            for number, f in self._figures.items()
-        }
+        return self._figures.live()
 
     async def close(self) -> None:
         """End everything in good order: what was written is synced and marked."""
@@ -177,11 +137,8 @@ class DataLinks:
             link.bulk.close(Code.SHUTTING_DOWN)
         await asyncio.to_thread(_stop_all, links, incoming)
         for number, transfer in self._incoming.items():
-            await self._note(
-                number, transfer.files_done, transfer.verified_bytes, transfer.resent_bytes
-            )
-        for served in self._served.values():
-            served.reader.close()
+            await self._figures.keep(number, transfer)
+        self._serving.close()
 
     # --- links
 
@@ -204,12 +161,12 @@ class DataLinks:
         def make_talk(bulk: Bulk) -> DataTalk:
             def find(key: OfferKey) -> Served | None:
                 asked = asyncio.run_coroutine_threadsafe(
-                    self._find(device, identity, key), self._loop
+                    self._serving.find(device, identity, key), self._loop
                 )
                 return asked.result(FIND_S)
 
             def on_progress(served: Served, said: Verified) -> None:
-                self._loop.call_soon_threadsafe(self._on_progress, served.number, said)
+                self._loop.call_soon_threadsafe(self._figures.note, served.number, said)
 
             def on_end(code: Code, text: str) -> None:
                 self._loop.call_soon_threadsafe(self._on_end, made[0], code, text)
@@ -241,68 +198,9 @@ class DataLinks:
         self._links.remove(link)
         await asyncio.to_thread(_let_go, link)
         if link.talk.incoming:
-            self._back_off(link.device)
+            self._dialer.back_off(link.device)
+        await self._serving.left(link.device, link.talk)
         self.wake()
-
-    # --- dialling
-
-    def _dial(self, identity: IdentityKey, device: DeviceId, *, is_asked: bool) -> None:
-        not_before, _ = self._redial.get(device, (0.0, 0.0))
-        if device in self._dialling or (not is_asked and self._loop.time() < not_before):
-            return
-        self._dialling.add(device)
-        self._spawn(self._dial_all(identity, device, is_asked=is_asked))
-
-    async def _dial_all(self, identity: IdentityKey, device: DeviceId, *, is_asked: bool) -> None:
-        """Try the addresses of a device one after another; if none answers, ask it to dial us."""
-        try:
-            target = self._neighbours.target(identity, device)
-            places = [] if target is None else self._neighbours.places(target)
-            for place in places:
-                if target is not None and await self._dial_one(target, place):
-                    return
-            self._back_off(device)
-            if not is_asked:
-                self._neighbours.ask_to_dial(device)
-        finally:
-            self._dialling.discard(device)
-
-    async def _dial_one(self, target: Target, place: tuple[str, int]) -> bool:
-        """Dial one address; True once the link stands."""
-        outcome: asyncio.Future[bool] = self._loop.create_future()
-
-        def on_event(pump: Pump, event: LinkEvent) -> None:
-            if isinstance(event, LinkOpened):
-                self.take(pump, target.device, target.identity)
-            if isinstance(event, LinkOpened | LinkClosed) and not outcome.done():
-                outcome.set_result(isinstance(event, LinkOpened))
-
-        config = LinkConfig(
-            purpose=Purpose.DATA,
-            static_private=self._keys.link_private,
-            responder=target.identity,
-            hello=self._neighbours.hello(target.identity),
-            expected_static=target.link_key,
-            expected_identity=target.identity,
-            known_counter=target.known_counter,
-            hands_over=True,
-        )
-        pump = Pump(
-            lambda now: Link(Role.INITIATOR, config, now=now, entropy=self._entropy), on_event
-        )
-        try:
-            async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
-                await self._loop.create_connection(lambda: pump, *place)
-                return await outcome
-        except (OSError, TimeoutError):
-            pump.abort(Code.GOODBYE)
-            return False
-
-    def _back_off(self, device: DeviceId) -> None:
-        first, most = REDIAL_S
-        _, wait_s = self._redial.get(device, (0.0, first / 2))
-        wait_s = min(wait_s * 2, most)
-        self._redial[device] = (self._loop.time() + wait_s, wait_s)
 
     # --- what is due
 
@@ -312,7 +210,8 @@ class DataLinks:
         wanted = {each.number for each in due}
         for number in [number for number in self._incoming if number not in wanted]:
             self._spawn(self._drop(self._incoming.pop(number)))
-        self._withdraw_all()
+        for link in self._links:
+            self._serving.withdraw(link.device, link.identity, link.talk)
         for each in due:
             await self._consider(each)
 
@@ -328,29 +227,19 @@ class DataLinks:
             if not self._neighbours.is_linked(device):
                 await self._wait(due.number, ledger.FRIEND)
             else:
-                self._dial(due.identity, device, is_asked=False)
+                self._dialer.dial(due.identity, device)
             return
         if transfer is None:
             if len(self._incoming) >= RUNNING_AT_ONCE:
                 await self._wait(due.number, ledger.SLOT)
                 return
             transfer = self._incoming[due.number] = Incoming(due, self._report)
-            self._figures[due.number] = _Figures()
+            self._figures.begin(due.number)
         self._carry_out(await self._database.write(manager.started, due.number, wall()))
         await asyncio.to_thread(link.talk.attach, transfer)
 
     async def _wait(self, number: int, reason: str) -> None:
         self._carry_out(await self._database.write(manager.waiting, number, reason, wall()))
-
-    def _withdraw_all(self) -> None:
-        """Serve no more what was withdrawn, answered or taken from a friend."""
-        for link in self._links:
-            for served in link.talk.served:
-                key = served.holding.key
-                if self._database.read(manager.outgoing, link.identity, key) is None:
-                    link.talk.withdraw(key)
-                    self._served.pop((link.device, key), None)
-                    self._figures.pop(served.number, None)
 
     async def _drop(self, transfer: Incoming) -> None:
         """Stop a transfer that is over by somebody's word, and take its work folder away."""
@@ -393,77 +282,9 @@ class DataLinks:
         self.wake()
 
     def _forget(self, transfer: Incoming) -> None:
-        self._figures.pop(transfer.due.number, None)
+        self._figures.end(transfer.due.number)
         for link in self._links:
             link.talk.release(transfer)
-
-    # --- what is asked of us
-
-    async def _find(self, device: DeviceId, identity: IdentityKey, key: OfferKey) -> Served | None:
-        """Give what a device may fetch under a key, or None: it is not theirs, or we do not have it."""
-        if key.device != self._keys.device:
-            return None
-        number = self._database.read(manager.outgoing, identity, key)
-        if number is None:
-            return None
-        served = self._served.get((device, key))
-        if served is None or served.number != number:
-            kept = await asyncio.to_thread(self._shelf.load, key.offer)
-            if kept is None:
-                return None
-            sizes = [entry.size for entry in manifest.decode(kept.manifest) if entry.is_file]
-            holding = Holding(
-                key, manifest=kept.manifest, sizes=sizes, signing_seed=self._keys.signing_seed
-            )
-            served = self._served[device, key] = Served(number, holding, Reader(kept.files))
-            self._figures[number] = _Figures()
-        self._carry_out(await self._database.write(manager.started, number, wall()))
-        return served
-
-    # --- figures
-
-    def _on_progress(self, number: int, said: Verified) -> None:
-        figures = self._figures.get(number)
-        if figures is not None:
-            figures.files_done = said.files_done
-            figures.verified_bytes = said.verified_bytes
-            figures.resent_bytes = said.resent_bytes
-            figures.is_told = False
-
-    async def _keep_telling(self) -> None:
-        """Tell the faces how far transfers are, a few times a second while that changes."""
-        beats = 0
-        while True:
-            await asyncio.sleep(TELL_S)
-            beats += 1
-            for number, transfer in self._incoming.items():
-                figures = self._figures.get(number)
-                if figures is not None and transfer.verified_bytes != figures.verified_bytes:
-                    figures.files_done = transfer.files_done
-                    figures.verified_bytes = transfer.verified_bytes
-                    figures.resent_bytes = transfer.resent_bytes
-                    figures.is_told = False
-            for number, figures in list(self._figures.items()):
-                figures.rate.note(self._loop.time(), figures.verified_bytes)
-                if figures.is_told:
-                    continue
-                figures.is_told = True
-                if beats % NOTE_EVERY == 0:
-                    await self._note(
-                        number, figures.files_done, figures.verified_bytes, figures.resent_bytes
-                    )
-                live = self.live().get(number)
-                shown = self._database.read(ledger.shown_transfer, number, live)
-                self._carry_out([Tell(api.Event("transfer", api.as_json(shown)))])
-
-    async def _note(self, number: int, files: int, verified: int, resent: int) -> None:
-        await self._database.write(
-            manager.progressed,
-            number,
-            files_done=files,
-            verified_bytes=verified,
-            resent_bytes=resent,
-        )
 
 
 def _landed(

@@ -188,9 +188,9 @@ def end_all_with(connection: Connection, contact: int, code: Code, now: UnixMill
     return effects
 
 
-def tell_transfer(connection: Connection, number: int) -> Tell:
+def tell_transfer(connection: Connection, number: int, live: Live | None = None) -> Tell:
     """Give what tells the faces of a transfer."""
-    return Tell(api.Event("transfer", api.as_json(shown_transfer(connection, number))))
+    return Tell(api.Event("transfer", api.as_json(shown_transfer(connection, number, live))))
 
 
 def shown_transfer(connection: Connection, number: int, live: Live | None = None) -> api.Transfer:
@@ -235,7 +235,7 @@ def _shown_transfer(row: tuple[Any, ...], live: Live | None) -> api.Transfer:
         files_done = max(files_done, live.files_done)
         verified = max(verified, live.verified_bytes)
         resent = max(resent, live.resent_bytes)
-        rate = live.rate
+        rate = live.rate if state == TransferState.RUNNING.value else None
     return api.Transfer(
         id=id_.hex(),
         offer=offer.hex(),
@@ -254,7 +254,7 @@ def _shown_transfer(row: tuple[Any, ...], live: Live | None) -> api.Transfer:
         eta=round((size - verified) / rate, 1) if rate else None,
         state=state,
         reason=reason,
-        path=None if live is None else live.path,
+        path=None if live is None or state != TransferState.RUNNING.value else live.path,
         error=_error(code, detail),
     )
 

@@ -219,15 +219,6 @@ def restarted(connection: Connection) -> None:
     )
 
 
-def standing(connection: Connection) -> list[OfferId]:
-    """List the offers of this device that somebody may still take: what has to stay on the shelf."""
-    rows = connection.execute(
-        "SELECT DISTINCT o.offer FROM offers o JOIN own ON own.device = o.device"
-        " WHERE o.state <> 'withdrawn'"
-    )
-    return [OfferId(row[0]) for row in rows]
-
-
 def due(connection: Connection) -> list[Incoming]:
     """List what is to be fetched, in the order of the queue: accepted here, not ended, not paused."""
     rows = connection.execute(
@@ -276,7 +267,13 @@ def started(connection: Connection, number: int, now: UnixMillis) -> list[Effect
 
 
 def waiting(connection: Connection, number: int, reason: str, now: UnixMillis) -> list[Effect]:
-    """Note that a transfer has to wait. reason: one of the words of `ledger`."""
+    """Note that a transfer has to wait, unless a person holds it. reason: one of the words of `ledger`."""
+    paused = connection.execute(
+        "SELECT 1 FROM transfers WHERE number = ? AND state = ?",
+        (number, TransferState.PAUSED.value),
+    ).fetchone()
+    if paused is not None:
+        return []
     return ledger.move(connection, number, TransferState.WAITING, now, reason=reason)
 
 

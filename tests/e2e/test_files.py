@@ -240,8 +240,9 @@ def test_a_file_that_changed_meanwhile_is_not_sent(friends, tmp_path):
     bob.node.event("offer", offer=made["offer"])
     path.write_bytes(b"something else now")
     bob.do("accept", made["offer"])
-    failed = bob.node.event("transfer", offer=made["offer"], state="failed")
-    assert failed["error"]["code"] == "changed-at-sender"
+    for peer in (bob, alice):
+        failed = peer.node.event("transfer", offer=made["offer"], state="failed")
+        assert failed["error"]["code"] == "changed-at-sender"
     assert not (bob.home / "downloads" / "note.txt").exists()
 
 
@@ -253,6 +254,8 @@ def test_a_receiver_that_is_killed_goes_on_from_what_it_had(friends, tmp_path):
     bob.do("accept", made["offer"])
     under_way(bob)
     bob.node.kill()
+    left = alice.node.event("transfer", offer=made["offer"], state="waiting")
+    assert (left["reason"], left["rate"], left["path"]) == ("friend", None, None)
     bob.up()
     done = bob.node.event("transfer", offer=made["offer"], state="done")
     assert digest(bob.home / "downloads" / "film.bin") == digest(path)

@@ -105,6 +105,16 @@ def test_a_reason_to_wait_is_told_once_and_goes_when_it_runs(pair):
     assert (running["state"], running["reason"]) == ("running", None)
 
 
+def test_what_a_person_holds_is_neither_started_nor_made_to_wait(pair):
+    alice, bob = pair
+    _, _, number = accepted(alice, bob)
+    bob.database.connection.execute("UPDATE transfers SET state = 'paused', reason = NULL")
+    assert write(bob, manager.started, number, 7) == []
+    assert write(bob, manager.waiting, number, ledger.FRIEND, 8) == []
+    assert bob.database.read(manager.due) == []
+    assert transfers(bob)[0].state == "paused"
+
+
 def test_a_restart_lets_running_ones_wait_and_go_on(pair):
     alice, bob = pair
     _, out, number = accepted(alice, bob)
@@ -216,11 +226,11 @@ def test_what_stands_stays_on_the_shelf(pair):
     alice, bob = pair
     first, _, _ = accepted(alice, bob)
     second, _ = offer(alice, "bob")
-    standing = {one.hex() for one in alice.database.read(manager.standing)}
+    standing = {one.hex() for one in alice.database.read(ledger.standing)}
     assert standing == {first, second}
-    assert bob.database.read(manager.standing) == []
+    assert bob.database.read(ledger.standing) == []
     write(alice, contacts.remove, "bob", 9)
-    assert alice.database.read(manager.standing) == []
+    assert alice.database.read(ledger.standing) == []
 
 
 def test_need_of_space_is_asked_for_once(pair):

@@ -1,0 +1,121 @@
+"""Dialling data links: the addresses of a device one after another, else the device is asked to dial us."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from peer.pump import Pump
+from peer.roster import Target
+from wire import limits
+from wire.codes import Code
+from wire.identity import DeviceKeys
+from wire.ids import DeviceId, IdentityKey
+from wire.link import Link, LinkClosed, LinkConfig, LinkEvent, LinkOpened, Role
+from wire.machine import Entropy
+from wire.messages import Purpose
+from wire.messages.session import Hello
+
+REDIAL_S = (0.5, 20.0)
+
+
+class Neighbours(Protocol):
+    """What a node lends its data links."""
+
+    def hello(self, identity: IdentityKey) -> Hello:
+        """Give our first record to somebody."""
+
+    def target(self, identity: IdentityKey, device: DeviceId) -> Target | None:
+        """Give how a device is reached, or None where that is not known."""
+
+    def places(self, target: Target) -> list[tuple[str, int]]:
+        """Give the addresses of a device that are worth a dial, best first."""
+
+    def is_linked(self, device: DeviceId) -> bool:
+        """Say whether a control link to a device stands."""
+
+    def ask_to_dial(self, device: DeviceId) -> None:
+        """Ask a device over its control link to dial us a data link."""
+
+
+class DataDialer:
+    """Dials devices, each at most once at a time. take: called with a link that opened."""
+
+    def __init__(
+        self,
+        keys: DeviceKeys,
+        neighbours: Neighbours,
+        *,
+        take: Callable[[Pump, DeviceId, IdentityKey], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        entropy: Entropy,
+    ) -> None:
+        self._keys = keys
+        self._neighbours = neighbours
+        self._take = take
+        self._spawn = spawn
+        self._entropy = entropy
+        self._loop = asyncio.get_running_loop()
+        self._dialling: set[DeviceId] = set()
+        self._redial: dict[DeviceId, tuple[float, float]] = {}  # (not before, wait after)
+
+    def dial(self, identity: IdentityKey, device: DeviceId, *, is_asked: bool = False) -> None:
+        """Dial a device whose turn has come; is_asked: now, since it could not dial us."""
+        not_before, _ = self._redial.get(device, (0.0, 0.0))
+        if device in self._dialling or (not is_asked and self._loop.time() < not_before):
+            return
+        self._dialling.add(device)
+        self._spawn(self._dial_all(identity, device, is_asked=is_asked))
+
+    def back_off(self, device: DeviceId) -> None:
+        """Wait longer before this device is dialled again."""
+        first, most = REDIAL_S
+        _, wait_s = self._redial.get(device, (0.0, first / 2))
+        wait_s = min(wait_s * 2, most)
+        self._redial[device] = (self._loop.time() + wait_s, wait_s)
+
+    async def _dial_all(self, identity: IdentityKey, device: DeviceId, *, is_asked: bool) -> None:
+        """Try the addresses of a device one after another; if none answers, ask it to dial us."""
+        try:
+            target = self._neighbours.target(identity, device)
+            places = [] if target is None else self._neighbours.places(target)
+            for place in places:
+                if target is not None and await self._dial_one(target, place):
+                    return
+            self.back_off(device)
+            if not is_asked:
+                self._neighbours.ask_to_dial(device)
+        finally:
+            self._dialling.discard(device)
+
+    async def _dial_one(self, target: Target, place: tuple[str, int]) -> bool:
+        """Dial one address; True once the link stands."""
+        outcome: asyncio.Future[bool] = self._loop.create_future()
+
+        def on_event(pump: Pump, event: LinkEvent) -> None:
+            if isinstance(event, LinkOpened):
+                self._take(pump, target.device, target.identity)
+            if isinstance(event, LinkOpened | LinkClosed) and not outcome.done():
+                outcome.set_result(isinstance(event, LinkOpened))
+
+        config = LinkConfig(
+            purpose=Purpose.DATA,
+            static_private=self._keys.link_private,
+            responder=target.identity,
+            hello=self._neighbours.hello(target.identity),
+            expected_static=target.link_key,
+            expected_identity=target.identity,
+            known_counter=target.known_counter,
+            hands_over=True,
+        )
+        pump = Pump(
+            lambda now: Link(Role.INITIATOR, config, now=now, entropy=self._entropy), on_event
+        )
+        try:
+            async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
+                await self._loop.create_connection(lambda: pump, *place)
+                return await outcome
+        except (OSError, TimeoutError):
+            pump.abort(Code.GOODBYE)
+            return False

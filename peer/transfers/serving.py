@@ -1,0 +1,92 @@
+"""What this device gives to whom: own offers that friends fetch, one `Served` for each device and offer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from peer.effects import Effect
+from peer.store.database import Database
+from peer.times import wall
+from peer.transfers import ledger, manager
+from peer.transfers.figures import Figures
+from peer.transfers.outgoing import Served
+from peer.transfers.shelf import Shelf
+from peer.transfers.source import Reader
+from peer.transfers.talk import DataTalk
+from wire.identity import DeviceKeys
+from wire.ids import DeviceId, IdentityKey
+from wire.transfer import manifest
+from wire.transfer.holding import Holding, OfferKey
+
+
+class Serving:
+    """The offers that are being fetched from here. shelf: where they are kept. carry_out: does effects."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: DeviceKeys,
+        shelf: Shelf,
+        figures: Figures,
+        carry_out: Callable[[list[Effect]], None],
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._shelf = shelf
+        self._figures = figures
+        self._carry_out = carry_out
+        self._served: dict[tuple[DeviceId, OfferKey], Served] = {}
+
+    async def find(self, device: DeviceId, identity: IdentityKey, key: OfferKey) -> Served | None:
+        """Give what a device may fetch under a key, or None: it is not theirs, or we do not have it."""
+        if key.device != self._keys.device:
+            return None
+        number = self._database.read(manager.outgoing, identity, key)
+        if number is None:
+            return None
+        served = self._served.get((device, key))
+        if served is None or served.number != number:
+            kept = await asyncio.to_thread(self._shelf.load, key.offer)
+            if kept is None:
+                return None
+            sizes = [entry.size for entry in manifest.decode(kept.manifest) if entry.is_file]
+            holding = Holding(
+                key, manifest=kept.manifest, sizes=sizes, signing_seed=self._keys.signing_seed
+            )
+            served = self._served[device, key] = Served(number, holding, Reader(kept.files))
+        self._figures.begin(number)
+        self._carry_out(await self._database.write(manager.started, number, wall()))
+        return served
+
+    def withdraw(self, device: DeviceId, identity: IdentityKey, talk: DataTalk) -> None:
+        """Serve no more on a link what was withdrawn, answered or taken from a friend."""
+        for served in talk.served:
+            key = served.holding.key
+            if self._database.read(manager.outgoing, identity, key) is None:
+                talk.withdraw(key)
+                self._forget(device, served)
+
+    async def left(self, device: DeviceId, talk: DataTalk) -> None:
+        """Note of what was served on a link that nobody fetches it now; a link ended, its threads too.
+
+        What the friend was told cannot be had, in all its files, has failed: nothing will bring it back.
+        """
+        for served in talk.served:
+            self._figures.end(served.number)
+            failed = list(served.holding.failed.values())
+            if failed and len(failed) == len(served.holding.sizes):
+                self._forget(device, served)
+                change = self._database.write(manager.failed, served.number, failed[0], wall())
+            else:
+                change = self._database.write(manager.waiting, served.number, ledger.FRIEND, wall())
+            self._carry_out(await change)
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for served in self._served.values():
+            served.reader.close()
+
+    def _forget(self, device: DeviceId, served: Served) -> None:
+        self._served.pop((device, served.holding.key), None)
+        self._figures.end(served.number)
