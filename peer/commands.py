@@ -69,7 +69,7 @@ async def carry_out_command(
                 yield person
         case api.SetPresence():
             yield await _set_presence(node, command)
-        case api.SendText():
+        case api.SendText() | api.RetryText():
             yield await _say(node, command, request_id)
         case api.OfferFiles() | api.AcceptOffer() | api.DeclineOffer() | api.ListTransfers():
             async for result in files.carry_out(node, command, request_id):
@@ -218,19 +218,21 @@ async def _set_presence(node: Node, command: api.SetPresence) -> api.Result:
     return api.Presence(command.presence, command.text)
 
 
-async def _say(node: Node, command: api.SendText, request_id: str) -> api.Result:
+async def _say(node: Node, command: api.SendText | api.RetryText, request_id: str) -> api.Result:
+    """Keep a message, or take a failed one up again, and stay as long as wished for its receipt."""
+    keys, entropy = node.profile.keys, node.entropy
     queue, leave = node.subscribe()
     try:
-        result = await node.write(
-            request_id,
-            conversations.say,
-            node.profile.keys,
-            account_name(command.to),
-            command.text,
-            command.reply_to,
-            wall(),
-            node.entropy,
-        )
+        if isinstance(command, api.SendText):
+            to = account_name(command.to)
+            text, reply_to = command.text, command.reply_to
+            result = await node.write(
+                request_id, conversations.say, keys, to, text, reply_to, wall(), entropy
+            )
+        else:
+            result = await node.write(
+                request_id, conversations.retry, keys, command.id, wall(), entropy
+            )
         item = api.as_json(result)
         said, state = str(item["id"]), str(item["state"])
         if isinstance(result, api.Relayed):

@@ -73,7 +73,7 @@ async def run(
             is_full = api.need_of(command) is api.Need.FULL
             async with _node(locations, database, password, is_full=is_full, listen=()) as node:
                 await node.settle(SETTLE_S)
-                if isinstance(command, api.SendText) and command.wait_s is None:
+                if isinstance(command, api.SendText | api.RetryText) and command.wait_s is None:
                     command = replace(command, wait_s=SAY_WAIT_S)
                 async for result in node.do(command, request_id):
                     yield result

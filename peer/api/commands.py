@@ -158,6 +158,14 @@ class SendText(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class RetryText(Command):
+    """Give a message that failed another 30 days. Gives one MessageState; others are left as they are."""
+
+    id: str
+    wait_s: float | None = None  # as for SendText
+
+
+@dataclass(frozen=True, slots=True)
 class ReadMessages(Command):
     """Gives a Message each, oldest first, and marks them as read; `follow` goes on as they arrive.
 
@@ -258,6 +266,7 @@ COMMANDS: dict[str, type[Command]] = {
         BlockFriend,
         SetPresence,
         SendText,
+        RetryText,
         ReadMessages,
         GetHistory,
         OfferFiles,

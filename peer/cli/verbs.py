@@ -38,6 +38,7 @@ VERBS = (
     Verb("busy", "presence", "short for: presence busy"),
     Verb("free", "presence", "short for: presence available"),
     Verb("say", "say", "send a message to a friend", 1),
+    Verb("retry", "retry", "send a message again that failed after 30 days"),
     Verb("read", "read", "show messages and mark them as read; --follow waits for more"),
     Verb("history", "history", "show or export a conversation, marking nothing"),
     Verb("send", "send", "offer files or folders to friends"),

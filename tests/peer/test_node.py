@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from peer import api
+from peer import api, conversations, history
 from peer.errors import PeerError
+from peer.times import wall
 from tests.harness.homes import Watched, befriend, make_account, running
 from tests.harness.trackers import TrackerProcess
 from wire import limits
 from wire.codes import Code
+from wire.machine import UnixMillis
 
 
 @pytest.fixture
@@ -85,6 +87,33 @@ async def test_what_was_said_while_a_friend_was_away_arrives_when_they_are_back(
                 m.text for m in await bob.all(api.GetHistory("alice")) if isinstance(m, api.Message)
             ]
             assert texts == [f"number {number}" for number in range(20)]
+
+
+async def test_a_message_that_failed_is_tried_again_and_arrives(
+    alice_home: Path, bob_home: Path
+) -> None:
+    async with running(alice_home) as one:
+        alice = Watched(one)
+        async with running(bob_home) as other:
+            await befriend(alice, Watched(other))
+            await alice.link_up("bob")
+        said = await alice.first(api.SendText("bob", "patience"))
+        assert isinstance(said, api.MessageState)
+        later = UnixMillis(wall() + conversations.LIFETIME_MS + 1)
+        await one.database.write(conversations.expire, later)
+        assert one.database.read(history.state_of, bytes.fromhex(said.id)) == "failed"
+        again = await alice.first(api.RetryText(said.id[:8]))
+        assert again == api.MessageState(said.id, "queued")
+        async with running(bob_home) as other:
+            await Watched(other).hears("patience")
+            await alice.until(
+                lambda event: (
+                    event.event == "receipt"
+                    and event.body["id"] == said.id
+                    and event.body["state"] == "delivered"
+                )
+            )
+        assert await alice.first(api.RetryText(said.id)) == api.MessageState(said.id, "delivered")
 
 
 async def test_linked_friends_go_on_without_the_tracker_and_it_comes_back(

@@ -1,0 +1,56 @@
+"""Homes that go back in time or are there twice, as real processes: nothing is said twice, nothing is lost."""
+
+from __future__ import annotations
+
+import shutil
+
+from tests.harness.actors import Peer
+
+
+def said(peer: Peer, friend: str) -> list[str]:
+    return [item["text"] for item in peer.do("history", friend) if item["kind"] == "message"]
+
+
+def test_a_home_put_back_from_a_backup_gets_its_words_back_and_repeats_none(friends, tmp_path):
+    alice, bob = friends
+    alice.one("say", "bob", "before", "--wait", "20")
+    assert alice.node.stop() == 0
+    shutil.copytree(alice.home, tmp_path / "backup")
+    alice.up().event("link", friend="bob", state="up")
+    assert alice.one("say", "bob", "after", "--wait", "20")["state"] == "delivered"
+    assert alice.node.stop() == 0
+    shutil.rmtree(alice.home)
+    shutil.copytree(tmp_path / "backup", alice.home)
+    assert alice.one("say", "bob", "once more", "--wait", "0")["state"] == "queued"
+    alice.up().event("message", text="after")
+    bob.node.event("message", text="once more")
+    assert sorted(said(bob, "alice")) == ["after", "before", "once more"]
+    assert said(bob, "alice") == said(alice, "bob")
+    states = {item["text"]: item["state"] for item in alice.do("history", "bob")}
+    assert states["after"] == "delivered"
+    assert not any(item["forked"] for item in bob.do("history", "alice"))
+
+
+def test_two_homes_with_one_device_that_take_turns_are_named(friends, make_peer):
+    alice, bob = friends
+    alice.one("say", "bob", "before the copy", "--wait", "20")
+    assert alice.node.stop() == 0
+    twin = make_peer("alice-twin")
+    shutil.copytree(alice.home, twin.home)
+    twin.up().event("link", friend="bob", state="up")
+    assert twin.one("say", "bob", "by the copy", "--wait", "20")["state"] == "delivered"
+    assert twin.node.stop() == 0
+    at_alice = alice.up()
+    assert at_alice.event("notice", code="device-cloned")["friend"] == "bob"
+    notices = [item for item in alice.do("history", "bob") if item["kind"] == "notice"]
+    assert len(notices) == 1
+    assert sorted(said(alice, "bob")) == ["before the copy", "by the copy"]
+    assert said(alice, "bob") == said(bob, "alice")
+
+
+def test_what_did_not_fail_is_left_alone_and_what_is_not_there_is_named(friends):
+    alice, _ = friends
+    event = alice.one("say", "bob", "fine", "--wait", "20")
+    assert alice.one("retry", event["id"]) == {"id": event["id"], "state": "delivered"}
+    refused = alice.try_to("retry", "0123456789")
+    assert (refused.code, refused.error["code"]) == (1, "unknown-message")
