@@ -3,7 +3,10 @@
     manager     policy: plain functions over the store and `now`; what to start, what to say, what to show
     source      what is offered: walks folders, pins files, reads them; `shelf` keeps it below the home
     paths       where a received name may land: the one function
-    sink        where it lands: part files, journal, syncs, the rename that refuses to replace
+    sink        where it lands: one transfer's bytes, syncs and final names; what it is made of:
+                workplace (the work folder, no link followed), parts (files under way), unsynced (what is
+                to be synced), journal and notes (written and read), restoring (journal against disk),
+                landing and rename (names that replace nothing), disk (the port to the system)
     incoming    one transfer that comes: `wire.transfer.Receiver` married to a sink
     outgoing    one offer that leaves: its files, digests and signatures, for any number of links
     bulk        one open data link: a thread that receives and a thread that sends, reused buffers
@@ -27,12 +30,12 @@ effects)` and raise PeerError); files are looked at before, in a thread:
     manager.decline(connection, me, offer_prefix, now, entropy)             -> (api.Offer, effects)
     manager.transfers(connection, live=None) -> list[api.Transfer]           # a read
 
-`folder` is an absolute path; `manager.check_folder(folder, home)` (in a thread, before) refuses one that
+`folder` is an absolute path; `paths.check_folder(folder, home)` (in a thread, before) refuses one that
 cannot be written or holds this home's own state.
 
-A running node has one `DataLinks`:
+A running node has one `TransferLinks`:
 
-    links = DataLinks(home=home, database=database, me=device_keys, neighbours=..., tell=...,
+    links = TransferLinks(home=home, database=database, me=device_keys, neighbours=..., tell=...,
                       carry_out=..., entropy=..., wall=..., downloads=...)
     async with links: ...                    # owns its tasks and threads; leaving closes them cleanly
     links.wake(offer=None)                   # the effect WakeTransfers
