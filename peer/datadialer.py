@@ -39,7 +39,7 @@ class Neighbours(Protocol):
         """Ask a device over its control link to dial us a data link."""
 
 
-class DataDialer:
+class TransferDialer:
     """Dials devices, each at most once at a time. take: called with a link that opened."""
 
     def __init__(

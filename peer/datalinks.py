@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peer.datadialer import DataDialer, Neighbours
+from peer.datadialer import Neighbours, TransferDialer
 from peer.effects import Effect
 from peer.errors import PeerError
 from peer.pump import Pump
@@ -29,7 +29,7 @@ from peer.transfers.ledger import Live
 from peer.transfers.outgoing import Served
 from peer.transfers.serving import Serving
 from peer.transfers.shelf import Shelf
-from peer.transfers.talk import DataTalk
+from peer.transfers.talk import TransferTalk
 from wire import limits
 from wire.codes import Code
 from wire.identity import DeviceKeys
@@ -49,16 +49,16 @@ STOP_S = 3.0
 
 
 @dataclass(slots=True, eq=False)
-class _DataLink:
+class _OpenLink:
     """One open data link."""
 
     device: DeviceId
     identity: IdentityKey
     bulk: Bulk
-    talk: DataTalk
+    talk: TransferTalk
 
 
-class DataLinks:
+class TransferLinks:
     """All data links of one node.
 
     shelf: what this device offers. spawn: makes a task that the node owns. carry_out: does effects after
@@ -84,11 +84,13 @@ class DataLinks:
         self._carry_out = carry_out
         self._entropy = entropy
         self._loop = asyncio.get_running_loop()
-        self._links: list[_DataLink] = []
+        self._links: list[_OpenLink] = []
         self._incoming: dict[int, Incoming] = {}
         self._figures = Figures(database, self._incoming, carry_out)
         self._serving = Serving(database, keys, shelf, self._figures, carry_out)
-        self._dialer = DataDialer(keys, neighbours, take=self.take, spawn=spawn, entropy=entropy)
+        self._dialer = TransferDialer(
+            keys, neighbours, take=self.take, spawn=spawn, entropy=entropy
+        )
         self._not_before: dict[int, float] = {}  # transfers that wait for their disk
         self._wanted = asyncio.Event()
         self._is_closing = False
@@ -156,9 +158,9 @@ class DataLinks:
         found = pump.take_over()
         if found is None or self._is_closing:
             return
-        made: list[_DataLink] = []
+        made: list[_OpenLink] = []
 
-        def make_talk(bulk: Bulk) -> DataTalk:
+        def make_talk(bulk: Bulk) -> TransferTalk:
             def find(key: OfferKey) -> Served | None:
                 asked = asyncio.run_coroutine_threadsafe(
                     self._serving.find(device, identity, key), self._loop
@@ -171,7 +173,7 @@ class DataLinks:
             def on_end(code: Code, text: str) -> None:
                 self._loop.call_soon_threadsafe(self._on_end, made[0], code, text)
 
-            return DataTalk(bulk, find=find, on_progress=on_progress, on_end=on_end)
+            return TransferTalk(bulk, find=find, on_progress=on_progress, on_end=on_end)
 
         bulk = Bulk(
             found.connection,
@@ -181,18 +183,18 @@ class DataLinks:
             leftover=found.leftover,
             make_talk=make_talk,
         )
-        assert isinstance(bulk.talk, DataTalk)
-        link = _DataLink(device, identity, bulk, bulk.talk)
+        assert isinstance(bulk.talk, TransferTalk)
+        link = _OpenLink(device, identity, bulk, bulk.talk)
         made.append(link)
         self._links.append(link)
         bulk.start()
         self.wake()
 
-    def _on_end(self, link: _DataLink, code: Code, text: str) -> None:
+    def _on_end(self, link: _OpenLink, code: Code, text: str) -> None:
         if not self._is_closing:
             self._spawn(self._clear_away(link, code, text))
 
-    async def _clear_away(self, link: _DataLink, code: Code, text: str) -> None:
+    async def _clear_away(self, link: _OpenLink, code: Code, text: str) -> None:
         """Let go of a link that ended, and of what used it."""
         log.info("data link with %s ended: %s %s", link.device.hex()[:8], code.value, text)
         self._links.remove(link)
@@ -302,7 +304,7 @@ def _landed(
     return manager.finished(connection, keys, number, path, now, entropy)
 
 
-def _let_go(link: _DataLink) -> None:
+def _let_go(link: _OpenLink) -> None:
     """Wait for a link's threads and tell its transfers; in a thread."""
     for transfer in link.talk.incoming:
         transfer.detach()
@@ -310,7 +312,7 @@ def _let_go(link: _DataLink) -> None:
     link.bulk.dispose()
 
 
-def _stop_all(links: list[_DataLink], incoming: list[Incoming]) -> None:
+def _stop_all(links: list[_OpenLink], incoming: list[Incoming]) -> None:
     """End links and transfers; in a thread."""
     for link in links:
         if not link.bulk.join(STOP_S):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from peer import api, contacts, roster, syncing
-from peer.datalinks import DataLinks
+from peer.datalinks import TransferLinks
 from peer.dialer import Dialer, Vicinity
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
@@ -82,7 +82,7 @@ class Linking:
         self._links = Links()
         self._pumps: set[Pump] = set()
         self._knocks = Knocks(entropy)
-        self.data_links: DataLinks | None = None  # the node's, from when it stands
+        self.data_links: TransferLinks | None = None  # the node's, from when it stands
         self._dialer = Dialer(
             profile,
             database,

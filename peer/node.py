@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from peer import api, asks, conversations
 from peer.config import LastRun, read_last_run, write_last_run
-from peer.datalinks import DataLinks
+from peer.datalinks import TransferLinks
 from peer.dialer import Vicinity
 from peer.effects import (
     Ask,
@@ -133,7 +133,7 @@ class Node:
 
     def _start_transfers(self) -> None:
         """Let files move; a brief node leaves them to the next that stays."""
-        self.linking.data_links = DataLinks(
+        self.linking.data_links = TransferLinks(
             self.database,
             self.profile.keys,
             Shelf(self.locations.offers),

@@ -6,7 +6,6 @@ its lock; what it has to tell goes to `report`. A thread of its own brings what 
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from blake3 import blake3
 
 from peer.errors import PeerError
 from peer.transfers import ledger
+from peer.transfers.flushing import Flushing
 from peer.transfers.manager import Incoming as Due
 from peer.transfers.sink import Sink
 from wire import limits
@@ -40,9 +40,6 @@ from wire.transfer import manifest
 from wire.transfer.assembly import Assembly
 from wire.transfer.manifest import Entry
 from wire.transfer.receiver import FileFailed, FileVerified, Receiver
-
-log = logging.getLogger("peer")
-NAMED_FILES = 20  # of those that failed, in the transfer's own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +85,7 @@ class Incoming:
         self._receiver: Receiver | None = None
         self._failed: list[tuple[int, Code]] = []
         self._is_over = False
-        self._is_behind = threading.Event()  # much was written and not synced
-        self._has_stopped = threading.Event()
-        self._syncing: threading.Thread | None = None
+        self._flushing: Flushing | None = None
 
     # --- figures, for whoever shows them
 
@@ -216,7 +211,9 @@ class Incoming:
             self._is_over = True
             self._say = None
             sink, self._sink = self._sink, None
-        self._stop_syncing()
+            flushing, self._flushing = self._flushing, None
+        if flushing is not None:
+            flushing.join()
         if sink is not None:
             sink.close()
 
@@ -226,7 +223,9 @@ class Incoming:
             self._is_over = True
             self._say = None
             sink, self._sink = self._sink, None
-        self._stop_syncing()
+            flushing, self._flushing = self._flushing, None
+        if flushing is not None:
+            flushing.join()
         if sink is not None:
             sink.discard()
         else:
@@ -289,11 +288,7 @@ class Incoming:
         receiver.start()
         if self._new_fetch is not None:
             receiver.linked(self._new_fetch)
-        self._has_stopped.clear()
-        self._syncing = threading.Thread(
-            target=self._keep_syncing, args=(sink,), name="sync", daemon=True
-        )
-        self._syncing.start()
+        self._flushing = Flushing(sink)
         self._after()
 
     def _after(self) -> None:
@@ -311,8 +306,8 @@ class Incoming:
                     self._failed.append((file, code))
         if whole:
             sink.finish_files(whole)
-        if sink.unsynced_bytes >= limits.SYNC_EVERY_BYTES:
-            self._is_behind.set()
+        if self._flushing is not None:
+            self._flushing.wrote()
         if receiver.is_finished:
             self._land()
         else:
@@ -349,28 +344,9 @@ class Incoming:
             code = self._failed[0][1]
             self._report(self, Fails(code, f"{skipped[0]['path']}: {code.what}"))
             return
-        self._has_stopped.set()
-        self._is_behind.set()
+        if self._flushing is not None:
+            self._flushing.end()
         self._report(self, Landed(sink.finish(), skipped))
-
-    def _keep_syncing(self, sink: Sink) -> None:
-        """Sync every SYNC_EVERY_S, or sooner when much was written; a fault is the writer's to meet."""
-        while not self._has_stopped.is_set():
-            self._is_behind.wait(limits.SYNC_EVERY_S)
-            self._is_behind.clear()
-            if self._has_stopped.is_set() or not sink.unsynced_bytes:
-                continue
-            try:
-                sink.sync()
-            except PeerError as error:
-                log.warning("transfer %s: %s", self.due.key.offer.hex()[:8], error)
-
-    def _stop_syncing(self) -> None:
-        self._has_stopped.set()
-        self._is_behind.set()
-        if self._syncing is not None and self._syncing is not threading.current_thread():
-            self._syncing.join()
-            self._syncing = None
 
     def _hold(self, error: PeerError) -> None:
         """Let go of disk and link: the disk has a fault. Another try opens the sink anew."""

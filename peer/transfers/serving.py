@@ -13,7 +13,7 @@ from peer.transfers.figures import Figures
 from peer.transfers.outgoing import Served
 from peer.transfers.shelf import Shelf
 from peer.transfers.source import Reader
-from peer.transfers.talk import DataTalk
+from peer.transfers.talk import TransferTalk
 from wire.identity import DeviceKeys
 from wire.ids import DeviceId, IdentityKey
 from wire.transfer import manifest
@@ -59,7 +59,7 @@ class Serving:
         self._carry_out(await self._database.write(manager.started, number, wall()))
         return served
 
-    def withdraw(self, device: DeviceId, identity: IdentityKey, talk: DataTalk) -> None:
+    def withdraw(self, device: DeviceId, identity: IdentityKey, talk: TransferTalk) -> None:
         """Serve no more on a link what was withdrawn, answered or taken from a friend."""
         for served in talk.served:
             key = served.holding.key
@@ -67,7 +67,7 @@ class Serving:
                 talk.withdraw(key)
                 self._forget(device, served)
 
-    async def left(self, device: DeviceId, talk: DataTalk) -> None:
+    async def left(self, device: DeviceId, talk: TransferTalk) -> None:
         """Note of what was served on a link that nobody fetches it now; a link ended, its threads too.
 
         What the friend was told cannot be had, in all its files, has failed: nothing will bring it back.

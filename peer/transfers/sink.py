@@ -32,7 +32,6 @@ from peer.transfers.restoring import (
 from peer.transfers.unsynced import Unsynced
 from peer.transfers.workplace import Folders, Workplace
 from wire import limits
-from wire.codes import Code
 from wire.errors import LocalProtocolError
 from wire.transfer import manifest
 from wire.transfer.digests import chunk_length, zero_digest
@@ -324,7 +323,7 @@ class Sink:
             if not self._is_open:
                 return
             try:
-                if not self._unsynced.is_lost and not self.is_landing:
+                if self._unsynced.loss is None and not self.is_landing:
                     count = self._unsynced.sync(self._journal)
                     self._journal.end(self._parts.pins(), count)
             except OSError:
@@ -358,8 +357,8 @@ class Sink:
     def _translated(self) -> Iterator[None]:
         if not self._is_open:
             raise LocalProtocolError("the sink is closed")
-        if self._unsynced.is_lost:
-            raise PeerError(Code.FOLDER_GONE, f"{self._folder}: an earlier sync failed")
+        if self._unsynced.loss is not None:
+            raise self._fault(self._unsynced.loss)
         try:
             yield
         except OSError as error:

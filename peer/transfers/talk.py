@@ -20,7 +20,7 @@ from wire.transfer.holding import OfferKey
 TELL_PROGRESS_S = 0.25
 
 
-class DataTalk:
+class TransferTalk:
     """One data link's talk, see `peer.transfers.bulk.Talk`.
 
     find: what the other end may have under a key, or None; it may block. on_progress: called with an offer

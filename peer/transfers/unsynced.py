@@ -22,8 +22,8 @@ class Unsynced:
     """The dirty files and folders of one sink.
 
     tree: its descriptor. folders: that the writers use; its lock guards what is dirty. own_folders: others,
-    for whoever syncs, which is one at a time. is_lost: the system could not write something and may have let
-    go of it: nothing can be vouched for any more.
+    for whoever syncs, which is one at a time. loss: why the system could not write something; it may have let
+    go of that, so nothing can be vouched for any more.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Unsynced:
         self._slots = slots
         self._dirty: set[int] = set()
         self.bytes = 0
-        self.is_lost = False
+        self.loss: OSError | None = None
 
     def add(self, files: Iterable[int], size_bytes: int = 0) -> None:
         """Take note that something was written to these files."""
@@ -67,8 +67,8 @@ class Unsynced:
             size, self.bytes = self.bytes, 0
         try:
             self._bring(dirty, touched)
-        except OSError:
-            self.is_lost = True
+        except OSError as error:
+            self.loss = error
             raise
         try:
             journal.mark(count)

@@ -43,6 +43,26 @@ def test_killed_at_any_step_it_goes_on_and_lands_exactly_once(has_extras):
 
 
 @pytest.mark.parametrize("has_extras", [True, False], ids=["all-of-linux", "portable"])
+def test_where_names_are_taken_it_takes_others_once_and_for_all(has_extras):
+    """Between mkdir and rename an empty folder holds the name: it is no reason to take yet another."""
+    for steps in range(60, 140):
+        for chance in (None, 0.5):
+            disk = MemoryDisk(ROOT, has_extras=has_extras)
+            theirs = {"stuff": {"theirs": b"x"}, "top.txt": b"y", "top (2).txt": b"z"}
+            disk.put("stuff/theirs", b"x")
+            disk.put("top.txt", b"y")
+            disk.put("top (2).txt", b"z")
+            transfer = Transfer()
+            try:
+                transfer.run(DyingDisk(disk, steps))
+            except Killed:
+                disk.reboot() if chance is None else disk.power_cut(random.Random(steps), chance)
+            transfer.run(disk)
+            ours = {"stuff (2)": LANDED["stuff"], "top (3).txt": LANDED["top.txt"]}
+            assert disk.tree() == theirs | ours, steps
+
+
+@pytest.mark.parametrize("has_extras", [True, False], ids=["all-of-linux", "portable"])
 @pytest.mark.parametrize("chance", [0.0, 0.6])
 def test_without_power_at_any_step_it_goes_on_and_lands_exactly_once(has_extras, chance):
     for steps in range(steps_of_a_whole_run(has_extras=has_extras)):

@@ -1,0 +1,275 @@
+"""One data link in its threads, over a real socket, with a talk that only takes notes."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from peer.errors import PeerError
+from peer.transfers.bulk import Bulk
+from wire import limits
+from wire.channel.records import Opener, Sealer
+from wire.channel.symmetric import AESGCM_SHA256, CipherState
+from wire.codec import decode, encode
+from wire.codes import Code
+from wire.errors import RemoteProtocolError
+from wire.messages import Message, Purpose
+from wire.messages.session import Close, Ping, Pong
+from wire.messages.transfer import Fetched, Pack, PackedChunk, Piece, StopFetch
+
+WAIT_S = 20.0
+MIB = limits.MIB
+DIGEST = bytes(32)
+
+
+class Notes:
+    """A talk that keeps what it hears and sends what it is given."""
+
+    def __init__(self) -> None:
+        self.told: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self.to_send: queue.SimpleQueue[tuple[list[Message], bytes]] = queue.SimpleQueue()
+        self.is_expected = True
+        self.error: Exception | None = None
+
+    def heard(self, message: Message) -> None:
+        if self.error is not None:
+            raise self.error
+        self.told.put(message)
+
+    def expects(self, announced: Piece | Pack) -> bool:
+        return self.is_expected
+
+    def chunk(self, announced: Piece | Pack, data: memoryview) -> None:
+        self.told.put((announced, bytes(data)))
+
+    def next_record(self, into: memoryview) -> tuple[list[Message], int] | None:
+        try:
+            messages, data = self.to_send.get_nowait()
+        except queue.Empty:
+            return None
+        into[: len(data)] = data
+        return messages, len(data)
+
+    def wants(self) -> bool:
+        return True
+
+    def has_work(self) -> bool:
+        return True
+
+    def ended(self, code: Code, text: str) -> None:
+        self.told.put(code)
+
+    def next(self) -> object:
+        return self.told.get(timeout=WAIT_S)
+
+
+class Stranger:
+    """The other end: a plain socket with the right keys."""
+
+    def __init__(self, connection: socket.socket, sealer: Sealer, opener: Opener) -> None:
+        self.socket = connection
+        self.sealer = sealer
+        self.opener = opener
+        connection.settimeout(WAIT_S)
+
+    def say(self, *messages: Message) -> None:
+        for message in messages:
+            self.socket.sendall(self.sealer.seal(encode(Purpose.DATA, message)))
+
+    def give(self, data: bytes) -> None:
+        self.socket.sendall(self.sealer.seal(data))
+
+    def _exactly(self, count: int) -> bytes:
+        found = b""
+        while len(found) < count:
+            data = self.socket.recv(count - len(found))
+            if not data:
+                raise EOFError
+            found += data
+        return found
+
+    def record(self) -> bytes:
+        return self.opener.open(self._exactly(int.from_bytes(self._exactly(4), "big")))
+
+    def hear(self) -> Message | None:
+        return decode(Purpose.DATA, self.record())
+
+    def hear_close(self) -> Close:
+        """The last word, whatever comes before it."""
+        while True:
+            message = self.hear()
+            if isinstance(message, Close):
+                return message
+
+
+def _cipher(key: bytes) -> CipherState:
+    return CipherState(AESGCM_SHA256, key, blame=Code.LINK_CORRUPT)
+
+
+class Line:
+    """A bulk link and the stranger at its other end."""
+
+    def __init__(self, *, first: bytes = b"", leftover: bytes = b"") -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            ours = socket.create_connection(listener.getsockname())
+            theirs, _ = listener.accept()
+        there, back = (b"t" * 32, b"b" * 32)
+        many = (2**20, 2**40)
+        self.notes = Notes()
+        self.stranger = Stranger(
+            theirs, Sealer(_cipher(there), *many), Opener(_cipher(back), *many)
+        )
+        self.bulk = Bulk(
+            ours,
+            Sealer(_cipher(back), *many),
+            Opener(_cipher(there), *many),
+            first=first,
+            leftover=leftover,
+            make_talk=lambda _: self.notes,
+        )
+
+    def end(self) -> None:
+        self.bulk.abort()
+        self.stranger.socket.close()
+        assert self.bulk.join(WAIT_S)
+        self.bulk.dispose()
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    made = Line()
+    made.bulk.start()
+    yield made
+    made.end()
+
+
+def test_messages_and_chunks_come_across_in_order(line: Line) -> None:
+    data = bytes(range(256)) * 4096
+    line.stranger.say(Fetched(1), Piece(1, 0, 0, MIB, DIGEST))
+    line.stranger.give(data)
+    line.stranger.say(Fetched(2))
+    assert line.notes.next() == Fetched(1)
+    assert line.notes.next() == (Piece(1, 0, 0, MIB, DIGEST), data)
+    assert line.notes.next() == Fetched(2)
+
+
+def test_a_pack_of_empty_files_has_no_record_behind_it(line: Line) -> None:
+    pack = Pack(1, (PackedChunk(0, 0, DIGEST),))
+    line.stranger.say(pack, Fetched(1))
+    assert line.notes.next() == (pack, b"")
+    assert line.notes.next() == Fetched(1)
+
+
+def test_bytes_that_nobody_wants_are_read_and_dropped(line: Line) -> None:
+    line.notes.is_expected = False
+    line.stranger.say(Piece(1, 0, 0, 5, DIGEST))
+    line.stranger.give(b"12345")
+    line.stranger.say(Pack(1, (PackedChunk(0, 0, DIGEST),)), Fetched(1))
+    assert line.notes.next() == Fetched(1)
+
+
+def test_what_the_talk_has_to_send_leaves_whole(line: Line) -> None:
+    data = b"z" * MIB
+    line.notes.to_send.put(([Piece(3, 0, 0, MIB, DIGEST)], data))
+    line.bulk.say(StopFetch(9))
+    assert line.stranger.hear() == StopFetch(9)
+    assert line.stranger.hear() == Piece(3, 0, 0, MIB, DIGEST)
+    assert line.stranger.record() == data
+
+
+def test_more_messages_than_one_buffer_holds_leave_in_order(line: Line) -> None:
+    many = [StopFetch(number) for number in range(20_000)]
+    line.bulk.say(*many)
+    assert [line.stranger.hear() for _ in many] == many
+
+
+def test_bytes_received_before_count_and_first_bytes_go_first() -> None:
+    probe = Line()
+    early = probe.stranger.sealer.seal(encode(Purpose.DATA, Fetched(7)))
+    made = Line(first=b"hello", leftover=early)
+    made.stranger.sealer.seal(encode(Purpose.DATA, Fetched(7)))  # its count goes on behind it
+    made.bulk.start()
+    assert made.stranger.socket.recv(5, socket.MSG_WAITALL) == b"hello"
+    assert made.notes.next() == Fetched(7)
+    made.stranger.say(Fetched(8))
+    assert made.notes.next() == Fetched(8)
+    made.end()
+    probe.bulk.dispose()
+    probe.stranger.socket.close()
+
+
+def test_a_ping_is_answered_and_a_pong_is_nobodys_business(line: Line) -> None:
+    line.stranger.say(Pong(3), Ping(4))
+    assert line.stranger.hear() == Pong(4)
+
+
+@pytest.mark.parametrize(
+    ("garbage", "code"),
+    [
+        (bytes(4), Code.FRAME_EMPTY),
+        ((16).to_bytes(4, "big") + bytes(16), Code.FRAME_EMPTY),
+        ((MIB + 17).to_bytes(4, "big"), Code.RECORD_TOO_LARGE),
+        (b"\xff" * 4, Code.RECORD_TOO_LARGE),
+        ((40).to_bytes(4, "big") + bytes(40), Code.LINK_CORRUPT),
+    ],
+)
+def test_garbage_ends_the_link_by_name(line: Line, garbage: bytes, code: Code) -> None:
+    line.stranger.socket.sendall(garbage)
+    assert line.stranger.hear_close().code == code.value
+    ended = line.notes.next()
+    assert ended in {code, Code.GOODBYE}
+
+
+def test_a_chunk_of_another_length_ends_the_link(line: Line) -> None:
+    line.stranger.say(Piece(1, 0, 0, 5, DIGEST))
+    line.stranger.give(b"1234")
+    assert line.stranger.hear_close().code == Code.SIZE_INVALID.value
+
+
+@pytest.mark.parametrize(
+    "record", [b"\x00", b"\xff\xff\x90", encode(Purpose.DATA, Fetched(1)) + b"x"]
+)
+def test_records_that_are_no_messages_end_the_link(line: Line, record: bytes) -> None:
+    line.stranger.give(record)
+    assert line.stranger.hear_close().code != Code.GOODBYE.value
+
+
+def test_what_the_talk_refuses_ends_the_link_with_its_code(line: Line) -> None:
+    line.notes.error = RemoteProtocolError(Code.FLOOD, "too much")
+    line.stranger.say(Fetched(1))
+    close = line.stranger.hear_close()
+    assert (close.code, close.text) == (Code.FLOOD.value, "too much")
+
+
+def test_a_fault_of_our_own_ends_the_link_without_blame(line: Line) -> None:
+    line.notes.error = PeerError(Code.NO_SPACE, "full")
+    line.stranger.say(Fetched(1))
+    assert line.stranger.hear_close().code == Code.GOODBYE.value
+
+
+def test_a_connection_that_is_cut_ends_the_link(line: Line) -> None:
+    line.stranger.socket.sendall(b"\x00\x00")
+    line.stranger.socket.close()
+    assert line.notes.next() is Code.LINK_LOST
+    assert line.bulk.join(WAIT_S)
+
+
+def test_their_close_ends_the_link_once(line: Line) -> None:
+    line.stranger.say(Close(Code.SHUTTING_DOWN.value))
+    assert line.notes.next() is Code.LINK_LOST
+    assert line.bulk.join(WAIT_S)
+    assert line.notes.told.empty()
+
+
+def test_closing_says_why_and_ends_both_threads(line: Line) -> None:
+    line.bulk.close(Code.SHUTTING_DOWN, "going")
+    line.bulk.close(Code.GOODBYE)
+    close = line.stranger.hear_close()
+    assert (close.code, close.text) == (Code.SHUTTING_DOWN.value, "going")
+    assert line.notes.next() is Code.GOODBYE
+    assert line.bulk.join(WAIT_S)
+    assert threading.active_count() >= 1
