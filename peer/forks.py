@@ -73,8 +73,10 @@ def on_claims(
                 connection, conversation.number, claim.device, claim.epoch, keys.identity
             )
             connection.execute(
-                "INSERT INTO doubts (chain, witness, id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                (chain.number, witness, claim.high_id),
+                "INSERT INTO doubts (chain, witness, id) SELECT ?1, ?2, ?3 WHERE"
+                " (SELECT count(*) FROM doubts WHERE chain = ?1 AND witness = ?2) < ?4"
+                " ON CONFLICT DO NOTHING",
+                (chain.number, witness, claim.high_id, limits.FORK_PROOFS),
             )
         if claim.device == keys.device:
             leave_claimed(connection, keys, conversation, claim.epoch, now, entropy)

@@ -27,7 +27,7 @@ from peer.store.devices import introduction, note_device, note_introduced
 from wire import limits
 from wire.errors import RemoteProtocolError
 from wire.identity import DeviceKeys
-from wire.ids import DeviceId, IdentityKey
+from wire.ids import ConversationId, DeviceId, IdentityKey
 from wire.log.event import peek_header
 from wire.log.vector import digest_of
 from wire.machine import Entropy, UnixMillis
@@ -166,7 +166,7 @@ def next_batch(connection: Connection, session: Session) -> list[Effect]:
     """
     while session.behind:
         conversation_id = next(iter(session.behind))
-        conversation = shares(connection, session.identity, conversation_id)
+        conversation = _still_shared(connection, session, conversation_id)
         progress = session.level.get(conversation_id)
         effects: list[Effect] = []
         if conversation is not None and progress is not None:
@@ -180,6 +180,16 @@ def next_batch(connection: Connection, session: Session) -> list[Effect]:
         if effects:
             return effects
     return []
+
+
+def _still_shared(
+    connection: Connection, session: Session, conversation_id: ConversationId
+) -> Conversation | None:
+    """Give a conversation that is to be brought up to date, None if the friendship has ended meanwhile."""
+    try:
+        return shares(connection, session.identity, conversation_id)
+    except RemoteProtocolError:
+        return None
 
 
 def _alike(

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from peer import history, syncing
+from peer import contacts, history, syncing
 from peer.sessions import Session
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
 from tests.harness.talk import (
@@ -335,3 +335,32 @@ def test_nothing_well_formed_ends_a_link_or_stops_the_talk(pair, things):
     said = say(alice, "bob", "after all that")
     pass_on(alice, bob, said)
     assert bob.texts("alice")[-1] == "after all that"
+
+
+def test_a_friendship_that_ends_under_an_open_link_sends_nothing_more(pair):
+    alice, bob = pair
+    open_link(alice, bob)
+    session = Session(alice.keys.device, alice.keys.identity)
+    bob.database.read(
+        syncing.compare, session, Vector(conversation_of(alice, bob), (), is_last=True)
+    )
+    say(bob, "alice", "too late")
+    session.touch(conversation_of(alice, bob))
+    bob.database.write(contacts.remove, "alice", bob.world.wall())
+    assert bob.database.read(syncing.next_batch, session) == []
+
+
+def test_claims_about_our_chains_fill_no_disk(pair):
+    alice, bob = pair
+    say(bob, "alice", "x")
+    [(epoch,)] = bob.database.connection.execute("SELECT epoch FROM chains").fetchall()
+    for number in range(100):
+        entry = VectorEntry(bob.keys.device, Epoch(epoch), 0, 1, sha256(bytes([number])))
+        give(Vector(conversation_of(alice, bob), (entry,) * 2, is_last=False), alice, bob)
+        entries = tuple(
+            VectorEntry(bob.keys.device, Epoch(epoch), 0, 1, sha256(bytes([number, n])))
+            for n in range(limits.VECTOR_ENTRIES_PER_PAGE)
+        )
+        give(Vector(conversation_of(alice, bob), entries, is_last=False), alice, bob)
+    (count,) = bob.database.connection.execute("SELECT count(*) FROM doubts").fetchone()
+    assert count <= limits.FORK_PROOFS
