@@ -115,8 +115,8 @@ class Parts:
         with self._lock:
             part = self._open.get(file)
             if part is None:
-                part = self._open[file] = self._opened(file)
                 self._close_oldest()
+                part = self._open[file] = self._opened(file)
             else:
                 self._open.move_to_end(file)
             part.users += 1
@@ -132,10 +132,13 @@ class Parts:
                 self._disk.close(part.descriptor)
 
     def _close_oldest(self) -> None:
-        for file in list(self._open)[: -1 if len(self._open) > FILES_OPEN else 0]:
-            if not self._open[file].users:
-                self._disk.close(self._open.pop(file).descriptor)
-                return
+        """Close the part not used for longest, if too many are open; one in use stays."""
+        if len(self._open) < FILES_OPEN:
+            return
+        idle = (file for file, part in self._open.items() if not part.users)
+        oldest = next(idle, None)
+        if oldest is not None:
+            self._disk.close(self._open.pop(oldest).descriptor)
 
     def _opened(self, file: int) -> _Part:
         """Open a part that was begun, or make it; what else has its name is removed, never followed."""

@@ -24,7 +24,7 @@ from benches.people import Pair, pair
 from peer.control import client
 
 MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - a tmpfs; folders of our own are made below it
-WHATS = {
+LOADS = {
     "big": "one file of 1 GiB (--size MiB for another)",
     "many": "10,000 files of 10 KiB in 100 folders",
     "tiny": "one file of 4 KiB, from the offer to its place",
@@ -45,9 +45,9 @@ def run(words: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="scripts/bench transfer",
         description=__doc__,
-        epilog="; ".join(f"{what}: {meaning}" for what, meaning in WHATS.items()),
+        epilog="; ".join(f"{what}: {meaning}" for what, meaning in LOADS.items()),
     )
-    parser.add_argument("--what", choices=WHATS, default="big")
+    parser.add_argument("--what", choices=LOADS, default="big")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--size", type=int, default=1024, help="MiB of `big`")
     parser.add_argument("--disk", action="store_true", help="download to disk instead of tmpfs")
@@ -78,7 +78,7 @@ def run(words: Sequence[str]) -> None:
             once = _synced(made.send) if chosen.disk else made.send
             rivals.append(Rival(name, _checked(load, target, _sending(once, load.path))))
         interleave(rivals, chosen.rounds)
-    print(f"{WHATS[chosen.what]}; CPU and memory: sender, receiver")
+    print(f"{LOADS[chosen.what]}; CPU and memory: sender, receiver")
     table(rivals, size_bytes=load.size)
 
 

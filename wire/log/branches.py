@@ -29,7 +29,7 @@ def whole(twigs: Iterable[Twig], forked_at: int, root: bytes | None) -> list[Twi
     none, None if it is not here: then what stands in the first place is believed.
     """
     known = {root}
-    found = []
+    found: list[Twig] = []
     for twig in sorted(twigs, key=lambda twig: twig.seq):
         if twig.prev in known or (root is None and twig.seq == forked_at):
             known.add(twig.id)

@@ -142,20 +142,20 @@ class Town:
             self.sink.sync()
 
     def read(self, step: Read) -> None:
-        datas = [
+        pieces = [
             memoryview(FILES[part.file])[part.offset : part.offset + part.length]
             for part in step.parts
         ]
-        digests = [chunk_digest(data) for data in datas]
+        digests = [chunk_digest(data) for data in pieces]
         message = self.sender.on_read(step, digests, Monotonic(self.now))
         if isinstance(message, Piece | Pack):
             assert self.receiver.expects(message)
-            self.sent_bytes += sum(map(len, datas))
+            self.sent_bytes += sum(map(len, pieces))
             if isinstance(message, Piece):
                 self.receiver.on_piece(message, digests[0])
             else:
                 self.receiver.on_pack(message, digests)
-            parts = zip(step.parts, datas, digests, strict=True)
+            parts = zip(step.parts, pieces, digests, strict=True)
             self.sink.write_all([(part.file, part.index, data, d) for part, data, d in parts])
         elif message is not None:
             self.hear(message)

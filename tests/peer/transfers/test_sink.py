@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 from pathlib import Path
 
 import pytest
@@ -321,39 +320,6 @@ def test_a_journal_torn_before_it_began_is_begun_anew(tmp_path):
     sink.finish()
     sink.discard()
     assert names_in(tmp_path) == ["stuff", "top.txt"]
-
-
-def test_syncing_in_another_thread_vouches_only_for_what_it_brought(tmp_path):
-    """Many small files are written while another thread syncs without pause; then a kill."""
-    count = 2000
-    content = b"x" * 500
-    entries = [folder("d"), *(file(f"d/{number:05}", content) for number in range(count))]
-    sink = Sink.open(tmp_path, KEY, "d", entries)
-    done = threading.Event()
-    problems: list[BaseException] = []
-
-    def sync() -> None:
-        try:
-            while not done.is_set():
-                sink.sync()
-        except PeerError as problem:
-            problems.append(problem)
-
-    thread = threading.Thread(target=sync)
-    thread.start()
-    for number in range(count):
-        sink.write(number, 0, memoryview(content), digest(content))
-        if number % 50 == 49:
-            sink.finish_files(range(number - 49, number + 1))
-    done.set()
-    thread.join()
-    assert problems == []
-    sink._let_go()  # killed
-    sink = Sink.open(tmp_path, KEY, "d", entries)
-    assert sum(found.is_whole for found in sink.restored()) == count
-    sink.finish()
-    sink.discard()
-    assert len(names_in(tmp_path / "d")) == count
 
 
 def test_more_parts_than_may_be_open_take_turns(tmp_path):

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.conftest import PROFILE
 from tests.harness.disks import MemoryDisk
 from tests.harness.dying import DyingDisk, Killed
 from tests.peer.transfers.landings import LANDED, ROOT, Transfer, check_whole_or_absent
@@ -79,7 +80,7 @@ def test_without_power_at_any_step_it_goes_on_and_lands_exactly_once(has_extras,
 @pytest.mark.parametrize("has_extras", [True, False], ids=["all-of-linux", "portable"])
 def test_interrupted_again_and_again_it_lands_in_the_end(has_extras):
     total = steps_of_a_whole_run(has_extras=has_extras)
-    for seed in range(60):
+    for seed in range(5000 if PROFILE == "deep" else 60):
         dice = random.Random(seed)
         disk = MemoryDisk(ROOT, has_extras=has_extras)
         transfer = Transfer()

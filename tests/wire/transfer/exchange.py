@@ -134,33 +134,33 @@ class Exchange:
             if zeros is not None:
                 self.hear(zeros)
             return
-        datas: list[bytes] = []
+        pieces: list[bytes] = []
         outcome: list[ChunkDigest | Code] = []
         for part in step.parts:
             if part.file in self.unreadable:
                 outcome.append(Code.FILE_UNREADABLE)
                 continue
             data = self.files[part.file][part.offset : part.offset + part.length]
-            datas.append(data)
+            pieces.append(data)
             outcome.append(chunk_digest(data))
         message = self.sender.on_read(step, outcome, Monotonic(self.now))
         if isinstance(message, Piece | Pack):
-            self.carry(message, datas)
+            self.carry(message, pieces)
         elif message is not None:
             self.hear(message)
 
-    def carry(self, announced: Piece | Pack, datas: Sequence[bytes]) -> None:
+    def carry(self, announced: Piece | Pack, pieces: Sequence[bytes]) -> None:
         """Bring bytes to the receiver."""
         if not self.receiver.expects(announced):
             return
-        digests = [chunk_digest(data) for data in datas]
-        self.sent_bytes += sum(map(len, datas))
+        digests = [chunk_digest(data) for data in pieces]
+        self.sent_bytes += sum(map(len, pieces))
         if isinstance(announced, Piece):
             self.receiver.on_piece(announced, digests[0])
-            self._keep(announced.file, announced.index, datas[0], digests[0])
+            self._keep(announced.file, announced.index, pieces[0], digests[0])
         else:
             self.receiver.on_pack(announced, digests)
-            for chunk, data, digest in zip(announced.chunks, datas, digests, strict=True):
+            for chunk, data, digest in zip(announced.chunks, pieces, digests, strict=True):
                 self._keep(chunk.file, 0, data, digest)
         self.take_events()
 

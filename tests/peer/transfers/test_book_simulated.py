@@ -1,0 +1,236 @@
+"""Offers over a simulated network: several devices, cuts and crashes; in the end everybody's book agrees."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from peer import contacts, conversations
+from peer.errors import PeerError
+from peer.transfers import manager
+from tests.harness.offers import contents, states, transfers
+from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
+from wire.codes import Code
+from wire.ids import OfferId
+from wire.log.event import Withdrawal
+
+SEEDS = int(os.environ.get("SIMNET_SEEDS", "60"))
+ONE = os.environ.get("SIMNET_SEED")
+CHAOS_MS = 8_000
+CALM_MS = 12_000
+
+
+def act(one, fn, *arguments, **named):
+    """Do something durably at a device and let follow what follows; gives the error's code or None."""
+    try:
+        _, effects = one.database.write(fn, *arguments, **named)
+    except PeerError as error:
+        return error.code
+    one.commit()
+    one.carry_out(effects)
+    return None
+
+
+def offer(one, *to):
+    offer_id = OfferId(one.entropy.bytes(16))
+    assert (
+        act(one, manager.offer, one.keys, to, offer_id, contents(), one.world.wall(), one.entropy)
+        is None
+    )
+    return offer_id
+
+
+def accept(one, offer_id):
+    return act(one, manager.accept, one.keys, offer_id.hex(), "/in", one.world.wall(), one.entropy)
+
+
+def decline(one, offer_id):
+    return act(one, manager.decline, one.keys, offer_id.hex(), one.world.wall(), one.entropy)
+
+
+def withdraw(one, friend, offer_id):
+    contact = one.database.read(contacts.find_friend, friend)
+    return act(
+        one, conversations.add_own, one.keys, contact, Withdrawal(offer_id),
+        now=one.world.wall(), entropy=one.entropy,
+    )  # fmt: skip
+
+
+def finish(one):
+    """Let all that is due be there."""
+    for incoming in one.database.read(manager.due):
+        effects = one.database.write(
+            manager.finished,
+            one.keys,
+            incoming.number,
+            Path("/in/x"),
+            one.world.wall(),
+            one.entropy,
+        )
+        one.commit()
+        one.carry_out(effects)
+
+
+@pytest.fixture
+def world():
+    return Simulation(1)
+
+
+@pytest.fixture
+def pair(world):
+    alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
+    befriend(alice, bob)
+    return alice, bob
+
+
+def settle(world, *pairs, ms=20_000):
+    cables = [Cable(world, one, other) for one, other in pairs]
+    world.run(world.now + ms)
+    for cable in cables:
+        cable.cut()
+
+
+def test_an_offer_shows_on_all_devices_of_both_and_is_taken_on_one(pair, world):
+    alice, bob = pair
+    laptop = bob.log_in("bob-2")
+    tablet = alice.log_in("alice-2")
+    offered = offer(alice, "bob")
+    settle(world, (alice, bob), (bob, laptop), (alice, tablet))
+    assert states(alice) == states(tablet) == [("out", "offered")]
+    assert states(bob) == states(laptop) == [("in", "offered")]
+    assert accept(laptop, offered) is None
+    settle(world, (bob, laptop), (alice, bob), (alice, tablet))
+    assert states(bob) == [("in", "accepted")]
+    assert transfers(bob) == []  # another device fetches it
+    assert bob.database.read(manager.due) == []
+    assert [t.state for t in transfers(tablet)] == ["waiting"]
+    finish(laptop)
+    settle(world, (bob, laptop), (alice, bob), (alice, tablet))
+    for one in (alice, tablet, bob, laptop):
+        assert [state for _, state in states(one)] == ["done"]
+    assert [t.state for t in transfers(alice)] == [t.state for t in transfers(tablet)] == ["done"]
+
+
+def test_what_one_device_took_another_may_take_too(pair, world):
+    alice, bob = pair
+    laptop = bob.log_in("bob-2")
+    offered = offer(alice, "bob")
+    settle(world, (alice, bob), (bob, laptop))
+    assert accept(laptop, offered) is None
+    settle(world, (bob, laptop))
+    assert accept(bob, offered) is None
+    assert [incoming.title for incoming in bob.database.read(manager.due)] == ["holiday"]
+    finish(laptop)
+    settle(world, (bob, laptop))
+    assert states(bob) == [("in", "done")]
+    assert [t.state for t in transfers(bob)] == ["waiting"]  # this device goes on with its own
+
+
+def test_a_refusal_on_one_device_ends_what_another_fetches(pair, world):
+    alice, bob = pair
+    laptop = bob.log_in("bob-2")
+    offered = offer(alice, "bob")
+    settle(world, (alice, bob), (bob, laptop))
+    assert decline(laptop, offered) is None
+    assert accept(bob, offered) is None
+    settle(world, (bob, laptop), (alice, bob))
+    assert [t.state for t in transfers(bob)] == ["declined"]
+    assert [t.state for t in transfers(alice)] == ["declined"]
+    assert states(alice) == [("out", "declined")]
+    assert accept(bob, offered) is Code.OFFER_ANSWERED
+
+
+def test_an_own_device_withdraws_what_another_offers(pair, world):
+    alice, bob = pair
+    tablet = alice.log_in("alice-2")
+    offered = offer(alice, "bob")
+    settle(world, (alice, bob), (alice, tablet))
+    assert withdraw(tablet, "bob", offered) is None
+    settle(world, (alice, tablet), (alice, bob))
+    assert states(alice) == [("out", "withdrawn")]
+    assert states(bob) == [("in", "withdrawn")]
+
+
+class Trouble:
+    """Some people and devices who offer, answer and withdraw at random while links break and nodes crash."""
+
+    def __init__(self, seed):
+        self.sim = Simulation(seed)
+        self.dice = self.sim.dice
+        self.peers = [SimPeer.make(self.sim, name) for name in ("alice", "bob", "carol")]
+        self.is_calm = False
+        self.offers = []
+        for i, one in enumerate(self.peers):
+            for other in self.peers[i + 1 :]:
+                befriend(one, other)
+        for one in list(self.peers)[:2]:
+            if self.dice.random() < 0.5:
+                self.peers.append(one.log_in(f"{one.account}-2", ()))
+        for _ in range(self.dice.randrange(10, 40)):
+            self.sim.after(self.dice.randrange(CHAOS_MS), self.act)
+        self.sim.after(0, self.link_up)
+        self.sim.after(50, self.trouble)
+        self.sim.run(CHAOS_MS)
+        self.is_calm = True
+        self.sim.run(CHAOS_MS + CALM_MS)
+
+    def act(self):
+        one = self.dice.choice(self.peers)
+        others = sorted({peer.account for peer in self.peers} - {one.account})
+        kind = self.dice.random()
+        if kind < 0.4 or not self.offers:
+            to = self.dice.sample(others, self.dice.randrange(1, len(others) + 1))
+            self.offers.append(offer(one, *to))
+            return
+        offered = self.dice.choice(self.offers)
+        if kind < 0.6:
+            accept(one, offered)
+        elif kind < 0.75:
+            decline(one, offered)
+        elif kind < 0.9:
+            finish(one)
+        else:
+            withdraw(one, self.dice.choice(others), offered)
+
+    def link_up(self):
+        for i, a in enumerate(self.peers):
+            for b in self.peers[i + 1 :]:
+                if b.name not in a.cables and (self.is_calm or self.dice.random() < 0.5):
+                    Cable(self.sim, a, b)
+        self.sim.after(self.dice.randrange(50, 700), self.link_up)
+
+    def trouble(self):
+        if self.is_calm:
+            return
+        one = self.dice.choice(self.peers)
+        if self.dice.random() < 0.4:
+            one.crash()
+        for cable in list(one.cables.values()):
+            cable.cut()
+        self.sim.after(self.dice.randrange(50, 800), self.trouble)
+
+
+def book_of(one):
+    """Give what a device's book says of each offer: by its id and the other person."""
+    return {
+        (item.offer, frozenset((one.account, item.friend)), item.sender): item.state
+        for item in one.database.read(manager.offers)
+    }
+
+
+@pytest.mark.parametrize("seed", [int(ONE)] if ONE else range(SEEDS))
+def test_every_book_agrees_in_the_end(seed):
+    world = Trouble(seed)
+    again = f"replay: SIMNET_SEED={seed} scripts/test tests/peer/transfers/test_book_simulated.py"
+    books = [(one, book_of(one)) for one in world.peers]
+    assert any(book for _, book in books), again
+    for one, book in books:
+        for other, theirs in books:
+            for key in book.keys() | theirs.keys():
+                if {one.account, other.account} <= key[1]:
+                    assert book.get(key) == theirs.get(key), (again, one.name, other.name)
+    for one, _ in books:
+        assert one.faults == [], (again, one.faults)
+        finished = {t.offer for t in transfers(one) if t.direction == "out" and t.state == "done"}
+        said = {o.offer for o in one.database.read(manager.offers) if o.state == "done"}
+        assert finished <= said, again
