@@ -10,7 +10,7 @@ from peer.membership import of_id
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
 from wire.identity import direct_conversation
 
-SEEDS = int(os.environ.get("SIMNET_SEEDS", "250"))
+SEEDS = int(os.environ.get("SIMNET_SEEDS", "200"))
 ONE = os.environ.get("SIMNET_SEED")
 CHAOS_MS = 12_000
 CALM_MS = 15_000
