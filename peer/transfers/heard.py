@@ -7,6 +7,7 @@ again when the offer comes: conversations may be brought up to date in any order
 from __future__ import annotations
 
 import sqlite3
+from typing import TypeGuard
 
 from peer.effects import Effect, WakeTransfers
 from peer.membership import Conversation
@@ -18,6 +19,7 @@ from wire.codes import Code
 from wire.ids import OfferId
 from wire.log.event import (
     Answer,
+    Content,
     Event,
     EventKind,
     Offer,
@@ -58,7 +60,8 @@ def on_event(
         case Offer() as offer:
             return _on_offer(connection, conversation, number, event, offer, now, is_own=is_own)
         case Withdrawal() | Answer() as word:
-            return _on_word(connection, conversation, word, now, is_own=is_own)
+            clock = event.header.clock
+            return _on_word(connection, conversation, word, clock, now, is_own=is_own)
         case _:
             return []
 
@@ -91,9 +94,9 @@ def _on_offer(
     if is_own:
         ledger.add_transfer(connection, row, now)
     effects: list[Effect] = [offerings.tell(connection, row.number)]
-    for word, is_word_own in _words_after(connection, conversation, event.header.clock):
+    for word, clock, is_word_own in _words_after(connection, conversation, event.header.clock):
         if word.offer == offer.offer:
-            effects += _on_word(connection, conversation, word, now, is_own=is_word_own)
+            effects += _on_word(connection, conversation, word, clock, now, is_own=is_word_own)
     return effects
 
 
@@ -101,15 +104,19 @@ def _on_word(
     connection: Connection,
     conversation: Conversation,
     word: Withdrawal | Answer,
+    clock: int,
     now: UnixMillis,
     *,
     is_own: bool,
 ) -> list[Effect]:
-    """Take a word about an offer: a withdrawal is its author's own, an answer the other side's."""
+    """Take a word about an offer: a withdrawal is its author's own, an answer the other side's.
+
+    clock: of the word. One that does not stand after its offer counts for nobody, whichever came first here.
+    """
     is_of_author = isinstance(word, Withdrawal)
     effects: list[Effect] = []
-    for row in offerings.with_id(
-        connection, conversation.number, word.offer, is_own=is_own is is_of_author
+    for row in offerings.before(
+        connection, conversation.number, word.offer, clock, is_own=is_own is is_of_author
     ):
         if isinstance(word, Withdrawal):
             effects += _withdrawn(connection, row, now)
@@ -146,14 +153,26 @@ def _answered(
 
 def _words_after(
     connection: Connection, conversation: Conversation, clock: int
-) -> list[tuple[Withdrawal | Answer, bool]]:
-    """List what was said about offers after a point of a conversation and is shown already."""
+) -> list[tuple[Withdrawal | Answer, int, bool]]:
+    """List what was said about offers after a point of a conversation and is shown already.
+
+    Each with its clock, and whether this account said it.
+    """
     rows = connection.execute(
-        "SELECT e.header, e.body, e.is_own FROM events e JOIN chains h ON h.number = e.chain"
+        "SELECT e.header, e.body, e.clock, e.is_own FROM events e JOIN chains h ON h.number = e.chain"
         f" WHERE e.conversation = ? AND e.clock > ? AND e.kind IN ({EventKind.WITHDRAWAL:d},"
         f" {EventKind.ANSWER:d}) AND e.held = 0 AND e.is_fork = 0"
         " AND (h.forked_at = 0 OR e.seq < h.forked_at) ORDER BY e.clock, e.device, e.id",
         (conversation.number, clock),
     ).fetchall()
-    words = [(read_body(peek_header(header), body), bool(mine)) for header, body, mine in rows]
-    return [(word, mine) for word, mine in words if isinstance(word, Withdrawal | Answer)]
+    words = [
+        (read_body(peek_header(header), body), clock, bool(mine))
+        for header, body, clock, mine in rows
+    ]
+    return [word for word in words if _is_word(word)]
+
+
+def _is_word(
+    word: tuple[Content | None, int, bool],
+) -> TypeGuard[tuple[Withdrawal | Answer, int, bool]]:
+    return isinstance(word[0], Withdrawal | Answer)

@@ -104,13 +104,17 @@ def of_number(connection: Connection, number: int) -> OfferRow:
     )
 
 
-def with_id(
-    connection: Connection, conversation: int, offer: bytes, *, is_own: bool
+def before(
+    connection: Connection, conversation: int, offer: bytes, clock: int, *, is_own: bool
 ) -> list[OfferRow]:
-    """List the offers of that id in a conversation, of one direction: one, unless somebody plays tricks."""
+    """List the offers of that id that stand before a point of a conversation, of one direction.
+
+    It is one, unless somebody plays tricks.
+    """
     rows = connection.execute(
-        f"{_OFFER_COLUMNS} WHERE o.offer = ? AND o.conversation = ? AND o.is_own = ?",
-        (offer, conversation, is_own),
+        f"{_OFFER_COLUMNS} WHERE o.offer = ? AND o.conversation = ? AND o.is_own = ?"
+        " AND e.clock < ?",
+        (offer, conversation, is_own, clock),
     )
     return [_offer_row(row) for row in rows.fetchall()]
 

@@ -14,7 +14,7 @@ from wire.codes import Code
 from wire.ids import OfferId
 from wire.log.event import Withdrawal
 
-SEEDS = int(os.environ.get("SIMNET_SEEDS", "60"))
+SEEDS = int(os.environ.get("SIMNET_SEEDS", "40"))
 ONE = os.environ.get("SIMNET_SEED")
 CHAOS_MS = 8_000
 CALM_MS = 12_000
@@ -175,22 +175,27 @@ class Trouble:
         self.sim.run(CHAOS_MS + CALM_MS)
 
     def act(self):
-        one = self.dice.choice(self.peers)
-        others = sorted({peer.account for peer in self.peers} - {one.account})
         kind = self.dice.random()
-        if kind < 0.4 or not self.offers:
+        if kind < 0.3 or not self.offers:
+            one = self.dice.choice(self.peers)
+            others = sorted({peer.account for peer in self.peers} - {one.account})
             to = self.dice.sample(others, self.dice.randrange(1, len(others) + 1))
-            self.offers.append(offer(one, *to))
+            self.offers.append((offer(one, *to), one.account, to))
             return
-        offered = self.dice.choice(self.offers)
-        if kind < 0.6:
-            accept(one, offered)
-        elif kind < 0.75:
-            decline(one, offered)
-        elif kind < 0.9:
-            finish(one)
+        offered, author, to = self.dice.choice(self.offers)
+        friend = self.dice.choice(to)
+        receiver = self.a_device_of(friend)
+        if kind < 0.5:
+            accept(receiver, offered)
+        elif kind < 0.65:
+            decline(receiver, offered)
+        elif kind < 0.8:
+            finish(receiver)
         else:
-            withdraw(one, self.dice.choice(others), offered)
+            withdraw(self.a_device_of(author), friend, offered)
+
+    def a_device_of(self, account):
+        return self.dice.choice([peer for peer in self.peers if peer.account == account])
 
     def link_up(self):
         for i, a in enumerate(self.peers):
