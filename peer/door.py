@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
@@ -246,3 +247,5 @@ async def _wipe(locations: Locations, database: Database) -> None:
         path.unlink(missing_ok=True)
     for path in locations.home.glob(f"{locations.database.name}*"):
         path.unlink(missing_ok=True)
+    for folder in (locations.offers, locations.stdin):
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

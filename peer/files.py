@@ -97,7 +97,7 @@ async def accept(
             offered = str(api.as_json(taken)["offer"])
             async for transfer in _until_ended(node, queue, offered, "in", None):
                 yield transfer
-            await _until_told(node, queue)
+            await _until_told(node, queue, offered)
     finally:
         leave()
 
@@ -108,11 +108,12 @@ async def decline(
     """Refuse an offer; a node that runs for this alone stays a moment for the friend to learn it."""
     queue, leave = node.subscribe()
     try:
-        yield await node.write(
+        refused = await node.write(
             request_id, manager.decline, node.profile.keys, command.offer, wall(), node.entropy
         )
+        yield refused
         if not node.is_full:
-            await _until_told(node, queue)
+            await _until_told(node, queue, str(api.as_json(refused)["offer"]))
     finally:
         leave()
 
@@ -209,11 +210,12 @@ async def _until_ended(
             yield api.Relayed(body)
 
 
-async def _until_told(node: Node, queue: Events) -> None:
-    """Stay until the friends have our answers, as long as that is soon."""
+async def _until_told(node: Node, queue: Events, offered: str) -> None:
+    """Stay until who made an offer has our answer, as long as that is soon."""
+    offer_id = OfferId(bytes.fromhex(offered))
     try:
         async with asyncio.timeout(TELL_S):
-            while node.database.read(manager.has_untold_answers):
+            while node.database.read(manager.has_untold_answers, offer_id):
                 event = await queue.get()
                 while event.event != "receipt":
                     event = await queue.get()

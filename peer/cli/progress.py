@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from typing import Self
 
 from peer.cli import exit_codes, render
 from peer.cli.console import Console, Item
@@ -33,14 +34,20 @@ class Waiting:
         if self._console.is_json:
             return
         if has_ended and not was_ended:
-            self.wipe()
+            self._wipe()
             self._console.emit(item, render.transfer(item))
         if self._console.has_progress():
             self._draw()
 
+    def __enter__(self) -> Self:
+        """Begin to wait; however that ends, the moving line is taken away."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wipe()
+
     def finish(self) -> None:
         """Raise Failure for the first transfer that ended otherwise than done."""
-        self.wipe()
         for item in self._last.values():
             error = item["error"]
             if isinstance(error, dict):
@@ -48,7 +55,7 @@ class Waiting:
             if item["state"] in {"declined", "cancelled"}:
                 raise Failure(str(item["state"]))
 
-    def wipe(self) -> None:
+    def _wipe(self) -> None:
         """Take the moving line away, so that a whole line may stand there."""
         if self._is_drawn:
             sys.stderr.write("\r\x1b[K")
@@ -59,7 +66,7 @@ class Waiting:
         """Draw the running ones' sum: verified bytes only, which is what survives."""
         under_way = [item for item in self._last.values() if item["state"] not in _ENDED]
         if not under_way:
-            self.wipe()
+            self._wipe()
             return
         width = max(_NARROWEST, shutil.get_terminal_size().columns)
         line = render.progress(under_way, width - 1)

@@ -198,12 +198,13 @@ def transfers(
     return ledger.shown_transfers(connection, live or {}, only_open=only_open)
 
 
-def has_untold_answers(connection: Connection) -> bool:
-    """Say whether an answer of this account has not reached the friend it is for."""
+def has_untold_answers(connection: Connection, offer_id: OfferId) -> bool:
+    """Say whether an answer of this account has not reached a friend who made that offer."""
     row = connection.execute(
         "SELECT 1 FROM outbox o JOIN events e ON e.number = o.event"
-        " WHERE o.state IN ('queued', 'sent') AND e.kind = ? LIMIT 1",
-        (int(EventKind.ANSWER),),
+        " WHERE o.state IN ('queued', 'sent') AND e.kind = ? AND e.conversation IN"
+        " (SELECT conversation FROM offers WHERE offer = ? AND NOT is_own) LIMIT 1",
+        (int(EventKind.ANSWER), offer_id),
     ).fetchone()
     return row is not None
 

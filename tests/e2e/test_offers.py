@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
 
 def write(path, content=b"content"):
@@ -153,3 +154,17 @@ def test_a_removed_friend_ends_what_was_offered(friends, tmp_path):
     alice.node.event("transfer", offer=made["offer"], state="cancelled")
     bob.node.event("offer", offer=made["offer"], state="withdrawn")
     assert bob.try_to("accept", made["offer"]).error["code"] == "offer-withdrawn"
+
+
+def test_forgetting_the_profile_takes_what_was_offered_along(friends, tmp_path):
+    alice, bob = friends
+    path = write(tmp_path / "note.txt")
+    alice.do("send", "bob", path)
+    alice.do("send", "bob", "-", "--name", "notes.txt", stdin=b"from a pipe")
+    received = write(alice.home / "downloads" / "kept.txt")
+    assert alice.node.stop() == 0
+    alice.do("logout", "--forget", "--yes")
+    left = sorted(entry.name for entry in alice.home.iterdir())
+    assert not {"offers", "stdin", "keys", "peer.sqlite3"} & set(left), left
+    assert Path(received).read_bytes() == b"content"
+    assert bob.do("transfers") == []

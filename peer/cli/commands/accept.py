@@ -33,11 +33,12 @@ def run_accept(console: Console, options: Namespace) -> None:
             console.emit(item, render.offer(item))
 
     folder = absolute(options.to) if options.to is not None else None
-    console.ask(
-        "AcceptOffer",
-        {"offer": options.offer, "folder": folder},
-        show,
-        password=password_of(options),
-        alone={"wait": True},
-    )
+    with waiting:
+        console.ask(
+            "AcceptOffer",
+            {"offer": options.offer, "folder": folder},
+            show,
+            password=password_of(options),
+            alone={"wait": True},
+        )
     waiting.finish()

@@ -8,7 +8,7 @@ from peer.cli import quantities, spool
 from peer.cli.arguments import Arguments
 from peer.cli.commands.options import absolute, add_password_file, password_of
 from peer.cli.console import Console, Item
-from peer.cli.exit_codes import Failure, Misuse
+from peer.cli.exit_codes import Misuse
 from peer.cli.progress import Waiting, tell
 from peer.cli.render import clean
 from peer.sizes import bytes_text, count_text
@@ -68,10 +68,12 @@ def run_send(console: Console, options: Namespace) -> None:
         "timeout_s": timeout_s,
     }
     try:
-        console.ask("OfferFiles", request, show, password=password)
-    except Failure:
-        waiting.wipe()
-        if held:
+        with waiting:
+            console.ask("OfferFiles", request, show, password=password)
+    except Exception as error:
+        # An interrupt, or a node that vanished, may come after the commit: then the stream has to stay.
+        code = getattr(error, "code", None)
+        if held and getattr(code, "value", code) != "node-vanished":
             held.drop_unless_offered()
         raise
     waiting.finish()

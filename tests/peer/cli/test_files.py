@@ -211,11 +211,14 @@ class Terminal(io.StringIO):
 def test_the_moving_line_is_drawn_on_a_terminal_and_taken_away(capfd):
     kept, sys.stderr = sys.stderr, Terminal()
     try:
-        waiting = Waiting(Console(home_text=None, is_json=False))
-        waiting.show(transfer())
-        waiting.show(transfer(state="done", verified_bytes=64 * MIB))
+        with Waiting(Console(home_text=None, is_json=False)) as waiting:
+            waiting.show(transfer())
+            waiting.show(transfer(state="done", verified_bytes=64 * MIB))
         waiting.finish()
         drawn = sys.stderr.getvalue()
+        with Waiting(Console(home_text=None, is_json=False)) as cut_short:
+            cut_short.show(transfer())
+        assert sys.stderr.getvalue().endswith("\r\x1b[K")
     finally:
         sys.stderr = kept
     assert drawn.startswith("\r\x1b[Kholiday  ")

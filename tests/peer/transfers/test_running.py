@@ -196,7 +196,9 @@ def test_only_open_transfers_stand_in_the_status(pair):
     write(bob, manager.finished, bob.keys, first, Path("/srv/in/one"), 9, bob.entropy)
     assert [t.name for t in bob.database.read(manager.transfers, only_open=True)] == ["two"]
     assert [t.name for t in transfers(bob)] == ["one", "two"]
-    assert bob.database.read(manager.has_untold_answers)
+    said = bob.database.read(manager.offers)[0].offer
+    assert bob.database.read(manager.has_untold_answers, OfferId(bytes.fromhex(said)))
+    assert not bob.database.read(manager.has_untold_answers, OfferId(b"x" * 16))
 
 
 def test_a_path_that_is_no_utf8_is_kept_as_it_is(pair):
