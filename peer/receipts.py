@@ -90,14 +90,15 @@ def mark_delivered(
 ) -> list[Effect]:
     """Mark as delivered what listed devices of the friend signed for of one chain of this account.
 
-    Where somebody has events of it that are not here, we may have lost the end of the chain: nothing is believed
-    until that has come back, because the same places may hold other events here.
+    A receipt names places only. It is believed of what is joined here, without a hole, to the place it names; and
+    where somebody has events of the chain that are not here, not at all until they are: after a restored
+    backup the same places may hold other events.
     """
     (high,) = connection.execute(
         "SELECT coalesce(max(r.high), 0) FROM reaches r JOIN devices d ON d.device = r.witness"
         " WHERE r.conversation = ? AND r.device = ? AND r.epoch = ? AND d.identity = ?"
-        " AND d.is_listed",
-        (conversation.number, chain.device, chain.epoch, conversation.identity),
+        " AND d.is_listed AND r.high <= ?",
+        (conversation.number, chain.device, chain.epoch, conversation.identity, chain.high),
     ).fetchone()
     if chain.author == conversation.identity or not high:
         return []
@@ -106,9 +107,9 @@ def mark_delivered(
     rows = connection.execute(
         "UPDATE outbox SET state = 'delivered', changed = ? WHERE contact = ?"
         " AND state IN ('queued', 'sent', 'failed') AND EXISTS (SELECT 1 FROM events e WHERE"
-        "  e.number = outbox.event AND e.chain = ? AND e.is_fork = 0 AND e.seq <= ?)"
+        "  e.number = outbox.event AND e.chain = ? AND e.is_fork = 0 AND e.seq BETWEEN ? AND ?)"
         " RETURNING (SELECT id FROM events WHERE number = outbox.event)",
-        (now, conversation.contact, chain.number, min(high, chain.agreed)),
+        (now, conversation.contact, chain.number, chain.floor, min(high, chain.agreed)),
     ).fetchall()
     effects: list[Effect] = []
     for (event,) in rows:
