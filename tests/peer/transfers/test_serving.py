@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from peer import contacts
-from peer.transfers import manager
+from peer.transfers import ledger, manager
 from peer.transfers.figures import Figures
 from peer.transfers.ledger import Live
 from peer.transfers.serving import Serving
@@ -15,7 +15,7 @@ from tests.harness.offers import accept, bring, key_of, offer, transfers
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.talk import told
 from wire.codes import Code
-from wire.ids import OfferId
+from wire.ids import DeviceId, OfferId
 from wire.messages.transfer import Verified
 from wire.transfer import manifest
 from wire.transfer.holding import OfferKey
@@ -167,6 +167,25 @@ async def test_what_is_not_theirs_any_more_is_served_no_more(pair, sender, path)
     sender.serving.withdraw(bob.keys.device, bob.keys.identity, talk)
     assert talk.withdrawn == [key]
     assert sender.figures.live() == {}
+    await sender.serving.left(bob.keys.device, Talk())
+    sender.serving.close()
+
+
+async def test_another_device_of_a_friend_may_have_what_is_done(pair, sender, path):
+    alice, bob = pair
+    key = sender.offer(bob, path)
+    number = bob.database.read(manager.due)[0].number
+    effects = bob.database.write(
+        manager.finished, bob.keys, number, path, bob.world.wall(), bob.entropy
+    )
+    bob.database.commit()
+    bring(effects, bob, alice)
+    assert [t.state for t in transfers(alice)] == ["done"]
+    served = await sender.serving.find(DeviceId(b"2" * 16), bob.keys.identity, key)
+    assert served is not None
+    await sender.serving.left(DeviceId(b"2" * 16), Talk(served))
+    assert [t.state for t in transfers(alice)] == ["done"]
+    assert alice.database.read(ledger.standing) == [key.offer]
 
 
 async def test_figures_are_told_while_they_change_and_kept_now_and_then(pair, sender, path):
