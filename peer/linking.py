@@ -79,6 +79,7 @@ class Linking:
         self._spawn = spawn
         self._carry_out = carry_out
         self._entropy = entropy
+        self._is_closing = False
         self._links = Links()
         self._pumps: set[Pump] = set()
         self._knocks = Knocks(entropy)
@@ -145,7 +146,8 @@ class Linking:
                 link.pump.close(code)
 
     def close_all(self) -> None:
-        """Say goodbye on every link."""
+        """Say goodbye on every link, and to every one that would still open."""
+        self._is_closing = True
         for pump in [*self._pumps, *self._dialer.pumps]:
             pump.close(Code.SHUTTING_DOWN)
 
@@ -226,6 +228,9 @@ class Linking:
     def _on_opened(self, pump: Pump, remote: Remote) -> None:
         machine = pump.link
         if machine is None or remote.certificate is None or not isinstance(remote.hello, Hello):
+            return
+        if self._is_closing:
+            pump.close(Code.SHUTTING_DOWN)
             return
         certificate = remote.certificate
         if pump.purpose is Purpose.DATA:

@@ -73,6 +73,8 @@ class Node:
         self._boot_id = BootId(entropy.bytes(16))
         self._watchers: set[asyncio.Queue[api.Event]] = set()
         self._stack = AsyncExitStack()
+        self._servers: list[asyncio.Server] = []
+        self._is_leaving = False
         self._group: asyncio.TaskGroup
         self._tasks: set[asyncio.Task[None]] = set()
         self.leaving = asyncio.Event()  # this device signed off: the node has no more business
@@ -109,6 +111,7 @@ class Node:
                 for listener in listeners:
                     server = await loop.create_server(self.linking.accept, sock=listener)
                     stack.callback(server.close)
+                    self._servers.append(server)
                 self.listening = [place_of(listener) for listener in listeners]
                 self._note_run()
             self._group = await stack.enter_async_context(asyncio.TaskGroup())
@@ -126,9 +129,12 @@ class Node:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for server in self._servers:
+            server.close()
         if self.linking.data_links is not None:
             await self.linking.data_links.close()
         self.linking.close_all()
+        self._is_leaving = True
         await self._stack.aclose()
 
     def _start_transfers(self) -> None:
@@ -153,6 +159,9 @@ class Node:
             task.cancel()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._is_leaving:  # whoever leaves waits for its tasks: no further ones
+            work.close()
+            return
         task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

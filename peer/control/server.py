@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +19,7 @@ from peer.errors import PeerError
 from wire.codes import Code
 from wire.errors import WireError
 
+log = logging.getLogger("peer")
 LINE_BYTES = 1024 * 1024
 LONGEST_PATH = 100  # AF_UNIX paths end at 107 bytes
 
@@ -89,12 +91,11 @@ class ControlServer:
             writer.write(_error(error))
             await writer.drain()
             return
-        with suppress(BaseExceptionGroup):  # the connection is gone, and with it whoever asked
-            async with asyncio.TaskGroup() as group:
-                work = group.create_task(self._work(request_id, command, writer))
-                leave = group.create_task(_wait_left(reader))
-                leave.add_done_callback(lambda _: work.cancel())
-                work.add_done_callback(lambda _: leave.cancel())
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(self._work(request_id, command, writer))
+            leave = group.create_task(_wait_left(reader))
+            leave.add_done_callback(lambda _: work.cancel())
+            work.add_done_callback(lambda _: leave.cancel())
 
     async def _work(
         self, request_id: str, command: api.Command, writer: asyncio.StreamWriter
@@ -108,14 +109,21 @@ class ControlServer:
             last = b'{"end": true}\n'
         except (PeerError, WireError) as error:
             last = _error(error)
-        writer.write(last)
-        await writer.drain()
+        except ConnectionError:
+            return  # whoever asked is gone
+        except Exception:
+            log.exception("%s failed", type(command).__name__)
+            last = _error(PeerError(Code.INTERNAL))
+        with suppress(ConnectionError):
+            writer.write(last)
+            await writer.drain()
 
 
 async def _wait_left(reader: asyncio.StreamReader) -> None:
     """Return when the client closed its end; what it still sends is not for us."""
-    while await reader.read(4096):
-        pass
+    with suppress(ConnectionError):
+        while await reader.read(4096):
+            pass
 
 
 async def _as_generator(results: AsyncIterator[api.Result]) -> Any:

@@ -162,7 +162,7 @@ def note_missing(connection: Connection, number: int, missing: list[dict[str, st
 def standing(connection: Connection) -> list[OfferId]:
     """List the own offers that somebody may still take."""
     rows = connection.execute(
-        "SELECT DISTINCT offer FROM offers WHERE is_own AND state IN ('offered', 'accepted')"
+        "SELECT DISTINCT offer FROM offers WHERE is_own AND state NOT IN ('declined', 'withdrawn')"
     )
     return [OfferId(row[0]) for row in rows]
 

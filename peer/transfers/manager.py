@@ -240,26 +240,21 @@ def due(connection: Connection) -> list[Incoming]:
     return found
 
 
-def may_have(connection: Connection, asker: IdentityKey, key: OfferKey) -> bool:
-    """Say whether somebody may fetch an offer: it stands in a log here and is meant for them.
-
-    asker: a friend's identity, as the data link proved it. What was withdrawn nobody may have.
-    """
-    return bool(_meant_for(connection, asker, key))
-
-
 def outgoing(connection: Connection, asker: IdentityKey, key: OfferKey) -> int | None:
-    """Give the transfer of an own offer to the friend who asks, or None: not theirs, withdrawn or ended."""
-    for offer_row, member in _meant_for(connection, asker, key):
-        if member == asker:
-            row = connection.execute(
-                "SELECT t.number FROM transfers t WHERE t.offer = ? AND t.is_out"
-                " AND t.ended IS NULL",
-                (offer_row,),
-            ).fetchone()
-            if row is not None:
-                return int(row[0])
-    return None
+    """Give the transfer by which somebody may fetch an offer of ours, or None: they may not.
+
+    asker: as the data link proved it: a friend to whom it was offered and who has not refused it, while it is
+    not withdrawn. One that is done may be fetched again, by another device of the friend.
+    """
+    row = connection.execute(
+        "SELECT t.number FROM transfers t JOIN offers o ON o.number = t.offer"
+        " JOIN conversations v ON v.number = o.conversation JOIN contacts c ON c.number = t.contact"
+        " WHERE o.offer = ? AND o.device = ? AND o.state <> 'withdrawn' AND v.identity = ?"
+        " AND t.is_out AND (t.ended IS NULL OR t.state = 'done') AND c.state = 'friends' AND c.claimed IS NULL"
+        " AND c.identity = v.identity",
+        (key.offer, key.device, asker),
+    ).fetchone()
+    return None if row is None else int(row[0])
 
 
 def started(connection: Connection, number: int, now: UnixMillis) -> list[Effect]:
@@ -355,25 +350,3 @@ def _over(row: OfferRow) -> PeerError:
         return PeerError(Code.OFFER_WITHDRAWN)
     said = "declined" if row.state == "declined" else "accepted"
     return PeerError(Code.OFFER_ANSWERED, f"this offer was {said} already")
-
-
-def _meant_for(
-    connection: Connection, asker: IdentityKey, key: OfferKey
-) -> list[tuple[int, IdentityKey]]:
-    """List the offers under a key that somebody may take, with the identity of each one's conversation."""
-    friend = contacts.of_identity(connection, asker)
-    if friend is None or friend.state != "friends" or friend.claimed is not None:
-        return []
-    rows = connection.execute(
-        "SELECT o.number, v.identity, o.recipients FROM offers o"
-        " JOIN conversations v ON v.number = o.conversation"
-        " WHERE o.offer = ? AND o.device = ? AND o.state <> 'withdrawn' ORDER BY o.number",
-        (key.offer, key.device),
-    ).fetchall()
-    size = len(asker)
-    return [
-        (number, IdentityKey(member))
-        for number, member, named in rows
-        if asker == member
-        or asker in (named[start : start + size] for start in range(0, len(named), size))
-    ]

@@ -37,6 +37,7 @@ class Serving:
         self._figures = figures
         self._carry_out = carry_out
         self._served: dict[tuple[DeviceId, OfferKey], Served] = {}
+        self._dropped: list[tuple[DeviceId, Served]] = []  # a thread may still read their files
 
     async def find(self, device: DeviceId, identity: IdentityKey, key: OfferKey) -> Served | None:
         """Give what a device may fetch under a key, or None: it is not theirs, or we do not have it."""
@@ -66,13 +67,18 @@ class Serving:
             if self._database.read(manager.outgoing, identity, key) is None:
                 talk.withdraw(key)
                 self._forget(device, served)
+                self._dropped.append((device, served))
 
     async def left(self, device: DeviceId, talk: TransferTalk) -> None:
         """Note of what was served on a link that nobody fetches it now; a link ended, its threads too.
 
         What the friend was told cannot be had, in all its files, has failed: nothing will bring it back.
         """
+        for dropped in [dropped for dropped in self._dropped if dropped[0] == device]:
+            self._dropped.remove(dropped)
+            dropped[1].reader.close()
         for served in talk.served:
+            served.reader.close()
             self._figures.end(served.number)
             failed = list(served.holding.failed.values())
             if failed and len(failed) == len(served.holding.sizes):
@@ -84,7 +90,7 @@ class Serving:
 
     def close(self) -> None:
         """Let go of all files."""
-        for served in self._served.values():
+        for served in [*self._served.values(), *(served for _, served in self._dropped)]:
             served.reader.close()
 
     def _forget(self, device: DeviceId, served: Served) -> None:

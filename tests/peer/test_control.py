@@ -35,6 +35,8 @@ class Worker:
                 self.ended.set()
         elif isinstance(command, api.WhoAmI):
             raise PeerError(Code.NOT_REGISTERED)
+        elif isinstance(command, api.GetStatus):
+            raise ZeroDivisionError
         else:
             yield api.MessageState("00", "queued")
             yield api.MessageState("00", "delivered")
@@ -71,6 +73,17 @@ async def test_an_error_has_its_code_and_both_sentences(tmp_path: Path) -> None:
         assert caught.value.code == "not-registered"
         assert caught.value.message
         assert caught.value.remedy
+
+
+async def test_a_mistake_of_ours_is_told_as_such_and_leaves_the_server_alive(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(tmp_path):
+        with pytest.raises(client.Failed) as caught:
+            await answers(tmp_path, "GetStatus", {})
+        assert caught.value.code == "internal"
+        assert "ZeroDivisionError" in caplog.text
+        assert await answers(tmp_path, "SendText", {"to": "bob", "text": "hi"})
 
 
 @pytest.mark.parametrize(

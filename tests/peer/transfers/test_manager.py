@@ -210,9 +210,9 @@ def test_one_offer_to_several_has_one_id_and_an_event_for_each_that_names_the_ot
     assert len({t.id for t in transfers(alice)}) == 2
     to_bob = [e for e in effects if getattr(e, "conversation", None)][:1]
     bring(to_bob, alice, bob)
-    key = key_of(alice, offered)
-    assert bob.database.read(manager.may_have, carol.keys.identity, key)
-    assert bob.database.read(manager.outgoing, carol.keys.identity, key) is None
+    named = bob.database.connection.execute("SELECT recipients FROM offers").fetchall()
+    assert named == [(carol.keys.identity,)]
+    assert bob.database.read(manager.outgoing, carol.keys.identity, key_of(alice, offered)) is None
     assert {one.offer for one in alice.database.read(manager.offers)} == {offered}
 
 
@@ -274,12 +274,12 @@ def test_a_withdrawal_ends_the_transfer_on_both_sides_and_nobody_may_have_it(pai
     bring(effects, alice, bob)
     bring(accept(bob, offered)[1], bob, alice)
     key = key_of(alice, offered)
-    assert alice.database.read(manager.may_have, bob.keys.identity, key)
+    assert alice.database.read(manager.outgoing, bob.keys.identity, key) is not None
     effects = say_about(alice, "bob", Withdrawal(key.offer))
     [ended] = told(bring(effects, alice, bob), "transfer")
     assert (ended["state"], ended["error"]["code"]) == ("cancelled", "offer-withdrawn")
     assert bob.database.read(manager.due) == []
-    assert not alice.database.read(manager.may_have, bob.keys.identity, key)
+    assert alice.database.read(manager.outgoing, bob.keys.identity, key) is None
     assert refused(accept, bob, offered) is Code.OFFER_WITHDRAWN
     assert refused(decline, bob, offered) is Code.OFFER_WITHDRAWN
     assert states(bob) == [("in", "withdrawn")]
@@ -331,7 +331,7 @@ def test_removing_a_friend_ends_what_was_between_us(pair):
     assert {t.error["code"] for t in transfers(bob) if t.error} == {"not-friends"}
     assert states(bob) == [("in", "withdrawn"), ("out", "withdrawn")]
     assert bob.database.read(manager.due) == []
-    assert not bob.database.read(manager.may_have, alice.keys.identity, key_of(bob, second))
+    assert bob.database.read(manager.outgoing, alice.keys.identity, key_of(bob, second)) is None
     _, effects = alice.database.write(contacts.block, "bob", True, alice.world.wall())
     assert {t.error["code"] for t in transfers(alice) if t.error} == {"blocked"}
 
@@ -344,11 +344,11 @@ def test_a_stranger_may_have_nothing_and_a_friend_only_what_is_meant_for_them(wo
     key = key_of(alice, offered)
     mallory = SimPeer.make(world, "mallory")
     for asker in (carol, mallory):
-        assert not alice.database.read(manager.may_have, asker.keys.identity, key)
+        assert alice.database.read(manager.outgoing, asker.keys.identity, key) is None
     assert alice.database.read(manager.outgoing, bob.keys.identity, key) == 1
-    assert not alice.database.read(manager.may_have, bob.keys.identity, key_of(bob, offered))
+    assert alice.database.read(manager.outgoing, bob.keys.identity, key_of(bob, offered)) is None
     unknown = key_of(alice, "00" * 16)
-    assert not alice.database.read(manager.may_have, bob.keys.identity, unknown)
+    assert alice.database.read(manager.outgoing, bob.keys.identity, unknown) is None
 
 
 def test_an_offer_stands_in_what_is_read_as_a_notice_and_never_as_a_text(pair):

@@ -221,7 +221,7 @@ def test_a_friend_with_another_key_is_fetched_from_no_more(pair):
             "UPDATE contacts SET claimed = ? WHERE name = ?", (b"k" * 32, name)
         )
     assert bob.database.read(manager.due) == []
-    assert not alice.database.read(manager.may_have, bob.keys.identity, key_of(alice, offered))
+    assert alice.database.read(manager.outgoing, bob.keys.identity, key_of(alice, offered)) is None
 
 
 def test_what_stands_stays_on_the_shelf(pair):

@@ -1,0 +1,209 @@
+"""What is served to whom, what becomes of the sender's rows, and the figures of what is under way."""
+
+import asyncio
+
+import pytest
+
+from peer import contacts
+from peer.transfers import ledger, manager
+from peer.transfers.figures import Figures
+from peer.transfers.ledger import Live
+from peer.transfers.serving import Serving
+from peer.transfers.shelf import Shelf
+from peer.transfers.survey import survey
+from tests.harness.offers import accept, bring, key_of, offer, transfers
+from tests.harness.simnet import SimPeer, Simulation, befriend
+from tests.harness.talk import told
+from wire.codes import Code
+from wire.ids import DeviceId, OfferId
+from wire.messages.transfer import Verified
+from wire.transfer import manifest
+from wire.transfer.holding import OfferKey
+
+
+class Rows:
+    """The node's database over the one in memory: what is awaited is durable at once."""
+
+    def __init__(self, one):
+        self._database = one.database
+
+    def read(self, fn, *arguments, **named):
+        return self._database.read(fn, *arguments, **named)
+
+    async def write(self, fn, *arguments, **named):
+        value = self._database.write(fn, *arguments, **named)
+        self._database.commit()
+        return value
+
+
+class Talk:
+    """One link, as far as serving needs it."""
+
+    def __init__(self, *served):
+        self.served = list(served)
+        self.withdrawn = []
+
+    def withdraw(self, key):
+        self.withdrawn.append(key)
+
+
+class Sender:
+    """Alice's side: a shelf, the book, and what was told."""
+
+    def __init__(self, alice, folder):
+        self.alice = alice
+        self.effects = []
+        self.is_told = asyncio.Event()
+        self.shelf = Shelf(folder)
+        self.incoming = {}
+        self.figures = Figures(Rows(alice), self.incoming, self.carry_out)
+        self.serving = Serving(Rows(alice), alice.keys, self.shelf, self.figures, self.carry_out)
+
+    def carry_out(self, effects):
+        self.effects += effects
+        self.is_told.set()
+
+    def offer(self, bob, *paths):
+        found = survey(paths)
+        offer_id = OfferId(self.alice.entropy.bytes(16))
+        self.shelf.keep(offer_id, found)
+        contents = manager.Contents(
+            found.title, len(found.files), found.size, manifest.top_names(found.entries),
+            len(found.manifest), manifest.digest(found.manifest), found.skipped,
+        )  # fmt: skip
+        offered, effects = offer(self.alice, "bob", what=contents, offer_id=offer_id)
+        bring(effects, self.alice, bob)
+        bring(accept(bob, offered)[1], bob, self.alice)
+        return key_of(self.alice, offered)
+
+    def states(self):
+        return [body["state"] for body in told(self.effects, "transfer")]
+
+
+@pytest.fixture
+def pair():
+    world = Simulation(1)
+    alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
+    befriend(alice, bob)
+    return alice, bob
+
+
+@pytest.fixture
+def sender(pair, tmp_path):
+    return Sender(pair[0], tmp_path / "offers")
+
+
+@pytest.fixture
+def path(tmp_path):
+    found = tmp_path / "note.txt"
+    found.write_bytes(b"content")
+    return found
+
+
+async def test_a_friend_is_given_what_was_offered_to_them(pair, sender, path):
+    _, bob = pair
+    key = sender.offer(bob, path)
+    served = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    assert (served.holding.key, served.holding.sizes) == (key, [7])
+    into = memoryview(bytearray(7))
+    assert served.reader.read(0, 0, into) is None
+    assert into == b"content"
+    assert sender.states() == ["running"]
+    again = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    assert again is served
+    sender.serving.close()
+
+
+async def test_nobody_else_is_given_anything(pair, sender, path):
+    alice, bob = pair
+    key = sender.offer(bob, path)
+    serving = sender.serving
+    mallory = SimPeer.make(alice.world, "mallory")
+    assert await serving.find(mallory.keys.device, mallory.keys.identity, key) is None
+    foreign = OfferKey(bob.keys.device, key.offer)
+    assert await serving.find(bob.keys.device, bob.keys.identity, foreign) is None
+    unknown = OfferKey(alice.keys.device, OfferId(b"u" * 16))
+    assert await serving.find(bob.keys.device, bob.keys.identity, unknown) is None
+    sender.shelf.drop(key.offer)
+    assert await serving.find(bob.keys.device, bob.keys.identity, key) is None
+    assert sender.effects == []
+
+
+async def test_a_link_that_ends_lets_the_senders_row_wait(pair, sender, path):
+    _, bob = pair
+    key = sender.offer(bob, path)
+    served = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    await sender.serving.left(bob.keys.device, Talk(served))
+    assert sender.states() == ["running", "waiting"]
+    assert sender.figures.live() == {}
+    assert await sender.serving.find(bob.keys.device, bob.keys.identity, key) is served
+
+
+async def test_what_cannot_be_had_in_all_its_files_has_failed(pair, sender, path, tmp_path):
+    alice, bob = pair
+    other = tmp_path / "other.txt"
+    other.write_bytes(b"other")
+    key = sender.offer(bob, path, other)
+    served = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    served.holding.failed[0] = Code.CHANGED_AT_SENDER
+    await sender.serving.left(bob.keys.device, Talk(served))
+    assert sender.states()[-1] == "waiting"
+    served.holding.failed[1] = Code.NO_SUCH_FILE
+    await sender.serving.left(bob.keys.device, Talk(served))
+    [ended] = transfers(alice)
+    assert (ended.state, ended.error["code"]) == ("failed", "changed-at-sender")
+    assert await sender.serving.find(bob.keys.device, bob.keys.identity, key) is None
+
+
+async def test_what_is_not_theirs_any_more_is_served_no_more(pair, sender, path):
+    alice, bob = pair
+    key = sender.offer(bob, path)
+    served = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    talk = Talk(served)
+    sender.serving.withdraw(bob.keys.device, bob.keys.identity, talk)
+    assert talk.withdrawn == []
+    alice.database.write(contacts.remove, "bob", alice.world.wall())
+    alice.database.commit()
+    sender.serving.withdraw(bob.keys.device, bob.keys.identity, talk)
+    assert talk.withdrawn == [key]
+    assert sender.figures.live() == {}
+    await sender.serving.left(bob.keys.device, Talk())
+    sender.serving.close()
+
+
+async def test_another_device_of_a_friend_may_have_what_is_done(pair, sender, path):
+    alice, bob = pair
+    key = sender.offer(bob, path)
+    number = bob.database.read(manager.due)[0].number
+    effects = bob.database.write(
+        manager.finished, bob.keys, number, path, bob.world.wall(), bob.entropy
+    )
+    bob.database.commit()
+    bring(effects, bob, alice)
+    assert [t.state for t in transfers(alice)] == ["done"]
+    served = await sender.serving.find(DeviceId(b"2" * 16), bob.keys.identity, key)
+    assert served is not None
+    await sender.serving.left(DeviceId(b"2" * 16), Talk(served))
+    assert [t.state for t in transfers(alice)] == ["done"]
+    assert alice.database.read(ledger.standing) == [key.offer]
+
+
+async def test_figures_are_told_while_they_change_and_kept_now_and_then(pair, sender, path):
+    alice, bob = pair
+    key = sender.offer(bob, path)
+    served = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    said = Verified(key.device, key.offer, 5, 0, 2)
+    sender.figures.note(served.number, said)
+    sender.figures.note(999, said)  # nobody measures it
+    assert sender.figures.live() == {served.number: Live(0, 5, 2, None, "direct")}
+    await sender.figures.keep(served.number, said)
+    [kept] = transfers(alice)
+    assert (kept.verified_bytes, kept.resent_bytes) == (5, 2)
+    sender.effects.clear()
+    sender.is_told.clear()
+    async with asyncio.TaskGroup() as group:
+        telling = group.create_task(sender.figures.keep_telling())
+        await sender.is_told.wait()
+        telling.cancel()
+    [shown] = told(sender.effects, "transfer")
+    assert (shown["state"], shown["verified_bytes"], shown["path"]) == ("running", 5, "direct")
