@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
@@ -29,10 +30,12 @@ from wire.address import TrackerAddress
 from wire.channel.primitives import require_ml_kem
 from wire.codes import Code, code_of
 from wire.entropy import SystemEntropy
+from wire.errors import WireError
 
 LOCK_WAIT_S = 10.0
 SAY_WAIT_S = 10.0
 SETTLE_S = 10.0
+LET_PASS_S = 1.0  # before a verb that gave way looks for the home's new node
 
 Password = Callable[[], str | None]
 
@@ -48,11 +51,28 @@ async def run(
     require_ml_kem()
     locations = Locations(home)
     locations.prepare()
-    lock = Lock(locations.lock)
-    if not await _taken_or_served(lock, locations):
-        async for item in _relay(home, command, request_id):
-            yield item
-        return
+    request_id = request_id or os.urandom(16).hex()
+    while True:
+        lock = Lock(locations.lock)
+        is_ours = await _taken_or_served(lock, locations)
+        try:
+            async for result in (
+                _run_here(locations, lock, command, password, request_id)
+                if is_ours
+                else _relay(home, command, request_id)
+            ):
+                yield result
+            return
+        except _GaveWayError:
+            if isinstance(command, api.ReadMessages):
+                command = replace(command, unread_only=True)  # the others were given already
+            await asyncio.sleep(LET_PASS_S)
+
+
+async def _run_here(
+    locations: Locations, lock: Lock, command: api.Command, password: Password, request_id: str
+) -> AsyncIterator[api.Result]:
+    """Carry out a command as the one who holds the home; raises _GaveWayError if `up` takes over."""
     async with _opened(locations, lock) as database:
         if isinstance(command, api.Register):
             yield await register.register(locations, command, database, SystemEntropy())
@@ -76,8 +96,9 @@ async def run(
                 await node.settle(SETTLE_S)
                 if isinstance(command, api.SendText | api.RetryText) and command.wait_s is None:
                     command = replace(command, wait_s=SAY_WAIT_S)
-                async for result in node.do(command, request_id):
-                    yield result
+                steps = node.do(command, request_id)
+                while (step := await _next_result(steps, node.gives_way)) is not None:
+                    yield step
 
 
 async def up(
@@ -89,7 +110,7 @@ async def up(
     locations.prepare()
     async with (
         _opened(locations, await _taken(locations)) as database,
-        _node(locations, database, password, is_full=True, listen=listen) as node,
+        _node(locations, database, password, is_full=True, listen=listen, stays=True) as node,
     ):
         queue, leave = node.subscribe()
         ready: dict[str, object] = {
@@ -127,16 +148,60 @@ async def _next(queue: asyncio.Queue[api.Event], leaving: asyncio.Event) -> api.
     return None if event.cancelled() else event.result()
 
 
+class _GaveWayError(Exception):
+    """A node that stays takes over: it is asked for the rest."""
+
+
+async def _next_result(
+    results: AsyncIterator[api.Result], gives_way: asyncio.Event
+) -> api.Result | None:
+    """Give the next result, None after the last; raises _GaveWayError as soon as another node is to come."""
+    async with asyncio.TaskGroup() as group:
+        step = group.create_task(_step(results))
+        way = group.create_task(gives_way.wait())
+        step.add_done_callback(lambda _: way.cancel())
+        way.add_done_callback(lambda _: step.cancel())
+    if step.cancelled():
+        raise _GaveWayError
+    outcome = step.result()
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+async def _step(
+    results: AsyncIterator[api.Result],
+) -> api.Result | PeerError | WireError | None:
+    """Give a result or what was raised instead: a task of a group must not raise it."""
+    try:
+        return await anext(results, None)
+    except (PeerError, WireError) as error:
+        return error
+
+
 async def _taken(locations: Locations) -> Lock:
-    """Give the lock of a home, waiting LOCK_WAIT_S for whoever has it; raises ALREADY_RUNNING."""
+    """Give the lock of a home; a verb's node is asked to give way. Raises ALREADY_RUNNING after LOCK_WAIT_S."""
     lock = Lock(locations.lock)
+    is_asked = False
     with suppress(TimeoutError):
         async with asyncio.timeout(LOCK_WAIT_S):
-            while not lock.try_acquire():  # noqa: ASYNC110 - another process lets go of it
+            while not lock.try_acquire():
+                is_asked = is_asked or await asyncio.to_thread(_ask_to_give_way, locations.home)
                 await asyncio.sleep(RETRY_S)
             return lock
     lock.acquire()  # says whose it is
     return lock
+
+
+def _ask_to_give_way(home: Path) -> bool:
+    """Ask whoever serves a home to make room; False if nobody answers yet."""
+    try:
+        list(client.ask(home, "GiveWay", {}))
+    except client.NotRunning:
+        return False
+    except client.Failed:
+        return True  # it stays, or it is gone already: the lock says which
+    return True
 
 
 async def _taken_or_served(lock: Lock, locations: Locations) -> bool:
@@ -153,17 +218,31 @@ async def _taken_or_served(lock: Lock, locations: Locations) -> bool:
 
 
 async def _relay(home: Path, command: api.Command, request_id: str) -> AsyncIterator[api.Result]:
-    """Have the node that another process runs by now carry out a command."""
-    name = type(command).__name__
-    items = client.ask(home, name, asdict(command), request_id or None)
-    try:
-        while (item := await asyncio.to_thread(next, items, None)) is not None:
-            yield api.Relayed(item)
-    except client.Failed as failed:
-        code = code_of(failed.code)
-        raise PeerError(code, failed.message, remedy=failed.remedy) from failed
-    except client.NotRunning as error:
-        raise PeerError(Code.NODE_VANISHED) from error
+    """Have the node that another process runs by now carry out a command.
+
+    Its thread is a daemon: whoever interrupts the verb does not wait for that node. Raises
+    _GaveWayError if nobody serves the home any more.
+    """
+    loop = asyncio.get_running_loop()
+    came: asyncio.Queue[dict[str, object] | Exception | None] = asyncio.Queue()
+
+    def read() -> None:
+        last: Exception | None = None
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            try:
+                for item in client.ask(home, type(command).__name__, asdict(command), request_id):
+                    loop.call_soon_threadsafe(came.put_nowait, item)
+            except (client.Failed, client.NotRunning) as error:
+                last = error
+            loop.call_soon_threadsafe(came.put_nowait, last)
+
+    threading.Thread(target=read, name="relay", daemon=True).start()
+    while (item := await came.get()) is not None:
+        if isinstance(item, client.Failed):
+            raise PeerError(code_of(item.code), item.message, remedy=item.remedy) from item
+        if isinstance(item, Exception):
+            raise _GaveWayError from item
+        yield api.Relayed(item)
 
 
 @asynccontextmanager
@@ -189,6 +268,7 @@ async def _node(
     *,
     is_full: bool,
     listen: tuple[str, ...],
+    stays: bool = False,
 ) -> AsyncIterator[Node]:
     """Run a node and serve its socket; leaves when the work is done and no verb is connected."""
     account = database.read(own.account)
@@ -205,6 +285,7 @@ async def _node(
         is_unseen=not is_full,
         listen=listen,
         entropy=SystemEntropy(),
+        stays=stays,
     )
     async with node:
         control = ControlServer(locations.control, node.do)
@@ -218,7 +299,7 @@ async def _node(
         finally:
             if not is_cancelled:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(LOCK_WAIT_S):
+                    async with asyncio.timeout(0 if node.gives_way.is_set() else LOCK_WAIT_S):
                         await control.wait_idle()
             await control.close()
 

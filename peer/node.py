@@ -7,6 +7,7 @@ command means (`commands`).
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -28,6 +29,7 @@ from peer.effects import (
     WakeTransfers,
     WantLink,
 )
+from peer.errors import PeerError
 from peer.identity import Profile
 from peer.linking import Linking
 from peer.links import PeerLink
@@ -39,6 +41,7 @@ from peer.times import wall
 from peer.transfers.ledger import Live
 from peer.transfers.shelf import Shelf
 from peer.uplink import Uplink
+from wire.codes import Code
 from wire.ids import BootId
 from wire.machine import Entropy
 
@@ -48,7 +51,7 @@ SWEEP_S = 1.0
 class Node:
     """One home's node, from entering the context to leaving it.
 
-    is_full: listens, dials and stays; else it only dials. is_unseen: friends are not told. listen: HOST:PORT
+    stays: it is no verb's node, and gives way to nobody. is_full: listens, dials and stays; else it only dials. is_unseen: friends are not told. listen: HOST:PORT
     each, empty for the default. Entering raises PeerError with ADDRESS_IN_USE or ADDRESS_REFUSED.
     """
 
@@ -62,7 +65,10 @@ class Node:
         is_unseen: bool,
         listen: tuple[str, ...],
         entropy: Entropy,
+        stays: bool = False,
     ) -> None:
+        self.stays = stays
+        self.gives_way = asyncio.Event()  # another node is to take over
         self.locations = locations
         self.profile = profile
         self.database = database
@@ -181,6 +187,10 @@ class Node:
         """Carry out a command, see `peer.commands`; one id is carried out once, empty is none."""
         from peer.commands import carry_out_command
 
+        if isinstance(command, api.GiveWay):
+            self._give_way()
+            yield api.Nothing()
+            return
         async for result in carry_out_command(self, command, request_id):
             yield result
 
@@ -193,6 +203,12 @@ class Node:
                 yield await queue.get()
         finally:
             self._watchers.discard(queue)
+
+    def _give_way(self) -> None:
+        """Note that another node is to take over; raises PeerError(ALREADY_RUNNING) if this one stays."""
+        if self.stays:
+            raise PeerError(Code.ALREADY_RUNNING, f"a node is running here (pid {os.getpid()})")
+        self.gives_way.set()
 
     def subscribe(self) -> tuple[asyncio.Queue[api.Event], Callable[[], None]]:
         """Give a queue of events from this very moment on, and how to leave."""

@@ -78,6 +78,16 @@ class WatchEvents(Command):
     need: ClassVar[Need] = Need.FULL
 
 
+@dataclass(frozen=True, slots=True)
+class GiveWay(Command):
+    """Make room for a node that stays: one that a verb runs ends soon. Gives Nothing.
+
+    ALREADY_RUNNING from a node that stays itself. What verbs had under way they ask the next node for.
+    """
+
+    need: ClassVar[Need] = Need.FULL
+
+
 # --- friends ---------------------------------------------------------------------------------------
 
 
@@ -257,6 +267,7 @@ COMMANDS: dict[str, type[Command]] = {
         WhoAmI,
         GetStatus,
         WatchEvents,
+        GiveWay,
         GetFriendCode,
         AddFriend,
         ListFriendRequests,

@@ -7,7 +7,7 @@ import socket
 import stat
 
 from tests.e2e.conftest import befriend
-from tests.harness.actors import PASSWORD
+from tests.harness.actors import PASSWORD, Node
 from tests.harness.trackers import WIDE, TrackerProcess
 
 
@@ -93,6 +93,22 @@ def test_two_nodes_on_one_home_are_refused_by_name(tracker, make_peer):
     assert (outcome.code, outcome.error["code"]) == (1, "already-running")
     assert str(node.process.pid) in outcome.error["message"]
     assert alice.one("status")["pid"] == node.process.pid
+
+
+def test_a_verbs_node_gives_way_to_up_and_the_verb_goes_on_over_it(tracker, make_peer):
+    alice, bob = make_peer("alice"), make_peer("bob")
+    for node in befriend(tracker.address, alice, bob):
+        node.stop()
+    alice.do("say", "bob", "before", "--wait", "0")
+    with Node(bob, "read", "alice", "--follow") as following:
+        alice.up()
+        following.wait(lambda item: item["text"] == "before")
+        bob.up()
+        alice.do("say", "bob", "after")
+        following.wait(lambda item: item["text"] == "after")
+        assert bob.one("status")["node"] == "up"
+        assert following.stop(signal.SIGINT) == 130
+        assert [item["text"] for item in following.seen] == ["before", "after"]
 
 
 def test_a_second_home_is_another_person(tracker, make_peer):
