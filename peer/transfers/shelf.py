@@ -6,8 +6,10 @@ stands in a log can be served after any restart. A digest tells a damaged one.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +25,7 @@ from wire.ids import OfferId
 _SUFFIX: Final = ".offer"
 _DIGEST_BYTES: Final = 32
 _VERSION: Final = 1
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class _Kept(msgspec.Struct, array_like=True):
@@ -52,7 +55,9 @@ class Shelf:
         path = self._path(offer)
         fresh = path.with_suffix(".new")
         try:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
+            if not self._folder.is_dir():
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+                _sync_folder(self._folder.parent)  # else a power cut takes the folder
             with os.fdopen(
                 os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
             ) as file:
@@ -62,7 +67,8 @@ class Shelf:
             fresh.replace(path)
             _sync_folder(self._folder)
         except OSError as error:
-            fresh.unlink(missing_ok=True)
+            with suppress(OSError):
+                fresh.unlink()
             raise _failed(error, path) from error
 
     def load(self, offer: OfferId) -> Shelved | None:
@@ -87,14 +93,15 @@ class Shelf:
 
     def sweep(self, standing: Iterable[OfferId]) -> None:
         """Forget every offer that does not stand: its event was never written, or it is over."""
-        names = {offer.hex() for offer in standing}
+        names = {self._path(offer).name for offer in standing}
         try:
             found = list(self._folder.iterdir())
         except OSError:
             return
         for path in found:
-            if path.stem not in names:
-                path.unlink(missing_ok=True)
+            if path.name not in names:
+                with suppress(OSError):  # nothing of ours, or the next start sweeps it
+                    path.unlink()
 
     def _path(self, offer: OfferId) -> Path:
         return self._folder / f"{offer.hex()}{_SUFFIX}"
@@ -109,5 +116,5 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _failed(error: OSError, path: Path) -> PeerError:
-    code = Code.NO_SPACE if error.errno in {28, 122} else Code.HOME_UNUSABLE
+    code = Code.NO_SPACE if error.errno in _FULL else Code.HOME_UNUSABLE
     return PeerError(code, f"{path}: {error.strerror or error}")

@@ -76,7 +76,7 @@ def survey(paths: Sequence[Path], name: str | None = None) -> Survey:
     for path in paths:
         top = name if name and len(paths) == 1 else path.name or path.resolve().name or "files"
         walk.add_top(path, _unique(_spelled(top), tops))
-    title = name or (next(iter(tops)) if len(tops) == 1 else f"{len(tops)} items")
+    title = next(iter(tops)) if len(tops) == 1 else _spelled(name or f"{len(tops)} items")
     return walk.result(title)
 
 
@@ -199,22 +199,34 @@ class _Walk:
 
 def _spelled(name: str) -> str:
     """Give a name as text that can be sent: bytes that are no UTF-8 are shown as such."""
-    return _short(os.fsencode(name).decode(errors="backslashreplace").replace("/", "_") or "_")
+    raw = name.encode(errors="surrogateescape") if _is_from_disk(name) else _shown(name)
+    return _short(raw.decode(errors="backslashreplace").replace("/", "_") or "_")
 
 
-def _short(name: str) -> str:
-    return name.encode(errors="backslashreplace")[: limits.NAME_BYTES].decode(errors="ignore")
+def _is_from_disk(name: str) -> bool:
+    """Tell names whose odd bytes Python keeps as surrogates from text with surrogates of its own."""
+    return all("\udc80" <= char <= "\udcff" for char in name if "\ud800" <= char <= "\udfff")
+
+
+def _shown(name: str) -> bytes:
+    return name.encode(errors="backslashreplace")
+
+
+def _short(name: str, most: int = limits.NAME_BYTES) -> str:
+    return _shown(name)[:most].decode(errors="ignore")
 
 
 def _unique(name: str, taken: set[str]) -> str:
-    """Keep tops of one name apart: `a.txt`, `a (2).txt`."""
+    """Keep tops of one name apart: `a.txt`, `a (2).txt`; the stem gives way where a name is full."""
     stem, dot, extension = name.rpartition(".")
     if not stem:
         stem, dot, extension = name, "", ""
     found, number = name, 1
     while found in taken:
         number += 1
-        found = f"{stem} ({number}){dot}{extension}"
+        ending = f" ({number}){dot}{extension}"
+        room = limits.NAME_BYTES - len(ending.encode())
+        found = _short(stem, room) + ending if room > 0 else f"{_short(name, 240)} ({number})"
     taken.add(found)
     return found
 

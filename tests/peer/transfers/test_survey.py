@@ -1,0 +1,185 @@
+"""What is offered: which files and folders are found, what is left out, and under which names."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from peer.errors import PeerError
+from peer.transfers.survey import pin_of, survey
+from wire import limits
+from wire.codes import Code
+from wire.transfer import manifest
+
+
+def reasons(found):
+    return {Path(one["path"]).name: one["reason"] for one in found.skipped}
+
+
+def paths_of(found):
+    return [entry.path for entry in found.entries]
+
+
+def refusal(paths, name=None):
+    with pytest.raises(PeerError) as raised:
+        survey(paths, name)
+    return raised.value.code
+
+
+def test_a_folder_is_offered_with_every_folder_in_canonical_order(tmp_path):
+    tree = tmp_path / "tree"
+    (tree / "a" / "empty").mkdir(parents=True)
+    (tree / "a.txt").write_bytes(b"12")
+    (tree / "a" / "b").write_bytes(b"345")
+    (tree / "run").write_bytes(b"")
+    (tree / "run").chmod(0o755)
+    found = survey([tree])
+    expected = ["tree", "tree/a", "tree/a/b", "tree/a/empty", "tree/a.txt", "tree/run"]
+    assert (found.title, paths_of(found), found.size) == ("tree", expected, 5)
+    assert [os.fsdecode(file.path) for file in found.files] == [
+        str(tree / "a" / "b"),
+        str(tree / "a.txt"),
+        str(tree / "run"),
+    ]
+    assert [entry.is_executable for entry in found.entries] == [False] * 5 + [True]
+    assert found.files[1].pin == pin_of((tree / "a.txt").stat())
+    assert manifest.decode(found.manifest) == found.entries
+
+
+def test_what_is_no_file_is_left_out_with_its_reason_and_nothing_blocks(tmp_path):
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "kept").write_bytes(b"1")
+    os.mkfifo(tree / "fifo")
+    (tree / "loop").symlink_to(tree)
+    (tree / "gone").symlink_to(tmp_path / "nowhere")
+    (tree / "outside").symlink_to("/etc/passwd")
+    (tree / os.fsdecode(b"b\xffd")).write_bytes(b"1")
+    with socket.socket(socket.AF_UNIX) as listener:
+        here = os.open(tree, os.O_RDONLY)
+        listener.bind(f"/proc/self/fd/{here}/socket")
+        os.close(here)
+        found = survey([tree])
+    link = "a symbolic link"
+    assert paths_of(found) == ["tree", "tree/kept"]
+    assert reasons(found) == {
+        "fifo": "a fifo",
+        "loop": link,
+        "gone": link,
+        "outside": link,
+        "b\\xffd": "its name is not UTF-8",
+        "socket": "a socket",
+    }
+
+
+def test_what_is_named_by_hand_and_cannot_be_sent_is_an_error(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "self").symlink_to("self")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "piped").symlink_to("fifo")
+    (tmp_path / "file").write_bytes(b"")
+    assert refusal([tmp_path / "missing"]) is Code.NO_SUCH_FILE
+    assert refusal([tmp_path / "file" / "below"]) is Code.NO_SUCH_FILE
+    assert refusal([tmp_path / "dangling"]) is Code.NO_SUCH_FILE
+    assert refusal([tmp_path / "fifo"]) is Code.NOT_A_REGULAR_FILE
+    assert refusal([tmp_path / "piped"]) is Code.NOT_A_REGULAR_FILE
+    assert refusal([tmp_path / "self"]) is Code.FILE_UNREADABLE
+    assert refusal([tmp_path / "a\0b"]) is Code.FILE_UNREADABLE
+    assert refusal([Path("/dev/null")]) is Code.NOT_A_REGULAR_FILE
+    assert refusal([tmp_path / "missing", tmp_path / "file"]) is Code.NO_SUCH_FILE
+
+
+def test_a_link_named_by_hand_is_followed_under_its_own_name(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "x").write_bytes(b"abc")
+    (tmp_path / "folder").symlink_to("real")
+    (tmp_path / "file").symlink_to("real/x")
+    found = survey([tmp_path / "folder", tmp_path / "file"])
+    assert paths_of(found) == ["file", "folder", "folder/x"]
+    assert found.title == "2 items"
+
+
+def test_two_things_of_one_name_are_kept_apart(tmp_path):
+    for folder in "12345":
+        (tmp_path / folder).mkdir()
+    (tmp_path / "1" / "a.txt").write_bytes(b"1")
+    (tmp_path / "2" / "a.txt").write_bytes(b"2")
+    (tmp_path / "3" / "a (2).txt").write_bytes(b"3")
+    (tmp_path / "4" / ".rc").write_bytes(b"4")
+    (tmp_path / "5" / ".rc").write_bytes(b"5")
+    tops = [tmp_path / at for at in ("1/a.txt", "2/a.txt", "3/a (2).txt", "4/.rc", "5/.rc")]
+    found = survey(tops)
+    assert paths_of(found) == [".rc", ".rc (2)", "a (2) (2).txt", "a (2).txt", "a.txt"]
+
+
+@pytest.mark.parametrize("ending", ["", ".txt", "." + "y" * 200])
+def test_two_of_the_longest_name_keep_within_a_name(tmp_path, ending):
+    name = "x" * (limits.NAME_BYTES - len(ending)) + ending
+    for folder in ("1", "2"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(b"")
+    found = survey([tmp_path / "1" / name, tmp_path / "2" / name])
+    assert len(set(paths_of(found))) == 2
+    assert all(len(path.encode()) <= limits.NAME_BYTES for path in paths_of(found))
+    assert all(path.endswith(ending) for path in paths_of(found))
+
+
+def test_two_names_that_are_all_extension_are_kept_apart_too(tmp_path):
+    name = "x." + "y" * 253
+    for folder in ("1", "2", "3"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(b"")
+    found = survey([tmp_path / folder / name for folder in ("1", "2", "3")])
+    assert len(set(paths_of(found))) == 3
+    assert all(len(path.encode()) <= limits.NAME_BYTES for path in paths_of(found))
+
+
+def test_a_title_is_always_one_that_an_offer_may_have(tmp_path):
+    odd = tmp_path / os.fsdecode(b"\xff" * 255)
+    odd.write_bytes(b"")
+    for found in (survey([odd]), survey([odd], "é" * 300), survey([odd, odd], "é" * 300)):
+        assert 1 <= len(found.title.encode()) <= limits.NAME_BYTES
+        assert manifest.decode(found.manifest) == found.entries
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a\0b"])
+def test_a_name_that_others_would_refuse_is_refused_here(tmp_path, name):
+    (tmp_path / "file").write_bytes(b"")
+    assert refusal([tmp_path / "file"], name) is Code.NAME_UNSAFE
+
+
+@pytest.mark.parametrize("name", ["a/b", "\udcff", chr(0xD800)])
+def test_a_name_that_cannot_stand_is_replaced(tmp_path, name):
+    (tmp_path / "file").write_bytes(b"")
+    found = survey([tmp_path / "file"], name)
+    assert found.title == found.entries[0].path
+    assert "/" not in found.title
+    assert found.title.encode()
+
+
+def test_what_lies_too_deep_is_left_out_and_the_rest_is_sent(tmp_path):
+    tree = tmp_path / "d"
+    deep = tree
+    for _ in range(limits.PATH_DEPTH + 5):
+        deep /= "d"
+    deep.mkdir(parents=True)
+    found = survey([tree])
+    assert len(found.entries) == limits.PATH_DEPTH
+    assert [one["reason"] for one in found.skipped] == ["its path is too long or too deep"]
+
+
+def test_more_files_than_an_offer_may_have_are_refused(tmp_path):
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for number in range(20_000):
+        os.close(os.open(tree / str(number), os.O_CREAT | os.O_WRONLY))
+    assert len(survey([tree]).files) == 20_000
+    assert refusal([tree] * 6) is Code.TOO_MANY_FILES
+
+
+def test_holes_are_told_as_a_hint_of_the_space_needed(tmp_path):
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(1 << 30)
+    [entry] = survey([tmp_path / "sparse"]).entries
+    assert (entry.size, entry.needed_bytes < 1 << 20) == (1 << 30, True)
