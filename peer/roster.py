@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from peer import api, contacts
 from peer.effects import Effect, Tell, WantLink
-from peer.store import own
+from peer.store import own, settings
 from peer.store.devices import list_of, note_addresses, note_device, note_list
 from peer.times import rfc3339
 from wire.codes import Code
@@ -230,7 +230,7 @@ def _identity_named(connection: Connection, name: str) -> IdentityKey | None:
 
 def own_presence(connection: Connection) -> tuple[Show, str]:
     """Give what this account wants to show, and the text with it."""
-    raw = own.read_setting(connection, "presence")
+    raw = settings.read(connection, "presence")
     if raw is None:
         return Show.AVAILABLE, ""
     return Show(raw[0]), raw[1:].decode()
@@ -238,11 +238,11 @@ def own_presence(connection: Connection) -> tuple[Show, str]:
 
 def presence_until(connection: Connection) -> int:
     """Give when that ends and AVAILABLE comes back, in milliseconds; 0: it stays until changed."""
-    raw = own.read_setting(connection, "presence-until")
+    raw = settings.read(connection, "presence-until")
     return 0 if raw is None else int.from_bytes(raw, "big")
 
 
 def set_own_presence(connection: Connection, show: Show, text: str, until: int = 0) -> None:
     """Keep what this account wants to show from now on, up to `until` (milliseconds, 0: for good)."""
-    own.write_setting(connection, "presence", bytes((int(show),)) + text.encode())
-    own.write_setting(connection, "presence-until", until.to_bytes(8, "big"))
+    settings.write(connection, "presence", bytes((int(show),)) + text.encode())
+    settings.write(connection, "presence-until", until.to_bytes(8, "big"))

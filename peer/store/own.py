@@ -124,20 +124,3 @@ def next_counter(connection: sqlite3.Connection, now: UnixMillis) -> int:
     value = max(row[0] + 1, now)
     connection.execute("UPDATE own SET counter = ?", (value,))
     return int(value)
-
-
-def read_setting(connection: sqlite3.Connection, key: str) -> bytes | None:
-    """Give a value of the account state, or None."""
-    row = connection.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
-    return None if row is None else row[0]
-
-
-def write_setting(connection: sqlite3.Connection, key: str, value: bytes) -> None:
-    """Set a value of the account state; its clock goes up by one."""
-    own = need_account(connection)
-    connection.execute(
-        "INSERT INTO settings (key, value, clock, device) VALUES (?, ?, 1, ?)"
-        " ON CONFLICT (key) DO UPDATE SET value = excluded.value, clock = clock + 1,"
-        " device = excluded.device, is_put = 0",
-        (key, value, own.device),
-    )
