@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
-from peer import api, asks, contacts, conversations, files, history, queries, roster
+from peer import api, asks, befriending, conversations, files, history, queries, roster
 from peer.errors import PeerError
 from peer.identity import is_sealed
 from peer.store import own
@@ -148,7 +148,7 @@ async def _add_friend(node: Node, command: api.AddFriend, request_id: str) -> ap
     user = await node.uplink.ask(lambda request: friends.AskUser(request, name), friends.User)
     result = await node.write(
         request_id,
-        contacts.ask,
+        befriending.ask,
         node.profile.keys,
         name,
         command.note,
@@ -171,7 +171,7 @@ async def _answer_friend(node: Node, command: api.AnswerFriend, request_id: str)
     await node.settle(SETTLE_S)
     result = await node.write(
         request_id,
-        contacts.answer,
+        befriending.answer,
         node.profile.keys,
         account_name(command.name),
         accept=command.accept,
@@ -187,9 +187,9 @@ async def _part(
     await node.settle(SETTLE_S)
     name = account_name(command.name)
     if isinstance(command, api.RemoveFriend):
-        await node.write(request_id, contacts.remove, name, wall())
+        await node.write(request_id, befriending.remove, name, wall())
     else:
-        await node.write(request_id, contacts.block, name, command.blocked, wall())
+        await node.write(request_id, befriending.block, name, command.blocked, wall())
     await _tell_tracker(node)
     return api.Nothing()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from peer import api, contacts
+from peer import api, befriending, contacts
 from peer.effects import Effect, Tell, WantLink
 from peer.store import own, settings
 from peer.store.devices import list_of, note_addresses, note_device, note_list
@@ -82,11 +82,11 @@ def on_tracker(
     """
     match message:
         case friends.FriendAsked():
-            return contacts.on_asked(connection, keys, message, now)
+            return befriending.on_asked(connection, keys, message, now)
         case friends.FriendAnswered():
-            return contacts.on_answered(connection, message, now)
+            return befriending.on_answered(connection, message, now)
         case friends.FriendRemoved(name=name):
-            return contacts.on_removed(connection, name, now)
+            return befriending.on_removed(connection, name, now)
         case friends.FriendAdded(friend=friend):
             return _note_friend(connection, friend)
         case PresenceChanged():
@@ -128,7 +128,7 @@ def on_friends(connection: Connection, rows: list[friends.Friend], now: UnixMill
     ).fetchall()
     for name, identity in before:
         if (name, identity) not in listed:
-            effects += contacts.on_removed(connection, name, now)
+            effects += befriending.on_removed(connection, name, now)
     return effects
 
 

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from peer import contacts, conversations, history, syncing
+from peer import befriending, conversations, history, syncing
 from peer.effects import Ask, CloseLinks, Effect, PushEvents, SendOnLink, Tell
 from peer.sessions import Session
 from peer.store import own, place
@@ -378,18 +378,18 @@ def befriend(one: SimPeer, other: SimPeer) -> None:
     """Let two become friends by signed request and answer; the harness carries what a tracker would."""
     world = one.world
     made = one.database.write(
-        contacts.ask, one.keys, AccountName(other.name), "", pinned=None,
+        befriending.ask, one.keys, AccountName(other.name), "", pinned=None,
         found=other.keys.identity, now=world.wall(), entropy=one.entropy,
     )  # fmt: skip
     asked = _ask_of(made[1], friends.AskFriend)
     delivered = friends.FriendAsked(AccountName(one.name), asked.signed, world.wall())
-    other.database.write(contacts.on_asked, other.keys, delivered, world.wall())
+    other.database.write(befriending.on_asked, other.keys, delivered, world.wall())
     answered = other.database.write(
-        contacts.answer, other.keys, one.name, accept=True, now=world.wall()
+        befriending.answer, other.keys, one.name, accept=True, now=world.wall()
     )
     reply = _ask_of(answered[1], friends.AnswerFriend)
     back = friends.FriendAnswered(AccountName(other.name), True, reply.signed, world.wall())
-    one.database.write(contacts.on_answered, back, world.wall())
+    one.database.write(befriending.on_answered, back, world.wall())
     one.database.commit()
     other.database.commit()
 

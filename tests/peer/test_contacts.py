@@ -1,6 +1,6 @@
 import pytest
 
-from peer import api, contacts, conversations, roster
+from peer import api, befriending, contacts, conversations, roster
 from peer.effects import Ask, CloseLinks, Tell
 from peer.errors import PeerError
 from tests.harness.simnet import SimPeer, Simulation, befriend
@@ -30,7 +30,7 @@ def bob(world):
 
 def ask(one, other, *, pinned=None, found=None, note="", to=None):
     return one.database.write(
-        contacts.ask, one.keys, AccountName(to or other.name), note, pinned=pinned,
+        befriending.ask, one.keys, AccountName(to or other.name), note, pinned=pinned,
         found=found or other.keys.identity, now=one.world.wall(), entropy=one.entropy,
     )  # fmt: skip
 
@@ -45,7 +45,9 @@ def deliver(message, to):
 
 
 def answer(one, name, *, accept=True):
-    return one.database.write(contacts.answer, one.keys, name, accept=accept, now=one.world.wall())
+    return one.database.write(
+        befriending.answer, one.keys, name, accept=accept, now=one.world.wall()
+    )
 
 
 def answered(effects, one, *, is_yes=True):
@@ -160,7 +162,7 @@ def test_a_stale_request_vanishes(alice, bob, world):
 
 def test_removing_a_friend_closes_the_links(alice, bob):
     befriend(alice, bob)
-    effects = alice.database.write(contacts.remove, "bob", UnixMillis(1))[1]
+    effects = alice.database.write(befriending.remove, "bob", UnixMillis(1))[1]
     assert any(isinstance(e, CloseLinks) for e in effects)
     assert names(alice) == []
 
@@ -201,12 +203,12 @@ def test_a_removed_friend_may_not_link_or_talk(alice, bob, world):
 
 
 def test_a_blocked_person_is_not_heard_until_unblocked(alice, bob):
-    alice.database.write(contacts.block, AccountName("bob"), True, UnixMillis(1))
+    alice.database.write(befriending.block, AccountName("bob"), True, UnixMillis(1))
     assert deliver(asked(ask(bob, alice), bob), alice) == []
     with pytest.raises(PeerError) as caught:
         ask(alice, bob)
     assert code_of(caught) is Code.BLOCKED
-    alice.database.write(contacts.block, AccountName("bob"), False, UnixMillis(2))
+    alice.database.write(befriending.block, AccountName("bob"), False, UnixMillis(2))
     assert told(deliver(asked(ask(bob, alice), bob), alice), "friend-request") != []
 
 

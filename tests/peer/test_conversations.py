@@ -2,7 +2,7 @@
 
 import pytest
 
-from peer import contacts, history, syncing
+from peer import befriending, history, syncing
 from peer.errors import PeerError
 from peer.sessions import Session
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
@@ -167,7 +167,7 @@ def test_a_long_history_goes_in_bounded_pieces_in_order(pair, world):
 def test_a_friend_who_comes_back_with_another_identity_is_another_conversation(pair, world):
     alice, _ = pair
     say(alice, "bob", "to the old one")
-    alice.database.write(contacts.remove, "bob", world.wall())
+    alice.database.write(befriending.remove, "bob", world.wall())
     again = SimPeer.make(Simulation(99), "bob")
     again.world = world
     befriend(alice, again)

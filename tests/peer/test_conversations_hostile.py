@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from peer import contacts, history, syncing
+from peer import befriending, history, syncing
 from peer.sessions import Session
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
 from tests.harness.talk import (
@@ -346,7 +346,7 @@ def test_a_friendship_that_ends_under_an_open_link_sends_nothing_more(pair):
     )
     say(bob, "alice", "too late")
     session.touch(conversation_of(alice, bob))
-    bob.database.write(contacts.remove, "alice", bob.world.wall())
+    bob.database.write(befriending.remove, "alice", bob.world.wall())
     assert bob.database.read(syncing.next_batch, session) == []
 
 

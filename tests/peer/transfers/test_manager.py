@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from peer import contacts, conversations, history
+from peer import befriending, contacts, conversations, history
 from peer.effects import WakeTransfers
 from peer.errors import PeerError
 from peer.transfers import manager
@@ -326,13 +326,13 @@ def test_removing_a_friend_ends_what_was_between_us(pair):
     accept(bob, first)
     second, effects = offer(bob, "alice")
     bring(effects, bob, alice)
-    _, effects = bob.database.write(contacts.remove, "alice", bob.world.wall())
+    _, effects = bob.database.write(befriending.remove, "alice", bob.world.wall())
     assert [t["state"] for t in told(effects, "transfer")] == ["cancelled", "cancelled"]
     assert {t.error["code"] for t in transfers(bob) if t.error} == {"not-friends"}
     assert states(bob) == [("in", "withdrawn"), ("out", "withdrawn")]
     assert bob.database.read(manager.due) == []
     assert bob.database.read(manager.outgoing, alice.keys.identity, key_of(bob, second)) is None
-    _, effects = alice.database.write(contacts.block, "bob", True, alice.world.wall())
+    _, effects = alice.database.write(befriending.block, "bob", True, alice.world.wall())
     assert {t.error["code"] for t in transfers(alice) if t.error} == {"blocked"}
 
 

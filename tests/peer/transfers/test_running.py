@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from peer import contacts
+from peer import befriending
 from peer.store.opening import connect, migrate, schema_steps
 from peer.transfers import ledger, manager
 from peer.transfers.ledger import Live
@@ -148,7 +148,7 @@ def test_a_failed_transfer_says_why_and_begins_anew_when_it_is_accepted_again(pa
 def test_what_comes_late_for_one_that_ended_changes_nothing(pair):
     alice, bob = pair
     _, _, number = accepted(alice, bob)
-    write(bob, contacts.remove, "alice", 9)
+    write(bob, befriending.remove, "alice", 9)
     [ended] = transfers(bob)
     for late in (
         (manager.started, number, 10),
@@ -231,7 +231,7 @@ def test_what_stands_stays_on_the_shelf(pair):
     standing = {one.hex() for one in alice.database.read(ledger.standing)}
     assert standing == {first, second}
     assert bob.database.read(ledger.standing) == []
-    write(alice, contacts.remove, "bob", 9)
+    write(alice, befriending.remove, "bob", 9)
     assert alice.database.read(ledger.standing) == []
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from peer import contacts
+from peer import befriending
 from peer.transfers import ledger, manager
 from peer.transfers.figures import Figures
 from peer.transfers.ledger import Live
@@ -162,7 +162,7 @@ async def test_what_is_not_theirs_any_more_is_served_no_more(pair, sender, path)
     talk = Talk(served)
     sender.serving.withdraw(bob.keys.device, bob.keys.identity, talk)
     assert talk.withdrawn == []
-    alice.database.write(contacts.remove, "bob", alice.world.wall())
+    alice.database.write(befriending.remove, "bob", alice.world.wall())
     alice.database.commit()
     sender.serving.withdraw(bob.keys.device, bob.keys.identity, talk)
     assert talk.withdrawn == [key]
