@@ -1,0 +1,138 @@
+"""A client written from wire/PROTOCOL.md alone, against our real programs: what works between strangers."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from cryptography.exceptions import InvalidTag
+
+from tests.harness.actors import PASSWORD
+from tests.independent import account, link, values
+from tests.independent.account import Session
+from tests.independent.files import MIB, Fetcher, Offer
+from tests.independent.link import Refused
+from tests.independent.talk import (
+    ACCEPTED,
+    ANSWER,
+    DONE,
+    OFFER,
+    REACTION,
+    TEXT,
+    Talk,
+    link_to,
+)
+
+
+@pytest.fixture
+def bob(tracker, make_peer):
+    """A real peer that is up."""
+    bob = make_peer("bob")
+    bob.register(tracker.address)
+    bob.up()
+    return bob
+
+
+@pytest.fixture
+def stranger(tracker):
+    """An account that the other client made."""
+    return account.register(tracker.address, "stranger", PASSWORD)
+
+
+def meet(session, stranger, bob):
+    """Become friends by code, and give the certificate of Bob's device and where it listens."""
+    asked = session.befriend(bob.one("friend", "code")["code"], "hello")
+    bob.node.event("friend-request", friend="stranger")
+    bob.do("friend", "accept", "stranger")
+    assert session.wait_friend(asked) == "bob"
+    ((certificate, places),) = session.where("bob")
+    return certificate, places[0]
+
+
+def test_it_registers_talks_both_ways_and_fetches_a_file(tracker, bob, stranger, tmp_path):
+    (host, port), key = stranger.tracker
+    assert link.ask_key((host, port)) == key
+    with Session(stranger) as session:
+        certificate, place = meet(session, stranger, bob)
+        name, own_place, tracker_key, identity = values.read_friend_code(
+            bob.one("friend", "code")["code"]
+        )
+        assert (name, own_place, tracker_key) == ("bob", f"hobnob://{host}:{port}/", key)
+        assert identity == certificate.identity
+        shown = bob.one("friend", "list")
+        assert (shown["friend"], shown["presence"]) == ("stranger", "available")
+        talk = Talk(stranger.device, certificate)
+        with link_to(stranger.device, certificate, place, "peer") as control:
+            talk.begin(control)
+            said = talk.say(control, TEXT, ["good morning", b""])
+            talk.until(control, lambda: talk.delivered == 1)
+            heard = bob.node.event("message", text="good morning")
+            assert (heard["id"], heard["from"]) == (said.id.hex(), "stranger")
+            answer = bob.one("say", "stranger", "and to you", "--reply", heard["id"])
+            talk.until(control, lambda: len(talk.texts()) == 2)
+            assert talk.texts()[1] == (certificate.device, "and to you")
+            assert talk.of_kind(TEXT)[1].content == ["and to you", said.id]
+            bob.node.event("receipt", id=answer["id"], state="delivered")
+            talk.say(control, REACTION, [bytes.fromhex(answer["id"]), "+1"])
+            talk.until(control, lambda: talk.delivered == 2)
+            fetch_what_bob_offers(bob, stranger, talk, control, certificate, place, tmp_path)
+            control.end()
+        assert bob.texts_from("stranger") == ["good morning"]
+        assert talk.refused == []
+
+
+def fetch_what_bob_offers(bob, stranger, talk, control, certificate, place, tmp_path):
+    """A large file, small ones, an empty one and one of zeros, from a folder."""
+    top = tmp_path / "things"
+    contents = {
+        "things/large.bin": os.urandom(5 * MIB + 321),
+        "things/small one.txt": b"small",
+        "things/small two.txt": os.urandom(1000),
+        "things/empty": b"",
+        "things/below/zeros": bytes(3 * MIB),
+    }
+    for name, content in contents.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    made = bob.one("send", "stranger", str(top))
+    talk.until(control, lambda: talk.of_kind(OFFER))
+    offer = Offer.of(talk.of_kind(OFFER)[0].content)
+    assert (offer.id.hex(), offer.files, offer.names) == (made["offer"], 5, ["things"])
+    talk.say(control, ANSWER, [offer.id, ACCEPTED])
+    with link_to(stranger.device, certificate, place, "data") as data:
+        fetcher = Fetcher(data, certificate, offer)
+        assert fetcher.files() == contents
+    talk.say(control, ANSWER, [offer.id, DONE])
+    assert bob.node.event("transfer", offer=made["offer"], state="done")["files_done"] == 5
+
+
+def test_an_account_made_by_one_opens_by_its_password_in_the_other(
+    tracker, bob, stranger, make_peer
+):
+    second = make_peer("laptop")
+    made = second.one("login", "stranger", "--tracker", tracker.address)
+    assert made["fingerprint"] == stranger.device.identity.hex()
+    again = account.log_in(tracker.address, "bob", PASSWORD)
+    assert again.device.identity.hex() == bob.one("whoami")["fingerprint"]
+    with Session(again) as session:
+        assert session.entered[1] == "bob"
+    assert [len(peer.one("whoami")["devices"]) for peer in (bob, second)] == [2, 2]
+
+
+def test_a_wrong_password_opens_nothing(tracker, bob):
+    with pytest.raises(Refused, match="wrong-password"):
+        account.log_in(tracker.address, "bob", "not this one at all")
+    with pytest.raises(InvalidTag):
+        values.open_vault(bytes(32), "bob", os.urandom(200))
+
+
+def test_a_request_of_a_real_peer_is_answered_by_the_other_client(tracker, bob, stranger):
+    asked = bob.one("friend", "add", stranger.code)
+    assert asked == {"friend": "stranger", "state": "asked"}
+    with Session(stranger) as session:
+        assert session.answer() == "bob"
+        assert bob.node.event("friend", friend="stranger", state="friends")
+        session.publish([("127.0.0.1", 9)], 1)
+        number = bob.one("friend", "list")
+        assert number["presence"] == "available"
