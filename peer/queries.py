@@ -78,6 +78,7 @@ def answer(connection: Connection, command: api.Command, sealed: str) -> Iterato
         case api.ListOffers():
             yield from manager.offers(connection)
         case api.ListTransfers():
+            own.need_account(connection)
             yield from manager.transfers(connection)
         case api.GetHistory():
             yield from history.messages(connection, command.to, limit=command.limit)

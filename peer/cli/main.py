@@ -94,9 +94,8 @@ class _Run:
         if name not in verbs.GROUPS:
             if name in verbs.BY_WORDS:
                 return verbs.BY_WORDS[name], rest
-            raise Misuse(
-                f"there is no verb {name!r}{_meant(name, [verb.words for verb in verbs.VERBS])}"
-            )
+            known = [*verbs.GROUPS, *(verb.words for verb in verbs.VERBS)]
+            raise Misuse(f"there is no verb {name!r}{_meant(name, known)}")
         rest, help_here, _ = self._common(rest)
         names = [verb.words.split()[1] for verb in verbs.VERBS if verb.words.startswith(f"{name} ")]
         if not rest:
