@@ -75,6 +75,10 @@ class TransferDialer:
         wait_s = min(wait_s * 2, most)
         self._redial[device] = (self._loop.time() + wait_s, wait_s)
 
+    def reached(self, device: DeviceId) -> None:
+        """Take note that a link to this device was good for something: the next may be dialled soon."""
+        self._redial.pop(device, None)
+
     async def _dial_all(self, identity: IdentityKey, device: DeviceId, *, is_asked: bool) -> None:
         """Try the addresses of a device one after another; if none answers, ask it to dial us."""
         try:

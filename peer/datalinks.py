@@ -10,52 +10,44 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from peer.datadialer import Neighbours, TransferDialer
 from peer.effects import Effect
 from peer.errors import PeerError
+from peer.openlinks import OpenLink, OpenLinks, let_go, stop_all
 from peer.pump import Pump
 from peer.store.database import Database
 from peer.times import wall
 from peer.transfers import ledger, manager
 from peer.transfers.bulk import Bulk
 from peer.transfers.figures import Figures
-from peer.transfers.incoming import Fails, Incoming, Landed, Report, Waits
+from peer.transfers.incoming import Incoming
 from peer.transfers.ledger import Live
 from peer.transfers.outgoing import Served
+from peer.transfers.reports import Fails, Landed, Report, Stumbles, Waits
 from peer.transfers.serving import Serving
 from peer.transfers.shelf import Shelf
 from peer.transfers.talk import TransferTalk
 from wire import limits
 from wire.codes import Code
 from wire.identity import DeviceKeys
-from wire.ids import DeviceId, IdentityKey
-from wire.link import LinkConfig
+from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
+from wire.link import LinkConfig, Role
 from wire.machine import Entropy, UnixMillis
 from wire.messages import Purpose
-from wire.messages.transfer import Verified
+from wire.messages.session import Hello
 from wire.transfer.holding import OfferKey
 
 log = logging.getLogger("peer")
-RUNNING_AT_ONCE = 8
 LOOK_S = 1.0
 DISK_RETRY_S = 15.0
+PARK_AFTER_S = 20.0  # without a link, although the friend is there
 FIND_S = 10.0
-STOP_S = 3.0
-
-
-@dataclass(slots=True, eq=False)
-class _OpenLink:
-    """One open data link."""
-
-    device: DeviceId
-    identity: IdentityKey
-    bulk: Bulk
-    talk: TransferTalk
 
 
 class TransferLinks:
@@ -84,7 +76,7 @@ class TransferLinks:
         self._carry_out = carry_out
         self._entropy = entropy
         self._loop = asyncio.get_running_loop()
-        self._links: list[_OpenLink] = []
+        self._links = OpenLinks()
         self._incoming: dict[int, Incoming] = {}
         self._figures = Figures(database, self._incoming, carry_out)
         self._serving = Serving(database, keys, shelf, self._figures, carry_out)
@@ -122,9 +114,7 @@ class TransferLinks:
 
     def close_identity(self, identity: IdentityKey) -> None:
         """End the links with an account: it was removed or blocked."""
-        for link in self._links:
-            if link.identity == identity:
-                link.bulk.close(Code.NOT_ADMITTED)
+        self._links.close(identity, Code.NOT_ADMITTED)
         self.wake()
 
     def live(self) -> dict[int, Live]:
@@ -134,10 +124,10 @@ class TransferLinks:
     async def close(self) -> None:
         """End everything in good order: what was written is synced and marked."""
         self._is_closing = True
-        links, incoming = list(self._links), list(self._incoming.values())
+        links, incoming = list(self._links.every), list(self._incoming.values())
         for link in links:
             link.bulk.close(Code.SHUTTING_DOWN)
-        await asyncio.to_thread(_stop_all, links, incoming)
+        await asyncio.to_thread(stop_all, links, incoming)
         for number, transfer in self._incoming.items():
             await self._figures.keep(number, transfer)
         self._serving.close()
@@ -154,11 +144,26 @@ class TransferLinks:
         )
 
     def take(self, pump: Pump, device: DeviceId, identity: IdentityKey) -> None:
-        """Take a data link that opened: its socket goes to threads of its own."""
-        found = pump.take_over()
-        if found is None or self._is_closing:
+        """Take a data link that opened: its socket goes to threads of its own.
+
+        Of two with one device one stays, as of talk's links. One too many is closed before it costs anything.
+        """
+        machine = pump.link
+        remote = None if machine is None else machine.remote
+        if machine is None or remote is None or not isinstance(remote.hello, Hello):
             return
-        made: list[_OpenLink] = []
+        is_ours = machine.role is Role.INITIATOR
+        code = self._links.refusal(device, is_ours=is_ours)
+        if self._is_closing:
+            code = Code.SHUTTING_DOWN
+        if code is not None:
+            pump.close(code)
+            return
+        boot_id = BootId(remote.hello.boot_id)
+        found = pump.take_over()
+        if found is None:
+            return
+        made: list[OpenLink] = []
 
         def make_talk(bulk: Bulk) -> TransferTalk:
             def find(key: OfferKey) -> Served | None:
@@ -167,11 +172,11 @@ class TransferLinks:
                 )
                 return asked.result(FIND_S)
 
-            def on_progress(served: Served, said: Verified) -> None:
-                self._loop.call_soon_threadsafe(self._figures.note, served.number, said)
+            def on_progress() -> None:
+                self._soon(self._note_progress, made[0])
 
             def on_end(code: Code, text: str) -> None:
-                self._loop.call_soon_threadsafe(self._on_end, made[0], code, text)
+                self._soon(self._on_end, made[0], code, text)
 
             return TransferTalk(bulk, find=find, on_progress=on_progress, on_end=on_end)
 
@@ -182,23 +187,32 @@ class TransferLinks:
             first=found.first,
             leftover=found.leftover,
             make_talk=make_talk,
+            peer=device.hex()[:8],
         )
         assert isinstance(bulk.talk, TransferTalk)
-        link = _OpenLink(device, identity, bulk, bulk.talk)
+        initiator = LinkKey(self._keys.link_key) if is_ours else remote.link_key
+        link = OpenLink(device, identity, initiator, is_ours, boot_id, bulk, bulk.talk)
         made.append(link)
-        self._links.append(link)
+        self._links.add(link)
         bulk.start()
         self.wake()
 
-    def _on_end(self, link: _OpenLink, code: Code, text: str) -> None:
+    def _note_progress(self, link: OpenLink) -> None:
+        for served, said in link.talk.take_progress():
+            self._figures.note(served.number, said)
+
+    def _on_end(self, link: OpenLink, code: Code, text: str) -> None:
         if not self._is_closing:
             self._spawn(self._clear_away(link, code, text))
 
-    async def _clear_away(self, link: _OpenLink, code: Code, text: str) -> None:
+    async def _clear_away(self, link: OpenLink, code: Code, text: str) -> None:
         """Let go of a link that ended, and of what used it."""
         log.info("data link with %s ended: %s %s", link.device.hex()[:8], code.value, text)
+        self._links.ended(link)
+        await asyncio.to_thread(let_go, link)
         self._links.remove(link)
-        await asyncio.to_thread(_let_go, link)
+        if link.bulk.has_brought:
+            self._dialer.reached(link.device)
         if link.talk.incoming:
             self._dialer.back_off(link.device)
         await self._serving.left(link.device, link.talk)
@@ -212,7 +226,7 @@ class TransferLinks:
         wanted = {each.number for each in due}
         for number in [number for number in self._incoming if number not in wanted]:
             self._spawn(self._drop(self._incoming.pop(number)))
-        for link in self._links:
+        for link in self._links.every:
             self._serving.withdraw(link.device, link.identity, link.talk)
         for each in due:
             await self._consider(each)
@@ -224,21 +238,40 @@ class TransferLinks:
         if self._loop.time() < self._not_before.get(due.number, 0.0):
             return
         device = due.key.device
-        link = next((link for link in self._links if link.device == device), None)
+        link = self._links.of_device(device)
         if link is None:
             if not self._neighbours.is_linked(device):
                 await self._wait(due.number, ledger.FRIEND)
+            elif self._links.is_full:
+                await self._wait(due.number, ledger.SLOT)
             else:
                 self._dialer.dial(due.identity, device)
             return
         if transfer is None:
-            if len(self._incoming) >= RUNNING_AT_ONCE:
+            if len(self._incoming) >= limits.TRANSFERS_AT_ONCE and not await self._park_one():
                 await self._wait(due.number, ledger.SLOT)
                 return
             transfer = self._incoming[due.number] = Incoming(due, self._report)
             self._figures.begin(due.number)
         self._carry_out(await self._database.write(manager.started, due.number, wall()))
         await asyncio.to_thread(link.talk.attach, transfer)
+
+    async def _park_one(self) -> bool:
+        """Let go of a transfer that holds a slot and cannot use it; it goes on when its turn comes again."""
+        since = time.monotonic() - PARK_AFTER_S
+        for number, transfer in self._incoming.items():
+            device = transfer.due.key.device
+            if transfer.is_attached or self._links.of_device(device) is not None:
+                continue
+            if self._neighbours.is_linked(device) and transfer.detached_at > since:
+                continue
+            del self._incoming[number]
+            self._forget(transfer)
+            await self._figures.keep(number, transfer)
+            await asyncio.to_thread(transfer.close)
+            await self._wait(number, ledger.FRIEND)
+            return True
+        return False
 
     async def _wait(self, number: int, reason: str) -> None:
         self._carry_out(await self._database.write(manager.waiting, number, reason, wall()))
@@ -255,7 +288,7 @@ class TransferLinks:
 
     def _report(self, transfer: Incoming, report: Report) -> None:
         """Take a report in the thread it comes from."""
-        self._loop.call_soon_threadsafe(lambda: self._spawn(self._on_report(transfer, report)))
+        self._soon(lambda: self._spawn(self._on_report(transfer, report)))
 
     async def _on_report(self, transfer: Incoming, report: Report) -> None:
         number, now = transfer.due.number, wall()
@@ -275,6 +308,11 @@ class TransferLinks:
                 self._not_before[number] = self._loop.time() + DISK_RETRY_S
                 del self._incoming[number]
                 await self._wait(number, reason)
+            case Stumbles():
+                await asyncio.to_thread(transfer.close)
+                self._not_before[number] = self._loop.time() + DISK_RETRY_S
+                del self._incoming[number]
+                await self._wait(number, ledger.FRIEND)
             case Fails(code=code, detail=detail):
                 await asyncio.to_thread(transfer.close)
                 del self._incoming[number]
@@ -283,9 +321,14 @@ class TransferLinks:
                 )
         self.wake()
 
+    def _soon(self, call: Callable[..., object], *arguments: object) -> None:
+        """Call something on the loop, from a thread; one that outlives the loop has nobody to tell."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(call, *arguments)
+
     def _forget(self, transfer: Incoming) -> None:
         self._figures.end(transfer.due.number)
-        for link in self._links:
+        for link in self._links.every:
             link.talk.release(transfer)
 
 
@@ -302,23 +345,3 @@ def _landed(
     if skipped:
         ledger.note_missing(connection, number, skipped)
     return manager.finished(connection, keys, number, path, now, entropy)
-
-
-def _let_go(link: _OpenLink) -> None:
-    """Wait for a link's threads and tell its transfers; in a thread."""
-    for transfer in link.talk.incoming:
-        transfer.detach()
-    link.bulk.join(limits.SEND_STALL_S)
-    link.bulk.dispose()
-
-
-def _stop_all(links: list[_OpenLink], incoming: list[Incoming]) -> None:
-    """End links and transfers; in a thread."""
-    for link in links:
-        if not link.bulk.join(STOP_S):
-            link.bulk.abort()
-    for transfer in incoming:
-        transfer.close()
-    for link in links:
-        link.bulk.join(STOP_S)
-        link.bulk.dispose()

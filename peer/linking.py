@@ -80,7 +80,7 @@ class Linking:
         self._carry_out = carry_out
         self._entropy = entropy
         self._is_closing = False
-        self._links = Links()
+        self._links: Links[PeerLink] = Links()
         self._pumps: set[Pump] = set()
         self._knocks = Knocks(entropy)
         self.data_links: TransferLinks | None = None  # the node's, from when it stands
@@ -154,7 +154,7 @@ class Linking:
     def status(self) -> list[api.LinkStatus]:
         """List every friend's link; one without says so."""
         listed = []
-        for link in self._links.every():
+        for link in sorted(self._links.every(), key=lambda link: (link.friend, link.device)):
             machine = link.pump.link
             trip_s = None if machine is None else machine.round_trip_s
             listed.append(

@@ -1,15 +1,45 @@
-"""Which links to friends' devices stand, and which of two stays; no socket and no clock in here."""
+"""Which links to other devices stand, and which of two stays; no socket and no clock in here.
+
+Talk and data links alike: of one device pair and purpose one stays (design, section 4).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from peer.sessions import Session
 from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
 
 if TYPE_CHECKING:
     from peer.pump import Pump
+
+
+class Linked(Protocol):
+    """What decides which link stays; see `PeerLink`."""
+
+    @property
+    def device(self) -> DeviceId:
+        """The device at the other end."""
+
+    @property
+    def identity(self) -> IdentityKey:
+        """Whose device it is."""
+
+    @property
+    def initiator(self) -> LinkKey:
+        """The link key of the side that dialled."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether that is us."""
+
+    @property
+    def boot_id(self) -> BootId:
+        """The other end's present run."""
+
+
+Kept = TypeVar("Kept", bound=Linked)
 
 
 @dataclass(slots=True, eq=False)
@@ -41,13 +71,13 @@ class PeerLink:
         return self.session.identity
 
 
-class Links:
-    """Every open link by device: one each, but for the moment in which a dialler makes up its mind."""
+class Links(Generic[Kept]):
+    """Every open link of one purpose by device: one each, but for the moment in which a dialler makes up its mind."""
 
     def __init__(self) -> None:
-        self._by_device: dict[DeviceId, list[PeerLink]] = {}
+        self._by_device: dict[DeviceId, list[Kept]] = {}
 
-    def add(self, link: PeerLink) -> list[PeerLink]:
+    def add(self, link: Kept) -> list[Kept]:
         """Take a link that opened; gives those that have to go, which may include this very one.
 
         A link of a former run of the other end is dead. Two sides that dialled at once see the same two
@@ -72,7 +102,7 @@ class Links:
         self._by_device[link.device] = [other for other in others if other not in losers]
         return losers
 
-    def remove(self, link: PeerLink) -> None:
+    def remove(self, link: Kept) -> None:
         """Take note that a link ended."""
         left = [other for other in self._by_device.get(link.device, ()) if other is not link]
         if left:
@@ -80,16 +110,15 @@ class Links:
         else:
             self._by_device.pop(link.device, None)
 
-    def of_device(self, device: DeviceId) -> PeerLink | None:
+    def of_device(self, device: DeviceId) -> Kept | None:
         """Give the newest link to a device, or None."""
         found = self._by_device.get(device)
         return found[-1] if found else None
 
-    def of_identity(self, identity: bytes) -> list[PeerLink]:
+    def of_identity(self, identity: bytes) -> list[Kept]:
         """List the links to all devices of an account."""
         return [link for link in self.every() if link.identity == identity]
 
-    def every(self) -> list[PeerLink]:
-        """List all links, by friend."""
-        links = [link for found in self._by_device.values() for link in found]
-        return sorted(links, key=lambda link: (link.friend, link.device))
+    def every(self) -> list[Kept]:
+        """List all links."""
+        return [link for found in self._by_device.values() for link in found]

@@ -121,7 +121,14 @@ SYNC_EVERY_BYTES = 32 * MIB  # of a part file, then a `synced` mark in the journ
 SYNC_EVERY_S = 2.0
 RESERVE_AHEAD_BYTES = 64 * MIB
 FETCH_RANGES = 1024  # in one Fetch: a window full of files of 8 KiB
-OPEN_FETCHES = 256  # of one asker, unanswered
+DATA_LINKS = 64  # of one device, each with two threads and about 3 MiB of buffers
+DATA_LINKS_PER_DEVICE = 4  # with one other, those that are ending included; one stays
+TRANSFERS_AT_ONCE = 8  # one device takes in; the others wait for a slot
+OPEN_FETCHES = 256  # requests of one data link that were not answered to their end
+FETCHES_PER_TRANSFER = OPEN_FETCHES // TRANSFERS_AT_ONCE  # so that all at once keep to OPEN_FETCHES
+CHUNK_FETCHES = 8  # of FETCHES_PER_TRANSFER, a window is no more; the others ask for digests
+OPEN_RANGES = TRANSFERS_AT_ONCE * CHUNK_FETCHES * FETCH_RANGES  # in the open requests of a link
+UNSENT_ANSWERS = 1024  # of one data link, to who does not read them: then FLOOD
 PACKED_CHUNKS = 1024  # small files in one record
 
 # --- flow

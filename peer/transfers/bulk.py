@@ -2,7 +2,8 @@
 
 What may be asked, sent and believed is decided by machines of `wire.transfer`; this is the bulk path around
 them: records are read into one buffer, opened into another, hashed and written; or read from a file, hashed,
-sealed and sent. A link ends by itself when neither side wants anything for LINGER_S.
+sealed and sent. A link ends by itself when neither side wants anything for LINGER_S, and when it has lived
+long enough (design section 4); who still waits for something says so every KEEP_S.
 """
 
 from __future__ import annotations
@@ -23,12 +24,15 @@ from wire.channel.records import OVERHEAD_BYTES, Opener, Sealer
 from wire.codec import decode, encode
 from wire.codes import Code
 from wire.errors import RemoteProtocolError, WireError
+from wire.link.keepalive import Keepalive
+from wire.machine import Monotonic
 from wire.messages import Message, Purpose
 from wire.messages.session import Close, Ping, Pong
 from wire.messages.transfer import Pack, Piece
 
 log = logging.getLogger("peer")
 LINGER_S = 5.0
+KEEP_S = 2.0
 TICK_S = 0.5
 _MESSAGES_BYTES = 128 * limits.KIB  # of records sent in one call before a chunk
 _BODY_BYTES = limits.DATA_RECORD_BYTES + OVERHEAD_BYTES
@@ -67,7 +71,8 @@ class Bulk:
     """The two threads of one link.
 
     connection: blocking, owned from here on. sealer, opener: as the link handed them over. first: bytes that
-    are to be sent before anything else. leftover: bytes already received.
+    are to be sent before anything else. leftover: bytes already received. peer: who is at the other end, for
+    the log. lifetime_s, lifetime_bytes: of both directions together, then the link ends.
     """
 
     def __init__(
@@ -79,6 +84,9 @@ class Bulk:
         first: bytes,
         leftover: bytes,
         make_talk: Callable[[Bulk], Talk],
+        peer: str = "",
+        lifetime_s: float = limits.LINK_LIFETIME_S,
+        lifetime_bytes: int = limits.LINK_LIFETIME_BYTES,
     ) -> None:
         self._socket = connection
         self._sealer = sealer
@@ -90,7 +98,12 @@ class Bulk:
         self._is_woken = False
         self._is_over = False
         self._last_words: Close | None = None
-        self._heard_at = self._busy_at = time.monotonic()
+        now = _now()
+        self._ages_at = now + lifetime_s
+        self._lifetime_bytes = lifetime_bytes
+        self._heard_at = self._busy_at = self._sent_at = now
+        self._keepalive = Keepalive(KEEP_S, limits.DEAD_AFTER_S, now=now)
+        self._peer = peer
         self.talk = make_talk(self)
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
@@ -135,6 +148,11 @@ class Bulk:
         """End the link without a word."""
         self._end(Code.LINK_LOST, "it was cut")
 
+    @property
+    def has_brought(self) -> bool:
+        """Whether more than talk came over it."""
+        return self._opener.bytes > limits.CHUNK_BYTES
+
     def join(self, timeout_s: float) -> bool:
         """Wait for both threads; False if they are still at it."""
         ends = time.monotonic() + timeout_s
@@ -157,6 +175,11 @@ class Bulk:
             self._end(error.code, error.detail)
         except OSError as error:
             self._end(Code.LINK_LOST, error.strerror or str(error))
+        except Exception as error:  # the top of a link: a bug of ours ends this one and no other
+            log.error("data link with %s ends by a fault of ours: %r", self._peer, error)  # noqa: TRY400
+            log.debug("where it went wrong", exc_info=True)
+            self._say_last(Code.INTERNAL, "")
+            self._end(Code.INTERNAL, str(error))
 
     def _receive(self) -> None:
         head = memoryview(bytearray(limits.LENGTH_BYTES))
@@ -175,7 +198,7 @@ class Bulk:
             if not self._fill(sealed[:length], is_start=False):
                 return
             data = plain[: self._opener.open_into(sealed[:length], plain)]
-            self._heard_at = self._busy_at = time.monotonic()
+            self._busy_at = _now()
             if announced is not None:
                 if len(data) != _announced_bytes(announced):
                     raise RemoteProtocolError(
@@ -186,6 +209,8 @@ class Bulk:
                 announced = None
                 continue
             message = decode(Purpose.DATA, data)
+            if not isinstance(message, Pong):
+                self._heard_at = self._busy_at
             if isinstance(message, Piece | Pack):
                 is_wanted = self.talk.expects(message)
                 if _announced_bytes(message):
@@ -196,6 +221,7 @@ class Bulk:
                 self._end(Code.LINK_LOST, f"the other side closed: {message.code} {message.text}")
                 return
             elif isinstance(message, Ping):
+                self._keepalive.pinged(self._busy_at)
                 self.say(Pong(message.token))
             elif message is not None and not isinstance(message, Pong):
                 self.talk.heard(message)
@@ -220,12 +246,14 @@ class Bulk:
                 self._end(Code.LINK_LOST, f"the connection ended{where}")
                 return False
             position += count
-            self._heard_at = time.monotonic()
+            if not is_start and position < len(view):  # a long record over a slow line
+                self._heard_at = _now()
         return True
 
     def _check_silence(self) -> None:
-        now = time.monotonic()
-        if now - self._heard_at >= limits.DEAD_AFTER_S and self.talk.wants():
+        if not self.talk.wants():
+            self._heard_at = _now()
+        elif _now() - self._heard_at >= limits.DEAD_AFTER_S:
             raise RemoteProtocolError(Code.LINK_SILENT, "nothing came that was asked for")
 
     def _send(self) -> None:
@@ -245,8 +273,9 @@ class Bulk:
             if size:
                 length += self._sealer.seal_into(chunk[:size], out[length:])
             if length:
-                self._busy_at = time.monotonic()
                 self._socket.sendall(out[:length])
+                self._busy_at = self._sent_at = _now()
+                self._age()
             elif step is None and not self._rest():
                 return
 
@@ -263,6 +292,7 @@ class Bulk:
         words = self._last_words
         if words is None and not self.talk.has_work() and self._is_idle():
             words = Close(Code.GOODBYE.value, "nothing is left to do")
+        self._age()
         if words is not None:
             self._sealed_last(words)
             self._end(Code.GOODBYE, words.text)
@@ -270,10 +300,17 @@ class Bulk:
         with self._wake:
             if not self._is_woken and not self._is_over:
                 self._wake.wait(TICK_S)
+        if self.talk.has_work() and _now() - self._sent_at >= KEEP_S:
+            self.say(Ping(self._keepalive.next_ping(_now())))
         return True
 
+    def _age(self) -> None:
+        carried = self._sealer.bytes + self._opener.bytes
+        if _now() >= self._ages_at or carried >= self._lifetime_bytes:
+            self.close(Code.GOODBYE, "this link has lived long enough")
+
     def _is_idle(self) -> bool:
-        return time.monotonic() - self._busy_at >= LINGER_S
+        return _now() - self._busy_at >= LINGER_S
 
     def _say_last(self, code: Code, text: str) -> None:
         """Say why we end, if the sending thread is free to: from the receiving one it is asked to."""
@@ -302,6 +339,10 @@ class Bulk:
     def dispose(self) -> None:
         """Close the socket, when both threads have ended."""
         self._socket.close()
+
+
+def _now() -> Monotonic:
+    return Monotonic(time.monotonic())
 
 
 def _announced_bytes(announced: Piece | Pack) -> int:

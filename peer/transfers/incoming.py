@@ -6,12 +6,11 @@ its lock; what it has to tell goes to `report`. A thread of its own brings what 
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeAlias
+from contextlib import contextmanager, suppress
 
 from blake3 import blake3
 
@@ -19,6 +18,7 @@ from peer.errors import PeerError
 from peer.transfers import ledger
 from peer.transfers.flushing import Flushing
 from peer.transfers.manager import Incoming as Due
+from peer.transfers.reports import Fails, Landed, Report, Stumbles, Waits
 from peer.transfers.sink import Sink
 from wire import limits
 from wire.codes import Code
@@ -41,32 +41,7 @@ from wire.transfer.assembly import Assembly
 from wire.transfer.manifest import Entry
 from wire.transfer.receiver import FileFailed, FileVerified, Receiver
 
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """It waits for space or its folder; tried again later."""
-
-    reason: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fails:
-    """It cannot go on by itself."""
-
-    code: Code
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """All of it stands in its place. skipped: {"path", "reason"} of files that the friend could not give."""
-
-    path: Path
-    skipped: list[dict[str, str]]
-
-
-Report: TypeAlias = Waits | Fails | Landed
+log = logging.getLogger("peer")
 
 
 class Incoming:
@@ -85,6 +60,7 @@ class Incoming:
         self._receiver: Receiver | None = None
         self._failed: list[tuple[int, Code]] = []
         self._is_over = False
+        self.detached_at = time.monotonic()  # when it last had a link, while it has none
         self._flushing: Flushing | None = None
 
     # --- figures, for whoever shows them
@@ -108,7 +84,7 @@ class Incoming:
 
     def attach(self, say: Callable[..., None], new_fetch: Callable[[], int]) -> None:
         """Begin to ask over a link. say: sends messages; new_fetch: gives ids unique on it."""
-        with self._lock:
+        with suppress(RemoteProtocolError, PeerError), self._guarded():  # it is reported
             if self._is_over:
                 return
             self._say, self._new_fetch = say, new_fetch
@@ -127,6 +103,7 @@ class Incoming:
     def detach(self) -> None:
         """Take note that the link is gone."""
         with self._lock:
+            self.detached_at = time.monotonic()
             self._say = self._new_fetch = self._assembly = None
             if self._receiver is not None:
                 self._receiver.unlinked()
@@ -254,6 +231,13 @@ class Incoming:
                 if error.code in _LIES:
                     self._fail(error.code, error.detail)
                 raise
+            except Exception as error:
+                log.error("%s stumbles over a fault of ours: %r", self.due.title, error)  # noqa: TRY400
+                log.debug("where it went wrong", exc_info=True)
+                self._is_over = True
+                self._say = None
+                self._report(self, Stumbles())
+                raise PeerError(Code.INTERNAL, self.due.title) from error
 
     def _on_page(self, page: ManifestPage) -> None:
         assembly = self._assembly

@@ -68,6 +68,11 @@ class Outgoing:
         with self._lock:
             return list(self._served.values())
 
+    def find_served(self, key: OfferKey) -> Served | None:
+        """Give an offer that was asked for on this link, or None."""
+        with self._lock:
+            return self._served.get(key)
+
     def withdraw(self, key: OfferKey) -> None:
         """Serve an offer no more."""
         with self._lock:

@@ -10,21 +10,33 @@ from collections.abc import Callable
 from peer.transfers.bulk import Bulk
 from peer.transfers.incoming import Incoming
 from peer.transfers.outgoing import Outgoing, Served
+from wire import limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.messages import Message
-from wire.messages.transfer import Pack, Piece, SignedDigests, Verified
+from wire.messages.transfer import (
+    DigestPage,
+    Fetched,
+    FetchRefused,
+    ManifestPage,
+    Pack,
+    Piece,
+    SignedDigests,
+    StopFetch,
+    Verified,
+)
 from wire.transfer.digests import peek_digests
 from wire.transfer.holding import OfferKey
 
 TELL_PROGRESS_S = 0.25
+_LAST_WORDS = (Fetched, ManifestPage, DigestPage)
 
 
 class TransferTalk:
     """One data link's talk, see `peer.transfers.bulk.Talk`.
 
-    find: what the other end may have under a key, or None; it may block. on_progress: called with an offer
-    we serve and how far the other side is. on_end: called once, from a thread.
+    find: what the other end may have under a key, or None; it may block. on_progress: called from a thread when
+    `take_progress` has something new. on_end: called once, from a thread.
     """
 
     def __init__(
@@ -32,7 +44,7 @@ class TransferTalk:
         bulk: Bulk,
         *,
         find: Callable[[OfferKey], Served | None],
-        on_progress: Callable[[Served, Verified], None],
+        on_progress: Callable[[], None],
         on_end: Callable[[Code, str], None],
     ) -> None:
         self._bulk = bulk
@@ -42,15 +54,21 @@ class TransferTalk:
         self._lock = threading.Lock()
         self._incoming: dict[OfferKey, Incoming] = {}
         self._by_fetch: dict[int, Incoming] = {}
+        self._stopped: set[int] = set()  # released before they were answered to their end
+        self._strays = 0
+        self._has_ended = False
         self._fetches = itertools.count()
+        self._heard_of: dict[OfferKey, tuple[Served, Verified]] = {}  # not yet taken
         self._told_at = 0.0
         self._told: dict[OfferKey, Verified] = {}
 
     # --- from the node's side
 
     def attach(self, incoming: Incoming) -> None:
-        """Let a transfer ask over this link."""
+        """Let a transfer ask over this link, unless it has ended."""
         with self._lock:
+            if self._is_over():
+                return
             self._incoming[incoming.due.key] = incoming
 
         def new_fetch() -> int:
@@ -60,14 +78,25 @@ class TransferTalk:
             return fetch
 
         incoming.attach(self._bulk.say, new_fetch)
+        if self._is_over():  # meanwhile: whoever let go of its transfers may have missed this one
+            incoming.detach()
 
     def release(self, incoming: Incoming) -> None:
-        """Forget a transfer that is over; what still comes for it is not asked for."""
+        """Forget a transfer that is over, and ask for no more of it; what still comes is dropped."""
         with self._lock:
-            self._incoming.pop(incoming.due.key, None)
-            self._by_fetch = {
-                fetch: each for fetch, each in self._by_fetch.items() if each is not incoming
-            }
+            if self._incoming.pop(incoming.due.key, None) is None:
+                return
+            stopped = [fetch for fetch, each in self._by_fetch.items() if each is incoming]
+            for fetch in stopped:
+                del self._by_fetch[fetch]
+            self._stopped.update(stopped)
+        self._bulk.say(*map(StopFetch, stopped))
+
+    def take_progress(self) -> list[tuple[Served, Verified]]:
+        """Give how far the other side is with each offer of ours that it told of since the last call."""
+        with self._lock:
+            heard, self._heard_of = self._heard_of, {}
+        return list(heard.values())
 
     def withdraw(self, key: OfferKey) -> None:
         """Serve an offer no more on this link."""
@@ -98,22 +127,33 @@ class TransferTalk:
         elif self._outgoing.heard(message):
             self._bulk.wake()
         else:
-            fetch: int | None = getattr(message, "fetch", None)
-            incoming = None if fetch is None else self._by_fetch.get(fetch)
+            fetch: int = getattr(message, "fetch", -1)
+            incoming = self._by_fetch.get(fetch)
+            if incoming is None and fetch not in self._stopped:
+                self._stray()
+            if isinstance(message, _LAST_WORDS) or (
+                isinstance(message, FetchRefused) and message.file < 0
+            ):
+                with self._lock:
+                    self._by_fetch.pop(fetch, None)
+                    self._stopped.discard(fetch)
             if incoming is not None:
                 incoming.heard(message)
 
     def expects(self, announced: Piece | Pack) -> bool:
         """Say whether the bytes that follow are wanted."""
         incoming = self._by_fetch.get(announced.fetch)
-        return incoming is not None and incoming.expects(announced)
+        if incoming is None:
+            if announced.fetch not in self._stopped:
+                self._stray()
+            return False
+        return incoming.expects(announced)
 
     def chunk(self, announced: Piece | Pack, data: memoryview) -> None:
         """Take the bytes that were announced."""
         incoming = self._by_fetch.get(announced.fetch)
-        if incoming is None:
-            raise RemoteProtocolError(Code.FLOOD, "bytes for nobody")
-        incoming.chunk(announced, data)
+        if incoming is not None:  # else it was released since it was announced
+            incoming.chunk(announced, data)
 
     def next_record(self, into: memoryview) -> tuple[list[Message], int] | None:
         """Give what to send next: how far we are, four times a second, and what is asked of us."""
@@ -132,16 +172,31 @@ class TransferTalk:
         return any(incoming.is_attached for incoming in self.incoming)
 
     def ended(self, code: Code, text: str) -> None:
-        """Let the transfers know, then whoever owns the link."""
+        """Tell whoever owns the link, who lets the transfers know."""
+        with self._lock:
+            self._has_ended = True
         self._on_end(code, text)
 
     # --- inside
 
     def _heard_progress(self, message: Verified) -> None:
         key = OfferKey(message.offering_device, message.offer)
-        for served in self._outgoing.served:
-            if served.holding.key == key:
-                self._on_progress(served, message)
+        served = self._outgoing.find_served(key)
+        if served is None:
+            return
+        with self._lock:
+            is_first = not self._heard_of
+            self._heard_of[key] = served, message
+        if is_first:
+            self._on_progress()
+
+    def _is_over(self) -> bool:
+        return self._has_ended
+
+    def _stray(self) -> None:
+        self._strays += 1
+        if self._strays >= limits.STRAY_CHUNKS:
+            raise RemoteProtocolError(Code.FLOOD, "answers to what nobody asked for")
 
     def _progress(self) -> list[Message]:
         now = time.monotonic()

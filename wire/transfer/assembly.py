@@ -15,7 +15,7 @@ from wire.messages.transfer import FetchManifest, ManifestPage
 from wire.transfer import manifest
 from wire.transfer.holding import OfferKey
 
-_PAGES_AHEAD = limits.MIB // limits.PAGE_BYTES  # asked for and not yet here
+_PAGES_AHEAD = limits.FETCHES_PER_TRANSFER  # asked for and not yet here
 
 
 class Assembly:

@@ -39,6 +39,8 @@ from wire.transfer.digests import (
 )
 from wire.transfer.holding import OfferKey
 
+_OPEN_ROOTS = limits.FETCHES_PER_TRANSFER - limits.CHUNK_FETCHES
+
 
 @dataclass(frozen=True, slots=True)
 class FileVerified:
@@ -160,7 +162,7 @@ class Receiver:
         if self._new_fetch is None:
             return []
         asks: list[Fetch | FetchDigests] = []
-        while self._rootless and len(self._roots) < limits.OPEN_FETCHES // 4:
+        while self._rootless and len(self._roots) < _OPEN_ROOTS:
             file = next(iter(self._rootless))
             del self._rootless[file]
             if not self._book.is_over(file):
@@ -172,7 +174,7 @@ class Receiver:
             return asks  # a few larger requests instead of many small ones
         ends = self._window
         while (room := ends - self._book.asked_bytes) > 0:
-            if len(self._fetches) >= limits.OPEN_FETCHES // 2:
+            if len(self._fetches) >= limits.CHUNK_FETCHES:
                 break
             ranges = tuple(self._book.choose(room))
             if not ranges:

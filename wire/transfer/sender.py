@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from wire import limits
 from wire.codes import Code
@@ -26,7 +25,6 @@ from wire.messages.transfer import (
     Fetched,
     FetchManifest,
     FetchRefused,
-    ManifestPage,
     Pack,
     PackedChunk,
     Piece,
@@ -36,33 +34,9 @@ from wire.messages.transfer import (
 from wire.transfer import manifest
 from wire.transfer.digests import chunk_count, chunk_length, zero_digest
 from wire.transfer.holding import Holding, OfferKey
+from wire.transfer.owed import Line, Work, manifest_page, next_read, unread
 from wire.transfer.signing import Unsigned, sign_file
 from wire.transfer.steps import CheckPin, Part, Read, ReadDigests, Say, Step
-
-
-@dataclass(slots=True)
-class _Work:
-    """One open request: chunks to send, or a page of digests to answer once they are known."""
-
-    fetch: int
-    ranges: deque[tuple[int, int, int]]  # file, next, stop
-    page: int | None = None  # of FetchDigests
-    file: int = -1
-    is_pinned: bool = False
-    digest: ChunkDigest | None = None  # of a file of one chunk
-
-
-@dataclass(slots=True)
-class _Line:
-    """What one link still owes for one offer."""
-
-    holding: Holding
-    unsigned: Unsigned
-    works: deque[_Work] = field(default_factory=deque[_Work])
-    pins: deque[tuple[int, int]] = field(
-        default_factory=deque[tuple[int, int]]
-    )  # fetch, file: read whole
-    told: set[int] = field(default_factory=set[int])  # files whose root this link has or will get
 
 
 class Sender:
@@ -70,15 +44,22 @@ class Sender:
 
     def __init__(self) -> None:
         self._said: list[Message] = []
-        self._lines: dict[OfferKey, _Line] = {}
+        self._lines: dict[OfferKey, Line] = {}
         self._turns: deque[OfferKey] = deque()  # lines with works
-        self._open: dict[int, OfferKey] = {}  # fetch ids
+        self._open: dict[int, tuple[OfferKey, int]] = {}  # fetch ids -> how many ranges each has
+        self._open_ranges = 0
+        self._answered = 0  # at once, since the last step: how many stand in `_said`
         self.sent_bytes = 0  # of chunks, zeros not counted
 
     # --- requests
 
     def on_fetch_manifest(self, ask: FetchManifest, holding: Holding | None) -> None:
-        """Answer with a page; holding: None where the asker may not have this offer."""
+        """Take a request for a page; holding: None where the asker may not have this offer.
+
+        Raises RemoteProtocolError for a fetch id that is open, for too many open ones (TOO_MANY_REQUESTS), and
+        for an asker that does not read what is answered (FLOOD), as all requests do.
+        """
+        self._check_open(ask.fetch)
         if holding is None:
             self._refuse(ask.fetch, Code.UNKNOWN_OFFER)
             return
@@ -86,14 +67,10 @@ class Sender:
         if ask.page >= pages:
             self._refuse(ask.fetch, Code.NUMBER_RANGE)
             return
-        content = manifest.page(holding.manifest, ask.page)
-        self._said.append(ManifestPage(ask.fetch, ask.page, pages, content))
+        self._take(holding, Work(ask.fetch, deque(), manifest_page=ask.page))
 
     def on_fetch(self, ask: Fetch, holding: Holding | None) -> None:
-        """Take a request for chunks; holding: None where the asker may not have this offer.
-
-        Raises RemoteProtocolError for a fetch id that is open or too many open ones.
-        """
+        """Take a request for chunks; holding and errors as of `on_fetch_manifest`."""
         self._check_open(ask.fetch)
         if holding is None:
             self._refuse(ask.fetch, Code.UNKNOWN_OFFER)
@@ -104,10 +81,10 @@ class Sender:
                 self._refuse(ask.fetch, Code.NUMBER_RANGE)
                 return
             ranges.append((wanted.file, wanted.first, wanted.first + wanted.count))
-        self._take(holding, _Work(ask.fetch, ranges))
+        self._take(holding, Work(ask.fetch, ranges))
 
     def on_fetch_digests(self, ask: FetchDigests, holding: Holding | None) -> None:
-        """Take a request for a page of digests; what is not known yet is read first. Raises as above."""
+        """Take a request for a page of digests; what is not known yet is read first. As above."""
         self._check_open(ask.fetch)
         if holding is None:
             self._refuse(ask.fetch, Code.UNKNOWN_OFFER)
@@ -116,19 +93,17 @@ class Sender:
         if not holding.has_chunks(ask.file, first, 1):
             self._refuse(ask.fetch, Code.NUMBER_RANGE)
             return
-        size = holding.sizes[ask.file]
-        unread = [(0, 1)] if chunk_count(size) == 1 else holding.table(ask.file).missing()
-        ranges = deque((ask.file, start, stop) for start, stop in unread)
-        self._take(holding, _Work(ask.fetch, ranges, ask.page, ask.file))
+        self._take(holding, Work(ask.fetch, deque(), page=ask.page, file=ask.file))
 
     def on_stop(self, ask: StopFetch) -> None:
         """Forget a request; what was sent of it stays sent. One that is not open does not matter."""
-        key = self._open.get(ask.fetch)
-        if key is None:
+        found = self._open.get(ask.fetch)
+        if found is None:
             return
-        line = self._lines[key]
+        line = self._lines[found[0]]
+        self._check_unsent()
         line.works = deque(work for work in line.works if work.fetch != ask.fetch)
-        del self._open[ask.fetch]
+        self._close(ask.fetch)
         self._said.append(Fetched(ask.fetch))
 
     def withdraw(self, key: OfferKey) -> None:
@@ -243,7 +218,7 @@ class Sender:
         if line is None or work is None or work.fetch != step.fetch:
             return
         line.works.popleft()
-        del self._open[work.fetch]
+        self._close(work.fetch)
         size = line.holding.sizes[step.file]
         self._said.append(
             DigestPage(
@@ -262,6 +237,7 @@ class Sender:
             return None
         said = Say(tuple(self._said))
         self._said.clear()
+        self._answered = 0
         return said
 
     def _check_open(self, fetch: int) -> None:
@@ -269,21 +245,34 @@ class Sender:
             raise RemoteProtocolError(Code.NOT_NOW, f"fetch {fetch} is open already")
         if len(self._open) >= limits.OPEN_FETCHES:
             raise RemoteProtocolError(Code.TOO_MANY_REQUESTS, "too many fetches are open")
+        self._check_unsent()
 
-    def _take(self, holding: Holding, work: _Work) -> None:
+    def _check_unsent(self) -> None:
+        self._answered += 1
+        if self._answered > limits.UNSENT_ANSWERS:
+            raise RemoteProtocolError(Code.FLOOD, "requests whose answers nobody reads")
+
+    def _take(self, holding: Holding, work: Work) -> None:
         key = holding.key
         line = self._lines.get(key)
         if line is None:
-            line = self._lines[key] = _Line(holding, Unsigned(holding))
-        self._open[work.fetch] = key
+            line = self._lines[key] = Line(holding, Unsigned(holding))
+        if self._open_ranges + len(work.ranges) > limits.OPEN_RANGES:
+            raise RemoteProtocolError(Code.TOO_MANY_REQUESTS, "too many ranges are open")
+        self._open[work.fetch] = key, len(work.ranges)
+        self._open_ranges += len(work.ranges)
         line.works.append(work)
         if key not in self._turns:
             self._turns.append(key)
 
+    def _close(self, fetch: int) -> None:
+        _, ranges = self._open.pop(fetch, (None, 0))
+        self._open_ranges -= ranges
+
     def _refuse(self, fetch: int, code: Code, file: int = -1) -> None:
         self._said.append(FetchRefused(fetch, code.value, file))
         if file < 0:
-            self._open.pop(fetch, None)
+            self._close(fetch)
 
     def _work(self) -> Step | None:
         """Take one step for the offer whose turn it is."""
@@ -297,16 +286,24 @@ class Sender:
             return None
         self._turns.append(key)
         work = line.works[0]
+        if work.manifest_page is not None:
+            line.works.popleft()
+            self._close(work.fetch)
+            self._said.append(manifest_page(line.holding, work.fetch, work.manifest_page))
+            return self._flush()
+        if work.page is not None and not work.is_scanned:
+            work.is_scanned = True
+            work.ranges.extend((work.file, *span) for span in unread(line.holding, work.file))
         if work.ranges:
             file = work.ranges[0][0]
             code = line.holding.failed.get(file)
             if code is not None:
                 self._fail(line, work.fetch, file, code)
                 return self._flush()
-            return _read(key, line.holding, work)
+            return next_read(key, line.holding, work)
         if work.page is None:
             line.works.popleft()
-            del self._open[work.fetch]
+            self._close(work.fetch)
             self._said.append(Fetched(work.fetch))
             return self._flush()
         if not work.is_pinned:
@@ -314,7 +311,7 @@ class Sender:
         return ReadDigests(key, work.fetch, work.file, work.page)
 
     def _learn(
-        self, line: _Line, step: Read, part: Part, digest: ChunkDigest, now: Monotonic
+        self, line: Line, step: Read, part: Part, digest: ChunkDigest, now: Monotonic
     ) -> bool:
         """Keep a digest, and have it signed if the chunk goes out; False: it is not what it was."""
         holding = line.holding
@@ -333,7 +330,7 @@ class Sender:
             line.pins.append((step.fetch, part.file))
         return True
 
-    def _fail(self, line: _Line, fetch: int, file: int, code: Code) -> None:
+    def _fail(self, line: Line, fetch: int, file: int, code: Code) -> None:
         """Give a file up on this link: its asker is told, the rest of the request goes on."""
         if code is Code.CHANGED_AT_SENDER:
             line.holding.failed[file] = code
@@ -343,27 +340,4 @@ class Sender:
                 work.ranges = deque(part for part in work.ranges if part[0] != file)
                 if work.page is not None:
                     line.works.remove(work)
-                    del self._open[fetch]
-
-
-def _read(key: OfferKey, holding: Holding, work: _Work) -> Read:
-    """Take the next chunk of a request, or as many small files as fit one record."""
-    file, index, stop = work.ranges.popleft()
-    if index + 1 < stop:
-        work.ranges.appendleft((file, index + 1, stop))
-    size = holding.sizes[file]
-    length = chunk_length(size, index)
-    parts = [Part(file, index, index * limits.CHUNK_BYTES, length)]
-    total = length
-    while (
-        chunk_count(size) == 1
-        and work.page is None
-        and work.ranges
-        and len(parts) < limits.PACKED_CHUNKS
-        and total + (size := holding.sizes[work.ranges[0][0]]) <= limits.CHUNK_BYTES
-        and work.ranges[0][0] not in holding.failed
-    ):
-        file = work.ranges.popleft()[0]
-        parts.append(Part(file, 0, 0, size))
-        total += size
-    return Read(key, work.fetch, tuple(parts), stop - index, work.page is None)
+                    self._close(fetch)

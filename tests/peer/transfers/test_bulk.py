@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import socket
 import threading
@@ -113,7 +114,14 @@ def _cipher(key: bytes) -> CipherState:
 class Line:
     """A bulk link and the stranger at its other end."""
 
-    def __init__(self, *, first: bytes = b"", leftover: bytes = b"") -> None:
+    def __init__(
+        self,
+        *,
+        first: bytes = b"",
+        leftover: bytes = b"",
+        lifetime_s: float = 3600.0,
+        lifetime_bytes: int = 2**40,
+    ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             ours = socket.create_connection(listener.getsockname())
             theirs, _ = listener.accept()
@@ -130,6 +138,9 @@ class Line:
             first=first,
             leftover=leftover,
             make_talk=lambda _: self.notes,
+            peer="the stranger",
+            lifetime_s=lifetime_s,
+            lifetime_bytes=lifetime_bytes,
         )
 
     def end(self) -> None:
@@ -273,3 +284,45 @@ def test_closing_says_why_and_ends_both_threads(line: Line) -> None:
     assert line.notes.next() is Code.GOODBYE
     assert line.bulk.join(WAIT_S)
     assert threading.active_count() >= 1
+
+
+def test_more_pings_than_anybody_needs_are_a_flood(line: Line) -> None:
+    line.stranger.say(*map(Ping, range(10 * limits.PINGS_PER_S)))
+    assert line.stranger.hear_close().code == Code.FLOOD.value
+    assert line.bulk.join(WAIT_S)
+
+
+def test_a_link_that_waits_for_something_says_so_now_and_then(line: Line) -> None:
+    assert isinstance(line.stranger.hear(), Ping)
+
+
+@pytest.mark.parametrize("life", [{"lifetime_s": 0.0}, {"lifetime_bytes": 1}])
+def test_a_link_ends_when_it_has_lived_long_enough(life: dict[str, float]) -> None:
+    made = Line(**life)  # type: ignore[arg-type]
+    made.bulk.say(StopFetch(1))
+    made.bulk.start()
+    assert made.stranger.hear() == StopFetch(1)
+    close = made.stranger.hear_close()
+    assert (close.code, close.text) == (Code.GOODBYE.value, "this link has lived long enough")
+    made.end()
+
+
+def test_a_link_that_has_brought_a_chunk_says_so(line: Line) -> None:
+    assert not line.bulk.has_brought
+    line.stranger.say(Piece(1, 0, 0, MIB, DIGEST))
+    line.stranger.give(bytes(MIB))
+    line.notes.next()
+    assert line.bulk.has_brought
+
+
+def test_a_fault_of_our_own_ends_the_link_and_is_logged_once(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    line.notes.error = ZeroDivisionError("division by zero")
+    line.stranger.say(Fetched(1))
+    assert line.stranger.hear_close().code == Code.INTERNAL.value
+    assert line.bulk.join(WAIT_S)
+    [record] = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert "the stranger" in record.getMessage()
+    assert "division by zero" in record.getMessage()
+    assert record.exc_info is None

@@ -246,5 +246,5 @@ def test_very_many_files_are_asked_for_in_bounded_requests() -> None:
     ids = itertools.count()
     receiver.linked(lambda: next(ids))
     asks = receiver.asks()
-    assert len(asks) <= limits.OPEN_FETCHES // 2
+    assert len(asks) <= limits.CHUNK_FETCHES
     assert all(len(ask.ranges) <= limits.FETCH_RANGES for ask in asks)  # type: ignore[union-attr]

@@ -52,10 +52,11 @@ def test_a_manifest_is_answered_page_by_page() -> None:
     sender = Sender()
     for page in (0, 1):
         sender.on_fetch_manifest(FetchManifest(page, *KEY, page), holding(1))
-    assert said(sender) == [
-        ManifestPage(0, 0, 2, b"m" * limits.PAGE_BYTES),
-        ManifestPage(1, 1, 2, b"m"),
-    ]
+    assert said(sender) == [ManifestPage(0, 0, 2, b"m" * limits.PAGE_BYTES)]
+    assert said(sender) == [ManifestPage(1, 1, 2, b"m")]
+    sender.on_fetch_manifest(FetchManifest(0, *KEY, 0), holding(1))
+    sender.on_stop(StopFetch(0))
+    assert said(sender) == [Fetched(0)]
 
 
 def test_what_is_not_there_or_not_theirs_is_refused() -> None:
@@ -88,6 +89,45 @@ def test_open_requests_are_bounded_and_their_ids_are_used_once() -> None:
         with pytest.raises(RemoteProtocolError) as caught:
             sender.on_fetch(fetch(ChunkRange(0, 0, 1), number=number), held)
         assert caught.value.code is code
+
+
+def test_pages_of_a_manifest_are_made_when_they_leave_and_bounded_before() -> None:
+    sender, held = Sender(), holding(MIB)
+    for number in range(limits.OPEN_FETCHES):
+        sender.on_fetch_manifest(FetchManifest(number, *KEY, 0), held)
+    with pytest.raises(RemoteProtocolError) as caught:
+        sender.on_fetch_manifest(FetchManifest(9999, *KEY, 0), held)
+    assert caught.value.code is Code.TOO_MANY_REQUESTS
+    for number in range(limits.OPEN_FETCHES):
+        assert said(sender) == [ManifestPage(number, 0, 2, b"m" * limits.PAGE_BYTES)]
+    sender.on_fetch_manifest(FetchManifest(9999, *KEY, 0), held)
+
+
+def test_ranges_of_open_requests_are_bounded() -> None:
+    sender, held = Sender(), holding(*[1] * limits.FETCH_RANGES)
+    ranges = tuple(ChunkRange(file, 0, 1) for file in range(limits.FETCH_RANGES))
+    most = limits.OPEN_RANGES // limits.FETCH_RANGES
+    for number in range(most):
+        sender.on_fetch(fetch(*ranges, number=number), held)
+    for number in (most, most + 1):
+        with pytest.raises(RemoteProtocolError) as caught:
+            sender.on_fetch(fetch(ChunkRange(0, 0, 1), number=number), held)
+        assert caught.value.code is Code.TOO_MANY_REQUESTS
+    sender.on_stop(StopFetch(0))
+    sender.on_fetch(fetch(*ranges, number=most), held)
+
+
+def test_refusals_that_nobody_reads_are_a_flood() -> None:
+    sender = Sender()
+    for _ in range(2):
+        for number in range(limits.UNSENT_ANSWERS):
+            sender.on_fetch_manifest(FetchManifest(number, *KEY, 0), None)
+        assert len(said(sender)) == limits.UNSENT_ANSWERS
+    for number in range(limits.UNSENT_ANSWERS):
+        sender.on_fetch(fetch(ChunkRange(0, 0, 1), number=number), None)
+    with pytest.raises(RemoteProtocolError) as caught:
+        sender.on_fetch(fetch(ChunkRange(0, 0, 1)), None)
+    assert caught.value.code is Code.FLOOD
 
 
 def test_offers_take_turns() -> None:
