@@ -1,25 +1,25 @@
-"""Becoming friends and ceasing to be: asking, answering, removing, blocking.
+"""Becoming friends and ceasing to be: what a person does, and what both sides' words lead to.
 
 Plain functions over the database; what has to be told to the tracker or the links comes back as effects.
 The tracker is never an authority: a friendship exists here because a signed request met a signed answer,
-and the identity in them is pinned.
+and the identity in them is pinned. What others say comes in by `overtures`.
 """
 
 from __future__ import annotations
 
+import hmac
 import sqlite3
+from dataclasses import replace
 
-from peer import api
-from peer.contacts import Contact, find
-from peer.effects import Ask, CloseLinks, Effect, FriendsChanged, Tell, WakeTransfers
+from peer import api, keychange
+from peer.contacts import Contact, find, key_changed
+from peer.effects import Ask, CloseLinks, Effect, FriendsChanged, Tell, WakeTransfers, WantLink
 from peer.errors import PeerError
 from peer.store import own
 from peer.store.devices import note_device
-from peer.times import rfc3339
 from peer.transfers.ledger import end_all_with
 from wire import limits
 from wire.codes import Code
-from wire.errors import RemoteProtocolError
 from wire.identity import (
     DeviceKeys,
     FriendAnswer,
@@ -58,7 +58,8 @@ def ask(
     """Ask somebody to be friends; accepts instead if that person has asked already.
 
     pinned: the identity from a friend code, or None. found: the tracker's word for that name. Raises
-    PeerError with FRIEND_SELF, ALREADY_FRIENDS, BLOCKED, KEY_MISMATCH, TEXT_LENGTH, TOO_MANY_FRIENDS.
+    PeerError with FRIEND_SELF, ALREADY_FRIENDS, BLOCKED, KEY_MISMATCH, TEXT_LENGTH, TOO_MANY_FRIENDS, and
+    KEY_CHANGED where a former friend of that name has another key now and no code says that it is right.
     """
     me = own.need_account(connection)
     if name == me.name or found == me.identity:
@@ -71,10 +72,19 @@ def ask(
             Code.KEY_MISMATCH, f"the tracker says another key for {name} than the friend code"
         )
     contact = find(connection, name)
-    if contact is not None and contact.state == "friends":
-        raise PeerError(Code.ALREADY_FRIENDS, f"you and {name} are friends already")
     if contact is not None and contact.state == "blocked":
         raise PeerError(Code.BLOCKED, f"{name} is blocked")
+    if contact is not None and contact.waits_for_key:
+        if pinned is None or pinned != contact.claimed:
+            raise key_changed(contact)
+        accepted, effects = accept_key(connection, keys, name, fingerprint(pinned), now)
+        if accepted.state != "removed":
+            return api.FriendAdded(name, accepted.state), effects
+        contact = find(connection, name)
+    if contact is not None and contact.state == "friends":
+        raise PeerError(Code.ALREADY_FRIENDS, f"you and {name} are friends already")
+    if contact is not None and pinned is None and keychange.is_another(contact, found):
+        raise key_changed(replace(contact, claimed=found))
     if contact is not None and contact.state == "asked_in":
         if pinned is not None and contact.identity != pinned:
             raise PeerError(Code.KEY_MISMATCH, f"the request of {name} has another key")
@@ -99,9 +109,12 @@ def ask(
     connection.execute(
         "INSERT INTO contacts (name, identity, state, is_by_code, note, request, asked, since)"
         " VALUES (?, ?, 'asked_out', ?, ?, ?, ?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET identity = excluded.identity, state = 'asked_out',"
-        " is_by_code = excluded.is_by_code, note = excluded.note, request = excluded.request,"
-        " asked = excluded.asked, since = excluded.since, claimed = NULL",
+        " ON CONFLICT (name) DO UPDATE SET state = 'asked_out', note = excluded.note,"
+        " request = excluded.request, asked = excluded.asked, since = excluded.since,"
+        " claimed = NULL, answer = NULL,"
+        " identity = coalesce(excluded.identity, iif(pinned OR is_by_code, identity, NULL)),"
+        " is_by_code = excluded.is_by_code OR (excluded.identity IS NULL AND is_by_code),"
+        " pinned = pinned AND (excluded.identity IS NULL OR excluded.identity IS identity)",
         (name, pinned, pinned is not None, note, signed, now, now),
     )
     return api.FriendAdded(name, "asked"), [Ask(friends.AskFriend(UNNUMBERED, name, signed))]
@@ -110,10 +123,17 @@ def ask(
 def answer(
     connection: Connection, keys: DeviceKeys, name: str, *, accept: bool, now: UnixMillis
 ) -> tuple[api.FriendAdded, list[Effect]]:
-    """Answer a waiting request; raises PeerError(FRIEND_REQUEST_UNKNOWN) where there is none."""
+    """Answer a waiting request.
+
+    Raises PeerError with FRIEND_REQUEST_UNKNOWN where there is none, KEY_CHANGED for a yes to somebody who
+    shows another key than the person of that name had: that takes the fingerprint (`accept_key`).
+    """
     contact = find(connection, name)
-    if contact is None or contact.state != "asked_in" or contact.request is None:
+    has_asked = contact is not None and (contact.state == "asked_in" or _asks_anew(contact))
+    if contact is None or not has_asked or contact.request is None:
         raise PeerError(Code.FRIEND_REQUEST_UNKNOWN, f"{name!r} has not asked")
+    if contact.waits_for_key and accept:
+        raise key_changed(contact)
     request = read_friend_request(contact.request)
     signed = issue_friend_answer(
         keys,
@@ -129,15 +149,57 @@ def answer(
     )
     effects: list[Effect] = [Ask(friends.AnswerFriend(UNNUMBERED, contact.name, accept, signed))]
     if accept:
-        _become_friends(connection, contact.name, request.asker, now)
+        become_friends(connection, contact.name, request.asker, now)
         note_device(connection, request.asker, request.certificate, request.device_list)
-        effects += [FriendsChanged(contact.name), _friend_event(name, "friends")]
+        effects += [FriendsChanged(contact.name), friend_event(name, "friends")]
     else:
         connection.execute(
-            "UPDATE contacts SET state = 'removed', request = NULL, since = ? WHERE number = ?",
+            "UPDATE contacts SET state = iif(state = 'friends', state, 'removed'), request = NULL,"
+            " claimed = NULL, since = ? WHERE number = ?",
             (now, contact.number),
         )
     return api.FriendAdded(name, "friends" if accept else "rejected"), effects
+
+
+def accept_key(
+    connection: Connection, keys: DeviceKeys, name: str, typed: str, now: UnixMillis
+) -> tuple[api.KeyAccepted, list[Effect]]:
+    """Pin the identity that a person shows now, by its fingerprint as somebody typed it in.
+
+    The verified mark goes: it was for the former identity. A request that came from the new one is answered by
+    yes, an answer that came from it is taken. Raises PeerError with NO_SUCH_FRIEND, KEY_UNCHANGED where there
+    was no change, KEY_MISMATCH for any other fingerprint than the one that is shown.
+    """
+    contact = find(connection, name)
+    if contact is None or contact.state == "blocked":
+        raise PeerError(Code.NO_SUCH_FRIEND, f"you have no friend of the name {name!r}")
+    if contact.identity is None or contact.claimed is None:
+        raise PeerError(Code.KEY_UNCHANGED, f"{name} shows the identity key you know")
+    identity = IdentityKey(contact.claimed)
+    given = "".join(typed.split()).lower().encode("utf-8", "backslashreplace")
+    if not hmac.compare_digest(given, fingerprint(identity).encode()):
+        raise PeerError(
+            Code.KEY_MISMATCH,
+            f"that is not the fingerprint that {name} shows now",
+            remedy=f"compare it with {name} by another way and type all of it; nothing was changed",
+        )
+    (reply,) = connection.execute(
+        "UPDATE contacts SET identity = claimed, claimed = NULL, verified = NULL, is_by_code = 1,"
+        " pinned = 1, state = iif(request IS NOT NULL AND state <> 'asked_out', 'asked_in', state)"
+        " WHERE number = ? RETURNING answer",
+        (contact.number,),
+    ).fetchone()
+    _forget_other_list(connection, contact.name, identity)
+    effects: list[Effect] = [CloseLinks(contact.identity, Code.KEY_CHANGED)]
+    if _asks_anew(contact):
+        effects += answer(connection, keys, name, accept=True, now=now)[1]
+    elif reply is not None:
+        effects += take_answer(connection, name, read_friend_answer(reply), now)
+    else:
+        effects += [FriendsChanged(contact.name), WantLink(identity)]
+    after = find(connection, name)
+    assert after is not None
+    return api.KeyAccepted(name, fingerprint(identity), after.state), effects
 
 
 def remove(connection: Connection, name: str, now: UnixMillis) -> tuple[api.Nothing, list[Effect]]:
@@ -145,7 +207,8 @@ def remove(connection: Connection, name: str, now: UnixMillis) -> tuple[api.Noth
     contact = find(connection, name)
     if contact is None or contact.state not in ("friends", "asked_out"):
         raise PeerError(Code.NO_SUCH_FRIEND, f"you have no friend of the name {name!r}")
-    effects = _part(connection, contact, "removed", now)
+    effects = part(connection, contact, "removed", now)
+    _end_alarm(connection, contact)
     return api.Nothing(), [*effects, Ask(friends.RemoveFriend(UNNUMBERED, contact.name))]
 
 
@@ -161,91 +224,16 @@ def block(
                 "INSERT INTO contacts (name, state, since) VALUES (?, 'blocked', ?)", (name, now)
             )
         else:
-            effects = _part(connection, contact, "blocked", now)
+            effects = part(connection, contact, "blocked", now)
+            _end_alarm(connection, contact)
         effects.append(Ask(friends.BlockUser(UNNUMBERED, name)))
     elif contact is not None and contact.state == "blocked":
-        _part(connection, contact, "removed", now)
+        part(connection, contact, "removed", now)
         effects.append(Ask(friends.UnblockUser(UNNUMBERED, name)))
     return api.Nothing(), effects
 
 
-# --- what comes from others
-
-
-def on_asked(
-    connection: Connection, keys: DeviceKeys, asked: friends.FriendAsked, now: UnixMillis
-) -> list[Effect]:
-    """Take a request that the tracker delivered; forged, stale and foreign ones vanish."""
-    request = read_friend_request(asked.signed)
-    me = own.need_account(connection)
-    is_for_us = request.target_name == me.name and request.target in (b"", me.identity)
-    age_s = (now - request.created) / 1000
-    if request.asker_name != asked.name or not is_for_us:
-        raise RemoteProtocolError(Code.SIGNATURE_INVALID, "a friend request names others")
-    if age_s > limits.FRIEND_REQUEST_LIFETIME_S or request.asker == me.identity:
-        return []
-    contact = find(connection, asked.name)
-    if contact is not None and contact.request == asked.signed and contact.state == "asked_in":
-        return []
-    if contact is not None and contact.state == "blocked":
-        return []
-    if contact is not None and contact.state == "friends":
-        if contact.identity != request.asker:
-            return _key_changed(connection, contact, request.asker)
-    elif contact is not None and contact.state == "asked_out":
-        if contact.identity not in (None, request.asker):
-            return _key_changed(connection, contact, request.asker)
-    elif _is_repeated(connection, request, now):
-        return []
-    connection.execute(
-        "INSERT INTO contacts (name, identity, state, note, request, asked, since)"
-        " VALUES (?, ?, 'asked_in', ?, ?, ?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET identity = excluded.identity, state = 'asked_in',"
-        " note = excluded.note, request = excluded.request, asked = excluded.asked,"
-        " since = excluded.since",
-        (asked.name, request.asker, request.note, asked.signed, request.created, now),
-    )
-    if contact is not None and contact.state in ("asked_out", "friends"):
-        # Both want it: the second request is the answer to the first, or says a lost one again.
-        return answer(connection, keys, asked.name, accept=True, now=now)[1]
-    shown = api.FriendRequest(
-        asked.name, "in", fingerprint(request.asker), request.note, rfc3339(request.created)
-    )
-    return [Tell(api.Event("friend-request", api.as_json(shown)))]
-
-
-def on_answered(
-    connection: Connection, answered: friends.FriendAnswered, now: UnixMillis
-) -> list[Effect]:
-    """Take the answer to a request of ours: a yes pins whoever signed it."""
-    reply = read_friend_answer(answered.signed)
-    contact = find(connection, answered.name)
-    effects: list[Effect] = [Ask(friends.TakeAnswer(UNNUMBERED, answered.name))]
-    if contact is None or contact.state != "asked_out" or contact.request is None:
-        return effects
-    me = own.need_account(connection)
-    if reply.request_hash != request_hash(contact.request) or reply.asker != me.identity:
-        return effects
-    if contact.identity not in (None, reply.answerer):
-        return [*effects, *_key_changed(connection, contact, reply.answerer)]
-    if not reply.is_yes:
-        _part(connection, contact, "removed", now)
-        return [*effects, _friend_event(contact.name, "rejected")]
-    _become_friends(connection, contact.name, reply.answerer, now)
-    note_device(connection, reply.answerer, reply.certificate, reply.device_list)
-    return [*effects, FriendsChanged(contact.name), _friend_event(contact.name, "friends")]
-
-
-def on_removed(connection: Connection, name: str, now: UnixMillis) -> list[Effect]:
-    """Take note that the other side ended a friendship or withdrew a request."""
-    contact = find(connection, name)
-    if contact is None or contact.state not in ("friends", "asked_in"):
-        return []
-    effects = _part(connection, contact, "removed", now)
-    return [*effects, _friend_event(contact.name, "removed")]
-
-
-# --- inside
+# --- what both sides' words lead to
 
 
 def _forget_other_list(connection: Connection, name: str, identity: IdentityKey) -> None:
@@ -257,21 +245,23 @@ def _forget_other_list(connection: Connection, name: str, identity: IdentityKey)
         )
 
 
-def _become_friends(
+def become_friends(
     connection: Connection, name: str, identity: IdentityKey, now: UnixMillis
 ) -> None:
+    """Pin an identity: whoever has that name is a friend from now on."""
     connection.execute(
         "UPDATE contacts SET state = 'friends', identity = ?, request = NULL, claimed = NULL,"
-        " since = ?, is_listed = 0 WHERE name = ?",
+        " answer = NULL, pinned = 1, since = ?, is_listed = 0 WHERE name = ?",
         (identity, now, name),
     )
     _forget_other_list(connection, name, identity)
 
 
-def _part(connection: Connection, contact: Contact, state: str, now: UnixMillis) -> list[Effect]:
+def part(connection: Connection, contact: Contact, state: str, now: UnixMillis) -> list[Effect]:
+    """End what there was with a person; state: `removed` or `blocked`. Another key that was shown stays noted."""
     connection.execute(
-        "UPDATE contacts SET state = ?, request = NULL, since = ?, shown = 0, text = ''"
-        " WHERE number = ?",
+        "UPDATE contacts SET state = ?, request = iif(claimed IS NULL, NULL, request), since = ?,"
+        " shown = 0, text = '' WHERE number = ?",
         (state, now, contact.number),
     )
     if contact.identity is None:
@@ -282,33 +272,38 @@ def _part(connection: Connection, contact: Contact, state: str, now: UnixMillis)
     return [*ended, closing, FriendsChanged(contact.name), WakeTransfers()]
 
 
-def _key_changed(connection: Connection, contact: Contact, claimed: IdentityKey) -> list[Effect]:
-    """Note that somebody else claims a friend's name: loud, and nothing is sent any more."""
+def _asks_anew(contact: Contact) -> bool:
+    """Say whether a request waits that came under another key than the person of that name had."""
+    return (
+        contact.waits_for_key
+        and contact.request is not None
+        and contact.state in ("friends", "removed")
+    )
+
+
+def take_answer(
+    connection: Connection, name: AccountName | str, reply: FriendAnswer, now: UnixMillis
+) -> list[Effect]:
+    """Do what an answer by the right identity says."""
+    contact = find(connection, name)
+    if contact is None:
+        return []
+    if not reply.is_yes:
+        part(connection, contact, "removed", now)
+        return [friend_event(contact.name, "rejected")]
+    become_friends(connection, contact.name, reply.answerer, now)
+    note_device(connection, reply.answerer, reply.certificate, reply.device_list)
+    return [FriendsChanged(contact.name), friend_event(contact.name, "friends")]
+
+
+def _end_alarm(connection: Connection, contact: Contact) -> None:
+    """Let go of another key that was shown: the person of that name is no business of ours any more."""
     connection.execute(
-        "UPDATE contacts SET claimed = ? WHERE number = ?", (claimed, contact.number)
+        "UPDATE contacts SET claimed = NULL, answer = NULL, request = NULL WHERE number = ?",
+        (contact.number,),
     )
-    notice = {
-        "code": Code.KEY_CHANGED.value,
-        "message": f"{contact.name} shows another identity key; nothing is sent",
-        "friend": contact.name,
-        "fingerprint": fingerprint(claimed),
-    }
-    effects: list[Effect] = [Tell(api.Event("notice", dict(notice)))]
-    if contact.identity is not None:
-        effects.append(CloseLinks(contact.identity, Code.KEY_CHANGED))
-    return effects
 
 
-def _is_repeated(connection: Connection, request: FriendRequest, now: UnixMillis) -> bool:
-    """Remember a request's nonce until it is too old anyway; True if it was seen before."""
-    connection.execute("DELETE FROM nonces WHERE until < ?", (now,))
-    until = request.created + int(limits.FRIEND_REQUEST_LIFETIME_S * 1000)
-    cursor = connection.execute(
-        "INSERT INTO nonces (nonce, until) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        (request.nonce, until),
-    )
-    return cursor.rowcount == 0
-
-
-def _friend_event(name: str, state: str) -> Tell:
+def friend_event(name: str, state: str) -> Tell:
+    """Give what tells the faces how far a friendship is."""
     return Tell(api.Event("friend", {"friend": name, "state": state}))

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from peer import api, asks, befriending, conversations, files, history, queries, roster
+from peer import api, asks, conversations, files, history, people, queries, roster
 from peer.errors import PeerError
 from peer.identity import is_sealed
 from peer.store import own
 from peer.times import wall
 from peer.transfers import manager
-from wire.address import TrackerAddress
 from wire.codes import Code
-from wire.identity import decode_friend_code, looks_like_friend_code
-from wire.ids import IdentityKey, account_name
+from wire.ids import account_name
 from wire.limits import PRESENCE_TEXT_CHARS
-from wire.messages import accounts, friends
+from wire.messages import accounts
 from wire.messages.presence import Show
 from wire.messages.session import Done
 
@@ -57,15 +55,17 @@ async def carry_out_command(
                 lambda connection: list(queries.answer(connection, command, sealed))
             ):
                 yield result
-        case api.AddFriend():
-            yield await _add_friend(node, command, request_id)
-        case api.AnswerFriend():
-            yield await _answer_friend(node, command, request_id)
-        case api.RemoveFriend() | api.BlockFriend():
-            yield await _part(node, command, request_id)
-        case api.ListFriendRequests() | api.ListFriends():
-            await node.settle(SETTLE_S)
-            for person in _people(node, command):
+        case (
+            api.AddFriend()
+            | api.AnswerFriend()
+            | api.RemoveFriend()
+            | api.BlockFriend()
+            | api.VerifyFriend()
+            | api.AcceptKey()
+            | api.ListFriendRequests()
+            | api.ListFriends()
+        ):
+            for person in await people.carry_out(node, command, request_id):
                 yield person
         case api.SetPresence():
             yield await _set_presence(node, command)
@@ -86,12 +86,6 @@ async def carry_out_command(
             raise PeerError(Code.USAGE, f"{type(command).__name__} is not for a running node")
 
 
-def _people(node: Node, command: api.ListFriendRequests | api.ListFriends) -> Sequence[api.Result]:
-    if isinstance(command, api.ListFriendRequests):
-        return node.database.read(roster.requests)
-    return node.database.read(roster.list_friends, online_only=command.online_only)
-
-
 def _status(node: Node) -> api.Status:
     tracker = node.profile.tracker
     return api.Status(
@@ -104,6 +98,7 @@ def _status(node: Node) -> api.Status:
         ),
         links=node.linking.status(),
         transfers=node.database.read(manager.transfers, node.live(), only_open=True),
+        alarms=node.database.read(roster.alarms),
         waiting=[] if node.uplink.state == "online" else node.database.read(asks.words),
     )
 
@@ -134,73 +129,6 @@ async def _read(node: Node, command: api.ReadMessages) -> AsyncIterator[api.Resu
                 yield own
     finally:
         leave()
-
-
-async def _add_friend(node: Node, command: api.AddFriend, request_id: str) -> api.Result:
-    pinned: IdentityKey | None = None
-    if looks_like_friend_code(command.who):
-        code = decode_friend_code(command.who)
-        name, pinned = code.name, code.identity
-        _check_same_tracker(node, code.tracker)
-    else:
-        name = account_name(command.who)
-    await node.settle(SETTLE_S)
-    user = await node.uplink.ask(lambda request: friends.AskUser(request, name), friends.User)
-    result = await node.write(
-        request_id,
-        befriending.ask,
-        node.profile.keys,
-        name,
-        command.note,
-        pinned=pinned,
-        found=user.identity,
-        now=wall(),
-        entropy=node.entropy,
-    )
-    await node.uplink.asked_all()
-    return result
-
-
-def _check_same_tracker(node: Node, theirs: TrackerAddress | None) -> None:
-    ours = node.profile.tracker
-    if theirs is None or ours is None or theirs.key != ours.key:
-        raise PeerError(Code.CODE_TRACKER)
-
-
-async def _answer_friend(node: Node, command: api.AnswerFriend, request_id: str) -> api.Result:
-    await node.settle(SETTLE_S)
-    result = await node.write(
-        request_id,
-        befriending.answer,
-        node.profile.keys,
-        account_name(command.name),
-        accept=command.accept,
-        now=wall(),
-    )
-    await _tell_tracker(node)
-    return result
-
-
-async def _part(
-    node: Node, command: api.RemoveFriend | api.BlockFriend, request_id: str
-) -> api.Result:
-    await node.settle(SETTLE_S)
-    name = account_name(command.name)
-    if isinstance(command, api.RemoveFriend):
-        await node.write(request_id, befriending.remove, name, wall())
-    else:
-        await node.write(request_id, befriending.block, name, command.blocked, wall())
-    await _tell_tracker(node)
-    return api.Nothing()
-
-
-async def _tell_tracker(node: Node) -> None:
-    """Send what waits now; without a tracker it goes later, and what is said here counts already."""
-    try:
-        await node.uplink.asked_all()
-    except PeerError as error:
-        if error.code not in (Code.TRACKER_UNREACHABLE, Code.ALREADY_FRIENDS):
-            raise
 
 
 async def _set_presence(node: Node, command: api.SetPresence) -> api.Result:

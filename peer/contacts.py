@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
 
 from peer.errors import PeerError
 from peer.store import own
@@ -32,15 +33,24 @@ class Contact:
     state: str
     request: bytes | None
     note: str
+    is_pinned: bool  # `identity` was a friend's, or came by a friend code
+
+    @property
+    def waits_for_key(self) -> bool:
+        """Whether somebody shows another identity for this name, which a person has to judge."""
+        return self.identity is not None and self.claimed is not None
+
+
+_COLUMNS = (
+    "SELECT number, name, identity, claimed, state, request, note, pinned OR is_by_code"
+    " FROM contacts WHERE "
+)
 
 
 def find(connection: Connection, name: str) -> Contact | None:
     """Give the contact of that name, or None."""
-    row = connection.execute(
-        "SELECT number, name, identity, claimed, state, request, note FROM contacts WHERE name = ?",
-        (name,),
-    ).fetchone()
-    return None if row is None else Contact(*row)
+    row = connection.execute(f"{_COLUMNS} name = ?", (name,)).fetchone()
+    return None if row is None else _contact(row)
 
 
 def find_friend(connection: Connection, name: str) -> Contact:
@@ -51,18 +61,35 @@ def find_friend(connection: Connection, name: str) -> Contact:
     if contact is None or contact.state != "friends" or contact.identity is None:
         raise PeerError(Code.NO_SUCH_FRIEND, f"you have no friend of the name {name!r}")
     if contact.claimed is not None:
-        raise PeerError(Code.KEY_CHANGED, f"{name} shows another identity key; nothing is sent")
+        raise key_changed(contact)
     return contact
+
+
+def find_recipient(connection: Connection, name: str) -> Contact:
+    """Give a friend, or one whose key has changed: what is said to that one waits until a person judged it.
+
+    Raises PeerError with NO_SUCH_FRIEND or BLOCKED.
+    """
+    contact = find(connection, name)
+    if contact is not None and contact.state in ("friends", "removed") and contact.waits_for_key:
+        return contact
+    return find_friend(connection, name)
+
+
+def key_changed(contact: Contact) -> PeerError:
+    """Give the error that names the identity somebody shows for a name, and how to accept it."""
+    shown = (contact.claimed or b"").hex()
+    return PeerError(
+        Code.KEY_CHANGED,
+        f"{contact.name} shows another identity key, {shown}; nothing is sent",
+        remedy=f"compare fingerprints, then: hobnob friend accept-key {contact.name} FINGERPRINT",
+    )
 
 
 def of_identity(connection: Connection, identity: bytes) -> Contact | None:
     """Give the contact with that pin, or None."""
-    row = connection.execute(
-        "SELECT number, name, identity, claimed, state, request, note FROM contacts"
-        " WHERE identity = ?",
-        (identity,),
-    ).fetchone()
-    return None if row is None else Contact(*row)
+    row = connection.execute(f"{_COLUMNS} identity = ?", (identity,)).fetchone()
+    return None if row is None else _contact(row)
 
 
 def may_link(connection: Connection, identity: bytes) -> Contact:
@@ -74,7 +101,12 @@ def may_link(connection: Connection, identity: bytes) -> Contact:
     if contact is None:
         me = own.account(connection)
         if me is not None and identity == me.identity:
-            return Contact(OWN, me.name, me.identity, None, "own", None, "")
+            return Contact(OWN, me.name, me.identity, None, "own", None, "", is_pinned=True)
     if contact is None or contact.state != "friends" or contact.claimed is not None:
         raise RemoteProtocolError(Code.NOT_ADMITTED)
     return contact
+
+
+def _contact(row: tuple[Any, ...]) -> Contact:
+    number, name, identity, claimed, state, request, note, is_pinned = row
+    return Contact(number, name, identity, claimed, state, request, note, bool(is_pinned))

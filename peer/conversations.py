@@ -45,14 +45,14 @@ def say(
 ) -> tuple[api.MessageState, list[Effect]]:
     """Commit a message to a friend (promise D1).
 
-    Raises PeerError with NO_SUCH_FRIEND, BLOCKED, KEY_CHANGED, UNKNOWN_MESSAGE, TEXT_INVALID; LocalProtocolError with
-    MESSAGE_EMPTY or MESSAGE_TOO_LONG.
+    Raises PeerError with NO_SUCH_FRIEND, BLOCKED, UNKNOWN_MESSAGE, TEXT_INVALID; LocalProtocolError with
+    MESSAGE_EMPTY or MESSAGE_TOO_LONG. To a friend whose key has changed it waits (`keychange`).
     """
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise PeerError(Code.TEXT_INVALID, "the message is not valid UTF-8") from error
-    contact = contacts.find_friend(connection, to)
+    contact = contacts.find_recipient(connection, to)
     target = b"" if reply_to is None else find_event(connection, reply_to)[1]
     event, effects = add_own(
         connection, keys, contact, text_content(text, target), now=now, entropy=entropy
@@ -121,7 +121,7 @@ def retry(
     if is_fork or 0 < forked_at <= seq:
         content = read_body(peek_header(header), body)
         if content is not None:
-            contact = contacts.find_friend(connection, friend)
+            contact = contacts.find_recipient(connection, friend)
             again, effects = add_own(connection, keys, contact, content, now=now, entropy=entropy)
             return api.MessageState(again.hex(), "queued"), effects
     connection.execute(

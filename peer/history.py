@@ -41,9 +41,20 @@ def messages(
         *_notices(connection, wanted),
         *_offers(connection, wanted),
     ]
-    lines.sort(key=lambda line: line[0])
+    eras = _eras(connection)
+    lines.sort(key=lambda line: (eras.get(line[1].conversation, 0), line[0]))
     found = [message for _, message in lines]
     return found if limit is None else found[max(len(found) - limit, 0) :]
+
+
+def _eras(connection: Connection) -> dict[str, int]:
+    """Number the conversations with people whose key changed: what was said to a former key stands first."""
+    rows = connection.execute(
+        "SELECT v.id, (SELECT count(*) FROM conversations w WHERE w.contact = v.contact"
+        " AND w.number < v.number) FROM conversations v WHERE v.contact IN"
+        " (SELECT contact FROM conversations GROUP BY contact HAVING count(*) > 1)"
+    )
+    return {conversation.hex(): era for conversation, era in rows}
 
 
 def read(
@@ -173,7 +184,8 @@ def _texts(connection: Connection, wanted: _Wanted) -> list[tuple[Place, api.Mes
     lines: list[tuple[Place, api.Message]] = []
     for (number,) in numbers:
         rows = connection.execute(
-            f"{MESSAGE_COLUMNS} WHERE e.conversation = ? AND e.kind = ? AND e.held = 0{unread}"
+            f"{MESSAGE_COLUMNS} WHERE e.conversation = ? AND e.kind = ? AND e.held = 0"
+            f" AND e.replaced IS NULL{unread}"
             f" ORDER BY {by} DESC, e.device DESC, e.id DESC LIMIT ?",
             (number, int(EventKind.TEXT), wanted.limit),
         )

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from peer import api, asks, conversations
+from peer import api, asks, conversations, reissuing
 from peer.config import LastRun, read_last_run, write_last_run
 from peer.datalinks import TransferLinks
 from peer.dialer import Vicinity
@@ -265,9 +265,14 @@ class Node:
         return result
 
     async def _sweep(self) -> None:
-        """Dial again whom we want and do not have; mark what was never delivered."""
+        """Dial again whom we want and do not have; mark what was never delivered, say anew what waits for a former key."""
         while True:
             self.carry_out(await self.database.write(conversations.expire, wall()))
+            if self.database.read(reissuing.is_due, self.profile.keys):
+                effects = await self.database.write(
+                    reissuing.reissue, self.profile.keys, wall(), self.entropy
+                )
+                self.carry_out(effects)
             self.linking.want_all()
             due = self.database.read(conversations.next_tick)
             wait_s = SWEEP_S if due is None else min((due - wall()) / 1000, SWEEP_S)

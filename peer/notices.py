@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 
 from peer import api
 from peer.effects import Effect, Tell
@@ -22,10 +23,11 @@ def notice(
     now: UnixMillis,
     *,
     about: bytes = b"",
+    more: Mapping[str, object] | None = None,
 ) -> list[Effect]:
     """Keep a notice in a conversation and tell it; the same about the same is told again only if its text changed.
 
-    about: what exactly it is about, empty for the conversation as a whole.
+    about: what exactly it is about, empty for the conversation as a whole. more: further fields of what is told.
     """
     is_news = connection.execute(
         "INSERT INTO notices (conversation, code, about, text, clock, at) VALUES"
@@ -41,6 +43,7 @@ def notice(
         "code": code.value,
         "message": text,
         "friend": conversation.friend,
+        **(more or {}),
     }
     return [Tell(api.Event("notice", told))]
 

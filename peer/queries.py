@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from peer import api, asks, history
+from peer import api, asks, history, roster, verifying
 from peer.store import own
 from peer.transfers import manager
 from wire.address import TrackerAddress
@@ -61,6 +61,7 @@ def status_without_node(connection: Connection) -> api.Status:
         links=[],
         transfers=manager.transfers(connection, only_open=True),
         waiting=asks.words(connection),
+        alarms=[] if me is None else roster.alarms(connection),
     )
 
 
@@ -73,6 +74,8 @@ def answer(connection: Connection, command: api.Command, sealed: str) -> Iterato
             yield api.FriendCode(friend_code(connection))
         case api.GetStatus():
             yield status_without_node(connection)
+        case api.VerifyFriend():
+            yield verifying.safety_number_with(connection, command.name)
         case api.ReadMessages():
             yield from history.read(connection, command.to, command.unread_only, command.limit)
         case api.ListOffers():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from peer import api, befriending, contacts
+from peer import api, contacts, keychange, overtures
 from peer.effects import Effect, Tell, WantLink
 from peer.store import own, settings
 from peer.store.devices import list_of, note_addresses, note_device, note_list
@@ -25,18 +25,21 @@ Connection = sqlite3.Connection
 def requests(connection: Connection) -> list[api.FriendRequest]:
     """List the requests that wait, both directions, oldest first."""
     rows = connection.execute(
-        "SELECT name, state, identity, note, asked FROM contacts"
-        " WHERE state IN ('asked_in', 'asked_out') ORDER BY asked, name"
+        "SELECT name, state, coalesce(claimed, identity), note, asked, claimed IS NOT NULL FROM contacts"
+        " WHERE state IN ('asked_in', 'asked_out')"
+        " OR (state IN ('friends', 'removed') AND claimed IS NOT NULL AND request IS NOT NULL)"
+        " ORDER BY asked, name"
     )
     return [
         api.FriendRequest(
             name,
-            "in" if state == "asked_in" else "out",
+            "out" if state == "asked_out" else "in",
             None if identity is None else fingerprint(identity),
             note,
             rfc3339(asked),
+            key_changed=bool(is_changed),
         )
-        for name, state, identity, note, asked in rows
+        for name, state, identity, note, asked, is_changed in rows
     ]
 
 
@@ -52,22 +55,45 @@ SHOWN = {
 def list_friends(connection: Connection, *, online_only: bool) -> list[api.Friend]:
     """List the friends with presence as last told; while the tracker is away all are offline."""
     rows = connection.execute(
-        "SELECT c.name, c.shown, c.text, c.verified IS NOT NULL AND c.verified = c.identity,"
+        "SELECT c.name, c.shown, c.text, c.verified IS c.identity AND c.claimed IS NULL,"
         " (SELECT count(*) FROM devices d WHERE d.identity = c.identity AND d.is_listed),"
-        " c.last_seen, c.identity FROM contacts c WHERE c.state = 'friends' ORDER BY c.name"
+        " c.last_seen, c.identity, c.claimed FROM contacts c WHERE c.state = 'friends' ORDER BY c.name"
     )
     listed = []
-    for name, shown, text, is_verified, devices, last_seen, identity in rows:
+    for name, shown, text, is_verified, devices, last_seen, identity, claimed in rows:
         presence = SHOWN[Show(shown)]
         if online_only and presence == "offline":
             continue
         seen = rfc3339(last_seen) if last_seen else None
         listed.append(
             api.Friend(
-                name, presence, text, bool(is_verified), devices, seen, fingerprint(identity)
+                friend=name,
+                presence=presence,
+                text=text,
+                verified=bool(is_verified),
+                devices=devices,
+                last_seen=seen,
+                fingerprint=fingerprint(identity),
+                key_changed=None if claimed is None else fingerprint(claimed),
             )
         )
     return listed
+
+
+def alarms(connection: Connection) -> list[dict[str, str]]:
+    """List what a person has to decide before anything goes on: names that show another key."""
+    rows = connection.execute(
+        "SELECT name FROM contacts WHERE claimed IS NOT NULL AND identity IS NOT NULL ORDER BY name"
+    ).fetchall()
+    found = []
+    for (name,) in rows:
+        contact = contacts.find(connection, name)
+        if contact is not None and contact.waits_for_key:
+            error = contacts.key_changed(contact)
+            found.append(
+                {"code": error.code.value, "message": error.message, "remedy": error.remedy}
+            )
+    return found
 
 
 # --- what the tracker says
@@ -82,13 +108,13 @@ def on_tracker(
     """
     match message:
         case friends.FriendAsked():
-            return befriending.on_asked(connection, keys, message, now)
+            return overtures.on_asked(connection, keys, message, now)
         case friends.FriendAnswered():
-            return befriending.on_answered(connection, message, now)
+            return overtures.on_answered(connection, message, now)
         case friends.FriendRemoved(name=name):
-            return befriending.on_removed(connection, name, now)
+            return overtures.on_removed(connection, name, now)
         case friends.FriendAdded(friend=friend):
-            return _note_friend(connection, friend)
+            return _note_friend(connection, friend, now)
         case PresenceChanged():
             return _note_presence(connection, message)
         case DeviceAdded(device_list=signed):
@@ -121,14 +147,14 @@ def on_friends(connection: Connection, rows: list[friends.Friend], now: UnixMill
     end one so, as it can refuse to serve; it can never make one.
     """
     connection.execute("UPDATE contacts SET shown = 0")
-    effects = [effect for row in rows for effect in _note_friend(connection, row)]
-    listed = {(row.name, row.identity) for row in rows}
+    effects = [effect for row in rows for effect in _note_friend(connection, row, now)]
+    listed = {row.name for row in rows}  # one under another key is an alarm already
     before = connection.execute(
-        "SELECT name, identity FROM contacts WHERE state = 'friends' AND is_listed = 1"
+        "SELECT name FROM contacts WHERE state = 'friends' AND is_listed = 1"
     ).fetchall()
-    for name, identity in before:
-        if (name, identity) not in listed:
-            effects += befriending.on_removed(connection, name, now)
+    for (name,) in before:
+        if name not in listed:
+            effects += overtures.on_removed(connection, name, now)
     return effects
 
 
@@ -170,13 +196,16 @@ def dial_targets(connection: Connection, identity: IdentityKey | None = None) ->
     return [Target(*row) for row in rows]
 
 
-def _note_friend(connection: Connection, row: friends.Friend) -> list[Effect]:
+def _note_friend(connection: Connection, row: friends.Friend, now: UnixMillis) -> list[Effect]:
+    """Take a friend as the tracker lists it; one of another identity than the pin is an alarm."""
     contact = contacts.find(connection, row.name)
-    if contact is None or contact.state != "friends" or contact.identity != row.identity:
+    if contact is None or contact.state != "friends":
         return []
+    if keychange.is_another(contact, row.identity):
+        return keychange.changed(connection, contact, row.identity, now)
     connection.execute("UPDATE contacts SET is_listed = 1 WHERE number = ?", (contact.number,))
     changed = PresenceChanged(row.name, row.show, row.text, row.last_seen)
-    return _note_presence(connection, changed)
+    return [*keychange.back(connection, contact, now), *_note_presence(connection, changed)]
 
 
 def _note_presence(connection: Connection, said: PresenceChanged) -> list[Effect]:

@@ -31,7 +31,7 @@ def verbs() -> str:
     for verb in VERBS:
         arguments = Arguments(verb.words, verb.summary)
         module = import_module(f"peer.cli.commands.{verb.module}")
-        getattr(module, f"declare_{verb.words.split()[-1]}")(arguments)
+        getattr(module, f"declare_{verb.words.split()[-1].replace('-', '_')}")(arguments)
         usage = " ".join(arguments.format_usage().split()).removeprefix("usage: hobnob ")
         short = usage.replace("[-h] [--home DIR] [--json]", "").replace(
             "[--password-file FILE]", ""

@@ -88,6 +88,7 @@ class Code(enum.Enum):
     PASSWORD_WEAK = "password-weak", "local", "never"
     PASSWORD_TOO_LONG = "password-too-long", "local", "never"
     PASSWORD_NEEDED = "password-needed", "local", "never"
+    RECOVERY_KEY_NEEDED = "recovery-key-needed", "local", "never"
     KDF_TOO_WEAK = "kdf-too-weak", "local", "never"
     VAULT_INVALID = "vault-invalid", "local", "never"
     VAULT_ROLLBACK = "vault-rollback", "both", "never"
@@ -101,6 +102,7 @@ class Code(enum.Enum):
     NOT_LOGGED_IN = "not-logged-in", "tracker", "never"
     NOT_ALLOWED = "not-allowed", "tracker", "never"
     DEVICE_UNKNOWN = "device-unknown", "tracker", "never"
+    ACCOUNT_DELETED = "account-deleted", "tracker", "never"
     DEVICE_LIMIT = "device-limit", "both", "never"
     KICKED = "kicked", "tracker", "later"
     # --- friends and trust
@@ -117,6 +119,8 @@ class Code(enum.Enum):
     CODE_TRACKER = "code-tracker", "local", "never"
     KEY_MISMATCH = "key-mismatch", "both", "never"
     KEY_CHANGED = "key-changed", "local", "never"
+    KEY_UNCHANGED = "key-unchanged", "local", "never"
+    SAFETY_NUMBER_MISMATCH = "safety-number-mismatch", "local", "never"
     SIGNATURE_INVALID = "signature-invalid", "both", "never"
     TEXT_LENGTH = "text-length", "both", "never"
     # --- addresses and the tracker link

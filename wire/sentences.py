@@ -106,6 +106,8 @@ password-too-long: the password is too long
     choose one of at most 1024 bytes
 password-needed: a password is needed and none was given
     use --password-file FILE, HOBNOB_PASSWORD or a terminal
+recovery-key-needed: this account opens with its recovery key and the password together
+    give the recovery key by --recovery-key-file F
 kdf-too-weak: the tracker asks for a weaker key derivation than is safe
     do not type your password there; tell whoever runs the tracker
 vault-invalid: the key vault does not open
@@ -132,6 +134,8 @@ not-allowed: your role does not allow this
     ask an admin of the tracker
 device-unknown: the tracker does not know this device
     run: hobnob login NAME --tracker ADDRESS
+account-deleted: this account was deleted at its tracker
+    its history stays in this home; to wipe the home: hobnob logout --forget
 device-limit: the account has too many devices
     revoke one first
 kicked: you were kicked from this tracker
@@ -162,6 +166,10 @@ key-mismatch: the key is not the one that was expected
     compare fingerprints with your friend by another way; nothing was stored
 key-changed: your friend's identity key has changed, and nothing is sent
     compare fingerprints, then: hobnob friend accept-key NAME FINGERPRINT
+key-unchanged: your friend's key is the one you know
+    nothing to do
+safety-number-mismatch: the safety numbers differ
+    compare again digit by digit; if they differ, somebody stands between you: send nothing
 signature-invalid: a signature does not verify
     somebody forged or damaged what came; nothing was stored
 text-length: the text is too long

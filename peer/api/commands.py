@@ -127,6 +127,25 @@ class ListFriends(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class VerifyFriend(Command):
+    """Give the safety number with a friend; with `number` compare it and mark the friend. Gives one SafetyNumber.
+
+    Without a number the store alone answers, see `need_of`.
+    """
+
+    name: str
+    number: str | None = None  # 60 digits, spaces do not matter
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptKey(Command):
+    """Pin the key that a person shows now, by its whole fingerprint. Gives one KeyAccepted."""
+
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveFriend(Command):
     """End a friendship or withdraw a request. Gives one Nothing."""
 
@@ -252,9 +271,11 @@ class ListTransfers(Command):
 
 
 def need_of(command: Command) -> Need:
-    """Say what has to run for this very command: following and waiting need a FULL node."""
+    """Say what has to run for this very command: following and waiting need a FULL node, showing less."""
     if getattr(command, "follow", False) or (isinstance(command, OfferFiles) and command.wait):
         return Need.FULL
+    if isinstance(command, VerifyFriend) and command.number is None:
+        return Need.STORE
     return command.need
 
 
@@ -273,6 +294,8 @@ COMMANDS: dict[str, type[Command]] = {
         ListFriendRequests,
         AnswerFriend,
         ListFriends,
+        VerifyFriend,
+        AcceptKey,
         RemoveFriend,
         BlockFriend,
         SetPresence,

@@ -99,6 +99,7 @@ class Status(Result):
     links: list[LinkStatus]
     transfers: list[Transfer]
     waiting: list[str]  # what waits for the tracker, in words
+    alarms: list[dict[str, str]]  # {"code", "message", "remedy"}: what a person has to decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,25 @@ class FriendRequest(Result):
     fingerprint: str | None
     note: str
     at: str
+    key_changed: bool = False  # the person of that name had another key: see AcceptKey
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAccepted(Result):
+    """The identity that counts for a name from now on. state: of the friendship: friends, asked_out, removed."""
+
+    friend: str
+    fingerprint: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyNumber(Result):
+    """What two friends compare: 60 digits, alike on both sides. verified: somebody did, for this very key."""
+
+    friend: str
+    number: str
+    verified: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +158,7 @@ class Friend(Result):
     devices: int
     last_seen: str | None
     fingerprint: str
+    key_changed: str | None = None  # fingerprint of another key that is shown: nothing is sent
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,8 @@ def friend(item: Item, *, has_colour: bool) -> tuple[str, ...]:
     since = f"last seen {local_time(seen)}" if seen and presence == "offline" else ""
     said = " - ".join(part for part in (clean(item["text"]), since) if part)
     verified = "verified" if item["verified"] else "not verified"
+    if item.get("key_changed"):
+        verified = coloured("KEY CHANGED", "error", has_colour=has_colour)
     dot = coloured(presence.ljust(9), presence, has_colour=has_colour)
     return clean(item["friend"]), dot, verified, count_text(item["devices"], "device"), said
 
@@ -179,6 +181,12 @@ def friend_request(item: Item) -> str:
     note = f': "{clean(item["note"])}"' if item["note"] else ""
     if item["direction"] == "out":
         return f"you asked {name} ({local_time(item['at'])}){note}"
+    if item.get("key_changed"):
+        return (
+            f"{name} asks you ({local_time(item['at'])}){note}\n  KEY CHANGED: this is not the key that"
+            f" {name} had; compare fingerprints, then: hobnob friend accept-key {name} FINGERPRINT"
+            f"\n  fingerprint  {grouped(item['fingerprint'])}"
+        )
     print_ = f"\n  fingerprint  {grouped(item['fingerprint'])}" if item["fingerprint"] else ""
     return (
         f"{name} asks you ({local_time(item['at'])}){note}{print_}\n  hobnob friend accept {name}"

@@ -31,6 +31,12 @@ VERBS = (
     Verb("friend accept", "friend", "say yes to a request"),
     Verb("friend reject", "friend", "say no to a request"),
     Verb("friend list", "friend", "list your friends and whether they are online"),
+    Verb("friend verify", "friend_keys", "show the safety number with a friend, or compare it"),
+    Verb(
+        "friend accept-key",
+        "friend_keys",
+        "after a key change: accept the new key, by its fingerprint typed in",
+    ),
     Verb("friend remove", "friend", "end a friendship, or take a request back"),
     Verb("friend block", "friend", "block a person"),
     Verb("friend unblock", "friend", "unblock a person"),

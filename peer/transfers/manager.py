@@ -82,8 +82,7 @@ def offer(
 ) -> tuple[api.OfferMade, list[Effect]]:
     """Offer what is kept under `offer_id` to friends: one event in each one's conversation.
 
-    to: names, at least one. Raises PeerError with NO_SUCH_FRIEND, BLOCKED, KEY_CHANGED,
-    TOO_MANY_OFFERS or USAGE; then nothing was offered to anybody.
+    to: names, at least one. Raises PeerError with NO_SUCH_FRIEND, BLOCKED, TOO_MANY_OFFERS or USAGE; then nothing was offered to anybody.
     """
     friends = recipients(connection, to)
     identities = [friend.identity for friend in friends if friend.identity is not None]
@@ -116,7 +115,7 @@ def offer(
 
 def recipients(connection: Connection, to: Sequence[str]) -> list[contacts.Contact]:
     """Give the friends an offer goes to, each once, if it may be made; raises as `offer` does."""
-    friends = [contacts.find_friend(connection, name) for name in dict.fromkeys(to)]
+    friends = [contacts.find_recipient(connection, name) for name in dict.fromkeys(to)]
     if len(friends) > limits.OFFER_RECIPIENTS:
         most = limits.OFFER_RECIPIENTS
         raise PeerError(

@@ -104,6 +104,12 @@ def of_number(connection: Connection, number: int) -> OfferRow:
     )
 
 
+def made_by(connection: Connection, event: int) -> OfferRow | None:
+    """Give the offer that an event made, by the event's row."""
+    row = connection.execute(f"{_OFFER_COLUMNS} WHERE o.event = ?", (event,)).fetchone()
+    return None if row is None else _offer_row(row)
+
+
 def before(
     connection: Connection, conversation: int, offer: bytes, clock: int, *, is_own: bool
 ) -> list[OfferRow]:

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from peer import befriending, conversations, history, syncing
+from peer import befriending, conversations, history, overtures, syncing
 from peer.effects import Ask, CloseLinks, Effect, PushEvents, SendOnLink, Tell
 from peer.sessions import Session
 from peer.store import own, place
@@ -383,13 +383,13 @@ def befriend(one: SimPeer, other: SimPeer) -> None:
     )  # fmt: skip
     asked = _ask_of(made[1], friends.AskFriend)
     delivered = friends.FriendAsked(AccountName(one.name), asked.signed, world.wall())
-    other.database.write(befriending.on_asked, other.keys, delivered, world.wall())
+    other.database.write(overtures.on_asked, other.keys, delivered, world.wall())
     answered = other.database.write(
         befriending.answer, other.keys, one.name, accept=True, now=world.wall()
     )
     reply = _ask_of(answered[1], friends.AnswerFriend)
     back = friends.FriendAnswered(AccountName(other.name), True, reply.signed, world.wall())
-    one.database.write(befriending.on_answered, back, world.wall())
+    one.database.write(overtures.on_answered, back, world.wall())
     one.database.commit()
     other.database.commit()
 

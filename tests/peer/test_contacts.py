@@ -128,22 +128,6 @@ def test_a_tracker_that_lies_about_a_key_is_caught_by_the_code(alice, bob, world
     assert alice.database.read(roster.requests) == []
 
 
-def test_another_key_under_a_friends_name_is_loud_and_silences(alice, bob, world):
-    befriend(alice, bob)
-    fake = SimPeer.make(Simulation(99), "bob")
-    effects = deliver(asked(ask(fake, alice), fake), alice)
-    assert told(effects, "notice")[0]["code"] == "key-changed"
-    assert any(isinstance(e, CloseLinks) for e in effects)
-    with pytest.raises(WireError) as caught:
-        contacts.may_link(alice.database.connection, bob.keys.identity)
-    assert code_of(caught) is Code.NOT_ADMITTED
-    with pytest.raises(PeerError) as refused:
-        alice.database.write(
-            conversations.say, alice.keys, "bob", "x", None, world.wall(), alice.entropy
-        )
-    assert code_of(refused) is Code.KEY_CHANGED
-
-
 def test_a_forged_request_is_refused_and_not_kept(alice, bob):
     message = asked(ask(alice, bob), alice)
     broken = message.signed[:-1] + bytes((message.signed[-1] ^ 1,))

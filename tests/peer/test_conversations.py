@@ -2,7 +2,7 @@
 
 import pytest
 
-from peer import befriending, history, syncing
+from peer import befriending, history, overtures, syncing
 from peer.errors import PeerError
 from peer.sessions import Session
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
@@ -20,6 +20,7 @@ from tests.harness.talk import (
 from wire import limits
 from wire.codes import Code
 from wire.errors import WireError
+from wire.identity import fingerprint
 from wire.machine import UnixMillis
 from wire.messages.conversation import ConversationDigest, Digests, Vector
 
@@ -170,6 +171,10 @@ def test_a_friend_who_comes_back_with_another_identity_is_another_conversation(p
     alice.database.write(befriending.remove, "bob", world.wall())
     again = SimPeer.make(Simulation(99), "bob")
     again.world = world
+    shown = again.keys.identity
+    alice.database.write(overtures.on_found, "bob", shown, world.wall())
+    typed = fingerprint(shown)
+    alice.database.write(befriending.accept_key, alice.keys, "bob", typed, world.wall())
     befriend(alice, again)
     say(alice, "bob", "to the new one")
     assert [m.text for m in messages(alice, "bob")] == ["to the old one", "to the new one"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from peer.cli import render
+from peer.cli import picture, render
 from peer.cli.arguments import Arguments
 from peer.cli.commands.options import add_password_file, password_of
 from peer.cli.console import Console, Item
@@ -20,19 +20,9 @@ def run_code(console: Console, _options: Namespace) -> None:
 
     def show(item: Item) -> None:
         code = clean(item["code"])
-        console.emit(item, f"{_picture(code)}\n{code}" if console.is_terminal() else code)
+        console.emit(item, f"{picture.of(code)}\n{code}" if console.is_terminal() else code)
 
     console.ask("GetFriendCode", {}, show)
-
-
-def _picture(code: str) -> str:
-    from io import StringIO
-
-    import segno
-
-    drawn = StringIO()
-    segno.make(code, error="l", micro=False).terminal(out=drawn, compact=True)
-    return drawn.getvalue().rstrip("\n")
 
 
 def declare_add(arguments: Arguments) -> None:

@@ -31,6 +31,14 @@ def _text(item: Item) -> str:
     ]
     lines += [f"listens  {clean(address)}" for address in _list(item["listen"])]
     lines += _section(
+        "to be decided",
+        [
+            f"  {clean(alarm['code'])}: {clean(alarm['message'])}; {clean(alarm['remedy'])}"
+            for alarm in _list(item["alarms"])
+            if isinstance(alarm, dict)
+        ],
+    )
+    lines += _section(
         "links", [render.link(link) for link in _list(item["links"]) if isinstance(link, dict)]
     )
     lines += _section(

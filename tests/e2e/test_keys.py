@@ -1,0 +1,33 @@
+"""Whose key is whose, with real programs: safety numbers, and a friend who comes back with another key."""
+
+from __future__ import annotations
+
+from tests.e2e.conftest import befriend
+
+
+def test_two_friends_compare_their_safety_number(tracker, make_peer):
+    alice, bob = make_peer("alice"), make_peer("bob")
+    _, at_bob = befriend(tracker.address, alice, bob)
+    shown = alice.one("friend", "verify", "bob")
+    assert shown == {"friend": "bob", "number": shown["number"], "verified": False}
+    typed = " ".join(shown["number"][at : at + 5] for at in range(0, 60, 5))
+    assert bob.one("friend", "verify", "alice", "--number", typed)["verified"] is True
+    at_bob.event("friend", friend="alice", state="verified")
+    assert [friend["verified"] for friend in bob.do("friend", "list")] == [True]
+    assert [friend["verified"] for friend in alice.do("friend", "list")] == [False]
+    wrong = ("1" if typed[0] == "0" else "0") + typed[1:]
+    outcome = alice.try_to("friend", "verify", "bob", "--number", wrong)
+    assert (outcome.code, outcome.error["code"]) == (1, "safety-number-mismatch")
+    assert alice.try_to("friend", "verify", "bob", "--number", "12345").code == 2
+    assert alice.try_to("friend", "verify", "carol").error["code"] == "no-such-friend"
+
+
+def test_safety_numbers_without_a_node(tracker, make_peer):
+    alice, bob = make_peer("alice"), make_peer("bob")
+    for node in befriend(tracker.address, alice, bob):
+        node.stop()
+    number = bob.one("friend", "verify", "alice")["number"]
+    assert alice.one("friend", "verify", "bob", "--number", number)["verified"] is True
+    assert alice.one("friend", "verify", "bob")["verified"] is True
+    outcome = alice.try_to("friend", "accept-key", "bob", "00" * 32)
+    assert (outcome.code, outcome.error["code"]) == (1, "key-unchanged")
