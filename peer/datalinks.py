@@ -300,26 +300,33 @@ class TransferLinks:
                 effects = await self._database.write(
                     _landed, self._keys, number, path, skipped, now, self._entropy
                 )
-                del self._incoming[number]
                 self._carry_out(effects)
-                await self._drop(transfer)
+                if self._take_off(transfer):
+                    await self._drop(transfer)
             case Waits(reason=reason):
                 await asyncio.to_thread(transfer.close)
-                self._not_before[number] = self._loop.time() + DISK_RETRY_S
-                del self._incoming[number]
-                await self._wait(number, reason)
+                if self._take_off(transfer):
+                    self._not_before[number] = self._loop.time() + DISK_RETRY_S
+                    await self._wait(number, reason)
             case Stumbles():
                 await asyncio.to_thread(transfer.close)
-                self._not_before[number] = self._loop.time() + DISK_RETRY_S
-                del self._incoming[number]
-                await self._wait(number, ledger.FRIEND)
+                if self._take_off(transfer):
+                    self._not_before[number] = self._loop.time() + DISK_RETRY_S
+                    await self._wait(number, ledger.FRIEND)
             case Fails(code=code, detail=detail):
                 await asyncio.to_thread(transfer.close)
-                del self._incoming[number]
-                self._carry_out(
-                    await self._database.write(manager.failed, number, code, now, detail)
-                )
+                if self._take_off(transfer):
+                    self._carry_out(
+                        await self._database.write(manager.failed, number, code, now, detail)
+                    )
         self.wake()
+
+    def _take_off(self, transfer: Incoming) -> bool:
+        """Count a transfer as running no more; False if it was called off while something was awaited."""
+        if self._incoming.get(transfer.due.number) is not transfer:
+            return False
+        del self._incoming[transfer.due.number]
+        return True
 
     def _soon(self, call: Callable[..., object], *arguments: object) -> None:
         """Call something on the loop, from a thread; one that outlives the loop has nobody to tell."""

@@ -47,9 +47,9 @@ def anonymous(address: str, link_private: bytes) -> Link:
     return link
 
 
-def register(address: str, name: str, password: str) -> Person:
-    """Make an account with a device of ours as its first."""
-    seed, state_key = os.urandom(32), os.urandom(32)
+def register(address: str, name: str, password: str, seed: bytes = b"") -> Person:
+    """Make an account with a device of ours as its first; seed: of the identity, drawn if empty."""
+    seed, state_key = seed or os.urandom(32), os.urandom(32)
     device = values.make_device(seed)
     _, tracker_key = values.read_address(address)
     kdf = Kdf(os.urandom(16))

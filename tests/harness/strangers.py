@@ -1,0 +1,113 @@
+"""A tracker and Bob's node as real processes, and friends of his who are the second client, honest or not.
+
+Nothing of ours is between a lie and the port it is told to: what a friend of Bob's says here comes from
+`tests.independent`, byte by byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.harness.actors import PASSWORD, Item, Peer
+from tests.harness.trackers import WIDE, TrackerProcess
+from tests.independent import account
+from tests.independent.account import Person, Session
+from tests.independent.link import Link, Place
+from tests.independent.talk import TEXT, Talk, link_to
+from tests.independent.values import Certificate
+
+
+class Scene:
+    """Where a hostile peer meets real programs; a context that ends them.
+
+    certificate, place: of Bob's device, and where it listens.
+    """
+
+    certificate: Certificate
+    place: Place
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tracker = TrackerProcess(folder / "tracker", *WIDE)
+        self.bob = Peer(folder, "bob")
+        self.seeds: dict[str, bytes] = {}  # of identities: a thief of one could do no more
+
+    def __enter__(self) -> Self:
+        self.bob.register(self.tracker.address)
+        self.bob.up()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bob.close()
+        self.tracker.__exit__(kind, error, trace)
+
+    def friend(self, name: str) -> Person:
+        """Make an account and befriend Bob."""
+        seed = self.seeds[name] = os.urandom(32)
+        person = account.register(self.tracker.address, name, PASSWORD, seed)
+        assert self.bob.node is not None
+        with Session(person) as session:
+            asked = session.befriend(self.bob.one("friend", "code")["code"])
+            self.bob.node.event("friend-request", friend=name)
+            self.bob.do("friend", "accept", name)
+            session.wait_friend(asked)
+            ((self.certificate, places),) = session.where("bob")
+        self.place = places[0]
+        return person
+
+    @contextmanager
+    def talking(self, person: Person) -> Iterator[tuple[Talk, Link]]:
+        """Link with Bob as a friend does, in a chain of its own."""
+        talk = Talk(person.device, self.certificate)
+        with link_to(person.device, self.certificate, self.place, "peer") as link:
+            talk.begin(link)
+            yield talk, link
+            link.end()
+
+    @property
+    def seen(self) -> list[Item]:
+        """Every event that Bob's node told."""
+        assert self.bob.node is not None
+        return self.bob.node.seen
+
+    def is_well(self, person: Person) -> None:
+        """Check that Bob's node runs, takes what a friend says, and answers a verb."""
+        text = f"are you well? {os.urandom(4).hex()}"
+        with self.talking(person) as (talk, link):
+            talk.say(link, TEXT, [text, b""])
+            talk.until(link, lambda: talk.delivered == 1)
+        node = self.bob.node
+        assert node is not None
+        node.event("message", text=text)
+        assert node.process.poll() is None
+        assert self.bob.one("status")["tracker"]["state"] == "online"
+
+    def why_refused(self, sealed: bytes) -> str | None:
+        """Give the code with which Bob's node refused an event, None if it did not."""
+        path = self.bob.home / "peer.sqlite3"
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            row = connection.execute(
+                "SELECT code FROM rejections WHERE digest = ?", (hashlib.sha256(sealed).digest(),)
+            ).fetchone()
+        finally:
+            connection.close()
+        return None if row is None else str(row[0])
+
+    def files(self) -> set[str]:
+        """Give every path below the folder of this test, but for what the programs keep for themselves."""
+        own = (self.bob.home, self.folder / "tracker")
+        found = {path for path in self.folder.rglob("*") if not any(o in path.parents for o in own)}
+        return {str(path.relative_to(self.folder)) for path in found - set(own)}
