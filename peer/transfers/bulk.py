@@ -22,7 +22,7 @@ from peer.errors import PeerError
 from wire import limits
 from wire.channel.records import OVERHEAD_BYTES, Opener, Sealer
 from wire.codec import decode, encode
-from wire.codes import Code
+from wire.codes import Code, code_of
 from wire.errors import RemoteProtocolError, WireError
 from wire.link.keepalive import Keepalive
 from wire.machine import Monotonic
@@ -295,7 +295,7 @@ class Bulk:
         self._age()
         if words is not None:
             self._sealed_last(words)
-            self._end(Code.GOODBYE, words.text)
+            self._end(code_of(words.code), words.text)
             return False
         with self._wake:
             if not self._is_woken and not self._is_over:

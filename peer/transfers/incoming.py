@@ -16,6 +16,7 @@ from blake3 import blake3
 
 from peer.errors import PeerError
 from peer.transfers import ledger
+from peer.transfers.disk import Disk
 from peer.transfers.flushing import Flushing
 from peer.transfers.manager import Incoming as Due
 from peer.transfers.reports import Fails, Landed, Report, Stumbles, Waits
@@ -45,10 +46,20 @@ log = logging.getLogger("peer")
 
 
 class Incoming:
-    """One transfer that comes. due: what the book says of it. report: called with what became of it."""
+    """One transfer that comes.
 
-    def __init__(self, due: Due, report: Callable[[Incoming, Report], None]) -> None:
+    due: what the book says of it. report: called with what became of it. disk: where it lands, the system's.
+    """
+
+    def __init__(
+        self,
+        due: Due,
+        report: Callable[[Incoming, Report], None],
+        *,
+        disk: Disk | None = None,
+    ) -> None:
         self.due = due
+        self._disk = disk
         self._report = report
         self._lock = threading.RLock()
         self._say: Callable[..., None] | None = None
@@ -206,7 +217,7 @@ class Incoming:
         if sink is not None:
             sink.discard()
         else:
-            Sink.clear(self.due.folder, self.due.key, self.due.title)
+            Sink.clear(self.due.folder, self.due.key, self.due.title, disk=self._disk)
 
     def progress(self) -> Verified:
         """Give what tells the other side how far we are."""
@@ -256,7 +267,9 @@ class Incoming:
 
     def _begin(self) -> None:
         """Open the sink, take in what an earlier life left, and begin to ask."""
-        sink = Sink.open(self.due.folder, self.due.key, self.due.title, self._entries)
+        sink = Sink.open(
+            self.due.folder, self.due.key, self.due.title, self._entries, disk=self._disk
+        )
         self._sink = sink
         if sink.is_landing:
             self._land()
