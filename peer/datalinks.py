@@ -89,11 +89,14 @@ class TransferLinks:
 
     # --- for the node
 
-    async def run(self) -> None:
-        """Look after transfers until cancelled."""
+    async def prepare(self) -> None:
+        """Clear up after the last node; to be done before anybody offers anything to this one."""
         await self._database.write(manager.restarted)
         standing = self._database.read(ledger.standing)
         await asyncio.to_thread(self._shelf.sweep, standing)
+
+    async def run(self) -> None:
+        """Look after transfers until cancelled."""
         self._spawn(self._figures.keep_telling())
         while True:
             await self._look()

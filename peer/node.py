@@ -123,7 +123,7 @@ class Node:
             self._group = await stack.enter_async_context(asyncio.TaskGroup())
             stack.callback(self._cancel_tasks)
             if self.is_full:
-                self._start_transfers()
+                await self._start_transfers()
             self._spawn(self.uplink.run())
             self._spawn(self._sweep())
             self._stack = stack.pop_all()
@@ -143,7 +143,7 @@ class Node:
         self._is_leaving = True
         await self._stack.aclose()
 
-    def _start_transfers(self) -> None:
+    async def _start_transfers(self) -> None:
         """Let files move; a brief node leaves them to the next that stays."""
         self.linking.data_links = TransferLinks(
             self.database,
@@ -154,6 +154,7 @@ class Node:
             carry_out=self.carry_out,
             entropy=self.entropy,
         )
+        await self.linking.data_links.prepare()
         self._spawn(self.linking.data_links.run())
 
     def live(self) -> dict[int, Live]:

@@ -93,6 +93,7 @@ def connect(
 def migrate(connection: sqlite3.Connection, path: Path | None = None) -> None:
     """Bring the schema to this program's version, step by step, each step in a transaction.
 
+    A fresh database gets all of them in one, so that no kill leaves an empty one of an older version.
     path: where the file is, for the backup copy beside it before the first step of an existing
     database; None in memory. Raises PeerError: DATABASE_NEWER, DATABASE_CORRUPT for a foreign file;
     sqlite3.Error for the rest.
@@ -109,6 +110,8 @@ def migrate(connection: sqlite3.Connection, path: Path | None = None) -> None:
         raise PeerError(Code.DATABASE_NEWER, detail)
     if version and version < steps[-1][0] and path is not None:
         back_up(connection, path.with_name(f"{path.name}.schema-{version}"))
+    if not version:
+        steps = [(steps[-1][0], "\n".join(sql for _, sql in steps))]
     for number, sql in steps:
         if number > version:
             _step(connection, number, sql)

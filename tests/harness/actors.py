@@ -28,6 +28,10 @@ PASSWORD = "correct horse battery staple"
 Item = dict[str, Any]
 
 
+class Ended(AssertionError):
+    """A node is no more, and what was waited for had not come."""
+
+
 class Outcome:
     """What a verb did: its exit code, the objects it printed, its stderr."""
 
@@ -74,13 +78,20 @@ class Peer:
             "PYTHONUNBUFFERED": "1",
             **(environment or {}),
         }
+        self.under: tuple[
+            str, ...
+        ] = ()  # words before every program, as `tests.harness.faults` gives
         self.node: Node | None = None
         self.printed: list[str] = []
+
+    def words(self, *words: str) -> list[str]:
+        """Give the whole command line of a verb."""
+        return [*self.under, PYTHON, "-m", "peer", "--home", str(self.home), "--json", *words]
 
     def try_to(self, *words: str, stdin: bytes = b"", **environment: str) -> Outcome:
         """Run a verb with --json to its end."""
         done = subprocess.run(
-            [PYTHON, "-m", "peer", "--home", str(self.home), "--json", *words],
+            self.words(*words),
             input=stdin,
             capture_output=True,
             timeout=WAIT_S,
@@ -105,10 +116,10 @@ class Peer:
         [item] = self.do(*words, stdin=stdin)
         return item
 
-    def register(self, tracker: str | None) -> Item:
+    def register(self, tracker: str | None, *words: str) -> Item:
         """Make the account, at a tracker or a local one."""
         where = ("--tracker", tracker) if tracker else ()
-        return self.one("register", self.name, *where)
+        return self.one("register", self.name, *where, *words)
 
     def up(self, *words: str, listen: str = "127.0.0.1:0") -> Node:
         """Start the node and wait until it is ready."""
@@ -137,7 +148,7 @@ class Node:
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._errors = peer.home.with_name(f"{peer.home.name}.err").open("a+b")
         self.process = subprocess.Popen(
-            [PYTHON, "-m", "peer", "--home", str(peer.home), "--json", *words],
+            peer.words(*words),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -174,7 +185,7 @@ class Node:
             except queue.Empty:
                 raise AssertionError(f"it did not come; {self.seen[-20:]}\n{self.log}") from None
             if line is None:
-                raise AssertionError(f"the node ended: {self.process.wait()} {self.log}")
+                raise Ended(f"the node ended: {self.process.wait()} {self.log}")
             self._peer.printed.append(line)
             item: Item = json.loads(line)
             self.seen.append(item)

@@ -31,15 +31,22 @@ class TrackerProcess:
     """`python -m tracker serve` on a free loopback port.
 
     home: where it lives; its log is written beside it. options: more of the command line. listen: where, in
-    place of a free port.
+    place of a free port. under: words before the program, as `tests.harness.faults` gives.
     """
 
-    def __init__(self, home: Path, *options: str, listen: str = "127.0.0.1:0") -> None:
+    def __init__(
+        self,
+        home: Path,
+        *options: str,
+        listen: str = "127.0.0.1:0",
+        under: tuple[str, ...] = (),
+    ) -> None:
         self.home = home
         self.log_file = home.with_name(f"{home.name}.log")
         self._log = self.log_file.open("ab")
         self.process = subprocess.Popen(
             [
+                *under,
                 *(PYTHON, "-m", "tracker", "serve", "--json", "--home", str(home)),
                 *("--listen", listen, *options),
             ],

@@ -1,0 +1,46 @@
+"""Homes of former versions, opened by this one: all that was there is there, a copy of the old beside it."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from peer.store.opening import schema_steps
+from tests.harness.frozen import SCHEMAS, TEXTS, rows, thaw
+
+NEWEST = schema_steps()[-1][0]
+
+
+def test_there_is_a_home_of_every_former_version():
+    former = [number for number, _ in schema_steps()[:-1]]
+    assert set(former) <= set(SCHEMAS)
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_a_home_of_a_former_version_goes_on_with_everything_in_it(make_peer, schema):
+    alice = make_peer("alice")
+    database = thaw(schema, alice.home)
+    before = rows(database)
+    shown = alice.do("history", "bob")
+    assert [item["text"] for item in shown if item["kind"] == "message"] == TEXTS
+    states = [item["state"] for item in shown if item["from"] == "alice"]
+    assert states == ["delivered", "delivered", "queued"]
+    who = alice.one("whoami")
+    assert (who["account"], len(who["devices"])) == ("alice", 1)
+    copy = database.with_name(f"peer.sqlite3.schema-{schema}")
+    assert copy.exists() is (schema < NEWEST)
+    if copy.exists():
+        assert rows(copy) == before
+        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert rows(database)["version"] == [(NEWEST,)]
+    if schema >= 5:
+        assert [item["state"] for item in alice.do("offers")] == ["done", "offered"]
+        assert [item["state"] for item in alice.do("transfers")] == ["done"]
+    with alice.up() as node:
+        friends = alice.do("friend", "list")
+        assert sorted(item["friend"] for item in friends) == ["bob", "carol"]
+        assert alice.one("say", "bob", "by the new version")["state"] == "queued"
+        assert node.stop() == 0
+    assert [item["text"] for item in alice.do("history", "bob")][-1] == "by the new version"
+    assert not any(item["forked"] for item in alice.do("history", "bob"))

@@ -1,0 +1,124 @@
+"""Programs under strace: killed at their n-th write, sync or rename, or told that one failed.
+
+strace(1), `-e inject`: calls are counted for each thread by itself, so the n-th is reached by whichever thread
+comes to it first; with n going up from 1 every thread is killed at every call it makes. strace is a grandchild
+here (-D), so the program is our own child, and its exit code is its own.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.conftest import PROFILE
+
+KILLED = -signal.SIGKILL
+ON_DISK = (
+    *("write", "pwrite64", "ftruncate", "fsync", "fdatasync", "fallocate"),
+    *("rename", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir"),
+)
+"""What changes a disk."""
+
+IS_DEEP = PROFILE == "deep"
+
+needs_strace = pytest.mark.skipif(
+    shutil.which("strace") is None and "CI" not in os.environ,
+    reason="strace is missing; CI installs it",
+)
+
+_CALL = re.compile(r"(?:\[pid +)?(\d+)\]? +(\w+)\(")
+
+
+class Moment(NamedTuple):
+    """Before the n-th call of that name in any one thread."""
+
+    call: str
+    n: int
+
+
+def watched(log: Path, calls: Sequence[str], paths: Sequence[Path] = ()) -> tuple[str, ...]:
+    """Give the words that note the calls of a program. paths: only what concerns these, if any are given."""
+    return (*_strace(log, calls, paths), "--")
+
+
+def killed_at(moment: Moment, paths: Sequence[Path] = ()) -> tuple[str, ...]:
+    """Give the words under which a program is killed at that moment, before the call is done."""
+    inject = f"inject={moment.call}:signal=KILL:when={moment.n}"
+    return (*_strace(Path("/dev/null"), [moment.call], paths), "-e", inject, "--")
+
+
+def failing(call: str, error: str, when: str = "1+", paths: Sequence[Path] = ()) -> tuple[str, ...]:
+    """Give the words under which calls of a program fail. when: which, as strace writes it."""
+    inject = f"inject={call}:error={error}:when={when}"
+    return (*_strace(Path("/dev/null"), [call], paths), "-e", inject, "--")
+
+
+def _strace(log: Path, calls: Sequence[str], paths: Sequence[Path]) -> list[str]:
+    only = [word for path in paths for word in ("-P", str(path))]
+    unset = [word for name in os.environ if name.startswith("COV") for word in ("-E", name)]
+    return [
+        "strace",
+        "-D",
+        "-f",
+        "-qq",
+        "-o",
+        str(log),
+        *unset,
+        *only,
+        "-e",
+        f"trace={','.join(calls)}",
+    ]
+
+
+def moments_in(log: Path) -> list[Moment]:
+    """Give every moment at which a program that was watched could have been killed."""
+    counts = Counter(
+        _CALL.match(line).groups() for line in log.read_text().splitlines() if _CALL.match(line)
+    )
+    most: dict[str, int] = {}
+    for (_, call), count in counts.items():
+        most[call] = max(most.get(call, 0), count)
+    return [Moment(call, n) for call in sorted(most) for n in range(1, most[call] + 1)]
+
+
+class Walk:
+    """Kills a program at one moment after the other, and counts.
+
+    seed, sample: a usual run tries so many moments, drawn by that seed; the profile `deep` tries all, each call
+    until a run passes untouched.
+    """
+
+    def __init__(self, log: Path, *, seed: int, sample: int) -> None:
+        self.moments = moments_in(log)
+        self._sample = random.Random(seed).sample(self.moments, min(sample, len(self.moments)))
+        self.killed = 0
+
+    def over(self, attempt: Callable[[Moment], bool]) -> None:
+        """Try the moments. attempt: runs the program to one, checks what has to hold; True if it was killed."""
+        assert self.moments, "the program changed nothing"
+        if not IS_DEEP:
+            self.killed = sum(attempt(moment) for moment in self._sample)
+            assert self.killed, "none of the moments was reached"
+            return
+        for call in dict.fromkeys(moment.call for moment in self.moments):
+            for moment in _upwards(call):
+                if not attempt(moment):
+                    break
+                self.killed += 1
+        print(f"\nkilled at {self.killed} moments, {len(self.moments)} in an untouched run")
+
+
+def _upwards(call: str) -> Iterator[Moment]:
+    n = 0
+    while True:
+        n += 1
+        yield Moment(call, n)
