@@ -107,17 +107,18 @@ def ask(
         ),
     )
     connection.execute(
-        "INSERT INTO contacts (name, identity, state, is_by_code, note, request, asked, since)"
-        " VALUES (?, ?, 'asked_out', ?, ?, ?, ?, ?)"
+        "INSERT INTO contacts (name, identity, state, is_by_code, note, request, request_hash,"
+        " asked, since) VALUES (?, ?, 'asked_out', ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (name) DO UPDATE SET state = 'asked_out', note = excluded.note,"
-        " request = excluded.request, asked = excluded.asked, since = excluded.since,"
-        " claimed = NULL, answer = NULL,"
+        " request = excluded.request, request_hash = excluded.request_hash,"
+        " asked = excluded.asked, since = excluded.since, claimed = NULL, answer = NULL,"
         " identity = coalesce(excluded.identity, iif(pinned OR is_by_code, identity, NULL)),"
         " is_by_code = excluded.is_by_code OR (excluded.identity IS NULL AND is_by_code),"
         " pinned = pinned AND (excluded.identity IS NULL OR excluded.identity IS identity)",
-        (name, pinned, pinned is not None, note, signed, now, now),
+        (name, pinned, pinned is not None, note, signed, request_hash(signed), now, now),
     )
-    return api.FriendAdded(name, "asked"), [Ask(friends.AskFriend(UNNUMBERED, name, signed))]
+    asking = Ask(friends.AskFriend(UNNUMBERED, name, signed))
+    return api.FriendAdded(name, "asked"), [asking, FriendsChanged(name)]
 
 
 def answer(
@@ -226,10 +227,10 @@ def block(
         else:
             effects = part(connection, contact, "blocked", now)
             _end_alarm(connection, contact)
-        effects.append(Ask(friends.BlockUser(UNNUMBERED, name)))
+        effects += [Ask(friends.BlockUser(UNNUMBERED, name)), FriendsChanged(name)]
     elif contact is not None and contact.state == "blocked":
         part(connection, contact, "removed", now)
-        effects.append(Ask(friends.UnblockUser(UNNUMBERED, name)))
+        effects += [Ask(friends.UnblockUser(UNNUMBERED, name)), FriendsChanged(name)]
     return api.Nothing(), effects
 
 

@@ -99,8 +99,15 @@ def _status(node: Node) -> api.Status:
         links=node.linking.status(),
         transfers=node.database.read(manager.transfers, node.live(), only_open=True),
         alarms=node.database.read(roster.alarms),
-        waiting=[] if node.uplink.state == "online" else node.database.read(asks.words),
+        waiting=_waiting(node),
     )
+
+
+def _waiting(node: Node) -> list[str]:
+    """Say what waits for the tracker, and what it cannot give us."""
+    words = [] if node.uplink.state == "online" else node.database.read(asks.words)
+    trouble = node.uplink.exchange.trouble
+    return words if trouble is None else [*words, f"account state of other devices: {trouble}"]
 
 
 async def _read(node: Node, command: api.ReadMessages) -> AsyncIterator[api.Result]:

@@ -15,6 +15,7 @@ from peer.store import own
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.ids import AccountName, IdentityKey
+from wire.machine import UnixMillis
 
 OWN = 0
 """In place of a row's number: the contact that is this account itself, which has no row."""
@@ -32,7 +33,9 @@ class Contact:
     claimed: bytes | None
     state: str
     request: bytes | None
+    request_hash: bytes | None  # of our request that waits for an answer, whichever device made it
     note: str
+    since: UnixMillis
     is_pinned: bool  # `identity` was a friend's, or came by a friend code
 
     @property
@@ -42,8 +45,8 @@ class Contact:
 
 
 _COLUMNS = (
-    "SELECT number, name, identity, claimed, state, request, note, pinned OR is_by_code"
-    " FROM contacts WHERE "
+    "SELECT number, name, identity, claimed, state, request, request_hash, note, since,"
+    " pinned OR is_by_code FROM contacts WHERE "
 )
 
 
@@ -101,12 +104,14 @@ def may_link(connection: Connection, identity: bytes) -> Contact:
     if contact is None:
         me = own.account(connection)
         if me is not None and identity == me.identity:
-            return Contact(OWN, me.name, me.identity, None, "own", None, "", is_pinned=True)
+            return Contact(
+                OWN, me.name, me.identity, None, "own", None, None, "", UnixMillis(0), True
+            )
     if contact is None or contact.state != "friends" or contact.claimed is not None:
         raise RemoteProtocolError(Code.NOT_ADMITTED)
     return contact
 
 
 def _contact(row: tuple[Any, ...]) -> Contact:
-    number, name, identity, claimed, state, request, note, is_pinned = row
-    return Contact(number, name, identity, claimed, state, request, note, bool(is_pinned))
+    *fields, is_pinned = row
+    return Contact(*fields, is_pinned=bool(is_pinned))

@@ -65,7 +65,7 @@ class Ask(Effect):
 
 @dataclass(frozen=True, slots=True)
 class FriendsChanged(Effect):
-    """The set of people who may link with us changed; `name` was added or removed."""
+    """How the account stands with somebody changed: its other devices are to hear of it at once."""
 
     name: AccountName
 

@@ -140,6 +140,7 @@ class Node:
         if self.linking.data_links is not None:
             await self.linking.data_links.close()
         self.linking.close_all()
+        await self.uplink.flush()
         self._is_leaving = True
         await self._stack.aclose()
 
@@ -248,7 +249,7 @@ class Node:
             case Ask():
                 self.uplink.wake()
             case FriendsChanged():
-                pass  # who may link is asked at every link anew
+                self.uplink.exchange.press()
 
     async def write(
         self,

@@ -76,11 +76,16 @@ def on_answered(
     """Take the answer to a request of ours: a yes pins whoever signed it."""
     reply = read_friend_answer(answered.signed)
     contact = find(connection, answered.name)
+    if contact is None:
+        return []  # another device of ours has asked; the answer waits until one knows of that
     effects: list[Effect] = [Ask(friends.TakeAnswer(befriending.UNNUMBERED, answered.name))]
-    if contact is None or contact.state != "asked_out" or contact.request is None:
+    if contact.state != "asked_out":
         return effects
+    expected = contact.request_hash
+    if expected is None and contact.request is not None:  # of an earlier version of this program
+        expected = request_hash(contact.request)
     me = own.need_account(connection)
-    if reply.request_hash != request_hash(contact.request) or reply.asker != me.identity:
+    if reply.request_hash != expected or reply.asker != me.identity:
         return effects
     if contact.identity not in (None, reply.answerer):
         effects += keychange.changed(connection, contact, reply.answerer, now)

@@ -10,13 +10,13 @@ import asyncio
 import platform
 from dataclasses import replace
 
-from peer import api
+from peer import account_state, api, state_exchange
 from peer.errors import PeerError
 from peer.identity import Profile, has_key_file, read_key_file, write_key_file
 from peer.locations import Locations
 from peer.store import own
 from peer.store.database import Database
-from peer.times import wall
+from peer.times import rfc3339, wall
 from peer.tracker_link import TrackerLink
 from wire.address import TrackerAddress
 from wire.codes import Code
@@ -31,7 +31,7 @@ from wire.identity import (
 )
 from wire.ids import AccountName, BootId, account_name
 from wire.limits import DEVICE_NAME_CHARS
-from wire.machine import Entropy
+from wire.machine import Entropy, UnixMillis
 from wire.messages import accounts
 from wire.messages.presence import Show
 from wire.messages.session import Done
@@ -116,7 +116,8 @@ async def log_in(
 ) -> api.AccountMade:
     """Make this machine a device of an account that exists, by its password.
 
-    A home that was this account's device before becomes the same device again. Raises PeerError or
+    Friends with their pins and what else devices of an account share come along. A home that was this
+    account's device before becomes the same device again. Raises PeerError or
     WireError, among them WRONG_PASSWORD, NO_SUCH_USER, VAULT_INVALID, KDF_TOO_WEAK.
     """
     name = account_name(command.name)
@@ -130,7 +131,16 @@ async def log_in(
     link_private = entropy.bytes(32) if before is None else before.keys.link_private
     link = await _dial(address, link_private, entropy)
     try:
-        profile = await _prove_and_add(link, name, address, command, before, link_private, entropy)
+        profile, changed = await _prove_and_add(
+            link, name, address, command, before, link_private, entropy
+        )
+        trouble, version, state = None, 0, None
+        try:
+            version, state = await state_exchange.fetch(link, profile.state_key, name)
+        except PeerError as error:
+            if error.code is not Code.STATE_INVALID:
+                raise
+            trouble = error.message
         password = None if command.unsealed else command.password
         write_key_file(locations, profile, password, entropy)
         await link.ask(
@@ -146,7 +156,10 @@ async def log_in(
     finally:
         await link.close()
     await _remember(database, profile)
-    return _made(profile)
+    if state is not None:
+        await database.write(account_state.merge, state, version)
+        changed = max(changed, UnixMillis(state.changed))
+    return replace(_made(profile), last_changed=rfc3339(changed), trouble=trouble)
 
 
 async def log_out(profile: Profile, database: Database, entropy: Entropy) -> None:
@@ -184,8 +197,11 @@ async def _prove_and_add(
     before: Profile | None,
     link_private: bytes,
     entropy: Entropy,
-) -> Profile:
-    """Prove the password, open the vault, and give the profile of this device."""
+) -> tuple[Profile, UnixMillis]:
+    """Prove the password, open the vault, and give the profile of this device.
+
+    The instant is that of the newest change of vault or device list that the tracker shows.
+    """
     assert address.key is not None
     kdf = await link.ask(lambda request: accounts.AskKdf(request, name), accounts.Kdf)
     parameters = KdfParameters(kdf.salt, kdf.memory_kib, kdf.passes, kdf.lanes)
@@ -212,7 +228,7 @@ async def _prove_and_add(
             entropy=entropy,
             link_private=link_private,
         )
-    return Profile(
+    profile = Profile(
         name=name,
         tracker=address,
         keys=keys,
@@ -221,6 +237,7 @@ async def _prove_and_add(
         vault_counter=found.vault_counter,
         kdf=parameters,
     )
+    return profile, UnixMillis(max(vault.changed, listed.changed))
 
 
 async def _register_at(

@@ -129,6 +129,23 @@ def on_tracker(
     return []
 
 
+def is_early(connection: Connection, message: Message) -> bool:
+    """Say whether something is about a friendship that the account state has still to tell us of."""
+    match message:
+        case friends.FriendAdded(friend=friend):
+            name = friend.name
+        case friends.FriendAnswered():
+            return contacts.find(connection, message.name) is None
+        case PresenceChanged() | reach.AddressesChanged():
+            name = message.name
+        case _:
+            return False
+    if name == own.need_account(connection).name:
+        return False
+    contact = contacts.find(connection, name)
+    return contact is None or contact.state != "friends"
+
+
 def _note_own_list(connection: Connection, signed: bytes) -> list[Effect]:
     """Take our own list with another device on it, and say so: it may be a thief's."""
     if not own.set_device_list(connection, signed):

@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
 import msgspec
 
-from peer import asks, roster
+from peer import asks, directory, roster
 from peer.effects import Effect
 from peer.errors import PeerError
 from peer.identity import Profile
+from peer.state_exchange import StateExchange
 from peer.store import own
 from peer.store.database import Database
 from peer.times import wall
@@ -30,7 +32,7 @@ from wire.identity import AddressRecord, DeviceKeys, Host, issue_addresses
 from wire.ids import BootId, RequestId
 from wire.machine import Entropy, UnixMillis
 from wire.messages import Message, accounts, presence, reach
-from wire.messages.friends import Friend, FriendsPage
+from wire.messages.friends import Friend, FriendAdded, FriendsPage
 from wire.messages.session import Done
 
 AnswerT = TypeVar("AnswerT", bound=Message)
@@ -44,6 +46,9 @@ FINAL = frozenset(
     }
 )
 """What another try would not change: the state is `refused` and the reason stands in `status`."""
+
+EARLY_MESSAGES = 4096  # words about people not known here yet; the oldest go
+FLUSH_S = 2.0
 
 
 class Uplink:
@@ -75,6 +80,9 @@ class Uplink:
         self._entropy = entropy
         self._link: TrackerLink | None = None
         self._has_asks = asyncio.Event()
+        self.exchange = StateExchange(profile, database, on_effects=on_effects, entropy=entropy)
+        self._early: dict[tuple[object, ...], Message] = {}
+        self._has_friends = asyncio.Event()
         self._settled = asyncio.Event()
         self.state = "offline" if profile.tracker is None else "connecting"
         self.why: str | None = "this account has no tracker" if profile.tracker is None else None
@@ -156,6 +164,7 @@ class Uplink:
             accounts.Entered,
         )
         await self._database.write(own.set_device_list, entered.device_list)
+        await self.exchange.entered(link, entered.state_version)
         self.own_host = link.own_host
         self.is_loopback = link.remote_host in ("127.0.0.1", "::1")
         self.state, self.why, self.failure = "online", None, None
@@ -163,8 +172,12 @@ class Uplink:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._publish(link))
             listening = group.create_task(self._listen(link))
-            sending = group.create_task(self._keep_sending())
-            listening.add_done_callback(lambda _: sending.cancel())
+            others = (
+                group.create_task(self._keep_sending()),
+                group.create_task(self.exchange.keep(link)),
+                group.create_task(self._keep_learning(link)),
+            )
+            listening.add_done_callback(lambda _: [task.cancel() for task in others])
         closed = link.closed
         code = Code.TRACKER_UNREACHABLE if closed is None else closed.code
         if code is Code.LINK_LOST:
@@ -205,14 +218,54 @@ class Uplink:
                     rows = []
                     self._settled.set()
                     self._has_asks.set()
-                continue
-            try:
-                effects = await self._database.write(
-                    _on_tracker, self._profile.keys, message, wall()
-                )
-            except WireError:
-                continue  # forged or damaged on the way: nothing was stored
-            self._on_effects(effects)
+                    self._has_friends.set()
+            elif isinstance(message, accounts.StateChanged):
+                with suppress(PeerError):  # the link ended: what comes next says so
+                    await self.exchange.changed(link)
+                early, self._early = self._early, {}
+                for waiting in early.values():
+                    await self._take(waiting)
+                self._has_friends.set()
+            else:
+                await self._take(message)
+
+    async def _take(self, message: Message) -> None:
+        """Take one thing the tracker said; what is about somebody not known yet is kept for then.
+
+        Another device of this account may have made the friend just now: the account state that says so
+        comes later than the tracker's word.
+        """
+        if self._database.read(roster.is_early, message):
+            key = (type(message), getattr(message, "name", None), getattr(message, "device", None))
+            if isinstance(message, FriendAdded):
+                key = (type(message), message.friend.name, None)
+            self._early.pop(key, None)
+            self._early[key] = message
+            if len(self._early) > EARLY_MESSAGES:
+                self._early.pop(next(iter(self._early)))
+            return
+        try:
+            effects = await self._database.write(_on_tracker, self._profile.keys, message, wall())
+        except WireError:
+            return  # forged or damaged on the way: nothing was stored
+        self._on_effects(effects)
+
+    async def _keep_learning(self, link: TrackerLink) -> None:
+        """Learn the devices of friends whom another device of this account made."""
+        with suppress(PeerError):
+            while True:
+                await self._has_friends.wait()
+                self._has_friends.clear()
+                self._on_effects(await directory.learn(link, self._database))
+
+    async def flush(self) -> None:
+        """Put what changed here and was not pressing, before a clean stop; not being able to is no harm."""
+        link = self._link
+        if link is None or self.state != "online":
+            return
+        with suppress(PeerError, TimeoutError):
+            async with asyncio.timeout(FLUSH_S):
+                await self.exchange.put(link)
 
     async def _keep_sending(self) -> None:
         while True:

@@ -94,6 +94,7 @@ class Code(enum.Enum):
     VAULT_ROLLBACK = "vault-rollback", "both", "never"
     STATE_CONFLICT = "state-conflict", "tracker", "later"
     STATE_INVALID = "state-invalid", "both", "never"
+    STATE_ROLLBACK = "state-rollback", "local", "never"
     REGISTRATION_CLOSED = "registration-closed", "tracker", "never"
     INVITE_INVALID = "invite-invalid", "tracker", "never"
     NOT_REGISTERED = "not-registered", "local", "never"

@@ -59,6 +59,10 @@ VAULT_BYTES = 1 * KIB
 CERTIFICATE_BYTES = 512
 DEVICE_LIST_BYTES = 6 * KIB
 ACCOUNT_STATE_BYTES = 1 * MIB
+STATE_KEY_CHARS = 128  # of one value in it
+STATE_VALUE_BYTES = 16 * KIB  # one value: a draft is the longest
+STATE_PUT_EVERY_S = 60.0  # what is not pressing
+STATE_ENTRIES = 10_000  # three for each friend, and what was set by hand
 FAILED_LOGINS = 10  # per FAILED_LOGINS_WINDOW_S, account and address
 FAILED_LOGINS_WINDOW_S = 900.0
 

@@ -118,6 +118,8 @@ state-conflict: another device changed the account state first
     nothing to do: it is merged and put again
 state-invalid: the account state does not open
     log in again; if it stays, it was damaged or swapped
+state-rollback: the tracker brought an older account state than this device knows
+    nothing to do: what this device knows is put again; if it comes back often, ask who runs the tracker
 registration-closed: this tracker takes no new accounts
     ask whoever runs the tracker
 invite-invalid: the invitation is unknown, used up or expired

@@ -17,11 +17,17 @@ class Nothing(Result):
 
 @dataclass(frozen=True, slots=True)
 class AccountMade(Result):
-    """The account this home has now."""
+    """The account this home has now.
+
+    last_changed: after a login, when the account was changed last as far as the tracker shows it: whoever knows
+    of a later change is shown old things. trouble: what could not be taken over from other devices, and why.
+    """
 
     account: str
     tracker: str | None
     fingerprint: str
+    last_changed: str | None = None
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,13 @@ def _width(cell: str) -> int:
 def account_made(item: Item) -> str:
     """Render an AccountMade."""
     where = f" at {clean(item['tracker'])}" if item["tracker"] else ", not known to any tracker yet"
-    return f"{clean(item['account'])}{where}\nfingerprint  {grouped(item['fingerprint'])}"
+    lines = [f"{clean(item['account'])}{where}", f"fingerprint  {grouped(item['fingerprint'])}"]
+    if item["last_changed"]:
+        at = local_time(item["last_changed"])
+        lines.append(f"last changed {at}; if you changed it later, the tracker shows old things")
+    if item["trouble"]:
+        lines.append(f"friends and settings did not come along: {clean(item['trouble'])}")
+    return "\n".join(lines)
 
 
 def message(item: Item, *, with_conversation: bool, has_colour: bool) -> str:

@@ -146,7 +146,7 @@ def note_list(
     known = known_counter(connection, identity)
     if came.counter < known:
         raise RemoteProtocolError(Code.LIST_ROLLBACK, f"list {came.counter}, {known} is known")
-    if came.counter > known:
+    if came.counter > known or list_of(connection, identity) is None:
         connection.execute(
             "UPDATE contacts SET device_list = ?, list_counter = ? WHERE identity = ?",
             (device_list, came.counter, identity),

@@ -118,6 +118,16 @@ def set_logged_in(connection: sqlite3.Connection, is_logged_in: bool) -> None:
     connection.execute("UPDATE own SET is_logged_in = ?", (is_logged_in,))
 
 
+def state_version(connection: sqlite3.Connection) -> int:
+    """Give the version of the account state at the tracker that was merged here last; 0: none yet."""
+    return int(connection.execute("SELECT state_version FROM own").fetchone()[0])
+
+
+def state_counter(connection: sqlite3.Connection) -> int:
+    """Give the highest counter of any account state that was merged or put here; 0: none ever."""
+    return int(connection.execute("SELECT state_counter FROM own").fetchone()[0])
+
+
 def next_counter(connection: sqlite3.Connection, now: UnixMillis) -> int:
     """Give a number above all given before, for a receipt or an address record."""
     row = connection.execute("SELECT counter FROM own").fetchone()

@@ -28,8 +28,8 @@ def read(connection: sqlite3.Connection, key: str) -> bytes | None:
     return None if row is None or row[0] == b"" else bytes(row[0])
 
 
-def write(connection: sqlite3.Connection, key: str, value: bytes) -> bool:
-    """Set a value, its clock goes up by one; False where it was that already.
+def write(connection: sqlite3.Connection, key: str, value: bytes, *, step: int = 1) -> bool:
+    """Set a value, its clock goes up by `step`; False where it was that already.
 
     value: what the key's reader understands; empty for the default. Raises PeerError(NOT_REGISTERED).
     """
@@ -38,10 +38,10 @@ def write(connection: sqlite3.Connection, key: str, value: bytes) -> bool:
         return False
     device, _ = own.this_device(connection)
     connection.execute(
-        "INSERT INTO settings (key, value, clock, device) VALUES (?, ?, 1, ?)"
-        " ON CONFLICT (key) DO UPDATE SET value = excluded.value, clock = clock + 1,"
+        "INSERT INTO settings (key, value, clock, device) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value, clock = clock + excluded.clock,"
         " device = excluded.device, is_put = 0",
-        (key, value, device),
+        (key, value, step, device),
     )
     return True
 
