@@ -113,5 +113,7 @@ def may_link(connection: Connection, identity: bytes) -> Contact:
 
 
 def _contact(row: tuple[Any, ...]) -> Contact:
-    *fields, is_pinned = row
-    return Contact(*fields, is_pinned=bool(is_pinned))
+    number, name, identity, claimed, state, request, hash_, note, since, is_pinned = row
+    return Contact(
+        number, name, identity, claimed, state, request, hash_, note, since, bool(is_pinned)
+    )
