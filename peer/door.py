@@ -52,16 +52,22 @@ async def run(
     locations = Locations(home)
     locations.prepare()
     request_id = request_id or os.urandom(16).hex()
+    is_full = api.need_of(command) is api.Need.FULL
+    has_given = False
     while True:
         lock = Lock(locations.lock)
-        is_ours = await _taken_or_served(lock, locations)
+        is_ours = await _taken_or_served(lock, locations, is_full=is_full)
+        is_again = has_given and isinstance(command, api.AcceptOffer | api.OfferFiles)
         try:
             async for result in (
                 _run_here(locations, lock, command, password, request_id)
                 if is_ours
                 else _relay(home, command, request_id)
             ):
-                yield result
+                if not is_again:  # its first result is the one that was given already
+                    has_given = True
+                    yield result
+                is_again = False
             return
         except _GaveWayError:
             if isinstance(command, api.ReadMessages):
@@ -94,11 +100,18 @@ async def _run_here(
             is_full = api.need_of(command) is api.Need.FULL
             async with _node(locations, database, password, is_full=is_full, listen=()) as node:
                 await node.settle(SETTLE_S)
-                if isinstance(command, api.SendText | api.RetryText) and command.wait_s is None:
-                    command = replace(command, wait_s=SAY_WAIT_S)
-                steps = node.do(command, request_id)
+                steps = node.do(_on_a_verbs_node(command), request_id)
                 while (step := await _next_result(steps, node.gives_way)) is not None:
                     yield step
+
+
+def _on_a_verbs_node(command: api.Command) -> api.Command:
+    """Give a command as it has to be where no node stays: stay with it until it came as far as it can."""
+    if isinstance(command, api.SendText | api.RetryText) and command.wait_s is None:
+        return replace(command, wait_s=SAY_WAIT_S)
+    if isinstance(command, api.AcceptOffer):
+        return replace(command, wait=True)
+    return command
 
 
 async def up(
@@ -182,35 +195,48 @@ async def _step(
 async def _taken(locations: Locations) -> Lock:
     """Give the lock of a home; a verb's node is asked to give way. Raises ALREADY_RUNNING after LOCK_WAIT_S."""
     lock = Lock(locations.lock)
-    is_asked = False
+    answer: bool | None = None
     with suppress(TimeoutError):
         async with asyncio.timeout(LOCK_WAIT_S):
             while not lock.try_acquire():
-                is_asked = is_asked or await asyncio.to_thread(_ask_to_give_way, locations.home)
+                if answer is None:
+                    answer = await asyncio.to_thread(_gives_way, locations.home, stays=True)
                 await asyncio.sleep(RETRY_S)
             return lock
     lock.acquire()  # says whose it is
     return lock
 
 
-def _ask_to_give_way(home: Path) -> bool:
-    """Ask whoever serves a home to make room; False if nobody answers yet."""
+def _gives_way(home: Path, *, stays: bool) -> bool | None:
+    """Ask whoever serves a home to make room, and say whether they will; None if nobody answers yet.
+
+    stays: for a node that is no verb's.
+    """
     try:
-        list(client.ask(home, "GiveWay", {}))
+        list(client.ask(home, "GiveWay", {"stays": stays}))
     except client.NotRunning:
-        return False
-    except client.Failed:
-        return True  # it stays, or it is gone already: the lock says which
+        return None
+    except client.Failed as failed:
+        return None if failed.code == Code.NODE_VANISHED.value else False
     return True
 
 
-async def _taken_or_served(lock: Lock, locations: Locations) -> bool:
-    """Take the lock, or say False if whoever has it serves the home; raises ALREADY_RUNNING."""
+async def _taken_or_served(lock: Lock, locations: Locations, *, is_full: bool) -> bool:
+    """Take the lock, or say False if whoever has it serves the home; raises ALREADY_RUNNING.
+
+    is_full: only a full node will do, and a brief one gives way to ours.
+    """
+    will_leave = False
     with suppress(TimeoutError):
         async with asyncio.timeout(LOCK_WAIT_S):
             while not lock.try_acquire():
-                if await asyncio.to_thread(client.is_served, locations.home):
+                if not is_full and await asyncio.to_thread(client.is_served, locations.home):
                     return False
+                if is_full and not will_leave:
+                    answer = await asyncio.to_thread(_gives_way, locations.home, stays=False)
+                    if answer is False:
+                        return False
+                    will_leave = answer is True
                 await asyncio.sleep(RETRY_S)
             return True
     lock.acquire()
@@ -287,8 +313,12 @@ async def _node(
         entropy=SystemEntropy(),
         stays=stays,
     )
+
+    def do(command: api.Command, request_id: str) -> AsyncIterator[api.Result]:
+        return node.do(command if stays else _on_a_verbs_node(command), request_id)
+
     async with node:
-        control = ControlServer(locations.control, node.do)
+        control = ControlServer(locations.control, do, is_full=is_full)
         await control.open()
         is_cancelled = False
         try:
@@ -297,11 +327,37 @@ async def _node(
             is_cancelled = True
             raise
         finally:
-            if not is_cancelled:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(0 if node.gives_way.is_set() else LOCK_WAIT_S):
-                        await control.wait_idle()
-            await control.close()
+            try:
+                if not is_cancelled:
+                    await _wait_until_alone(node, control)
+            finally:
+                await control.close()
+
+
+async def _wait_until_alone(node: Node, control: ControlServer) -> None:
+    """Stay while other verbs are connected, unless another node is to come; not long once signed off."""
+    async with asyncio.TaskGroup() as group:
+        reasons = [
+            group.create_task(reason)
+            for reason in (
+                control.wait_idle(),
+                _set(node.gives_way),
+                _set(node.leaving, LOCK_WAIT_S),
+            )
+        ]
+
+        def end(_: object) -> None:
+            for reason in reasons:
+                reason.cancel()
+
+        for reason in reasons:
+            reason.add_done_callback(end)
+
+
+async def _set(event: asyncio.Event, then_s: float = 0.0) -> None:
+    """Wait until an event is set, and then so many seconds."""
+    await event.wait()
+    await asyncio.sleep(then_s)
 
 
 async def _log_out(

@@ -66,7 +66,7 @@ async def offer(
     queue, leave = node.subscribe()
     try:
         made = api.as_json(await _offered(node, command, request_id))
-        yield api.Relayed({**made, "leaves_when_up": not node.is_full})
+        yield api.Relayed({**made, "leaves_when_up": not (node.stays or command.wait)})
         if command.wait:
             offered = str(made["offer"])
             async for transfer in _until_ended(node, queue, offered, "out", command.timeout_s):

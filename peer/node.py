@@ -190,7 +190,7 @@ class Node:
         from peer.commands import carry_out_command
 
         if isinstance(command, api.GiveWay):
-            self._give_way()
+            self._give_way(command)
             yield api.Nothing()
             return
         async for result in carry_out_command(self, command, request_id):
@@ -206,9 +206,9 @@ class Node:
         finally:
             self._watchers.discard(queue)
 
-    def _give_way(self) -> None:
-        """Note that another node is to take over; raises PeerError(ALREADY_RUNNING) if this one stays."""
-        if self.stays:
+    def _give_way(self, command: api.GiveWay) -> None:
+        """Note that another node is to take over; raises PeerError(ALREADY_RUNNING) if this one goes on."""
+        if self.stays or (self.is_full and not command.stays):
             raise PeerError(Code.ALREADY_RUNNING, f"a node is running here (pid {os.getpid()})")
         self.gives_way.set()
 

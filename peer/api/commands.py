@@ -80,12 +80,13 @@ class WatchEvents(Command):
 
 @dataclass(frozen=True, slots=True)
 class GiveWay(Command):
-    """Make room for a node that stays: one that a verb runs ends soon. Gives Nothing.
+    """Make room for another node: one that a verb runs ends soon. Gives Nothing.
 
-    ALREADY_RUNNING from a node that stays itself. What verbs had under way they ask the next node for.
+    stays: the other is no verb's; without it only a BRIEF node gives way, to a FULL one. ALREADY_RUNNING
+    from a node that does not. What verbs had under way they ask the next node for.
     """
 
-    need: ClassVar[Need] = Need.FULL
+    stays: bool = True
 
 
 # --- friends ---------------------------------------------------------------------------------------

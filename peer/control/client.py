@@ -14,7 +14,10 @@ TRIES = 3
 
 
 class NotRunning(Exception):
-    """No node serves this home. request_id: whoever does the work now does it under this id."""
+    """No node serves this home, or none that can do this.
+
+    request_id: whoever does the work now does it under this id.
+    """
 
     def __init__(self, request_id: str) -> None:
         super().__init__(request_id)
@@ -36,7 +39,7 @@ def ask(
 ) -> Iterator[dict[str, object]]:
     """Have the running node carry out a command; gives its results as they come.
 
-    Raises NotRunning where nobody answers, Failed for the node's error. A node that vanishes before the
+    Raises NotRunning where nobody answers or only a brief node that cannot do this, Failed for the node's error. A node that vanishes before the
     first result is looked for again with the same id, so nothing is done twice.
     """
     request_id = request_id or os.urandom(16).hex()
@@ -54,6 +57,8 @@ def ask(
                 elif "error" in answer:
                     error = answer["error"]
                     raise Failed(error["code"], error["message"], error["remedy"])
+                elif "brief" in answer:
+                    raise NotRunning(request_id)
                 else:
                     return
         except (BrokenPipeError, ConnectionResetError):

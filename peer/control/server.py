@@ -27,11 +27,16 @@ Do = Callable[[api.Command, str], AsyncIterator[api.Result]]
 
 
 class ControlServer:
-    """Serves one home's socket from `open` to `close`. do: carries out a command with its id."""
+    """Serves one home's socket from `open` to `close`.
 
-    def __init__(self, path: Path, do: Do) -> None:
+    do: carries out a command with its id. is_full: of the node; a brief one leaves commands that need a
+    FULL one to whoever asks.
+    """
+
+    def __init__(self, path: Path, do: Do, *, is_full: bool = True) -> None:
         self._path = path
         self._do = do
+        self._is_full = is_full
         self._server: asyncio.Server | None = None
         self._clients = 0
         self._idle = asyncio.Event()
@@ -89,6 +94,10 @@ class ControlServer:
             request_id, command = _parse(line)
         except PeerError as error:
             writer.write(_error(error))
+            await writer.drain()
+            return
+        if not self._is_full and api.need_of(command) is api.Need.FULL:
+            writer.write(b'{"brief": true}\n')
             await writer.drain()
             return
         async with asyncio.TaskGroup() as group:

@@ -43,9 +43,9 @@ class Worker:
 
 
 @asynccontextmanager
-async def serving(home: Path) -> AsyncIterator[Worker]:
+async def serving(home: Path, *, is_full: bool = True) -> AsyncIterator[Worker]:
     worker = Worker()
-    server = ControlServer(home / client.SOCKET_NAME, worker.do)
+    server = ControlServer(home / client.SOCKET_NAME, worker.do, is_full=is_full)
     await server.open()
     try:
         yield worker
@@ -64,6 +64,23 @@ async def test_results_come_in_order_and_the_id_is_the_verbs(tmp_path: Path) -> 
         [(command, request_id)] = worker.asked
         assert command == api.SendText("bob", "hi")
         assert len(bytes.fromhex(request_id)) == 16
+
+
+async def test_a_brief_node_leaves_what_needs_a_full_one_to_whoever_asks(tmp_path: Path) -> None:
+    async with serving(tmp_path, is_full=False) as worker:
+        for do, arguments in (
+            ("AcceptOffer", {"offer": "ab"}),
+            ("ReadMessages", {"follow": True}),
+            ("OfferFiles", {"to": ["bob"], "paths": ["/x"], "wait": True}),
+            ("WatchEvents", {}),
+        ):
+            with pytest.raises(client.NotRunning) as caught:
+                await answers(tmp_path, do, arguments)
+            assert len(bytes.fromhex(caught.value.request_id)) == 16
+        assert worker.asked == []
+        await answers(tmp_path, "SendText", {"to": "bob", "text": "hi"})
+        await answers(tmp_path, "GiveWay", {"stays": False})
+        assert len(worker.asked) == 2
 
 
 async def test_an_error_has_its_code_and_both_sentences(tmp_path: Path) -> None:
