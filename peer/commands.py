@@ -71,7 +71,7 @@ async def carry_out_command(
             yield await _set_presence(node, command)
         case api.SendText() | api.RetryText():
             yield await _say(node, command, request_id)
-        case api.OfferFiles() | api.AcceptOffer() | api.DeclineOffer() | api.ListTransfers():
+        case _ if isinstance(command, files.COMMANDS):
             async for result in files.carry_out(node, command, request_id):
                 yield result
         case api.LogOut():

@@ -33,10 +33,12 @@ from peer.transfers.reports import Fails, Landed, Report, Stumbles, Waits
 from peer.transfers.serving import Serving
 from peer.transfers.shelf import Shelf
 from peer.transfers.talk import TransferTalk
+from peer.transfers.tidying import Tidying
+from peer.transfers.underway import UnderWay
 from wire import limits
 from wire.codes import Code
 from wire.identity import DeviceKeys
-from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
+from wire.ids import BootId, DeviceId, IdentityKey, LinkKey, OfferId
 from wire.link import LinkConfig, Role
 from wire.machine import Entropy, UnixMillis
 from wire.messages import Purpose
@@ -45,7 +47,8 @@ from wire.transfer.holding import OfferKey
 
 log = logging.getLogger("peer")
 LOOK_S = 1.0
-DISK_RETRY_S = 15.0
+RETRY_S = 15.0
+REFUSED_RETRY_S = 2.0
 PARK_AFTER_S = 20.0  # without a link, although the friend is there
 FIND_S = 10.0
 
@@ -70,34 +73,34 @@ class TransferLinks:
     ) -> None:
         self._database = database
         self._keys = keys
-        self._shelf = shelf
+        self._tidying = Tidying(database, shelf)
         self._neighbours = neighbours
         self._spawn = spawn
         self._carry_out = carry_out
         self._entropy = entropy
         self._loop = asyncio.get_running_loop()
         self._links = OpenLinks()
-        self._incoming: dict[int, Incoming] = {}
-        self._figures = Figures(database, self._incoming, carry_out)
+        self._coming = UnderWay()
+        self._figures = Figures(database, self._coming.open, carry_out)
         self._serving = Serving(database, keys, shelf, self._figures, carry_out)
         self._dialer = TransferDialer(
             keys, neighbours, take=self.take, spawn=spawn, entropy=entropy
         )
-        self._not_before: dict[int, float] = {}  # transfers that wait for their disk
+        self._changed: set[OfferId] = set()  # offers that may be over
         self._wanted = asyncio.Event()
         self._is_closing = False
 
     # --- for the node
 
     async def prepare(self) -> None:
-        """Clear up after the last node; to be done before anybody offers anything to this one."""
+        """Settle what the last node left; before anything is offered or asked for."""
         await self._database.write(manager.restarted)
-        standing = self._database.read(ledger.standing)
-        await asyncio.to_thread(self._shelf.sweep, standing)
+        await self._tidying.begin()
 
     async def run(self) -> None:
         """Look after transfers until cancelled."""
         self._spawn(self._figures.keep_telling())
+        self._spawn(self._tidying.tidy_folders())
         while True:
             await self._look()
             self._wanted.clear()
@@ -107,13 +110,28 @@ class TransferLinks:
             except TimeoutError:
                 pass  # what waits for a disk or a dial may be due
 
-    def wake(self) -> None:
-        """Take note that something changed: an offer, a link, an answer."""
+    def wake(self, offer: OfferId | None = None) -> None:
+        """Take note that something changed: an offer, a link, an answer. offer: which one, if it is known."""
+        if offer is not None:
+            self._changed.add(offer)
         self._wanted.set()
 
+    def linked(self, device: DeviceId) -> None:
+        """Take note that a device is there: what it had paused may be asked for again."""
+        self._coming.let_ask(device)
+        self.wake()
+
+    async def settle(self, offer: OfferId) -> None:
+        """Stop and tidy what a word about an offer ended; for a verb that answers when that is done."""
+        self._stop_unwanted(self._database.read(manager.due))
+        await self._coming.all_closed()
+        await self._tidying.tidy([offer], self._coming.busy)
+
     def asked_to_dial(self, identity: IdentityKey, device: DeviceId) -> None:
-        """Dial a device that could not dial us."""
-        self._dialer.dial(identity, device, is_asked=True)
+        """Dial a device that could not dial us, or that goes on with what it had paused."""
+        self.linked(device)
+        if self._links.of_device(device) is None:
+            self._dialer.dial(identity, device, is_asked=True)
 
     def close_identity(self, identity: IdentityKey) -> None:
         """End the links with an account: it was removed or blocked."""
@@ -127,11 +145,11 @@ class TransferLinks:
     async def close(self) -> None:
         """End everything in good order: what was written is synced and marked."""
         self._is_closing = True
-        links, incoming = list(self._links.every), list(self._incoming.values())
+        links, incoming = list(self._links.every), list(self._coming.open.values())
         for link in links:
             link.bulk.close(Code.SHUTTING_DOWN)
         await asyncio.to_thread(stop_all, links, incoming)
-        for number, transfer in self._incoming.items():
+        for number, transfer in list(self._coming.open.items()):
             await self._figures.keep(number, transfer)
         self._serving.close()
 
@@ -169,7 +187,7 @@ class TransferLinks:
         made: list[OpenLink] = []
 
         def make_talk(bulk: Bulk) -> TransferTalk:
-            def find(key: OfferKey) -> Served | None:
+            def find(key: OfferKey) -> Served | Code:
                 asked = asyncio.run_coroutine_threadsafe(
                     self._serving.find(device, identity, key), self._loop
                 )
@@ -178,10 +196,16 @@ class TransferLinks:
             def on_progress() -> None:
                 self._soon(self._note_progress, made[0])
 
+            def on_stop(served: Served) -> None:
+                stopped = self._serving.stopped
+                self._loop.call_soon_threadsafe(lambda: self._spawn(stopped(served)))
+
             def on_end(code: Code, text: str) -> None:
                 self._soon(self._on_end, made[0], code, text)
 
-            return TransferTalk(bulk, find=find, on_progress=on_progress, on_end=on_end)
+            return TransferTalk(
+                bulk, find=find, on_progress=on_progress, on_stop=on_stop, on_end=on_end
+            )
 
         bulk = Bulk(
             found.connection,
@@ -226,19 +250,25 @@ class TransferLinks:
     async def _look(self) -> None:
         """Begin what is due and can be, stop what is not wanted any more."""
         due = self._database.read(manager.due)
+        self._stop_unwanted(due)
+        for each in due:
+            if self._coming.may_begin(each.number, self._loop.time()):
+                await self._consider(each)
+        changed, self._changed = self._changed, set()
+        if changed:
+            self._spawn(self._tidying.tidy(changed, self._coming.busy))
+
+    def _stop_unwanted(self, due: list[manager.Incoming]) -> None:
+        """Stop what is not to be fetched or served any more."""
         wanted = {each.number for each in due}
-        for number in [number for number in self._incoming if number not in wanted]:
-            self._spawn(self._drop(self._incoming.pop(number)))
+        for number in [number for number in self._coming.open if number not in wanted]:
+            self._spawn(self._end(self._take_out(number)))
         for link in self._links.every:
             self._serving.withdraw(link.device, link.identity, link.talk)
-        for each in due:
-            await self._consider(each)
 
     async def _consider(self, due: manager.Incoming) -> None:
-        transfer = self._incoming.get(due.number)
+        transfer = self._coming.open.get(due.number)
         if transfer is not None and transfer.is_attached:
-            return
-        if self._loop.time() < self._not_before.get(due.number, 0.0):
             return
         device = due.key.device
         link = self._links.of_device(device)
@@ -251,10 +281,10 @@ class TransferLinks:
                 self._dialer.dial(due.identity, device)
             return
         if transfer is None:
-            if len(self._incoming) >= limits.TRANSFERS_AT_ONCE and not await self._park_one():
+            if len(self._coming.open) >= limits.TRANSFERS_AT_ONCE and not await self._park_one():
                 await self._wait(due.number, ledger.SLOT)
                 return
-            transfer = self._incoming[due.number] = Incoming(due, self._report)
+            transfer = self._coming.open[due.number] = Incoming(due, self._report)
             self._figures.begin(due.number)
         self._carry_out(await self._database.write(manager.started, due.number, wall()))
         await asyncio.to_thread(link.talk.attach, transfer)
@@ -262,26 +292,29 @@ class TransferLinks:
     async def _park_one(self) -> bool:
         """Let go of a transfer that holds a slot and cannot use it; it goes on when its turn comes again."""
         since = time.monotonic() - PARK_AFTER_S
-        for number, transfer in self._incoming.items():
+        for number, transfer in self._coming.open.items():
             device = transfer.due.key.device
             if transfer.is_attached or self._links.of_device(device) is not None:
                 continue
             if self._neighbours.is_linked(device) and transfer.detached_at > since:
                 continue
-            del self._incoming[number]
-            self._forget(transfer)
-            await self._figures.keep(number, transfer)
-            await asyncio.to_thread(transfer.close)
+            self._take_out(number)
             await self._wait(number, ledger.FRIEND)
+            await self._end(transfer)
             return True
         return False
 
     async def _wait(self, number: int, reason: str) -> None:
         self._carry_out(await self._database.write(manager.waiting, number, reason, wall()))
 
+    async def _end(self, transfer: Incoming) -> None:
+        """Stop a transfer that is held or over by somebody's word; the book says what becomes of its parts."""
+        await asyncio.to_thread(transfer.close)
+        await self._figures.keep(transfer.due.number, transfer)
+        self._closed(transfer)
+
     async def _drop(self, transfer: Incoming) -> None:
-        """Stop a transfer that is over by somebody's word, and take its work folder away."""
-        self._forget(transfer)
+        """Take the work folder of a transfer away that landed."""
         try:
             await asyncio.to_thread(transfer.discard)
         except PeerError as error:
@@ -295,51 +328,53 @@ class TransferLinks:
 
     async def _on_report(self, transfer: Incoming, report: Report) -> None:
         number, now = transfer.due.number, wall()
-        if self._incoming.get(number) is not transfer:
-            return  # dropped in between
-        self._forget(transfer)
+        if self._coming.open.get(number) is not transfer:
+            return  # taken out in between
+        self._take_out(number)
         match report:
             case Landed(path=path, skipped=skipped):
                 effects = await self._database.write(
                     _landed, self._keys, number, path, skipped, now, self._entropy
                 )
                 self._carry_out(effects)
-                if self._take_off(transfer):
-                    await self._drop(transfer)
+                await self._drop(transfer)
             case Waits(reason=reason):
-                await asyncio.to_thread(transfer.close)
-                if self._take_off(transfer):
-                    self._not_before[number] = self._loop.time() + DISK_RETRY_S
-                    await self._wait(number, reason)
+                await self._set_aside(transfer, reason, RETRY_S)
             case Stumbles():
-                await asyncio.to_thread(transfer.close)
-                if self._take_off(transfer):
-                    self._not_before[number] = self._loop.time() + DISK_RETRY_S
-                    await self._wait(number, ledger.FRIEND)
+                await self._set_aside(transfer, ledger.FRIEND, RETRY_S)
+            case Fails(code=Code.UNKNOWN_OFFER) if not self._coming.is_refused_again(number):
+                # a withdrawal comes on another road, and says more
+                await self._set_aside(transfer, ledger.SOURCE, REFUSED_RETRY_S)
             case Fails(code=code, detail=detail):
                 await asyncio.to_thread(transfer.close)
-                if self._take_off(transfer):
-                    self._carry_out(
-                        await self._database.write(manager.failed, number, code, now, detail)
-                    )
-        self.wake()
+                self._carry_out(
+                    await self._database.write(manager.failed, number, code, now, detail)
+                )
+        self._closed(transfer)
 
-    def _take_off(self, transfer: Incoming) -> bool:
-        """Count a transfer as running no more; False if it was called off while something was awaited."""
-        if self._incoming.get(transfer.due.number) is not transfer:
-            return False
-        del self._incoming[transfer.due.number]
-        return True
+    async def _set_aside(self, transfer: Incoming, reason: str, retry_s: float) -> None:
+        """Close a transfer for now, to be tried again after a while."""
+        until = self._loop.time() + retry_s
+        self._coming.set_aside(transfer, until, is_held=reason == ledger.PAUSED)
+        await asyncio.to_thread(transfer.close)
+        await self._wait(transfer.due.number, reason)
+
+    def _take_out(self, number: int) -> Incoming:
+        """Take a transfer out of those under way, to be closed."""
+        transfer = self._coming.take_out(number)
+        self._figures.end(number)
+        for link in self._links.every:
+            link.talk.release(transfer)
+        return transfer
+
+    def _closed(self, transfer: Incoming) -> None:
+        self._coming.closed(transfer)
+        self.wake(transfer.due.key.offer)
 
     def _soon(self, call: Callable[..., object], *arguments: object) -> None:
         """Call something on the loop, from a thread; one that outlives the loop has nobody to tell."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call, *arguments)
-
-    def _forget(self, transfer: Incoming) -> None:
-        self._figures.end(transfer.due.number)
-        for link in self._links.every:
-            link.talk.release(transfer)
 
 
 def _landed(

@@ -82,3 +82,10 @@ class WakeTransfers(Effect):
     """What should be fetched or served changed. offer: of which offer, None for any of them."""
 
     offer: OfferId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferAgain(Effect):
+    """Something that a friend was told is paused can be had again: their linked devices may ask now."""
+
+    identity: IdentityKey

@@ -6,17 +6,18 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, get_args
 
 from peer import api
 from peer.config import read_config
 from peer.errors import PeerError
 from peer.store import done
 from peer.times import wall
-from peer.transfers import manager
+from peer.transfers import manager, offerings, stopping
 from peer.transfers.paths import check_folder
 from peer.transfers.shelf import Shelf
 from peer.transfers.survey import survey
+from peer.transfers.tidying import Tidying
 from wire.codes import Code
 from wire.ids import OfferId, account_name
 from wire.transfer import manifest
@@ -32,10 +33,21 @@ TELL_S = 5.0
 ENDED = frozenset({"done", "declined", "cancelled", "failed"})
 
 
+FileCommand: TypeAlias = (
+    api.OfferFiles
+    | api.AcceptOffer
+    | api.DeclineOffer
+    | api.WithdrawOffer
+    | api.ListTransfers
+    | api.CancelTransfer
+    | api.PauseTransfer
+    | api.ResumeTransfer
+)
+COMMANDS: tuple[type[FileCommand], ...] = get_args(FileCommand)
+
+
 async def carry_out(
-    node: Node,
-    command: api.OfferFiles | api.AcceptOffer | api.DeclineOffer | api.ListTransfers,
-    request_id: str,
+    node: Node, command: FileCommand, request_id: str
 ) -> AsyncGenerator[api.Result, None]:
     """Carry out one of these commands, see `peer.commands`."""
     async with aclosing(_results(node, command, request_id)) as results:
@@ -43,11 +55,7 @@ async def carry_out(
             yield result
 
 
-def _results(
-    node: Node,
-    command: api.OfferFiles | api.AcceptOffer | api.DeclineOffer | api.ListTransfers,
-    request_id: str,
-) -> AsyncGenerator[api.Result, None]:
+def _results(node: Node, command: FileCommand, request_id: str) -> AsyncGenerator[api.Result, None]:
     match command:
         case api.OfferFiles():
             return offer(node, command, request_id)
@@ -55,6 +63,12 @@ def _results(
             return accept(node, command, request_id)
         case api.DeclineOffer():
             return decline(node, command, request_id)
+        case api.WithdrawOffer():
+            return withdraw(node, command, request_id)
+        case api.CancelTransfer():
+            return cancel(node, command, request_id)
+        case api.PauseTransfer() | api.ResumeTransfer():
+            return hold(node, command, request_id)
         case api.ListTransfers():
             return transfers(node, command)
 
@@ -112,10 +126,52 @@ async def decline(
             request_id, manager.decline, node.profile.keys, command.offer, wall(), node.entropy
         )
         yield refused
-        if not node.is_full:
-            await _until_told(node, queue, str(api.as_json(refused)["offer"]))
+        await _settle_alone(node, queue, str(api.as_json(refused)["offer"]))
     finally:
         leave()
+
+
+async def withdraw(
+    node: Node, command: api.WithdrawOffer, request_id: str
+) -> AsyncGenerator[api.Result, None]:
+    """Take an offer back; a node that runs for this alone stays a moment for the friends to learn it."""
+    queue, leave = node.subscribe()
+    try:
+        taken = await node.write(
+            request_id, stopping.withdraw, node.profile.keys, command.offer, wall(), node.entropy
+        )
+        offered = str(api.as_json(taken)["offer"])
+        for shown in node.database.read(offerings.shown_outgoing, OfferId(bytes.fromhex(offered))):
+            yield shown
+        await _settle_alone(node, queue, offered)
+    finally:
+        leave()
+
+
+async def cancel(
+    node: Node, command: api.CancelTransfer, request_id: str
+) -> AsyncGenerator[api.Result, None]:
+    """Call a transfer off; a node that runs for this alone stays a moment for the friend to learn it."""
+    queue, leave = node.subscribe()
+    try:
+        ended = await node.write(
+            request_id, stopping.cancel, node.profile.keys, command.id, wall(), node.entropy
+        )
+        if node.linking.data_links is not None:
+            offered = str(api.as_json(ended)["offer"])
+            await node.linking.data_links.settle(OfferId(bytes.fromhex(offered)))
+        yield ended
+        await _settle_alone(node, queue, str(api.as_json(ended)["offer"]))
+    finally:
+        leave()
+
+
+async def hold(
+    node: Node, command: api.PauseTransfer | api.ResumeTransfer, request_id: str
+) -> AsyncGenerator[api.Result, None]:
+    """Hold a transfer, or let it go on."""
+    does = stopping.pause if isinstance(command, api.PauseTransfer) else stopping.resume
+    yield await node.write(request_id, does, command.id, wall())
 
 
 async def transfers(node: Node, command: api.ListTransfers) -> AsyncGenerator[api.Result, None]:
@@ -210,12 +266,21 @@ async def _until_ended(
             yield api.Relayed(body)
 
 
+async def _settle_alone(node: Node, queue: Events, offered: str) -> None:
+    """Do what a full node does by itself: tell the friends what became of an offer, tidy after it."""
+    if node.is_full:
+        return
+    tidying = Tidying(node.database, Shelf(node.locations.offers))
+    await tidying.tidy([OfferId(bytes.fromhex(offered))], busy=())
+    await _until_told(node, queue, offered)
+
+
 async def _until_told(node: Node, queue: Events, offered: str) -> None:
-    """Stay until who made an offer has our answer, as long as that is soon."""
+    """Stay until all whom an offer concerns have what we said about it, as long as that is soon."""
     offer_id = OfferId(bytes.fromhex(offered))
     try:
         async with asyncio.timeout(TELL_S):
-            while node.database.read(manager.has_untold_answers, offer_id):
+            while node.database.read(manager.has_untold_words, offer_id):
                 event = await queue.get()
                 while event.event != "receipt":
                     event = await queue.get()

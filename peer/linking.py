@@ -276,7 +276,7 @@ class Linking:
             )
             self._carry_out(effects, link)
             if self.data_links is not None:
-                self.data_links.wake()
+                self.data_links.linked(link.device)
             while (message := await inbox.get()) is not None:
                 await self._on_message(link, message)
                 if inbox.qsize() < INBOX_MESSAGES // 2:
@@ -304,7 +304,7 @@ class Linking:
         await link.pump.wait_writable()
 
     async def _asked_to_dial(self, link: PeerLink, asked: AskDial) -> None:
-        """Dial a data link to a device whose own dial failed, where it says that it listens now."""
+        """Dial a data link to a device that asks for one, where it says that it listens now."""
         await self._database.write(note_addresses, link.device, asked.signed)
         if self.data_links is not None:
             self.data_links.asked_to_dial(link.identity, link.device)
@@ -333,6 +333,11 @@ class Linking:
         addresses = self._own_addresses()
         if addresses:
             self.send(device, AskDial(addresses))
+
+    def offer_again(self, identity: IdentityKey) -> None:
+        """Ask the linked devices of an account for a data link: there is something for them again."""
+        for link in self._links.of_identity(identity):
+            self.ask_to_dial(link.device)
 
     def _push_on(self, link: PeerLink) -> None:
         """Send what the other end lacks; the rest of a long history goes piece by piece."""

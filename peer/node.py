@@ -23,6 +23,7 @@ from peer.effects import (
     CloseLinks,
     Effect,
     FriendsChanged,
+    OfferAgain,
     PushEvents,
     SendOnLink,
     Tell,
@@ -146,7 +147,7 @@ class Node:
 
     async def _start_transfers(self) -> None:
         """Let files move; a brief node leaves them to the next that stays."""
-        self.linking.data_links = TransferLinks(
+        data_links = TransferLinks(
             self.database,
             self.profile.keys,
             Shelf(self.locations.offers),
@@ -155,8 +156,9 @@ class Node:
             carry_out=self.carry_out,
             entropy=self.entropy,
         )
-        await self.linking.data_links.prepare()
-        self._spawn(self.linking.data_links.run())
+        await data_links.prepare()
+        self.linking.data_links = data_links
+        self._spawn(data_links.run())
 
     def live(self) -> dict[int, Live]:
         """Give what is known of transfers that run, by row, better than the database knows it."""
@@ -243,9 +245,11 @@ class Node:
                 self.linking.close(identity, code, of_device)
                 if self.linking.data_links is not None:
                     self.linking.data_links.close_identity(identity)
-            case WakeTransfers():
+            case WakeTransfers(offer=offer):
                 if self.linking.data_links is not None:
-                    self.linking.data_links.wake()
+                    self.linking.data_links.wake(offer)
+            case OfferAgain(identity=identity):
+                self.linking.offer_again(identity)
             case Ask():
                 self.uplink.wake()
             case FriendsChanged():

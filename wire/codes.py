@@ -147,6 +147,7 @@ class Code(enum.Enum):
     UNKNOWN_OFFER = "unknown-offer", "both", "never"
     OFFER_WITHDRAWN = "offer-withdrawn", "both", "never"
     OFFER_OWN = "offer-own", "local", "never"
+    OFFER_NOT_OWN = "offer-not-own", "local", "never"
     OFFER_ANSWERED = "offer-answered", "local", "never"
     TOO_MANY_OFFERS = "too-many-offers", "both", "later"
     TOO_MANY_FILES = "too-many-files", "both", "never"
@@ -169,6 +170,8 @@ class Code(enum.Enum):
     FILE_EXISTS = "file-exists", "local", "never"
     CANCELLED = "cancelled", "both", "never"
     DECLINED = "declined", "both", "never"
+    PAUSED = "paused", "both", "later"
+    TRANSFER_OVER = "transfer-over", "local", "never"
     UNKNOWN_TRANSFER = "unknown-transfer", "local", "never"
     NOT_DONE_YET = "not-done-yet", "local", "later"
     # --- this machine

@@ -216,6 +216,8 @@ offer-withdrawn: the offer was withdrawn
     ask for it again
 offer-own: the offer is your own
     whoever it was made to accepts or declines it
+offer-not-own: the offer is somebody else's
+    whoever made it withdraws it, you accept or decline it
 offer-answered: the offer was answered already
     see: hobnob offers
 too-many-offers: too many offers are waiting
@@ -260,6 +262,10 @@ cancelled: the transfer was cancelled
     ask for it again
 declined: the offer was declined
     nothing to do
+paused: the transfer is paused
+    it goes on when whoever paused it resumes it
+transfer-over: the transfer has ended
+    see: hobnob transfers
 unknown-transfer: there is no such transfer
     see: hobnob transfers
 not-done-yet: the time is over and it is not done yet

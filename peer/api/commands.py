@@ -264,6 +264,34 @@ class DeclineOffer(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawOffer(Command):
+    """Take an own offer back from all who do not have it. Gives an Offer for each friend it was made to."""
+
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTransfer(Command):
+    """Call a transfer off, from either side. Gives one Transfer."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PauseTransfer(Command):
+    """Hold a transfer until it is resumed. Gives one Transfer."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeTransfer(Command):
+    """Let a transfer go on that was held. Gives one Transfer."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListTransfers(Command):
     """Gives a Transfer each, oldest first; `follow` goes on with every change, on a FULL node."""
 
@@ -308,6 +336,10 @@ COMMANDS: dict[str, type[Command]] = {
         ListOffers,
         AcceptOffer,
         DeclineOffer,
+        WithdrawOffer,
+        CancelTransfer,
+        PauseTransfer,
+        ResumeTransfer,
         ListTransfers,
     )
 }

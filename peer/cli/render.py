@@ -237,6 +237,7 @@ _WAITS = {
     "source": "waits for somebody who has it",
     "space": "waits for free space",
     "folder": "waits for the folder to come back",
+    "friend-paused": "waits: the friend has paused it",
 }
 
 

@@ -51,7 +51,11 @@ VERBS = (
     Verb("offers", "offers", "list what was offered, by you and to you"),
     Verb("accept", "accept", "take what was offered"),
     Verb("decline", "decline", "refuse what was offered"),
+    Verb("withdraw", "withdraw", "take back what you offered"),
     Verb("transfers", "transfers", "list transfers and how far they are"),
+    Verb("pause", "pause", "hold a transfer until you resume it"),
+    Verb("resume", "pause", "let a transfer go on that you paused"),
+    Verb("cancel", "cancel", "call a transfer off, whichever way it goes"),
 )
 
 GROUPS = {"friend": "befriend people, and see who is there"}

@@ -1,6 +1,7 @@
 """Transfers of a peer: disk, policy and the threads that move bytes; the rules are `wire.transfer`.
 
     manager     policy: what a person may do with offers, what is due, what became of it
+    stopping    policy: taking back, calling off, holding
     heard       what events about offers lead to
     offerings   the rows of offers
     ledger      the rows of transfers
@@ -16,6 +17,8 @@
     serving     what is served to whom, and what becomes of the sender's rows
     talk        what one link is about: what comes and what leaves over it
     bulk        one open data link: a thread that receives and a thread that sends, reused buffers
+    underway    which transfers that come are open, closing or set aside
+    tidying     takes away what nobody needs any more
     figures     how far transfers are, for faces and database; rate measures how fast
 
 `peer.datalinks` owns the data links (asyncio for dialling and handshakes, `peer.datadialer`; threads for

@@ -119,13 +119,14 @@ def _on_word(
         connection, conversation.number, word.offer, clock, is_own=is_own is is_of_author
     ):
         if isinstance(word, Withdrawal):
-            effects += _withdrawn(connection, row, now)
+            effects += withdrawn(connection, row, now)
         else:
-            effects += _answered(connection, row, word.answer, now)
+            effects += answered(connection, row, word.answer, now)
     return effects
 
 
-def _withdrawn(connection: Connection, row: OfferRow, now: UnixMillis) -> list[Effect]:
+def withdrawn(connection: Connection, row: OfferRow, now: UnixMillis) -> list[Effect]:
+    """Take a withdrawal: of the friend's offer, or of one of ours."""
     effects = offerings.raise_to(connection, row, "withdrawn")
     transfer = ledger.transfer_for(connection, row)
     if transfer is not None:
@@ -135,7 +136,7 @@ def _withdrawn(connection: Connection, row: OfferRow, now: UnixMillis) -> list[E
     return [*effects, WakeTransfers(OfferId(row.key.offer))]
 
 
-def _answered(
+def answered(
     connection: Connection, row: OfferRow, answer: OfferAnswer, now: UnixMillis
 ) -> list[Effect]:
     """Take an answer: of the friend to an offer of ours, or of another own device to one of the friend's."""

@@ -22,7 +22,7 @@ from peer.transfers.manager import Incoming as Due
 from peer.transfers.reports import Fails, Landed, Report, Stumbles, Waits
 from peer.transfers.sink import Sink
 from wire import limits
-from wire.codes import Code
+from wire.codes import Code, code_of
 from wire.errors import RemoteProtocolError
 from wire.messages import Message
 from wire.messages.transfer import (
@@ -237,7 +237,7 @@ class Incoming:
             except PeerError as error:
                 self._hold(error)
             except _Refused as refused:
-                self._fail(Code.UNKNOWN_OFFER, refused.message.text)
+                self._turned_away(code_of(refused.message.code), refused.message.text)
             except RemoteProtocolError as error:
                 if error.code in _LIES:
                     self._fail(error.code, error.detail)
@@ -347,10 +347,8 @@ class Incoming:
 
     def _hold(self, error: PeerError) -> None:
         """Let go of disk and link: the disk has a fault. Another try opens the sink anew."""
-        if self._receiver is not None and self._say is not None:
-            self._say(*self._receiver.stop())
+        self._stop_asking()
         self._is_over = True
-        self._say = None
         waits = {Code.NO_SPACE: ledger.SPACE, Code.FOLDER_GONE: ledger.FOLDER}
         reason = waits.get(error.code)
         if reason is not None:
@@ -359,11 +357,24 @@ class Incoming:
             self._report(self, Fails(error.code, error.detail))
 
     def _fail(self, code: Code, detail: str) -> None:
+        self._stop_asking()
+        self._is_over = True
+        self._report(self, Fails(code, detail))
+
+    def _turned_away(self, code: Code, detail: str) -> None:
+        """Let go of disk and link: the other side serves nothing of it, now or at all."""
+        if code is not Code.PAUSED:
+            self._fail(Code.UNKNOWN_OFFER, detail)
+            return
+        self._stop_asking()
+        self._is_over = True
+        self._report(self, Waits(ledger.PAUSED, detail))
+
+    def _stop_asking(self) -> None:
+        """Let go of the link, and say so on it; what was asked for there need not come."""
         if self._receiver is not None and self._say is not None:
             self._say(*self._receiver.stop())
-        self._is_over = True
         self._say = None
-        self._report(self, Fails(code, detail))
 
 
 class _Refused(Exception):

@@ -15,6 +15,8 @@ from typing import Any
 
 from peer import api
 from peer.effects import Effect, Tell
+from peer.errors import PeerError
+from peer.prefixes import read_prefix
 from peer.store import own
 from peer.transfers import offerings
 from peer.transfers.offerings import OfferRow
@@ -28,7 +30,9 @@ from wire.transfer.states import FOLLOWS, TransferState
 Connection = sqlite3.Connection
 
 FRIEND, SLOT, SOURCE, SPACE, FOLDER = "friend", "slot", "source", "space", "folder"
-"""What a transfer waits for: the friend, its turn, somebody who has the file, space, the folder."""
+PAUSED = "friend-paused"
+"""What a transfer waits for: the friend, its turn, somebody who has the file, space, the folder, and the
+friend's going on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,16 @@ class Live:
     resent_bytes: int
     rate: float | None
     path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRow:
+    """One transfer, as far as decisions need it. offer: the row of its offer."""
+
+    number: int
+    offer: int
+    is_out: bool
+    state: TransferState
 
 
 def transfer_id(key: OfferKey, receiver: bytes) -> bytes:
@@ -91,6 +105,27 @@ def transfer_for(connection: Connection, offer: OfferRow) -> tuple[int, Transfer
     return None if row is None else (row[0], TransferState(row[1]))
 
 
+def find(connection: Connection, prefix: str) -> TransferRow:
+    """Give the one transfer whose id begins so.
+
+    prefix: 8 or more hex digits. Raises PeerError with UNKNOWN_TRANSFER or AMBIGUOUS_ID.
+    """
+    text = read_prefix(prefix, Code.UNKNOWN_TRANSFER)
+    rows = connection.execute(
+        "SELECT number, offer, is_out, state FROM transfers"
+        " WHERE substr(lower(hex(id)), 1, ?) = ? LIMIT 2",
+        (len(text), text),
+    ).fetchall()
+    if not rows:
+        raise PeerError(
+            Code.UNKNOWN_TRANSFER, f"no transfer has an id that begins with {text[:64]}"
+        )
+    if len(rows) > 1:
+        raise PeerError(Code.AMBIGUOUS_ID)
+    number, offer, is_out, state = rows[0]
+    return TransferRow(number, offer, bool(is_out), TransferState(state))
+
+
 def move(
     connection: Connection,
     number: int,
@@ -133,6 +168,15 @@ def move(
     return [tell_transfer(connection, number)]
 
 
+def is_paused(connection: Connection, number: int) -> bool:
+    """Say whether a person holds a transfer here."""
+    row = connection.execute(
+        "SELECT 1 FROM transfers WHERE number = ? AND state = ?",
+        (number, TransferState.PAUSED.value),
+    ).fetchone()
+    return row is not None
+
+
 def complete(connection: Connection, number: int) -> None:
     """Note that all of a transfer was verified."""
     connection.execute(
@@ -165,6 +209,16 @@ def standing(connection: Connection) -> list[OfferId]:
         "SELECT DISTINCT offer FROM offers WHERE is_own AND state NOT IN ('declined', 'withdrawn')"
     )
     return [OfferId(row[0]) for row in rows]
+
+
+def is_over(connection: Connection, offer: OfferId) -> bool:
+    """Say whether an own offer was made and nobody may take it any more."""
+    (made, stand) = connection.execute(
+        "SELECT count(*), count(*) FILTER (WHERE state NOT IN ('declined', 'withdrawn'))"
+        " FROM offers WHERE is_own AND offer = ?",
+        (offer,),
+    ).fetchone()
+    return bool(made) and not stand
 
 
 def end_all_with(connection: Connection, contact: int, code: Code, now: UnixMillis) -> list[Effect]:

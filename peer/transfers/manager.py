@@ -197,13 +197,13 @@ def transfers(
     return ledger.shown_transfers(connection, live or {}, only_open=only_open)
 
 
-def has_untold_answers(connection: Connection, offer_id: OfferId) -> bool:
-    """Say whether an answer of this account has not reached a friend who made that offer."""
+def has_untold_words(connection: Connection, offer_id: OfferId) -> bool:
+    """Say whether an answer or withdrawal of this account has not reached a friend whom that offer concerns."""
     row = connection.execute(
         "SELECT 1 FROM outbox o JOIN events e ON e.number = o.event"
-        " WHERE o.state IN ('queued', 'sent') AND e.kind = ? AND e.conversation IN"
-        " (SELECT conversation FROM offers WHERE offer = ? AND NOT is_own) LIMIT 1",
-        (int(EventKind.ANSWER), offer_id),
+        " WHERE o.state IN ('queued', 'sent') AND e.kind IN (?, ?) AND e.conversation IN"
+        " (SELECT conversation FROM offers WHERE offer = ?) LIMIT 1",
+        (int(EventKind.ANSWER), int(EventKind.WITHDRAWAL), offer_id),
     ).fetchone()
     return row is not None
 
@@ -263,11 +263,7 @@ def started(connection: Connection, number: int, now: UnixMillis) -> list[Effect
 
 def waiting(connection: Connection, number: int, reason: str, now: UnixMillis) -> list[Effect]:
     """Note that a transfer has to wait, unless a person holds it. reason: one of the words of `ledger`."""
-    paused = connection.execute(
-        "SELECT 1 FROM transfers WHERE number = ? AND state = ?",
-        (number, TransferState.PAUSED.value),
-    ).fetchone()
-    if paused is not None:
+    if ledger.is_paused(connection, number):
         return []
     return ledger.move(connection, number, TransferState.WAITING, now, reason=reason)
 

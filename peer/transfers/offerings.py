@@ -145,6 +145,23 @@ def find_incoming(connection: Connection, prefix: str) -> OfferRow:
     return incoming[0]
 
 
+def find_outgoing(connection: Connection, prefix: str) -> list[OfferRow]:
+    """Give the one own offer whose id begins so, as it stands in each conversation.
+
+    prefix: as for `find_incoming`. Raises PeerError with UNKNOWN_OFFER, AMBIGUOUS_ID or OFFER_NOT_OWN.
+    """
+    text = read_prefix(prefix, Code.UNKNOWN_OFFER)
+    found = with_prefix(connection, text)
+    if not found:
+        raise PeerError(Code.UNKNOWN_OFFER, f"no offer has an id that begins with {text[:64]}")
+    if len({row.key.offer for row in found}) > 1:
+        raise PeerError(Code.AMBIGUOUS_ID)
+    mine = [row for row in found if row.is_own]
+    if not mine:
+        raise PeerError(Code.OFFER_NOT_OWN)
+    return mine
+
+
 def with_prefix(connection: Connection, prefix: str) -> list[OfferRow]:
     """List the offers whose id begins so. prefix: lower-case hex, at least two digits."""
     rows = connection.execute(
@@ -199,6 +216,12 @@ def tell(connection: Connection, number: int) -> Tell:
 def shown(connection: Connection, number: int) -> api.Offer:
     """Give one offer as people see it."""
     return _shown(connection, "WHERE o.number = ?", (number,))[0][0]
+
+
+def shown_outgoing(connection: Connection, offer: OfferId) -> list[api.Offer]:
+    """Give an own offer as people see it, once for each friend it was made to, oldest first."""
+    found = _shown(connection, "WHERE o.offer = ? AND o.is_own ORDER BY o.number", (offer,))
+    return [shown for shown, _ in found]
 
 
 def every_shown(connection: Connection) -> list[api.Offer]:

@@ -30,24 +30,34 @@ class Served:
 
 
 class Outgoing:
-    """The answers of one link. find: gives what an asker may have under a key, or None; it may block."""
+    """The answers of one link.
 
-    def __init__(self, find: Callable[[OfferKey], Served | None]) -> None:
+    find: gives what an asker may have under a key, or why not; it may block. on_stop: called with an offer
+    of which the asker wants nothing more for now.
+    """
+
+    def __init__(
+        self, find: Callable[[OfferKey], Served | Code], on_stop: Callable[[Served], None]
+    ) -> None:
         self._find = find
+        self._on_stop = on_stop
         self._sender = Sender()
         self._lock = threading.Lock()
         self._served: dict[OfferKey, Served] = {}
+        self._stopped: set[OfferKey] = set()  # of those: found anew when they are asked for again
 
     def heard(self, message: Message) -> bool:
         """Take a request; False if it is none. Raises RemoteProtocolError."""
         match message:
             case FetchManifest() | Fetch() | FetchDigests():
                 key = OfferKey(message.offering_device, message.offer)
-                served = self._served.get(key) or self._find(key)
-                holding = None if served is None else served.holding
+                served = None if key in self._stopped else self._served.get(key)
+                found = served or self._find(key)
+                holding = found if isinstance(found, Code) else found.holding
                 with self._lock:
-                    if served is not None:
-                        self._served[key] = served
+                    if isinstance(found, Served):
+                        self._served[key] = found
+                        self._stopped.discard(key)
                     match message:
                         case FetchManifest():
                             self._sender.on_fetch_manifest(message, holding)
@@ -57,7 +67,12 @@ class Outgoing:
                             self._sender.on_fetch_digests(message, holding)
             case StopFetch():
                 with self._lock:
-                    self._sender.on_stop(message)
+                    stopped = self._sender.on_stop(message)
+                    served = None if stopped is None else self._served.get(stopped)
+                    if stopped is not None:
+                        self._stopped.add(stopped)
+                if served is not None:
+                    self._on_stop(served)
             case _:
                 return False
         return True
@@ -73,11 +88,11 @@ class Outgoing:
         with self._lock:
             return self._served.get(key)
 
-    def withdraw(self, key: OfferKey) -> None:
-        """Serve an offer no more."""
+    def withdraw(self, key: OfferKey, code: Code) -> None:
+        """Serve an offer no more; code: what its open requests are refused with."""
         with self._lock:
             self._served.pop(key, None)
-            self._sender.withdraw(key)
+            self._sender.withdraw(key, code)
 
     def next_record(self, into: memoryview) -> tuple[list[Message], int] | None:
         """Give the next messages and how many bytes of a chunk in `into` follow them; None: nothing."""

@@ -11,7 +11,7 @@ from wire.codes import Code
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """It waits for space or its folder; tried again later."""
+    """It waits for space, its folder or a friend who holds it; tried again later."""
 
     reason: str
     detail: str

@@ -14,6 +14,7 @@ from peer.transfers.outgoing import Served
 from peer.transfers.shelf import Shelf
 from peer.transfers.source import Reader
 from peer.transfers.talk import TransferTalk
+from wire.codes import Code
 from wire.identity import DeviceKeys
 from wire.ids import DeviceId, IdentityKey
 from wire.transfer import manifest
@@ -39,18 +40,23 @@ class Serving:
         self._served: dict[tuple[DeviceId, OfferKey], Served] = {}
         self._dropped: list[tuple[DeviceId, Served]] = []  # a thread may still read their files
 
-    async def find(self, device: DeviceId, identity: IdentityKey, key: OfferKey) -> Served | None:
-        """Give what a device may fetch under a key, or None: it is not theirs, or we do not have it."""
+    async def find(self, device: DeviceId, identity: IdentityKey, key: OfferKey) -> Served | Code:
+        """Give what a device may fetch under a key, or why not.
+
+        UNKNOWN_OFFER: it is not theirs, or we do not have it. PAUSED: a person holds it here.
+        """
         if key.device != self._keys.device:
-            return None
+            return Code.UNKNOWN_OFFER
         number = self._database.read(manager.outgoing, identity, key)
         if number is None:
-            return None
+            return Code.UNKNOWN_OFFER
+        if self._database.read(ledger.is_paused, number):
+            return Code.PAUSED
         served = self._served.get((device, key))
         if served is None or served.number != number:
             kept = await asyncio.to_thread(self._shelf.load, key.offer)
             if kept is None:
-                return None
+                return Code.UNKNOWN_OFFER
             sizes = [entry.size for entry in manifest.decode(kept.manifest) if entry.is_file]
             holding = Holding(
                 key, manifest=kept.manifest, sizes=sizes, signing_seed=self._keys.signing_seed
@@ -61,13 +67,24 @@ class Serving:
         return served
 
     def withdraw(self, device: DeviceId, identity: IdentityKey, talk: TransferTalk) -> None:
-        """Serve no more on a link what was withdrawn, answered or taken from a friend."""
+        """Serve no more on a link what was withdrawn, answered, held or taken from a friend."""
         for served in talk.served:
             key = served.holding.key
-            if self._database.read(manager.outgoing, identity, key) is None:
-                talk.withdraw(key)
-                self._forget(device, served)
-                self._dropped.append((device, served))
+            number = self._database.read(manager.outgoing, identity, key)
+            if number is None:
+                talk.withdraw(key, Code.UNKNOWN_OFFER)
+            elif self._database.read(ledger.is_paused, number):
+                talk.withdraw(key, Code.PAUSED)
+            else:
+                continue
+            self._forget(device, served)
+            self._dropped.append((device, served))
+
+    async def stopped(self, served: Served) -> None:
+        """Note that a friend wants nothing more of an offer for now: they hold it, or their disk does."""
+        self._figures.end(served.number)
+        change = self._database.write(manager.waiting, served.number, ledger.FRIEND, wall())
+        self._carry_out(await change)
 
     async def left(self, device: DeviceId, talk: TransferTalk) -> None:
         """Note of what was served on a link that nobody fetches it now; a link ended, its threads too.

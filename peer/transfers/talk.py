@@ -35,20 +35,22 @@ _LAST_WORDS = (Fetched, ManifestPage, DigestPage)
 class TransferTalk:
     """One data link's talk, see `peer.transfers.bulk.Talk`.
 
-    find: what the other end may have under a key, or None; it may block. on_progress: called from a thread when
-    `take_progress` has something new. on_end: called once, from a thread.
+    find: what the other end may have under a key, or why not; it may block. on_progress: called from a thread when
+    `take_progress` has something new. on_stop: called with an offer of which the other end wants nothing more for
+    now. on_end: called once, from a thread.
     """
 
     def __init__(
         self,
         bulk: Bulk,
         *,
-        find: Callable[[OfferKey], Served | None],
+        find: Callable[[OfferKey], Served | Code],
         on_progress: Callable[[], None],
+        on_stop: Callable[[Served], None],
         on_end: Callable[[Code, str], None],
     ) -> None:
         self._bulk = bulk
-        self._outgoing = Outgoing(find)
+        self._outgoing = Outgoing(find, on_stop)
         self._on_progress = on_progress
         self._on_end = on_end
         self._lock = threading.Lock()
@@ -98,9 +100,9 @@ class TransferTalk:
             heard, self._heard_of = self._heard_of, {}
         return list(heard.values())
 
-    def withdraw(self, key: OfferKey) -> None:
-        """Serve an offer no more on this link."""
-        self._outgoing.withdraw(key)
+    def withdraw(self, key: OfferKey, code: Code) -> None:
+        """Serve an offer no more on this link; code: what its open requests are refused with."""
+        self._outgoing.withdraw(key, code)
         self._bulk.wake()
 
     @property

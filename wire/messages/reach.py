@@ -61,6 +61,6 @@ class AddressesChanged(Message, frozen=True):
 
 @message(0x0054, Purpose.PEER)
 class AskDial(Message, frozen=True):
-    """Ask the other device to dial me a data link: my own dial to it failed."""
+    """Ask the other device to dial me a data link: my own dial failed, or what I paused goes on."""
 
     signed: SignedAddresses  # where I can be dialled

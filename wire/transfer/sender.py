@@ -53,15 +53,16 @@ class Sender:
 
     # --- requests
 
-    def on_fetch_manifest(self, ask: FetchManifest, holding: Holding | None) -> None:
-        """Take a request for a page; holding: None where the asker may not have this offer.
+    def on_fetch_manifest(self, ask: FetchManifest, holding: Holding | Code) -> None:
+        """Take a request for a page; holding: what is asked for, or why the asker does not get it.
 
-        Raises RemoteProtocolError for a fetch id that is open, for too many open ones (TOO_MANY_REQUESTS), and
-        for an asker that does not read what is answered (FLOOD), as all requests do.
+        UNKNOWN_OFFER where it is not theirs, for whichever reason; PAUSED where it is, but not now. Raises
+        RemoteProtocolError for a fetch id that is open, for too many open ones (TOO_MANY_REQUESTS), and for an
+        asker that does not read what is answered (FLOOD), as all requests do.
         """
         self._check_open(ask.fetch)
-        if holding is None:
-            self._refuse(ask.fetch, Code.UNKNOWN_OFFER)
+        if isinstance(holding, Code):
+            self._refuse(ask.fetch, holding)
             return
         pages = manifest.page_count(len(holding.manifest))
         if ask.page >= pages:
@@ -69,11 +70,11 @@ class Sender:
             return
         self._take(holding, Work(ask.fetch, deque(), manifest_page=ask.page))
 
-    def on_fetch(self, ask: Fetch, holding: Holding | None) -> None:
+    def on_fetch(self, ask: Fetch, holding: Holding | Code) -> None:
         """Take a request for chunks; holding and errors as of `on_fetch_manifest`."""
         self._check_open(ask.fetch)
-        if holding is None:
-            self._refuse(ask.fetch, Code.UNKNOWN_OFFER)
+        if isinstance(holding, Code):
+            self._refuse(ask.fetch, holding)
             return
         ranges: deque[tuple[int, int, int]] = deque()
         for wanted in ask.ranges:
@@ -83,11 +84,11 @@ class Sender:
             ranges.append((wanted.file, wanted.first, wanted.first + wanted.count))
         self._take(holding, Work(ask.fetch, ranges))
 
-    def on_fetch_digests(self, ask: FetchDigests, holding: Holding | None) -> None:
+    def on_fetch_digests(self, ask: FetchDigests, holding: Holding | Code) -> None:
         """Take a request for a page of digests; what is not known yet is read first. As above."""
         self._check_open(ask.fetch)
-        if holding is None:
-            self._refuse(ask.fetch, Code.UNKNOWN_OFFER)
+        if isinstance(holding, Code):
+            self._refuse(ask.fetch, holding)
             return
         first = ask.page * limits.PAGE_DIGESTS
         if not holding.has_chunks(ask.file, first, 1):
@@ -95,24 +96,29 @@ class Sender:
             return
         self._take(holding, Work(ask.fetch, deque(), page=ask.page, file=ask.file))
 
-    def on_stop(self, ask: StopFetch) -> None:
-        """Forget a request; what was sent of it stays sent. One that is not open does not matter."""
+    def on_stop(self, ask: StopFetch) -> OfferKey | None:
+        """Forget a request; what was sent of it stays sent. One that is not open does not matter.
+
+        Gives the offer it was about if nothing else of that is asked for.
+        """
         found = self._open.get(ask.fetch)
         if found is None:
-            return
-        line = self._lines[found[0]]
+            return None
+        key = found[0]
+        line = self._lines[key]
         self._check_unsent()
         line.works = deque(work for work in line.works if work.fetch != ask.fetch)
         self._close(ask.fetch)
         self._said.append(Fetched(ask.fetch))
+        return None if line.works else key
 
-    def withdraw(self, key: OfferKey) -> None:
-        """End all that is open of an offer: it was withdrawn, or the asker may not have it any more."""
+    def withdraw(self, key: OfferKey, code: Code = Code.UNKNOWN_OFFER) -> None:
+        """End all that is open of an offer: it was withdrawn, paused, or is not the asker's any more."""
         line = self._lines.pop(key, None)
         if line is None:
             return
         for work in line.works:
-            self._refuse(work.fetch, Code.UNKNOWN_OFFER)
+            self._refuse(work.fetch, code)
         if key in self._turns:
             self._turns.remove(key)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 
+from peer.cli import render
 from peer.cli.arguments import Arguments
+from peer.cli.console import Console
 from peer.cli.passwords import PasswordSource
 
 
@@ -21,6 +23,24 @@ def add_password_file(arguments: Arguments) -> None:
 def password_of(options: Namespace) -> PasswordSource:
     """Give the source that `--password-file` names."""
     return PasswordSource(options.password_file)
+
+
+def add_transfer(arguments: Arguments) -> None:
+    """Declare what a verb about one transfer takes."""
+    arguments.add_argument(
+        "id", metavar="ID", help="the transfer's id, or the first 8 or more characters of it"
+    )
+    add_password_file(arguments)
+
+
+def ask_about_transfer(console: Console, options: Namespace, do: str) -> None:
+    """Carry out a command about one transfer and show what became of it."""
+    console.ask(
+        do,
+        {"id": options.id},
+        lambda item: console.emit(item, render.transfer(item)),
+        password=password_of(options),
+    )
 
 
 def absolute(path: str) -> str:

@@ -197,8 +197,8 @@ def test_only_open_transfers_stand_in_the_status(pair):
     assert [t.name for t in bob.database.read(manager.transfers, only_open=True)] == ["two"]
     assert [t.name for t in transfers(bob)] == ["one", "two"]
     said = bob.database.read(manager.offers)[0].offer
-    assert bob.database.read(manager.has_untold_answers, OfferId(bytes.fromhex(said)))
-    assert not bob.database.read(manager.has_untold_answers, OfferId(b"x" * 16))
+    assert bob.database.read(manager.has_untold_words, OfferId(bytes.fromhex(said)))
+    assert not bob.database.read(manager.has_untold_words, OfferId(b"x" * 16))
 
 
 def test_a_path_that_is_no_utf8_is_kept_as_it_is(pair):

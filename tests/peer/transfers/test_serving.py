@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from peer import befriending
-from peer.transfers import ledger, manager
+from peer.effects import OfferAgain
+from peer.transfers import ledger, manager, stopping
 from peer.transfers.figures import Figures
 from peer.transfers.ledger import Live
 from peer.transfers.serving import Serving
@@ -19,6 +20,8 @@ from wire.ids import DeviceId, OfferId
 from wire.messages.transfer import Verified
 from wire.transfer import manifest
 from wire.transfer.holding import OfferKey
+
+UNKNOWN = Code.UNKNOWN_OFFER
 
 
 class Rows:
@@ -43,8 +46,8 @@ class Talk:
         self.served = list(served)
         self.withdrawn = []
 
-    def withdraw(self, key):
-        self.withdrawn.append(key)
+    def withdraw(self, key, code):
+        self.withdrawn.append((key, code))
 
 
 class Sender:
@@ -119,13 +122,13 @@ async def test_nobody_else_is_given_anything(pair, sender, path):
     key = sender.offer(bob, path)
     serving = sender.serving
     mallory = SimPeer.make(alice.world, "mallory")
-    assert await serving.find(mallory.keys.device, mallory.keys.identity, key) is None
+    assert await serving.find(mallory.keys.device, mallory.keys.identity, key) is UNKNOWN
     foreign = OfferKey(bob.keys.device, key.offer)
-    assert await serving.find(bob.keys.device, bob.keys.identity, foreign) is None
+    assert await serving.find(bob.keys.device, bob.keys.identity, foreign) is UNKNOWN
     unknown = OfferKey(alice.keys.device, OfferId(b"u" * 16))
-    assert await serving.find(bob.keys.device, bob.keys.identity, unknown) is None
+    assert await serving.find(bob.keys.device, bob.keys.identity, unknown) is UNKNOWN
     sender.shelf.drop(key.offer)
-    assert await serving.find(bob.keys.device, bob.keys.identity, key) is None
+    assert await serving.find(bob.keys.device, bob.keys.identity, key) is UNKNOWN
     assert sender.effects == []
 
 
@@ -152,7 +155,7 @@ async def test_what_cannot_be_had_in_all_its_files_has_failed(pair, sender, path
     await sender.serving.left(bob.keys.device, Talk(served))
     [ended] = transfers(alice)
     assert (ended.state, ended.error["code"]) == ("failed", "changed-at-sender")
-    assert await sender.serving.find(bob.keys.device, bob.keys.identity, key) is None
+    assert await sender.serving.find(bob.keys.device, bob.keys.identity, key) is UNKNOWN
 
 
 async def test_what_is_not_theirs_any_more_is_served_no_more(pair, sender, path):
@@ -165,9 +168,42 @@ async def test_what_is_not_theirs_any_more_is_served_no_more(pair, sender, path)
     alice.database.write(befriending.remove, "bob", alice.world.wall())
     alice.database.commit()
     sender.serving.withdraw(bob.keys.device, bob.keys.identity, talk)
-    assert talk.withdrawn == [key]
+    assert talk.withdrawn == [(key, Code.UNKNOWN_OFFER)]
     assert sender.figures.live() == {}
     await sender.serving.left(bob.keys.device, Talk())
+    sender.serving.close()
+
+
+async def test_what_is_paused_is_refused_as_such_and_served_again_when_it_is_resumed(
+    pair, sender, path
+):
+    alice, bob = pair
+    key = sender.offer(bob, path)
+    served = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    [leaves] = transfers(alice)
+    alice.database.write(stopping.pause, leaves.id, alice.world.wall())
+    talk = Talk(served)
+    sender.serving.withdraw(bob.keys.device, bob.keys.identity, talk)
+    assert talk.withdrawn == [(key, Code.PAUSED)]
+    assert await sender.serving.find(bob.keys.device, bob.keys.identity, key) is Code.PAUSED
+    await sender.serving.left(bob.keys.device, Talk())
+    assert [t.state for t in transfers(alice)] == ["paused"]
+    _, effects = alice.database.write(stopping.resume, leaves.id, alice.world.wall())
+    assert OfferAgain(bob.keys.identity) in effects
+    again = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    assert again.holding.key == key
+    sender.serving.close()
+
+
+async def test_a_friend_who_wants_nothing_more_for_now_is_waited_for(pair, sender, path):
+    _, bob = pair
+    key = sender.offer(bob, path)
+    served = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    await sender.serving.stopped(served)
+    assert sender.states() == ["running", "waiting"]
+    assert sender.figures.live() == {}
+    assert await sender.serving.find(bob.keys.device, bob.keys.identity, key) is served
+    assert sender.states() == ["running", "waiting", "running"]
     sender.serving.close()
 
 

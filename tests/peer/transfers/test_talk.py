@@ -18,7 +18,15 @@ from wire.errors import RemoteProtocolError
 from wire.identity import public_of
 from wire.ids import AccountName, ChunkDigest, DeviceId, IdentityKey, OfferId, SigningKey
 from wire.messages import Message
-from wire.messages.transfer import Fetched, FetchManifest, Piece, StopFetch, Verified
+from wire.messages.transfer import (
+    ChunkRange,
+    Fetch,
+    Fetched,
+    FetchManifest,
+    Piece,
+    StopFetch,
+    Verified,
+)
 from wire.transfer.holding import Holding, OfferKey
 
 KEY = OfferKey(DeviceId(b"d" * 16), OfferId(b"o" * 16))
@@ -45,6 +53,8 @@ class Line:
     def __init__(self) -> None:
         self.link = Link()
         self.calls = 0
+        self.stopped: list[Served] = []
+        self.found: list[OfferKey] = []
         self.served = {
             key: Served(
                 number,
@@ -55,10 +65,15 @@ class Line:
         }
         self.talk = TransferTalk(
             self.link,  # type: ignore[arg-type]
-            find=self.served.get,
+            find=self._find,
             on_progress=self._on_progress,
+            on_stop=self.stopped.append,
             on_end=lambda code, text: None,
         )
+
+    def _find(self, key: OfferKey) -> Served | Code:
+        self.found += [key]
+        return self.served.get(key, Code.UNKNOWN_OFFER)
 
     def _on_progress(self) -> None:
         self.calls += 1
@@ -151,3 +166,19 @@ def test_transfers_that_ask_at_once_keep_to_what_a_link_answers(tmp_path: Path) 
     assert len(line.link.said) <= limits.OPEN_FETCHES
     fetches = [getattr(each, "fetch", None) for each in line.link.said]
     assert fetches == list(itertools.islice(itertools.count(), len(fetches)))
+
+
+def test_an_offer_of_which_nothing_more_is_wanted_is_told_and_found_anew_when_it_is() -> None:
+    line = Line()
+    for fetch in (1, 2):
+        line.talk.heard(Fetch(fetch, *KEY, (ChunkRange(0, 0, 1),)))
+    line.talk.heard(StopFetch(1))
+    assert line.stopped == []
+    line.talk.heard(StopFetch(2))
+    assert line.stopped == [line.served[KEY]]
+    assert line.found == [KEY]
+    line.talk.heard(Fetch(3, *KEY, (ChunkRange(0, 0, 1),)))
+    line.talk.heard(Fetch(4, *KEY, (ChunkRange(0, 0, 1),)))
+    assert line.found == [KEY, KEY]
+    line.talk.withdraw(KEY, Code.PAUSED)
+    assert line.talk.served == []

@@ -209,7 +209,7 @@ def test_an_offer_that_is_not_served_ends_the_asking() -> None:
     exchange = Exchange([content(10)])
     [ask] = exchange.receiver.asks()
     assert isinstance(ask, Fetch)
-    exchange.sender.on_fetch(ask, None)
+    exchange.sender.on_fetch(ask, Code.UNKNOWN_OFFER)
     with pytest.raises(RemoteProtocolError) as caught:
         exchange.turn()
     assert caught.value.code is Code.UNKNOWN_OFFER

@@ -62,11 +62,11 @@ def test_a_manifest_is_answered_page_by_page() -> None:
 def test_what_is_not_there_or_not_theirs_is_refused() -> None:
     sender = Sender()
     sender.on_fetch_manifest(FetchManifest(1, *KEY, 2), holding(1))
-    sender.on_fetch_manifest(FetchManifest(2, *KEY, 0), None)
-    sender.on_fetch(fetch(ChunkRange(0, 0, 1), number=3), None)
+    sender.on_fetch_manifest(FetchManifest(2, *KEY, 0), Code.UNKNOWN_OFFER)
+    sender.on_fetch(fetch(ChunkRange(0, 0, 1), number=3), Code.UNKNOWN_OFFER)
     sender.on_fetch(fetch(ChunkRange(0, 0, 2), number=4), holding(MIB))
     sender.on_fetch(fetch(ChunkRange(1, 0, 1), number=5), holding(MIB))
-    sender.on_fetch_digests(FetchDigests(6, *KEY, 0, 0), None)
+    sender.on_fetch_digests(FetchDigests(6, *KEY, 0, 0), Code.PAUSED)
     sender.on_fetch_digests(FetchDigests(7, *KEY, 0, 1), holding(MIB))
     assert said(sender) == [
         FetchRefused(1, Code.NUMBER_RANGE.value),
@@ -74,7 +74,7 @@ def test_what_is_not_there_or_not_theirs_is_refused() -> None:
         FetchRefused(3, Code.UNKNOWN_OFFER.value),
         FetchRefused(4, Code.NUMBER_RANGE.value),
         FetchRefused(5, Code.NUMBER_RANGE.value),
-        FetchRefused(6, Code.UNKNOWN_OFFER.value),
+        FetchRefused(6, Code.PAUSED.value),
         FetchRefused(7, Code.NUMBER_RANGE.value),
     ]
     assert sender.next_step(NOW) is None
@@ -121,12 +121,12 @@ def test_refusals_that_nobody_reads_are_a_flood() -> None:
     sender = Sender()
     for _ in range(2):
         for number in range(limits.UNSENT_ANSWERS):
-            sender.on_fetch_manifest(FetchManifest(number, *KEY, 0), None)
+            sender.on_fetch_manifest(FetchManifest(number, *KEY, 0), Code.UNKNOWN_OFFER)
         assert len(said(sender)) == limits.UNSENT_ANSWERS
     for number in range(limits.UNSENT_ANSWERS):
-        sender.on_fetch(fetch(ChunkRange(0, 0, 1), number=number), None)
+        sender.on_fetch(fetch(ChunkRange(0, 0, 1), number=number), Code.UNKNOWN_OFFER)
     with pytest.raises(RemoteProtocolError) as caught:
-        sender.on_fetch(fetch(ChunkRange(0, 0, 1)), None)
+        sender.on_fetch(fetch(ChunkRange(0, 0, 1)), Code.UNKNOWN_OFFER)
     assert caught.value.code is Code.FLOOD
 
 
@@ -201,6 +201,27 @@ def test_what_the_shell_tells_of_a_withdrawn_offer_is_forgotten() -> None:
     sender.on_digests(ReadDigests(KEY, 1, 0, 0), b"")
     assert said(sender) == [FetchRefused(1, Code.UNKNOWN_OFFER.value)]
     assert sender.next_step(NOW) is None
+
+
+def test_what_is_paused_is_refused_by_that_name_in_the_middle() -> None:
+    sender, held = Sender(), holding(3 * MIB)
+    sender.on_fetch(fetch(ChunkRange(0, 0, 2)), held)
+    sender.on_fetch(fetch(ChunkRange(0, 2, 1), number=2), held)
+    sender.withdraw(KEY, Code.PAUSED)
+    refused = [FetchRefused(1, Code.PAUSED.value), FetchRefused(2, Code.PAUSED.value)]
+    assert said(sender) == refused
+    sender.on_fetch(fetch(ChunkRange(0, 0, 1), number=1), held)
+    assert isinstance(sender.next_step(NOW), Read)
+
+
+def test_a_stop_names_the_offer_of_which_nothing_else_is_asked_for() -> None:
+    sender, held = Sender(), holding(3 * MIB)
+    sender.on_fetch(fetch(ChunkRange(0, 0, 2)), held)
+    sender.on_fetch(fetch(ChunkRange(0, 2, 1), number=2), held)
+    assert sender.on_stop(StopFetch(9)) is None
+    assert sender.on_stop(StopFetch(1)) is None
+    assert sender.on_stop(StopFetch(2)) == KEY
+    assert sender.on_stop(StopFetch(2)) is None
 
 
 def test_a_file_whose_digests_cannot_be_read_is_refused() -> None:

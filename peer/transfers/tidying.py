@@ -1,0 +1,97 @@
+"""Taking away what nobody needs any more: offers on the shelf, and the work folders of transfers called off.
+
+The book says what that is, so nothing is lost track of: a work folder stands in its transfer's row until it
+is gone, and what could not be removed (a disk that is away) is tried again when the next node starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from peer.errors import PeerError
+from peer.store.database import Database
+from peer.transfers import ledger
+from peer.transfers.shelf import Shelf
+from peer.transfers.sink import Sink
+from wire.ids import DeviceId, OfferId
+from wire.transfer.holding import OfferKey
+
+Connection = sqlite3.Connection
+log = logging.getLogger("peer")
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A transfer that came and was called off. folder: absolute, where its work folder may stand."""
+
+    number: int
+    key: OfferKey
+    folder: Path
+    title: str
+
+
+class Tidying:
+    """Tidies one home. shelf: what this device offers."""
+
+    def __init__(self, database: Database, shelf: Shelf) -> None:
+        self._database = database
+        self._shelf = shelf
+        self._turn = asyncio.Lock()
+
+    async def begin(self) -> None:
+        """Tidy all that a former node left; called before anything may be offered."""
+        standing = self._database.read(ledger.standing)
+        await asyncio.to_thread(self._shelf.sweep, standing)
+
+    async def tidy(self, offers: Collection[OfferId], busy: Collection[int]) -> None:
+        """Tidy what became of some offers. busy: rows of transfers whose work folders are open."""
+        async with self._turn:
+            for offer in offers:
+                if self._database.read(ledger.is_over, offer):
+                    await asyncio.to_thread(self._shelf.drop, offer)
+            await self._clear([each for each in self._left(offers) if each.number not in busy])
+
+    async def tidy_folders(self) -> None:
+        """Clear every work folder that a former node left."""
+        async with self._turn:
+            await self._clear(self._left(None))
+
+    def _left(self, offers: Collection[OfferId] | None) -> list[Leftover]:
+        found = self._database.read(leftovers)
+        return [each for each in found if offers is None or each.key.offer in offers]
+
+    async def _clear(self, left: list[Leftover]) -> None:
+        for each in left:
+            try:
+                await asyncio.to_thread(Sink.clear, each.folder, each.key, each.title)
+            except PeerError as error:
+                log.warning("the work folder of %s stays: %s", each.title, error)
+            else:
+                await self._database.write(cleared, each.number)
+
+
+def leftovers(connection: Connection) -> list[Leftover]:
+    """List the transfers that were called off and may have a work folder, or one that failed for good."""
+    rows = connection.execute(
+        "SELECT t.number, o.device, o.offer, t.folder, o.title FROM transfers t"
+        " JOIN offers o ON o.number = t.offer WHERE NOT t.is_out AND t.folder IS NOT NULL"
+        " AND (t.state IN ('cancelled', 'declined')"
+        " OR t.state = 'failed' AND o.state IN ('declined', 'withdrawn')) ORDER BY t.number"
+    ).fetchall()
+    return [
+        Leftover(
+            number, OfferKey(DeviceId(device), OfferId(offer)), Path(os.fsdecode(folder)), title
+        )
+        for number, device, offer, folder, title in rows
+    ]
+
+
+def cleared(connection: Connection, number: int) -> None:
+    """Note that a transfer has no work folder."""
+    connection.execute("UPDATE transfers SET folder = NULL WHERE number = ?", (number,))

@@ -1,0 +1,64 @@
+"""The transfers that come of one node: which are open, which are being closed, which wait for their time.
+
+Bookkeeping on the node's loop: nothing here decides, sends or touches a disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from peer.transfers.incoming import Incoming
+from wire.ids import DeviceId
+
+
+class UnderWay:
+    """Transfers by their rows in the book. open: those that may ask over a link."""
+
+    def __init__(self) -> None:
+        self.open: dict[int, Incoming] = {}
+        self._closing: dict[int, asyncio.Event] = {}
+        self._not_before: dict[int, float] = {}
+        self._held: dict[int, DeviceId] = {}  # set aside since that device's person paused them
+        self._refused: set[int] = set()
+
+    @property
+    def busy(self) -> set[int]:
+        """The rows whose work folders are open, or still being closed."""
+        return {*self.open, *self._closing}
+
+    def may_begin(self, number: int, now: float) -> bool:
+        """Say whether a transfer may be opened or may ask again. now: seconds, of the loop."""
+        return number not in self._closing and now >= self._not_before.get(number, 0.0)
+
+    def take_out(self, number: int) -> Incoming:
+        """Take a transfer out to be closed: nobody opens it anew before `closed`."""
+        self._closing[number] = asyncio.Event()
+        return self.open.pop(number)
+
+    def closed(self, transfer: Incoming) -> None:
+        """Take note that nothing of a transfer is open any more."""
+        self._closing.pop(transfer.due.number).set()
+
+    async def all_closed(self) -> None:
+        """Wait until what is being closed now is closed."""
+        for closing in list(self._closing.values()):
+            await closing.wait()
+
+    def set_aside(self, transfer: Incoming, until: float, *, is_held: bool) -> None:
+        """Let a transfer wait. until: seconds, of the loop. is_held: its friend's person paused it."""
+        number = transfer.due.number
+        self._not_before[number] = until
+        if is_held:
+            self._held[number] = transfer.due.key.device
+
+    def let_ask(self, device: DeviceId) -> None:
+        """Let what a device's person had paused ask again at once."""
+        for number in [number for number, by in self._held.items() if by == device]:
+            del self._held[number]
+            self._not_before.pop(number, None)
+
+    def is_refused_again(self, number: int) -> bool:
+        """Take note that a friend does not know an offer; True from the second time on."""
+        is_again = number in self._refused
+        self._refused.add(number)
+        return is_again

@@ -1,0 +1,186 @@
+"""What nobody needs any more is taken away, and nothing else; and which transfers may be opened when."""
+
+import asyncio
+
+import pytest
+
+from peer.transfers import ledger, manager, stopping
+from peer.transfers.incoming import Incoming
+from peer.transfers.shelf import Shelf
+from peer.transfers.sink import Sink
+from peer.transfers.survey import survey
+from peer.transfers.tidying import Tidying, leftovers
+from peer.transfers.underway import UnderWay
+from tests.harness.offers import accept, bring, decline, key_of, offer, transfers
+from tests.harness.simnet import SimPeer, Simulation, befriend
+from tests.peer.transfers.test_serving import Rows
+from wire.codes import Code
+from wire.ids import OfferId
+from wire.transfer.manifest import Entry
+
+
+@pytest.fixture
+def pair():
+    world = Simulation(1)
+    alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
+    befriend(alice, bob)
+    return alice, bob
+
+
+def accepted(alice, bob, folder):
+    """Let bob take an offer whose parts stand in a folder; gives the offer's id and the transfer's."""
+    offered, effects = offer(alice, "bob")
+    bring(effects, alice, bob)
+    bring(accept(bob, offered, str(folder))[1], bob, alice)
+    Sink.open(folder, key_of(alice, offered), "holiday", [Entry("holiday", 0, 5, False, 0)]).close()
+    return offered, transfers(bob)[-1].id
+
+
+def cancel(one, transfer):
+    _, effects = one.database.write(
+        stopping.cancel, one.keys, transfer, one.world.wall(), one.entropy
+    )
+    one.database.commit()
+    return effects
+
+
+def offer_id(text):
+    return OfferId(bytes.fromhex(text))
+
+
+async def test_the_parts_of_what_was_called_off_go_and_those_of_others_stay(pair, tmp_path):
+    alice, bob = pair
+    first, transfer = accepted(alice, bob, tmp_path)
+    accepted(alice, bob, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    tidying = Tidying(Rows(bob), Shelf(tmp_path / "offers"))
+    await tidying.tidy_folders()
+    assert len(list(tmp_path.iterdir())) == 2
+    cancel(bob, transfer)
+    await tidying.tidy([offer_id(first)], busy=())
+    assert len(list(tmp_path.iterdir())) == 1
+    assert bob.database.read(leftovers) == []
+
+
+async def test_parts_that_are_open_stay_until_they_are_closed(pair, tmp_path):
+    alice, bob = pair
+    first, transfer = accepted(alice, bob, tmp_path)
+    number = bob.database.read(manager.due)[0].number
+    cancel(bob, transfer)
+    tidying = Tidying(Rows(bob), Shelf(tmp_path / "offers"))
+    await tidying.tidy([offer_id(first)], busy=[number])
+    assert len(list(tmp_path.iterdir())) == 1
+    await tidying.tidy([offer_id("00" * 16)], busy=())
+    assert len(list(tmp_path.iterdir())) == 1
+    await tidying.tidy([offer_id(first)], busy=())
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_parts_on_a_disk_that_is_away_are_taken_away_when_it_is_back(pair, tmp_path):
+    alice, bob = pair
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    _, transfer = accepted(alice, bob, folder)
+    cancel(bob, transfer)
+    folder.rename(tmp_path / "away")
+    tidying = Tidying(Rows(bob), Shelf(tmp_path / "offers"))
+    await tidying.tidy_folders()
+    assert [left.folder for left in bob.database.read(leftovers)] == [folder]
+    (tmp_path / "away").rename(folder)
+    await tidying.tidy_folders()
+    assert list(folder.iterdir()) == []
+    assert bob.database.read(leftovers) == []
+
+
+async def test_what_failed_keeps_its_parts_until_its_offer_is_over(pair, tmp_path):
+    alice, bob = pair
+    _, transfer = accepted(alice, bob, tmp_path)
+    number = bob.database.read(manager.due)[0].number
+    bob.database.write(manager.failed, number, Code.CHANGED_AT_SENDER, bob.world.wall())
+    bob.database.commit()
+    tidying = Tidying(Rows(bob), Shelf(tmp_path / "offers"))
+    await tidying.tidy_folders()
+    assert len(list(tmp_path.iterdir())) == 1
+    cancel(bob, transfer)
+    await tidying.tidy_folders()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_shelf_keeps_what_may_be_taken_and_what_is_being_offered_right_now(
+    pair, tmp_path
+):
+    alice, bob = pair
+    path = tmp_path / "note.txt"
+    path.write_bytes(b"content")
+    shelf = Shelf(tmp_path / "offers")
+    stands, effects = offer(alice, "bob")
+    bring(effects, alice, bob)
+    over, effects = offer(alice, "bob")
+    bring(effects, alice, bob)
+    bring(decline(bob, over)[1], bob, alice)
+    for each in (stands, over, "ab" * 16):  # the last: kept, its event not written yet
+        shelf.keep(offer_id(each), survey([path]))
+    tidying = Tidying(Rows(alice), shelf)
+    await tidying.tidy([offer_id(each) for each in (stands, over, "ab" * 16)], busy=())
+    assert [shelf.load(offer_id(each)) is None for each in (stands, over, "ab" * 16)] == [
+        False,
+        True,
+        False,
+    ]
+    await tidying.begin()  # a node begins: what has no event by now never gets one
+    assert shelf.load(offer_id("ab" * 16)) is None
+    assert shelf.load(offer_id(stands)) is not None
+
+
+# --- which transfers may be opened when
+
+
+@pytest.fixture
+def coming(pair):
+    alice, bob = pair
+    for _ in range(2):
+        offered, effects = offer(alice, "bob")
+        bring(effects, alice, bob)
+        accept(bob, offered)
+    return [Incoming(due, lambda *_: None) for due in bob.database.read(manager.due)]
+
+
+async def test_nobody_opens_a_transfer_anew_before_it_is_closed(coming):
+    first, second = coming
+    under_way = UnderWay()
+    for transfer in coming:
+        under_way.open[transfer.due.number] = transfer
+    assert under_way.take_out(first.due.number) is first
+    assert list(under_way.open) == [second.due.number]
+    assert under_way.busy == {first.due.number, second.due.number}
+    assert not under_way.may_begin(first.due.number, 0.0)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(under_way.all_closed())
+        under_way.closed(first)
+    assert under_way.may_begin(first.due.number, 0.0)
+
+
+def test_what_was_set_aside_waits_its_time_or_until_its_friend_goes_on(coming):
+    first, second = coming
+    under_way = UnderWay()
+    under_way.set_aside(first, 15.0, is_held=True)
+    under_way.set_aside(second, 15.0, is_held=False)
+    assert not under_way.may_begin(first.due.number, 14.9)
+    assert under_way.may_begin(first.due.number, 15.0)
+    under_way.let_ask(first.due.key.device)
+    assert under_way.may_begin(first.due.number, 0.0)
+    assert not under_way.may_begin(second.due.number, 14.9)
+
+
+def test_a_refusal_counts_from_the_second_time_on(coming):
+    under_way = UnderWay()
+    assert [under_way.is_refused_again(1) for _ in range(3)] == [False, True, True]
+    assert not under_way.is_refused_again(2)
+
+
+def test_an_offer_that_was_never_made_is_not_over(pair):
+    alice, bob = pair
+    offered, effects = offer(alice, "bob")
+    bring(effects, alice, bob)
+    assert not alice.database.read(ledger.is_over, offer_id("00" * 16))
+    assert not alice.database.read(ledger.is_over, offer_id(offered))
