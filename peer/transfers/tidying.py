@@ -68,12 +68,20 @@ class Tidying:
 
     async def _clear(self, left: list[Leftover]) -> None:
         for each in left:
-            try:
-                await asyncio.to_thread(Sink.clear, each.folder, each.key, each.title)
-            except PeerError as error:
-                log.warning("the work folder of %s stays: %s", each.title, error)
-            else:
+            if await asyncio.to_thread(_clear, each):
                 await self._database.write(cleared, each.number)
+
+
+def _clear(left: Leftover) -> bool:
+    """Remove a work folder; False if that cannot be done now. A folder that is gone may come back."""
+    try:
+        if not left.folder.is_dir():
+            return False
+        Sink.clear(left.folder, left.key, left.title)
+    except (OSError, PeerError) as error:
+        log.warning("the work folder of %s stays: %s", left.title, error)
+        return False
+    return True
 
 
 def leftovers(connection: Connection) -> list[Leftover]:
