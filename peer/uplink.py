@@ -210,15 +210,17 @@ class Uplink:
 
     async def _listen(self, link: TrackerLink) -> None:
         rows: list[Friend] = []
+        to_take = -1  # until all that waited for us there is taken; below 0: that is not known
         while (message := await link.pushed.get()) is not None:
+            to_take -= 1
             if isinstance(message, FriendsPage):
                 rows += message.friends
                 if message.is_last:
                     self._on_effects(await self._database.write(roster.on_friends, rows, wall()))
                     rows = []
-                    self._settled.set()
                     self._has_asks.set()
                     self._has_friends.set()
+                    to_take = await self._said_so_far(link)
             elif isinstance(message, accounts.StateChanged):
                 with suppress(PeerError):  # the link ended: what comes next says so
                     await self.exchange.changed(link)
@@ -228,6 +230,19 @@ class Uplink:
                 self._has_friends.set()
             else:
                 await self._take(message)
+            if to_take == 0:
+                self._settled.set()
+
+    async def _said_so_far(self, link: TrackerLink) -> int:
+        """Give how many words of the tracker wait here to be taken, now that nothing older is on its way.
+
+        Requests and answers that waited for this account follow the friend list: once the answer to
+        something asked after it is here, they are here, too.
+        """
+        name = self._profile.name
+        with suppress(PeerError):  # the link ended, and that is settled as well
+            await link.ask(lambda request: reach.AskDirectory(request, name), reach.Directory)
+        return link.pushed.qsize()
 
     async def _take(self, message: Message) -> None:
         """Take one thing the tracker said; what is about somebody not known yet is kept for then.

@@ -90,3 +90,14 @@ def test_what_machines_share_is_sealed_from_the_tracker(
     assert b"alice" in on_disk
     for word in (b"contact/", b"verified/", b"mark of the account state"):
         assert word not in on_disk
+
+
+def test_an_answer_that_waited_is_known_to_the_very_next_verb(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
+    alice, bob = make_peer("alice"), make_peer("bob")
+    for one in (alice, bob):
+        one.register(tracker.address)
+    alice.do("friend", "add", "bob")
+    bob.do("friend", "accept", "alice")
+    assert states(alice) == {"bob": "offline"}
