@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 
 from wire.codes import Code
 from wire.errors import WireError
@@ -13,7 +14,7 @@ from wire.ids import LinkKey
 
 SCHEME = "hobnob://"
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
-_IPV6 = re.compile(r"[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9_.-]{1,16})?\Z")
+_ZONE = re.compile(r"[A-Za-z0-9_.-]{1,16}\Z")
 _PORT = re.compile(r"[0-9]{1,5}\Z", re.ASCII)
 KEY_CHARS = 43  # 32 bytes in base64url without padding
 
@@ -50,7 +51,7 @@ class TrackerAddress:
         rest = rest.removesuffix("/")
         if rest.startswith("["):
             host, bracket, tail = rest[1:].partition("]")
-            if not bracket or not tail.startswith(":") or _IPV6.match(host) is None:
+            if not bracket or not tail.startswith(":") or not _is_ipv6(host):
                 raise _invalid("an IPv6 address is written [ADDRESS]:PORT")
             port = tail[1:]
         else:
@@ -63,6 +64,15 @@ class TrackerAddress:
 def key_text(key: bytes) -> str:
     """Give a key (32 bytes) as 43 characters of base64url."""
     return base64.urlsafe_b64encode(key).rstrip(b"=").decode()
+
+
+def _is_ipv6(host: str) -> bool:
+    address, mark, zone = host.partition("%")
+    try:
+        IPv6Address(address)
+    except ValueError:
+        return False
+    return not mark or _ZONE.match(zone) is not None
 
 
 def _port(text: str) -> int:

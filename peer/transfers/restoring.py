@@ -149,7 +149,7 @@ class Restoring:
             notes.doubtful.add(0, 1)
         count = chunk_count(slot.entry.size)
         notes.drop(count, EVERY_CHUNK)
-        is_whole = file in self._notes.wholes and len(notes.known) == count
+        is_whole = file in self._notes.wholes and notes.known.count == count
         if not notes.known and not is_whole:
             return
         found = self._stat(slot)

@@ -119,6 +119,6 @@ def test_no_file_names_this_machine_or_where_packages_come_from(path):
 
 
 def test_scripts_can_be_run():
-    for name in ("demo", "test", "check", "fmt"):
+    for name in ("demo", "test", "check", "fmt", "bench", "fuzz"):
         assert (ROOT / "scripts" / name).stat().st_mode & 0o111
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111

@@ -126,8 +126,9 @@ class RangeSet:
         for start, stop in self:
             yield from range(start, stop)
 
-    def __len__(self) -> int:
-        """Count the members (not the ranges)."""
+    @property
+    def count(self) -> int:
+        """How many members there are. Not `len`: `list` of the ranges would set that much memory aside."""
         return sum(self._stops) - sum(self._starts)
 
     def __bool__(self) -> bool:

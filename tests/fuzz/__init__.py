@@ -1,0 +1,14 @@
+"""Fuzzing: every decoder and every machine as a target, fed by `scripts/fuzz` and replayed by the tests.
+
+    target      what a target is: a function of bytes that raises for a finding and for nothing else
+    mutation    how inputs are changed: as bytes, MessagePack, JSON, or a script of steps
+    seeds       valid inputs from the strategies of the tests
+    wired linked signed logged offered moved kept served   the targets, by what they are about
+    catalogue   all of them by name
+    corpus      text files of inputs, replayed by `test_corpus`
+    engines     atheris where it is installed, else Hypothesis
+    __main__    the command
+
+What a target promises is what house rules ask of the receive path: nothing the other side does raises
+anything but the two declared errors, what is kept stays under its bound, deadlines are honest.
+"""
