@@ -6,6 +6,7 @@ import ast
 import inspect as python
 from pathlib import Path
 
+from message_fields import meaning
 from msgspec import inspect
 
 WIRE = Path(__file__).resolve().parent.parent / "wire"
@@ -33,23 +34,66 @@ def message_numbers() -> str:
 
 
 def messages() -> str:
-    """Give each message: what it is, who sends it, what answers it, its fields in order."""
+    """Give each message: what it is, its schema, its fields in order, who sends it, what answers it."""
     from wire.messages import CRITICAL, NUMBER_OF
 
     parts = []
     for cls in sorted(NUMBER_OF, key=lambda cls: NUMBER_OF[cls] & ~CRITICAL):
-        schema = inspect.type_info(cls)
-        assert isinstance(schema, inspect.StructType)
         said = python.cleandoc(cls.__doc__ or "")
+        schema = _schema(cls)
+        names = ", ".join(_named(field) for field in schema.fields)
         parts.append(
-            f"#### {cls.__name__} (`0x{NUMBER_OF[cls]:04X}`)\n\n{said}\n\n{_sender(cls)}\n"
+            f"#### {cls.__name__}\n\n{said}\n\n"
+            f"`0x{NUMBER_OF[cls]:04X} [{names}]` · {_sender(cls)}\n\n{_fields(cls)}"
         )
-        fields = [_field(field) for field in schema.fields]
-        parts.append(rows("field", "type", "default", of=fields) if fields else "No fields.\n")
     return "\n".join(parts)
 
 
+def _schema(cls: type) -> inspect.StructType:
+    schema = inspect.type_info(cls)
+    assert isinstance(schema, inspect.StructType)
+    return schema
+
+
+def _named(field: inspect.Field) -> str:
+    return field.name if field.required else f"{field.name} = {_value(field.default)}"
+
+
+def _value(value: object) -> str:
+    """Give a default as the document writes values."""
+    if value is None or isinstance(value, bool):
+        return {None: "nil", True: "true", False: "false"}[value]
+    return '""' if value in ("", b"") else str(value)
+
+
+def _fields(cls: type) -> str:
+    """Give the table of a struct's fields, and those of the rows in it."""
+    schema = _schema(cls)
+    if not schema.fields:
+        return "No fields.\n"
+    table = [
+        (f"`{field.name}`", _type(field.type), meaning(cls, field.name)) for field in schema.fields
+    ]
+    parts = [rows("field", "type", "what", of=table)]
+    for row in dict.fromkeys(found for field in schema.fields for found in _rows_in(field.type)):
+        names = ", ".join(_named(field) for field in _schema(row).fields)
+        parts.append(f"`{row.__name__}` is `[{names}]`:\n\n{_fields(row)}")
+    return "\n".join(parts)
+
+
+def _rows_in(schema: inspect.Type) -> list[type]:
+    """Give the structs that a field is made of."""
+    match schema:
+        case inspect.StructType():
+            return [schema.cls]
+        case inspect.VarTupleType():
+            return _rows_in(schema.item_type)
+        case _:
+            return []
+
+
 def _sender(cls: type) -> str:
+    """Say who sends a message and what the answer is."""
     from wire.dialogue import REQUESTS
     from wire.messages import BY_NUMBER, NUMBER_OF, session
     from wire.messages.registry import Purpose
@@ -58,52 +102,81 @@ def _sender(cls: type) -> str:
     if rule is not None:
         answers = " or ".join(f"`{answer.__name__}`" for answer in (*rule.answers, session.Refused))
         states = " or ".join(sorted(state.value for state in rule.states))
-        return (
-            f"Sent by a peer to its tracker, in a session that is {states}; answered by {answers}."
-        )
+        return f"a peer to its tracker, in a session that is {states} · answer: {answers}"
     asked = [request.__name__ for request, rule in REQUESTS.items() if cls in rule.answers]
     if asked or cls is session.Refused:
         named = ", ".join(f"`{name}`" for name in asked) if asked else "any request"
-        return f"Sent by a tracker; answers {named}."
+        return f"a tracker, to answer {named}"
+    if cls.__name__ in WHO:
+        return WHO[cls.__name__]
     links = [p for p, its in BY_NUMBER.items() if NUMBER_OF[cls] in its]
-    if cls is session.HelloAnonymous:
-        return "Sent by the initiator of a tracker link; answered by `HelloTracker`."
-    if cls is session.HelloTracker:
-        return "Sent by a tracker as its first record."
     if links == [Purpose.TRACKER]:
-        return "Sent by a tracker, unasked."
-    return f"Sent by either side of a {' or '.join(p.name.lower() for p in links)} link."
+        return "a tracker, unasked · no answer"
+    return f"either side of a {' or '.join(p.name.lower() for p in links)} link · no answer"
 
 
-def _field(field: inspect.Field) -> tuple[str, str, str]:
-    default = "" if field.required else f"`{field.default!r}`"
-    return f"`{field.name}`", _type(field.type), default
+WHO = {
+    "Hello": "a device, as its first record on any link · answer: `HelloTracker` of a tracker, `Hello` of a device",
+    "HelloAnonymous": "the initiator of a tracker link, as its first record · answer: `HelloTracker`",
+    "HelloTracker": "a tracker, as its first record, to answer either Hello",
+    "Close": "either side of any link, as its last record · no answer",
+    "Ping": "either side of any link · answer: `Pong`",
+    "Pong": "either side of any link, to answer `Ping`",
+    "Digests": "either side of a peer link, once, as its first message · answer: `Vector`, where they differ",
+    "Vector": "either side of a peer link, once for each conversation · answer: its own `Vector`, then `Events`",
+    "Events": "either side of a peer link · answer: `Receipt`",
+    "AskEvents": "either side of a peer link · answer: `Events`, of what is known",
+    "AskDial": "either side of a peer link · answer: a data link, dialled",
+    "FetchManifest": "the receiver, on a data link · answer: `ManifestPage` or `FetchRefused`",
+    "ManifestPage": "the sender, on a data link, to answer `FetchManifest`",
+    "Fetch": "the receiver, on a data link · answer: `Piece`, `Pack` and `Zeros`, then `Fetched`; or `FetchRefused`",
+    "Piece": "the sender, on a data link, to answer `Fetch`; then the bytes",
+    "Pack": "the sender, on a data link, to answer `Fetch`; then the bytes, unless all lengths are 0",
+    "Zeros": "the sender, on a data link, to answer `Fetch`",
+    "SignedDigests": "the sender, on a data link, beside what it sends · no answer",
+    "Fetched": "the sender, on a data link: the end of the answer to `Fetch`, also after `StopFetch`",
+    "FetchRefused": "the sender, on a data link, to answer `FetchManifest`, `Fetch` or `FetchDigests`",
+    "StopFetch": "the receiver, on a data link · answer: `Fetched`, if it was still open",
+    "FetchDigests": "the receiver, on a data link · answer: `DigestPage` or `FetchRefused`",
+    "DigestPage": "the sender, on a data link, to answer `FetchDigests`",
+    "Have": "a holder, on a data link, unasked · no answer",
+    "Verified": "the receiver, on a data link, at most four times a second · no answer",
+}
+"""Of messages that are no request to a tracker: who sends them, and what the answer is."""
 
 
 def _type(schema: inspect.Type) -> str:
     match schema:
         case inspect.StructType():
-            inner = "; ".join(f"{field.name}: {_type(field.type)}" for field in schema.fields)
-            return f"array {schema.cls.__name__} [{inner}]"
+            return f"`{schema.cls.__name__}`"
         case inspect.VarTupleType():
             return f"array{_lengths(schema)} of {_type(schema.item_type)}"
         case inspect.IntType():
             most = schema.le if schema.le is not None else (schema.lt or 0) - 1
-            return f"integer {schema.ge} to {most}"
+            return f"integer {schema.ge} to {_number(most)}"
         case inspect.EnumType():
             members = ", ".join(f"{member.value} {member.name.lower()}" for member in schema.cls)
             return f"integer: {members}"
         case inspect.BoolType():
             return "truth value"
         case inspect.StrType():
-            pattern = f", matches `{schema.pattern}`" if schema.pattern else ""
-            return f"text{_lengths(schema)} characters{pattern}"
+            if schema.pattern:
+                return f"text, `{schema.pattern}`"
+            return f"text{_lengths(schema)} characters"
         case inspect.BytesType():
             return f"bytes{_lengths(schema)}"
         case inspect.UnionType():
             return " or ".join(_type(choice) for choice in schema.types)
         case _:
             return "nil"
+
+
+def _number(number: int) -> str:
+    """Give a bound so that a reader sees what it is."""
+    for power in (24, 32, 44, 53):
+        if number in {2**power, 2**power - 1}:
+            return f"2^{power}" if number == 2**power else f"2^{power}-1"
+    return str(number)
 
 
 def _lengths(schema: inspect.StrType | inspect.BytesType | inspect.VarTupleType) -> str:

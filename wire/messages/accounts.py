@@ -46,7 +46,7 @@ class Kdf(Message, frozen=True):
     """Answer AskKdf: parameters of Argon2id; a client refuses those below its floor."""
 
     request: RequestIdField
-    salt: Salt  # the account's 16 random bytes; the whole salt is derived from it (identity)
+    salt: Salt  # the account's 16 random bytes; the whole salt is derived from it
     memory_kib: Annotated[int, Meta(ge=1, le=limits.KDF_MEMORY_KIB_MOST)]
     passes: Annotated[int, Meta(ge=1, le=limits.KDF_PASSES_MOST)]
     lanes: Annotated[int, Meta(ge=1, le=limits.KDF_LANES_MOST)]
@@ -67,7 +67,7 @@ class Register(Message, frozen=True):
     memory_kib: Annotated[int, Meta(ge=limits.KDF_MEMORY_KIB, le=limits.KDF_MEMORY_KIB_MOST)]
     passes: Annotated[int, Meta(ge=limits.KDF_PASSES, le=limits.KDF_PASSES_MOST)]
     lanes: Annotated[int, Meta(ge=limits.KDF_LANES, le=limits.KDF_LANES_MOST)]
-    auth_key: AuthKeyField
+    auth_key: AuthKeyField  # public half of `auth`, section 3
     vault: Vault
     vault_counter: Counter
     certificate: SignedCertificate
@@ -75,7 +75,7 @@ class Register(Message, frozen=True):
     signature: (
         Signature  # identity over (name, tracker key, handshake hash): the key is really theirs
     )
-    invite: Annotated[str, Meta(max_length=64)] = ""
+    invite: Annotated[str, Meta(max_length=64)] = ""  # where the tracker asks for one
     has_recovery_key: bool = False
 
 
@@ -85,7 +85,7 @@ class LogIn(Message, frozen=True):
 
     request: RequestIdField
     name: AccountNameField
-    signature: Signature
+    signature: Signature  # purpose `login`
 
 
 @message(0x0014, Purpose.TRACKER)
@@ -96,7 +96,7 @@ class LoggedIn(Message, frozen=True):
     identity: IdentityKeyField
     vault: Vault
     vault_counter: Counter
-    vault_changed: Millis
+    vault_changed: Millis  # when, by the tracker's clock
     device_list: SignedDeviceList
     state_version: Counter
 
@@ -130,7 +130,7 @@ class Enter(Message, frozen=True):
     request: RequestIdField
     is_unseen: bool  # a brief node: friends are not told, no address is published
     show: Show
-    presence_text: Annotated[str, Meta(max_length=limits.PRESENCE_TEXT_CHARS)] = ""
+    presence_text: Annotated[str, Meta(max_length=limits.PRESENCE_TEXT_CHARS)] = ""  # beside `show`
     until: Millis = 0  # 0: until changed; else it goes back to AVAILABLE then
 
 
@@ -147,8 +147,8 @@ class Entered(Message, frozen=True):
     vault_counter: Counter
     state_version: Counter
     observed_host: Annotated[str, Meta(max_length=64)]  # the address this link comes from
-    observed_port: Annotated[int, Meta(ge=0, le=65535)]
-    motd: Annotated[str, Meta(max_length=1024)] = ""
+    observed_port: Annotated[int, Meta(ge=0, le=65535)]  # and the port
+    motd: Annotated[str, Meta(max_length=1024)] = ""  # message of the day
 
 
 @message(0x0019, Purpose.TRACKER)
@@ -159,7 +159,7 @@ class PutState(Message, frozen=True):
     """
 
     request: RequestIdField
-    base_version: Counter
+    base_version: Counter  # what the content was made from
     page: PageNumber  # from 0
     pages: PageNumber
     content: StatePage
@@ -170,7 +170,7 @@ class StatePut(Message, frozen=True):
     """Answer the last PutState: the version it made."""
 
     request: RequestIdField
-    version: Counter
+    version: Counter  # one more than base_version
 
 
 @message(0x001B, Purpose.TRACKER)
@@ -186,7 +186,7 @@ class State(Message, frozen=True):
     """Answer AskState. Version 0 with no pages: nothing was ever put."""
 
     request: RequestIdField
-    version: Counter
+    version: Counter  # of the whole: ask anew if it changes between pages
     page: PageNumber
     pages: PageNumber
     content: StatePage
@@ -196,7 +196,7 @@ class State(Message, frozen=True):
 class StateChanged(Message, frozen=True):
     """Tell the account's other devices that the state has a new version."""
 
-    version: Counter
+    version: Counter  # the present one
 
 
 @message(0x001E, Purpose.TRACKER)

@@ -27,14 +27,16 @@ class ConversationDigest(Message, frozen=True):
     """One row of Digests."""
 
     conversation: ConversationIdField
-    digest: Digest16  # of the vector, see log/vector
+    digest: Digest16  # of the vector here
 
 
 @message(0x0060, Purpose.PEER)
 class Digests(Message, frozen=True):
     """What I have, per conversation we share, in 16 bytes each; the first thing on a new link."""
 
-    rows: Annotated[tuple[ConversationDigest, ...], Meta(max_length=512)]
+    rows: Annotated[
+        tuple[ConversationDigest, ...], Meta(max_length=512)
+    ]  # one for each conversation the two share
     is_last: bool
 
 
@@ -43,8 +45,8 @@ class VectorEntry(Message, frozen=True):
 
     device: DeviceIdField
     epoch: EpochField
-    floor: Counter
-    high: Counter
+    floor: Counter  # 0: nothing is missing from the first on
+    high: Counter  # the last place without a hole before it
     high_id: Annotated[bytes, Meta(max_length=32)]  # id of the event at high; empty when high is 0
 
 
@@ -53,14 +55,16 @@ class Vector(Message, frozen=True):
     """What I have of one conversation whose digests differ; the other sends what I lack."""
 
     conversation: ConversationIdField
-    entries: Annotated[tuple[VectorEntry, ...], Meta(max_length=limits.VECTOR_ENTRIES_PER_PAGE)]
+    entries: Annotated[
+        tuple[VectorEntry, ...], Meta(max_length=limits.VECTOR_ENTRIES_PER_PAGE)
+    ]  # one for each chain that has events here
     is_last: bool
 
 
 class SealedEvent(Message, frozen=True):
     """One event as it travels and rests: the header's bytes with its signature, and the body or none."""
 
-    header: SignedHeader
+    header: SignedHeader  # signed, purpose `event`
     body: EventBody | None  # None: body gone
 
 
@@ -71,14 +75,16 @@ class Events(Message, frozen=True):
     conversation: ConversationIdField
     events: Annotated[
         tuple[SealedEvent, ...], Meta(min_length=1, max_length=limits.EVENTS_PER_BATCH)
-    ]
+    ]  # causes before effects
 
 
 @message(0x0063, Purpose.PEER)
 class Receipt(Message, frozen=True):
     """A signed receipt; the same bytes on links, in mail and between own devices."""
 
-    signed: Annotated[bytes, Meta(min_length=1, max_length=limits.RECEIPT_BYTES)]
+    signed: Annotated[
+        bytes, Meta(min_length=1, max_length=limits.RECEIPT_BYTES)
+    ]  # purpose `receipt`
 
 
 @message(0x0064, Purpose.PEER)
@@ -88,8 +94,8 @@ class Unavailable(Message, frozen=True):
     conversation: ConversationIdField
     device: DeviceIdField
     epoch: EpochField
-    first: Seq
-    last: Seq
+    first: Seq  # the first place of the gap
+    last: Seq  # the last one
 
 
 @message(0x0065, Purpose.PEER)
@@ -97,7 +103,9 @@ class Devices(Message, frozen=True):
     """An account's list and the certificates of its devices, so that their events verify."""
 
     device_list: SignedDeviceList
-    certificates: Annotated[tuple[SignedCertificate, ...], Meta(max_length=limits.LISTED_DEVICES)]
+    certificates: Annotated[
+        tuple[SignedCertificate, ...], Meta(max_length=limits.LISTED_DEVICES)
+    ]  # of devices on that list, revoked ones included
 
 
 @message(0x0066, Purpose.PEER)
@@ -105,8 +113,8 @@ class Fork(Message, frozen=True):
     """Proof that one device signed two events for one place."""
 
     conversation: ConversationIdField
-    first: SignedHeader
-    second: SignedHeader
+    first: SignedHeader  # signed header
+    second: SignedHeader  # another one for the same place
 
 
 @message(0x0067, Purpose.PEER)
@@ -114,4 +122,6 @@ class AskEvents(Message, frozen=True):
     """Ask for single events by id: those of a forked chain, or parents that are unknown here."""
 
     conversation: ConversationIdField
-    ids: Annotated[tuple[EventIdField, ...], Meta(max_length=limits.EVENTS_PER_BATCH)]
+    ids: Annotated[
+        tuple[EventIdField, ...], Meta(max_length=limits.EVENTS_PER_BATCH)
+    ]  # what is not known is left out of the answer

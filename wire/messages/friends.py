@@ -39,7 +39,7 @@ class AskFriend(Message, frozen=True):
 
     request: RequestIdField
     name: AccountNameField
-    signed: SignedRequest
+    signed: SignedRequest  # purpose `friend-request`
 
 
 @message(0x0043, Purpose.TRACKER)
@@ -47,7 +47,7 @@ class FriendAsked(Message, frozen=True):
     """Deliver a friend request; sent at Enter for those that wait, and at once to those online."""
 
     name: AccountNameField  # of the asker
-    signed: SignedRequest
+    signed: SignedRequest  # purpose `friend-request`
     at: Millis
 
 
@@ -57,7 +57,7 @@ class AnswerFriend(Message, frozen=True):
 
     request: RequestIdField
     name: AccountNameField  # of the asker
-    is_yes: bool
+    is_yes: bool  # as in the signed answer
     signed: SignedAnswer  # a no is signed too
 
 
@@ -66,8 +66,8 @@ class FriendAnswered(Message, frozen=True):
     """Deliver the answer to the asker; kept until TakeAnswer, so that a lost link loses no answer."""
 
     name: AccountNameField  # of the answerer
-    is_yes: bool
-    signed: SignedAnswer
+    is_yes: bool  # as in the signed answer
+    signed: SignedAnswer  # purpose `friend-answer`
     at: Millis
 
 
@@ -117,14 +117,14 @@ class Friend(Message, frozen=True):
     identity: IdentityKeyField
     show: Show
     text: PresenceText
-    last_seen: Millis
+    last_seen: Millis  # milliseconds since 1970; 0: unknown, or here
 
 
 @message(0x004B, Purpose.TRACKER)
 class FriendsPage(Message, frozen=True):
     """The friend list as the tracker has it, in pages after Entered."""
 
-    friends: Annotated[tuple[Friend, ...], Meta(max_length=256)]
+    friends: Annotated[tuple[Friend, ...], Meta(max_length=256)]  # in any order
     is_last: bool
 
 
@@ -132,7 +132,7 @@ class FriendsPage(Message, frozen=True):
 class FriendAdded(Message, frozen=True):
     """Tell both sides' devices that two are friends now, with the new friend's presence."""
 
-    friend: Friend
+    friend: Friend  # who is a friend now
 
 
 @message(0x004D, Purpose.TRACKER)

@@ -19,7 +19,7 @@ class PutAddresses(Message, frozen=True):
     """Publish where this device can be dialled; answered by Done. Friends that are online are told."""
 
     request: RequestIdField
-    signed: SignedAddresses
+    signed: SignedAddresses  # purpose `addresses`
 
 
 @message(0x0051, Purpose.TRACKER)
@@ -35,7 +35,7 @@ class DeviceRecord(Message, frozen=True):
 
     certificate: SignedCertificate
     addresses: SignedAddresses  # empty: none published
-    is_online: bool
+    is_online: bool  # entered and seen
 
 
 @message(0x0052, Purpose.TRACKER)
@@ -46,7 +46,9 @@ class Directory(Message, frozen=True):
     name: AccountNameField
     identity: IdentityKeyField
     device_list: SignedDeviceList
-    devices: Annotated[tuple[DeviceRecord, ...], Meta(max_length=limits.LISTED_DEVICES)]
+    devices: Annotated[
+        tuple[DeviceRecord, ...], Meta(max_length=limits.LISTED_DEVICES)
+    ]  # those that ever came here
 
 
 @message(0x0053, Purpose.TRACKER, critical=False)
@@ -56,7 +58,7 @@ class AddressesChanged(Message, frozen=True):
     name: AccountNameField
     device: DeviceIdField
     certificate: SignedCertificate
-    signed: SignedAddresses
+    signed: SignedAddresses  # purpose `addresses`
 
 
 @message(0x0054, Purpose.PEER)

@@ -20,8 +20,8 @@ CodeText = Annotated[str, Meta(min_length=1, max_length=48)]  # a value of wire.
 class Hello(Message, frozen=True):
     """The first record of a device, each way; nobody is believed before it verified."""
 
-    certificate: Annotated[bytes, Meta(max_length=limits.CERTIFICATE_BYTES)]  # signed, see identity
-    device_list: Annotated[bytes, Meta(max_length=limits.DEVICE_LIST_BYTES)]  # signed, see identity
+    certificate: Annotated[bytes, Meta(max_length=limits.CERTIFICATE_BYTES)]
+    device_list: Annotated[bytes, Meta(max_length=limits.DEVICE_LIST_BYTES)]
     known_counter: Counter  # highest list counter of the receiver's account that the sender knows
     boot_id: BootIdField
     features: Features = 0
@@ -79,4 +79,4 @@ class Refused(Message, frozen=True):
     request: RequestIdField
     code: CodeText
     text: Sentence = ""
-    retry_after_s: Annotated[int, Meta(ge=0, le=10**6)] = 0
+    retry_after_s: Annotated[int, Meta(ge=0, le=10**6)] = 0  # 0: whenever

@@ -25,8 +25,8 @@ class ChunkRange(Message, frozen=True):
     """Chunks first, first + 1, ... first + count - 1 of one file."""
 
     file: FileIndex
-    first: ChunkIndex
-    count: Annotated[int, Meta(ge=1, le=limits.FILE_BYTES // limits.CHUNK_BYTES)]
+    first: ChunkIndex  # chunk index, from 0
+    count: Annotated[int, Meta(ge=1, le=limits.FILE_BYTES // limits.CHUNK_BYTES)]  # chunks
 
 
 @message(0x0080, Purpose.DATA)
@@ -56,7 +56,9 @@ class Fetch(Message, frozen=True):
     fetch: FetchId
     offering_device: DeviceIdField
     offer: OfferIdField
-    ranges: Annotated[tuple[ChunkRange, ...], Meta(min_length=1, max_length=limits.FETCH_RANGES)]
+    ranges: Annotated[
+        tuple[ChunkRange, ...], Meta(min_length=1, max_length=limits.FETCH_RANGES)
+    ]  # each chunk at most once
 
 
 @message(0x0083, Purpose.DATA)
@@ -65,7 +67,7 @@ class Piece(Message, frozen=True):
 
     fetch: FetchId
     file: FileIndex
-    index: ChunkIndex
+    index: ChunkIndex  # chunk index, from 0
     length: Annotated[int, Meta(ge=1, le=limits.CHUNK_BYTES)]
     digest: ChunkDigestField
 
@@ -83,7 +85,9 @@ class Pack(Message, frozen=True):
     """The next record is these small files one after another, at most one chunk in all."""
 
     fetch: FetchId
-    chunks: Annotated[tuple[PackedChunk, ...], Meta(min_length=1, max_length=limits.PACKED_CHUNKS)]
+    chunks: Annotated[
+        tuple[PackedChunk, ...], Meta(min_length=1, max_length=limits.PACKED_CHUNKS)
+    ]  # in the order of their bytes
 
 
 @message(0x0085, Purpose.DATA)
@@ -91,14 +95,14 @@ class Zeros(Message, frozen=True):
     """These chunks are all zero; no bytes follow."""
 
     fetch: FetchId
-    range: ChunkRange
+    range: ChunkRange  # one stretch of one file
 
 
 @message(0x0086, Purpose.DATA)
 class SignedDigests(Message, frozen=True):
     """A batch of chunk digests of one file, signed by the offering device; the last one has the root."""
 
-    signed: Annotated[bytes, Meta(min_length=1, max_length=64 * limits.KIB)]
+    signed: Annotated[bytes, Meta(min_length=1, max_length=64 * limits.KIB)]  # purpose `digests`
 
 
 @message(0x0087, Purpose.DATA)
@@ -146,9 +150,11 @@ class DigestPage(Message, frozen=True):
     page: Annotated[
         int, Meta(ge=0, lt=limits.FILE_BYTES // limits.CHUNK_BYTES // limits.PAGE_DIGESTS)
     ]
-    digests: Annotated[bytes, Meta(max_length=32 * limits.PAGE_DIGESTS)]
-    signed_root: Annotated[bytes, Meta(max_length=1024)]
-    size: SizeBytes
+    digests: Annotated[
+        bytes, Meta(max_length=32 * limits.PAGE_DIGESTS)
+    ]  # empty where the sender keeps none
+    signed_root: Annotated[bytes, Meta(max_length=1024)]  # purpose `digests`
+    size: SizeBytes  # of the file, in bytes
 
 
 @message(0x008C, Purpose.DATA)
@@ -158,8 +164,10 @@ class Have(Message, frozen=True):
     offering_device: DeviceIdField
     offer: OfferIdField
     file: FileIndex
-    first: ChunkIndex
-    bits: Annotated[bytes, Meta(min_length=1, max_length=8 * limits.KIB)]
+    first: ChunkIndex  # chunk index of the first bit
+    bits: Annotated[
+        bytes, Meta(min_length=1, max_length=8 * limits.KIB)
+    ]  # highest bit of the first byte first
 
 
 @message(0x008D, Purpose.DATA, critical=False)
@@ -168,6 +176,6 @@ class Verified(Message, frozen=True):
 
     offering_device: DeviceIdField
     offer: OfferIdField
-    verified_bytes: Counter
-    files_done: Counter
+    verified_bytes: Counter  # of chunks that are here and right
+    files_done: Counter  # under their final digests
     resent_bytes: Counter  # came again after they had been asked for before
