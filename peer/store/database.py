@@ -17,6 +17,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -39,14 +40,18 @@ BATCH_JOBS = 512
 
 @dataclass(slots=True)
 class _Job:
-    """One fn on its way through the writer's thread."""
+    """One fn on its way through the writer's thread. loop: of whoever awaits it, None for a blocked thread."""
 
     run: Callable[[Connection], Any]
-    outcome: Future[Any]
+    outcome: asyncio.Future[Any] | Future[Any]
+    loop: asyncio.AbstractEventLoop | None = None
     value: Any = None
     error: BaseException | None = None
 
     def settle(self) -> None:
+        """Give the outcome to whoever waits, if anybody still does; in the thread of its loop, if it has one."""
+        if self.outcome.done():
+            return
         if self.error is not None:
             self.outcome.set_exception(self.error)
         else:
@@ -102,13 +107,18 @@ class Database:
         NO_SPACE, DATABASE_CORRUPT or DATABASE_FAILED when the commit fails. An awaiter that is
         cancelled leaves fn in the queue: it may still happen.
         """
-        return await asyncio.wrap_future(self._submit(fn, *args, **kwargs))
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[T] = loop.create_future()
+        self._submit(_Job(lambda connection: fn(connection, *args, **kwargs), outcome, loop))
+        return await outcome
 
     def write_now(
         self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Do what `write` does, blocking the calling thread: for callers without a loop."""
-        return self._submit(fn, *args, **kwargs).result()
+        outcome: Future[T] = Future()
+        self._submit(_Job(lambda connection: fn(connection, *args, **kwargs), outcome))
+        return outcome.result()
 
     def read(
         self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -150,16 +160,11 @@ class Database:
         """How many batches were committed: what group commit saves is writes minus this."""
         return self._writer.commits
 
-    def _submit(
-        self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> Future[T]:
-        outcome: Future[T] = Future()
-        outcome.set_running_or_notify_cancel()  # an awaiter that leaves cannot take the job along
+    def _submit(self, job: _Job) -> None:
         with self._closing:
             if self._is_closed:
                 raise _closed(self.path)
-            self._jobs.put(_Job(lambda connection: fn(connection, *args, **kwargs), outcome))
-        return outcome
+            self._jobs.put(job)
 
 
 class _Writer(threading.Thread):
@@ -181,8 +186,7 @@ class _Writer(threading.Thread):
             if batch:
                 run_batch(self._connection, batch, str(self._path))
                 self.commits += 1
-                for job in batch:
-                    job.settle()
+                settle(batch)
 
     def close_connection(self) -> None:
         """Close the connection after the thread ended: SQLite then folds its log into the file."""
@@ -202,6 +206,24 @@ class _Writer(threading.Thread):
                 job = self._queue.get_nowait()
             except queue.Empty:
                 return batch
+
+
+def settle(batch: list[_Job]) -> None:
+    """Tell everybody who waits how a batch ended: each loop is woken once, however many wait in it."""
+    by_loop: dict[asyncio.AbstractEventLoop | None, list[_Job]] = {}
+    for job in batch:
+        by_loop.setdefault(job.loop, []).append(job)
+    for loop, jobs in by_loop.items():
+        if loop is None:
+            _settle_all(jobs)
+        else:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle_all, jobs)
+
+
+def _settle_all(jobs: list[_Job]) -> None:
+    for job in jobs:
+        job.settle()
 
 
 def run_batch(connection: Connection, batch: list[_Job], where: str) -> None:
