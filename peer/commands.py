@@ -155,34 +155,42 @@ async def _set_presence(node: Node, command: api.SetPresence) -> api.Result:
 
 async def _say(node: Node, command: api.SendText | api.RetryText, request_id: str) -> api.Result:
     """Keep a message, or take a failed one up again, and stay as long as wished for its receipt."""
-    keys, entropy = node.profile.keys, node.entropy
+    if not command.wait_s:
+        return await _keep_said(node, command, request_id)
     queue, leave = node.subscribe()
     try:
-        if isinstance(command, api.SendText):
-            to = account_name(command.to)
-            text, reply_to = command.text, command.reply_to
-            result = await node.write(
-                request_id, conversations.say, keys, to, text, reply_to, wall(), entropy
-            )
-        else:
-            result = await node.write(
-                request_id, conversations.retry, keys, command.id, wall(), entropy
-            )
-        item = api.as_json(result)
-        said, state = str(item["id"]), str(item["state"])
-        if isinstance(result, api.Relayed):
-            state = node.database.read(history.state_of, bytes.fromhex(said))
+        kept = await _keep_said(node, command, request_id)
+        state = kept.state
         try:
-            async with asyncio.timeout(command.wait_s or 0):
+            async with asyncio.timeout(command.wait_s):
                 while state not in ENDED:
                     event = await queue.get()
-                    if event.event == "receipt" and event.body["id"] == said:
+                    if event.event == "receipt" and event.body["id"] == kept.id:
                         state = str(event.body["state"])
         except TimeoutError:
             pass  # it is accepted; how far it came is in the answer
-        return api.MessageState(said, state)
+        return api.MessageState(kept.id, state)
     finally:
         leave()
+
+
+async def _keep_said(
+    node: Node, command: api.SendText | api.RetryText, request_id: str
+) -> api.MessageState:
+    """Commit what is said; what was said under that id before is given as far as it has come."""
+    keys, entropy = node.profile.keys, node.entropy
+    if isinstance(command, api.SendText):
+        to = account_name(command.to)
+        text, reply_to = command.text, command.reply_to
+        kept = await node.write(
+            request_id, conversations.say, keys, to, text, reply_to, wall(), entropy
+        )
+    else:
+        kept = await node.write(request_id, conversations.retry, keys, command.id, wall(), entropy)
+    if isinstance(kept, api.MessageState):
+        return kept
+    said = str(api.as_json(kept)["id"])
+    return api.MessageState(said, node.database.read(history.state_of, bytes.fromhex(said)))
 
 
 async def _log_out(node: Node, command: api.LogOut) -> api.Result:

@@ -125,7 +125,9 @@ async def up(
         _opened(locations, await _taken(locations)) as database,
         _node(locations, database, password, is_full=True, listen=listen, stays=True) as node,
     ):
-        queue, leave = node.subscribe()
+        queue: asyncio.Queue[api.Event | None] = asyncio.Queue()
+        leave = node.listen(queue.put_nowait)
+        node.when_leaving(lambda: queue.put_nowait(None))
         ready: dict[str, object] = {
             "account": node.profile.name,
             "listen": node.listening,
@@ -134,7 +136,7 @@ async def up(
         }
         yield api.Event("ready", ready)
         try:
-            while (event := await _next(queue, node.leaving)) is not None:
+            while (event := await queue.get()) is not None:
                 yield event
         finally:
             leave()
@@ -149,16 +151,6 @@ async def tracker_with_key(address: str) -> str:
     """
     plain = TrackerAddress.parse(address)
     return str(TrackerAddress(plain.host, plain.port, await ask_key(plain)))
-
-
-async def _next(queue: asyncio.Queue[api.Event], leaving: asyncio.Event) -> api.Event | None:
-    """Give the next event, or None when the node has no more business."""
-    async with asyncio.TaskGroup() as group:
-        event = group.create_task(queue.get())
-        left = group.create_task(leaving.wait())
-        event.add_done_callback(lambda _: left.cancel())
-        left.add_done_callback(lambda _: event.cancel())
-    return None if event.cancelled() else event.result()
 
 
 class _GaveWayError(Exception):
@@ -317,9 +309,7 @@ async def _node(
     def do(command: api.Command, request_id: str) -> AsyncIterator[api.Result]:
         return node.do(command if stays else _on_a_verbs_node(command), request_id)
 
-    async with node:
-        control = ControlServer(locations.control, do, is_full=is_full)
-        await control.open()
+    async with node, ControlServer(locations.control, do, is_full=is_full) as control:
         is_cancelled = False
         try:
             yield node
@@ -327,11 +317,8 @@ async def _node(
             is_cancelled = True
             raise
         finally:
-            try:
-                if not is_cancelled:
-                    await _wait_until_alone(node, control)
-            finally:
-                await control.close()
+            if not is_cancelled:
+                await _wait_until_alone(node, control)
 
 
 async def _wait_until_alone(node: Node, control: ControlServer) -> None:

@@ -47,6 +47,10 @@ from wire.ids import BootId
 from wire.machine import Entropy
 
 SWEEP_S = 1.0
+FORGET_S = 3600.0
+"""How often results of commands are looked through for those nobody asks for again."""
+
+Hear = Callable[[api.Event], None]
 
 
 class Node:
@@ -78,7 +82,7 @@ class Node:
         self.listening: list[str] = []
         self._listen = listen
         self._boot_id = BootId(entropy.bytes(16))
-        self._watchers: set[asyncio.Queue[api.Event]] = set()
+        self._watchers: set[Hear] = set()
         self._stack = AsyncExitStack()
         self._servers: list[asyncio.Server] = []
         self._is_leaving = False
@@ -200,13 +204,12 @@ class Node:
 
     async def watch(self) -> AsyncIterator[api.Event]:
         """Give every event from now on."""
-        queue: asyncio.Queue[api.Event] = asyncio.Queue()
-        self._watchers.add(queue)
+        queue, leave = self.subscribe()
         try:
             while True:
                 yield await queue.get()
         finally:
-            self._watchers.discard(queue)
+            leave()
 
     def _give_way(self, command: api.GiveWay) -> None:
         """Note that another node is to take over; raises PeerError(ALREADY_RUNNING) if this one goes on."""
@@ -217,8 +220,20 @@ class Node:
     def subscribe(self) -> tuple[asyncio.Queue[api.Event], Callable[[], None]]:
         """Give a queue of events from this very moment on, and how to leave."""
         queue: asyncio.Queue[api.Event] = asyncio.Queue()
-        self._watchers.add(queue)
-        return queue, lambda: self._watchers.discard(queue)
+        return queue, self.listen(queue.put_nowait)
+
+    def listen(self, hear: Hear) -> Callable[[], None]:
+        """Have `hear` called with every event from this very moment on; gives how to end that."""
+        self._watchers.add(hear)
+        return lambda: self._watchers.discard(hear)
+
+    def when_leaving(self, then: Callable[[], None]) -> None:
+        """Have `then` called once this node has no more business."""
+        self._spawn(self._until_leaving(then))
+
+    async def _until_leaving(self, then: Callable[[], None]) -> None:
+        await self.leaving.wait()
+        then()
 
     # --- effects
 
@@ -230,8 +245,8 @@ class Node:
     def _carry_out_one(self, effect: Effect, link: PeerLink | None) -> None:
         match effect:
             case Tell(event=event):
-                for queue in self._watchers:
-                    queue.put_nowait(event)
+                for hear in self._watchers:
+                    hear(event)
             case SendOnLink(device=device, message=message):
                 if link is not None and link.device == device:
                     link.pump.send(message)
@@ -272,7 +287,12 @@ class Node:
 
     async def _sweep(self) -> None:
         """Dial again whom we want and do not have; mark what was never delivered, say anew what waits for a former key."""
+        loop = asyncio.get_running_loop()
+        forget_at = loop.time()
         while True:
+            if loop.time() >= forget_at:
+                await self.database.write(done.forget, wall())
+                forget_at = loop.time() + FORGET_S
             self.carry_out(await self.database.write(conversations.expire, wall()))
             if self.database.read(reissuing.is_due, self.profile.keys):
                 effects = await self.database.write(

@@ -81,7 +81,9 @@ class Console:
     def emit(self, item: Item, text: str) -> None:
         """Print one result: as JSON, or as the text for people; an empty text prints nothing."""
         if self.is_json:
-            line = json.dumps(item, ensure_ascii=False).translate(_UNSAFE_IN_JSON)
+            line = json.dumps(item, ensure_ascii=False)
+            if not line.isascii() or "\x7f" in line:
+                line = line.translate(_UNSAFE_IN_JSON)
             exit_codes.write(line.encode("utf-8", "backslashreplace") + b"\n")
         elif text:
             exit_codes.write(text.encode(self._encoding, "backslashreplace") + b"\n")

@@ -20,8 +20,12 @@ def find(connection: sqlite3.Connection, command: str) -> api.Relayed | None:
 
 def note(connection: sqlite3.Connection, command: str, result: api.Result, now: UnixMillis) -> None:
     """Keep a result, in the transaction that made it true."""
-    connection.execute("DELETE FROM done WHERE at < ?", (now - KEPT_MS,))
     connection.execute(
         "INSERT INTO done (command, result, at) VALUES (?, ?, ?)",
         (command, json.dumps(api.as_json(result)), now),
     )
+
+
+def forget(connection: sqlite3.Connection, now: UnixMillis) -> None:
+    """Drop the results that nobody asks for again; looks at every row, so not for each command."""
+    connection.execute("DELETE FROM done WHERE at < ?", (now - KEPT_MS,))

@@ -43,7 +43,9 @@ def run_up(console: Console, options: Namespace) -> None:
     states: dict[str, object] = {}
 
     def show(item: Item) -> None:
-        if item["event"] == "transfer":
+        if console.is_json:
+            text = ""
+        elif item["event"] == "transfer":
             text = render.transfer(item) if states.get(str(item["id"])) != item["state"] else ""
             states[str(item["id"])] = item["state"]
         else:
