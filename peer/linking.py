@@ -80,6 +80,7 @@ class Linking:
         self._carry_out = carry_out
         self._entropy = entropy
         self._is_closing = False
+        self._is_push_due = False  # before the loop's next round
         self._links: Links[PeerLink] = Links()
         self._pumps: set[Pump] = set()
         self._knocks = Knocks(entropy)
@@ -126,10 +127,18 @@ class Linking:
             link.pump.send(message)
 
     def push(self, conversation: ConversationId) -> None:
-        """Send each linked device what it lacks of a conversation."""
+        """Send each linked device what it lacks of a conversation, with all else that one commit stored."""
         for link in self._links.every():
             link.session.touch(conversation)
-            self._push_on(link)
+        if not self._is_push_due:
+            self._is_push_due = True
+            asyncio.get_running_loop().call_soon(self._push_all)
+
+    def _push_all(self) -> None:
+        self._is_push_due = False
+        for link in self._links.every():
+            if link.session.behind:
+                self._push_on(link)
 
     def want(self, identity: IdentityKey) -> None:
         """Dial the devices of an account now, but for those that are linked or being dialled."""
@@ -343,9 +352,9 @@ class Linking:
         """Send what the other end lacks; the rest of a long history goes piece by piece."""
         if link.is_pushing or not link.pump.is_open:
             return
-        effects = self._database.read(syncing.next_batch, link.session)
-        if effects:
-            self._carry_out(effects, link)
+        if link.pump.is_writable:
+            self._carry_out(self._database.read(syncing.next_batch, link.session), link)
+        if link.session.behind:
             link.is_pushing = True
             self._spawn(self._push_rest(link))
 

@@ -159,6 +159,11 @@ class Pump(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether no more than SEND_QUEUE_BYTES wait to leave."""
+        return self._may_write.is_set()
+
     async def wait_writable(self) -> None:
         """Wait while more than SEND_QUEUE_BYTES wait to leave."""
         await self._may_write.wait()
