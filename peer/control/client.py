@@ -70,6 +70,35 @@ def ask(
     raise Failed("node-vanished", "the running node went away", "run the command again")
 
 
+class Kept:
+    """A connection that is kept for many commands at once, for faces and scripts that go on.
+
+    home: whose node. Raises NotRunning where nobody answers. One thread may ask while another takes answers.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._connection = _connect(home, "")
+
+    def begin(self, *requests: tuple[str, dict[str, object]]) -> list[str]:
+        """Have commands carried out, each (name, arguments); gives the ids their answers will have."""
+        ids = [os.urandom(16).hex() for _ in requests]
+        lines = [
+            json.dumps({"id": request_id, "do": do, "with": arguments}).encode() + b"\n"
+            for request_id, (do, arguments) in zip(ids, requests, strict=True)
+        ]
+        self._connection.sendall(b"".join(lines))
+        return ids
+
+    def answers(self) -> Iterator[dict[str, Any]]:
+        """Give every line of answer as it comes: its `id`, and `item`, `error` or `end`; ends with the node."""
+        return _lines(self._connection)
+
+    def close(self) -> None:
+        """Leave: commands that are still under way are ended, though what they committed stays."""
+        self._connection.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
+
+
 def is_served(home: Path) -> bool:
     """Say whether a node answers on this home's socket."""
     try:

@@ -1,4 +1,8 @@
-"""The node's end of the control socket: takes commands, gives results, notices who leaves."""
+"""The node's end of the control socket: takes commands, gives results, notices who leaves.
+
+A connection is kept as long as its client likes and carries any number of commands at once, each line of
+answer under the id of its command. Who leaves ends what they asked for.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,13 @@ import json
 import logging
 import os
 import socket
+from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, suppress
+from contextlib import AsyncExitStack, aclosing
+from functools import cache
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import msgspec
 
@@ -22,117 +29,211 @@ from wire.errors import WireError
 log = logging.getLogger("peer")
 LINE_BYTES = 1024 * 1024
 LONGEST_PATH = 100  # AF_UNIX paths end at 107 bytes
+COMMANDS_AT_ONCE = 256
+"""Under way on one connection; whoever sends more is not read until some have ended."""
 
 Do = Callable[[api.Command, str], AsyncIterator[api.Result]]
 
 
 class ControlServer:
-    """Serves one home's socket from `open` to `close`.
+    """Serves one home's socket while its context is entered.
 
     do: carries out a command with its id. is_full: of the node; a brief one leaves commands that need a
-    FULL one to whoever asks.
+    FULL one to whoever asks. Entering binds the socket, mode 0600; one that a dead node left behind is
+    replaced. Raises PeerError with HOME_UNUSABLE. Leaving ends every command; verbs that wait for results
+    lose their connection.
     """
 
     def __init__(self, path: Path, do: Do, *, is_full: bool = True) -> None:
         self._path = path
         self._do = do
         self._is_full = is_full
-        self._server: asyncio.Server | None = None
-        self._clients = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._clients = _Clients()
+        self._stack = AsyncExitStack()
 
-    async def open(self) -> None:
-        """Bind the socket, mode 0600; one that a dead node left behind is replaced."""
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            is_long = len(os.fsencode(self._path)) > LONGEST_PATH
-            place = f"/proc/self/fd/{folder}/{self._path.name}" if is_long else str(self._path)
-            self._path.unlink(missing_ok=True)
-            listener.bind(place)
-            self._path.chmod(0o600)
-        except OSError as error:
-            listener.close()
-            raise PeerError(Code.HOME_UNUSABLE, f"{self._path}: {error.strerror}") from error
-        finally:
-            os.close(folder)
-        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LINE_BYTES)
+    async def __aenter__(self) -> Self:
+        listener = _bind(self._path)
+        async with AsyncExitStack() as stack:
+            stack.callback(listener.close)
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            server = await asyncio.get_running_loop().create_unix_server(
+                lambda: _Client(self._do, self._is_full, group, self._clients), sock=listener
+            )
+            stack.callback(self._close, server)
+            self._stack = stack.pop_all()
+        return self
 
-    async def close(self) -> None:
-        """Stop serving; verbs that wait for results lose their connection."""
-        if self._server is not None:
-            self._server.close()
-            close_clients = getattr(self._server, "close_clients", None)
-            if close_clients is not None:
-                close_clients()
-            self._path.unlink(missing_ok=True)
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
 
     async def wait_idle(self) -> None:
         """Wait until no verb is connected."""
-        await self._idle.wait()
+        await self._clients.are_gone.wait()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._clients += 1
-        self._idle.clear()
-        try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError, ValueError):
-                line = await reader.readline()
-                if line:
-                    await self._answer(line, reader, writer)
-        finally:
-            self._clients -= 1
-            if self._clients == 0:
-                self._idle.set()
-            writer.close()
+    def _close(self, server: asyncio.Server) -> None:
+        server.close()
+        for client in self._clients.every():
+            client.drop()
+        self._path.unlink(missing_ok=True)
 
-    async def _answer(
-        self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        """Carry one command out; a client that leaves ends it."""
-        try:
-            request_id, command = _parse(line)
-        except PeerError as error:
-            writer.write(_error(error))
-            await writer.drain()
+
+def _bind(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        is_long = len(os.fsencode(path)) > LONGEST_PATH
+        place = f"/proc/self/fd/{folder}/{path.name}" if is_long else str(path)
+        path.unlink(missing_ok=True)
+        listener.bind(place)
+        path.chmod(0o600)
+    except OSError as error:
+        listener.close()
+        raise PeerError(Code.HOME_UNUSABLE, f"{path}: {error.strerror}") from error
+    finally:
+        os.close(folder)
+    return listener
+
+
+class _Clients:
+    """Who is connected, and whether nobody is."""
+
+    def __init__(self) -> None:
+        self._every: set[_Client] = set()
+        self.are_gone = asyncio.Event()
+        self.are_gone.set()
+
+    def every(self) -> list[_Client]:
+        return list(self._every)
+
+    def enter(self, client: _Client) -> None:
+        self._every.add(client)
+        self.are_gone.clear()
+
+    def leave(self, client: _Client) -> None:
+        self._every.discard(client)
+        if not self._every:
+            self.are_gone.set()
+
+
+class _Client(asyncio.Protocol):
+    """One connection: commands come as lines, and their results go as lines, many in one write."""
+
+    def __init__(self, do: Do, is_full: bool, group: asyncio.TaskGroup, clients: _Clients) -> None:
+        self._do = do
+        self._is_full = is_full
+        self._group = group
+        self._clients = clients
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._rest = b""  # of a line that has not come whole
+        self._out: list[bytes] = []
+        self._waiting: deque[bytes] = deque()
+        self._work: set[asyncio.Task[None]] = set()
+        self._may_write = asyncio.Event()
+        self._may_write.set()
+
+    # --- asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._clients.enter(self)
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._waiting += lines
+        if len(self._rest) > LINE_BYTES:
+            self.drop()
+        self._begin_all()
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - asyncio's contract
+        self._transport = None
+        self._cancel()
+        self._clients.leave(self)
+
+    def pause_writing(self) -> None:
+        self._may_write.clear()
+
+    def resume_writing(self) -> None:
+        self._may_write.set()
+
+    # --- commands and their results
+
+    def drop(self) -> None:
+        """End what is under way and the connection; what was answered still leaves."""
+        self._cancel()
+        self._flush()
+        if self._transport is not None:
+            self._transport.close()
+
+    def _cancel(self) -> None:
+        for work in self._work:
+            work.cancel()
+
+    def _begin_all(self) -> None:
+        """Start what was asked for, as far as there is room, and read no more until all of it began."""
+        while self._waiting and len(self._work) < COMMANDS_AT_ONCE and self._is_here:
+            self._begin(self._waiting.popleft())
+        if self._transport is not None and self._is_here:
+            if self._waiting:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    @property
+    def _is_here(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def _begin(self, line: bytes) -> None:
+        """Start what a line asks for; one that is no request at all ends the connection."""
+        request_id, command = _read(line)
+        if isinstance(command, PeerError):
+            self._say(_error(request_id, command))
+            if not request_id:
+                self.drop()
             return
         if not self._is_full and api.need_of(command) is api.Need.FULL:
-            writer.write(b'{"brief": true}\n')
-            await writer.drain()
+            self._say(_line({"id": request_id, "brief": True}))
             return
-        async with asyncio.TaskGroup() as group:
-            work = group.create_task(self._work(request_id, command, writer))
-            leave = group.create_task(_wait_left(reader))
-            leave.add_done_callback(lambda _: work.cancel())
-            work.add_done_callback(lambda _: leave.cancel())
+        work = self._group.create_task(self._carry_out(request_id, command))
+        self._work.add(work)
+        work.add_done_callback(self._ended)
 
-    async def _work(
-        self, request_id: str, command: api.Command, writer: asyncio.StreamWriter
-    ) -> None:
+    def _ended(self, work: asyncio.Task[None]) -> None:
+        self._work.discard(work)
+        if self._waiting:
+            self._begin_all()
+
+    async def _carry_out(self, request_id: str, command: api.Command) -> None:
         try:
             async with aclosing(_as_generator(self._do(command, request_id))) as results:
                 async for result in results:
-                    line = json.dumps({"item": api.as_json(result)}).encode() + b"\n"
-                    writer.write(line)
-                    await writer.drain()
-            last = b'{"end": true}\n'
+                    self._say(_line({"id": request_id, "item": api.as_json(result)}))
+                    if not self._may_write.is_set():
+                        await self._may_write.wait()
+            last = _line({"id": request_id, "end": True})
         except (PeerError, WireError) as error:
-            last = _error(error)
-        except ConnectionError:
-            return  # whoever asked is gone
+            last = _error(request_id, error)
         except Exception:
             log.exception("%s failed", type(command).__name__)
-            last = _error(PeerError(Code.INTERNAL))
-        with suppress(ConnectionError):
-            writer.write(last)
-            await writer.drain()
+            last = _error(request_id, PeerError(Code.INTERNAL))
+        self._say(last)
 
+    def _say(self, line: bytes) -> None:
+        """Queue a line; what one round of the loop gives leaves in one write."""
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out.append(line)
 
-async def _wait_left(reader: asyncio.StreamReader) -> None:
-    """Return when the client closed its end; what it still sends is not for us."""
-    with suppress(ConnectionError):
-        while await reader.read(4096):
-            pass
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if out and self._transport is not None and self._is_here:
+            self._transport.write(b"".join(out))
 
 
 async def _as_generator(results: AsyncIterator[api.Result]) -> Any:
@@ -140,16 +241,51 @@ async def _as_generator(results: AsyncIterator[api.Result]) -> Any:
         yield result
 
 
-def _parse(line: bytes) -> tuple[str, api.Command]:
+class _Request(msgspec.Struct):
+    """A line of a client: the id it draws, the name of a command, its fields."""
+
+    id: str
+    do: str
+    fields: msgspec.Raw = msgspec.field(name="with")
+
+
+_REQUESTS = msgspec.json.Decoder(_Request)
+
+
+@cache
+def _decoder(do: str) -> msgspec.json.Decoder[api.Command]:
+    """Give what reads the fields of a command; raises KeyError for one that there is not."""
+    return msgspec.json.Decoder(api.COMMANDS[do])
+
+
+def _read(line: bytes) -> tuple[str, api.Command | PeerError]:
+    """Give the id of a request, empty if it has none, and its command, or what is wrong with it."""
+    try:
+        request = _REQUESTS.decode(line)
+        return request.id, _decoder(request.do).decode(request.fields)
+    except (ValueError, KeyError, RecursionError, msgspec.MsgspecError):
+        return _read_closely(line)
+
+
+def _read_closely(line: bytes) -> tuple[str, api.Command | PeerError]:
+    """Do what `_read` does for all JSON there is: names of files that are no text, and mistakes."""
+    request_id = ""
     try:
         request = json.loads(line)
-        cls = api.COMMANDS[request["do"]]
-        return str(request["id"]), msgspec.convert(request["with"], cls)
+        request_id = str(request["id"])
+        return request_id, msgspec.convert(request["with"], api.COMMANDS[request["do"]])
     except (ValueError, KeyError, TypeError, RecursionError, msgspec.ValidationError) as error:
-        raise PeerError(Code.USAGE, f"the command is not understood: {error}") from error
+        return request_id, PeerError(Code.USAGE, f"the command is not understood: {error}")
 
 
-def _error(error: PeerError | WireError) -> bytes:
+def _line(answer: dict[str, object]) -> bytes:
+    try:
+        return msgspec.json.encode(answer) + b"\n"
+    except UnicodeEncodeError:  # a file's name that is no text: JSON can say it, in escapes
+        return json.dumps(answer).encode() + b"\n"
+
+
+def _error(request_id: str, error: PeerError | WireError) -> bytes:
     shown = error if isinstance(error, PeerError) else PeerError(error.code, error.detail)
     body = {"code": shown.code.value, "message": shown.message, "remedy": shown.remedy}
-    return json.dumps({"error": body}).encode() + b"\n"
+    return _line({"id": request_id, "error": body})

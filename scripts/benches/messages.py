@@ -7,12 +7,9 @@ The bare pair is the least that keeps the same promise: a line over a plain sock
 from __future__ import annotations
 
 import argparse
-import queue
 import statistics
-import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from benches.bare import Bare
 from benches.people import Pair, pair
@@ -25,7 +22,7 @@ def run(words: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench messages", description=__doc__)
     parser.add_argument("--count", type=int, default=500, help="messages of each trip measured")
     parser.add_argument("--burst", type=int, default=6000, help="messages sent one after another")
-    parser.add_argument("--verbs", type=int, default=16, help="commands under way at once")
+    parser.add_argument("--verbs", type=int, default=128, help="commands under way at once")
     chosen = parser.parse_args(words)
     with pair() as people:
         ours, bare = _Ours(people), Bare(people.folder)
@@ -35,6 +32,7 @@ def run(words: Sequence[str]) -> None:
             trips = [_trips(side.trip, chosen.count) for side in (ours, bare)]
             rates = [side.burst(chosen.burst, chosen.verbs) for side in (ours, bare)]
         finally:
+            ours.stop()
             bare.stop()
     print(f"{'':20} {'x bare':>7} {'p50 ms':>8} {'p95 ms':>8}")
     for name, found in zip(("hobnob round trip", "bare round trip"), trips, strict=True):
@@ -57,42 +55,40 @@ def _trips(trip: Callable[[], None], count: int) -> list[float]:
 
 
 class _Ours:
-    """Alice's node as a face sees it: commands over its socket, events from another connection."""
+    """Alice's node as a face sees it: one connection to its socket, for commands and for events."""
 
     def __init__(self, people: Pair) -> None:
-        self._home = people.alice.home
-        self._delivered: queue.SimpleQueue[str] = queue.SimpleQueue()
-        is_watching = threading.Event()
-        threading.Thread(target=self._watch, args=(is_watching,), daemon=True).start()
-        is_watching.wait()
-        self.trip()  # the watcher is heard by now
-
-    def _watch(self, is_watching: threading.Event) -> None:
-        events = client.ask(self._home, "WatchEvents", {})
-        is_watching.set()
-        try:
-            for event in events:
-                if event["event"] == "receipt":
-                    self._delivered.put(str(event["id"]))
-        except client.Failed:
-            return  # the node has ended
-
-    def _say(self, number: int = 0) -> str:
-        words: dict[str, object] = {"to": "bob", "text": f"message {number}", "wait_s": 0}
-        [said] = client.ask(self._home, "SendText", words)
-        return str(said["id"])
+        self._kept = client.Kept(people.alice.home)
+        self._answers = self._kept.answers()
 
     def trip(self) -> None:
         """Say one and wait for its receipt."""
-        said = self._say()
-        while self._delivered.get(timeout=10) != said:
+        [said] = self._kept.begin(_say(0, wait_s=10))
+        while (answer := next(self._answers))["id"] != said or "item" not in answer:
             pass
+        assert answer["item"]["state"] == "delivered"
 
     def burst(self, count: int, verbs: int) -> float:
-        """Say many, several commands at a time; gives delivered messages a second."""
+        """Say many, so many commands at a time; gives delivered messages a second."""
+        [watching] = self._kept.begin(("WatchEvents", {}))
         began = time.perf_counter()
-        with ThreadPoolExecutor(verbs) as pool:
-            waited = set(pool.map(self._say, range(count)))
-        while waited:
-            waited.discard(self._delivered.get(timeout=30))
+        begun = accepted = delivered = 0
+        while delivered < count:
+            room = min(verbs - (begun - accepted), count - begun)
+            if room >= verbs // 2 or begun + room == count:
+                self._kept.begin(*(_say(begun + number, wait_s=0) for number in range(room)))
+                begun += room
+            answer = next(self._answers)
+            if answer["id"] != watching:
+                accepted += "item" in answer
+            elif answer["item"]["event"] == "receipt":
+                delivered += 1
         return count / (time.perf_counter() - began)
+
+    def stop(self) -> None:
+        """Leave."""
+        self._kept.close()
+
+
+def _say(number: int, *, wait_s: float) -> tuple[str, dict[str, object]]:
+    return "SendText", {"to": "bob", "text": f"message {number}", "wait_s": wait_s}

@@ -7,13 +7,14 @@ import json
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from peer import api
 from peer.control import client
-from peer.control.server import ControlServer
+from peer.control.server import COMMANDS_AT_ONCE, ControlServer
 from peer.errors import PeerError
 from wire.codes import Code
 
@@ -45,12 +46,8 @@ class Worker:
 @asynccontextmanager
 async def serving(home: Path, *, is_full: bool = True) -> AsyncIterator[Worker]:
     worker = Worker()
-    server = ControlServer(home / client.SOCKET_NAME, worker.do, is_full=is_full)
-    await server.open()
-    try:
+    async with ControlServer(home / client.SOCKET_NAME, worker.do, is_full=is_full):
         yield worker
-    finally:
-        await server.close()
 
 
 async def answers(home: Path, do: str, arguments: dict[str, object]) -> list[dict[str, object]]:
@@ -211,3 +208,37 @@ def test_a_node_that_vanishes_is_asked_again_under_the_same_id(tmp_path: Path) -
         server.join()
     assert len(ids) == 2
     assert ids[0] == ids[1]
+
+
+async def test_one_connection_carries_many_commands_and_a_mistake_ends_only_itself(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path) as worker:
+        kept = await asyncio.to_thread(client.Kept, tmp_path)
+        say = ("SendText", {"to": "bob", "text": "hi"})
+        ids = await asyncio.to_thread(kept.begin, ("WatchEvents", {}), say, ("Explode", {}), say)
+        came = await asyncio.to_thread(lambda: list(islice(kept.answers(), 8)))
+        words = [[next(k for k in a if k != "id") for a in came if a["id"] == one] for one in ids]
+        assert words == [["item"], ["item", "item", "end"], ["error"], ["item", "item", "end"]]
+        assert not worker.ended.is_set()
+        kept.close()
+        async with asyncio.timeout(20):
+            await worker.ended.wait()
+
+
+async def test_what_goes_beyond_the_most_at_once_begins_when_others_have_ended(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path) as worker:
+        kept = await asyncio.to_thread(client.Kept, tmp_path)
+        watch: tuple[str, dict[str, object]] = ("WatchEvents", {})
+        await asyncio.to_thread(kept.begin, *[watch] * (COMMANDS_AT_ONCE + 50))
+        await asyncio.to_thread(lambda: list(islice(kept.answers(), COMMANDS_AT_ONCE)))
+        assert len(worker.asked) == COMMANDS_AT_ONCE
+        kept.close()
+        again = await asyncio.to_thread(client.Kept, tmp_path)
+        say = ("SendText", {"to": "bob", "text": "hi"})
+        await asyncio.to_thread(again.begin, *[say] * (COMMANDS_AT_ONCE + 50))
+        came = (COMMANDS_AT_ONCE + 50) * 3
+        assert len(await asyncio.to_thread(lambda: list(islice(again.answers(), came)))) == came
+        again.close()
