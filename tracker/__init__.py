@@ -1,6 +1,6 @@
 """The tracker: who has an account, who is whose friend, who is online and where; and no more than that.
 
-    session ──requests──> dispatch ──work──> accounts friends directory (functions over storage.port)
+    session ──requests──> dispatch ──work──> accounts passwords friends directory held (functions over storage.port)
        ^                     │                        │ answers and effects, after the commit
        └──records── server <─┴── presence (who is here, in memory) <──┘
 

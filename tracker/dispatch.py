@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from tracker import accounts, directory, friends, state
+from tracker import accounts, directory, friends, held, passwords, state
 from tracker.config import Registration
 from tracker.effects import Caller, Outcome
 from tracker.errors import TrackerError
@@ -22,6 +22,8 @@ from wire.messages.accounts import (
     AddDevice,
     AskKdf,
     AskState,
+    ChangePassword,
+    DeleteAccount,
     Enter,
     Entered,
     LogIn,
@@ -40,6 +42,7 @@ from wire.messages.friends import (
     TakeAnswer,
     UnblockUser,
 )
+from wire.messages.held import AskAccount, AskHeldDevices, AskHeldPeople
 from wire.messages.presence import SetPresence
 from wire.messages.reach import AskDirectory, Directory, PutAddresses
 from wire.messages.session import Done
@@ -138,6 +141,28 @@ def on_add_device(hub: Hub, session: Session, message: AddDevice) -> None:
         session,
         message,
         lambda store: accounts.add_device(store, account, message, channel, now),
+    )
+
+
+def on_change_password(hub: Hub, session: Session, message: ChangePassword) -> None:
+    """Put another password in place of the one this session proved."""
+    account, channel, now = session.account, session.channel, hub.wall()
+    _serve(
+        hub,
+        session,
+        message,
+        lambda store: passwords.change_password(store, account, message, channel, now),
+    )
+
+
+def on_delete_account(hub: Hub, session: Session, message: DeleteAccount) -> None:
+    """Remove the account whose password this session proved."""
+    account, channel = session.account, session.channel
+    _serve(
+        hub,
+        session,
+        message,
+        lambda store: passwords.delete_account(store, account, message, channel),
     )
 
 
@@ -280,7 +305,7 @@ def on_block_user(hub: Hub, session: Session, message: BlockUser) -> None:
     _serve(hub, session, message, lambda store: friends.block_user(store, caller, message, now))
 
 
-def _of_friends(
+def _of_caller(
     service: Callable[[Store, Caller, Any], Outcome],
 ) -> Handler:
     """Make the handler of a service that needs nothing but the caller and the message."""
@@ -297,6 +322,8 @@ HANDLERS: dict[type[Message], Handler] = {
     Register: on_register,
     LogIn: on_log_in,
     AddDevice: on_add_device,
+    ChangePassword: on_change_password,
+    DeleteAccount: on_delete_account,
     Enter: on_enter,
     LogOut: on_log_out,
     PutState: on_put_state,
@@ -308,7 +335,10 @@ HANDLERS: dict[type[Message], Handler] = {
     AskFriend: on_ask_friend,
     AnswerFriend: on_answer_friend,
     BlockUser: on_block_user,
-    TakeAnswer: _of_friends(friends.take_answer),
-    RemoveFriend: _of_friends(friends.remove_friend),
-    UnblockUser: _of_friends(friends.unblock_user),
+    TakeAnswer: _of_caller(friends.take_answer),
+    RemoveFriend: _of_caller(friends.remove_friend),
+    UnblockUser: _of_caller(friends.unblock_user),
+    AskAccount: _of_caller(held.ask_account),
+    AskHeldDevices: _of_caller(held.ask_held_devices),
+    AskHeldPeople: _of_caller(held.ask_held_people),
 }

@@ -102,6 +102,13 @@ class CloseDevice(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class EndLogins(Effect):
+    """End every session that proved an account's password and is no device's: that password counts no more."""
+
+    account: AccountId
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a service gives back: the answer to the asker, and what else is to be done."""
 

@@ -20,6 +20,7 @@ from tracker.effects import (
     Caller,
     CloseDevice,
     Effect,
+    EndLogins,
     Parted,
     Tell,
     TellAll,
@@ -99,6 +100,7 @@ class Hub:
         self.roster: Roster[Recipient] = Roster()
         self.wheel: Wheel[Recipient] = Wheel()
         self.sessions: set[Recipient] = set()
+        self.logged_in: dict[AccountId, set[Recipient]] = {}  # by password, no device yet
         self.when_empty: Callable[[], object] | None = None
         self._holding: set[Recipient] = set()  # sessions with changes that wait for their moment
         self.entered = 0
@@ -201,6 +203,9 @@ class Hub:
                     session = self.roster.session_of(effect.account, effect.device)
                     if session is not None:
                         session.close(effect.code)
+                case EndLogins():
+                    for login in list(self.logged_in.get(effect.account, ())):
+                        login.close(Code.GOODBYE)
                 case _:
                     raise AssertionError(effect)
 

@@ -40,7 +40,9 @@ from wire.machine import Monotonic
 from wire.messages import Message, Purpose
 from wire.messages.session import HelloAnonymous, HelloTracker, Refused
 
-IN_GOOD_ORDER = frozenset({Code.GOODBYE, Code.SHUTTING_DOWN, Code.LINK_REPLACED, Code.LINK_LOST})
+IN_GOOD_ORDER = frozenset(
+    {Code.GOODBYE, Code.SHUTTING_DOWN, Code.LINK_REPLACED, Code.LINK_LOST, Code.ACCOUNT_DELETED}
+)
 
 log = logging.getLogger("tracker")
 
@@ -103,6 +105,7 @@ class Session(Connection):
     def log_in(self, account: AccountId) -> None:
         """Take note that the password of an account was proven."""
         self._login = account
+        self._hub.logged_in.setdefault(account, set()).add(self)
         self._answerer.state = SessionState.AUTHENTICATED
 
     def enter(self, *, is_unseen: bool) -> None:
@@ -321,6 +324,11 @@ class Session(Connection):
     def _leave(self) -> None:
         super()._leave()
         self.staging.clear()
+        if self._login is not None:
+            others = self._hub.logged_in.get(self._login, set())
+            others.discard(self)
+            if not others:
+                self._hub.logged_in.pop(self._login, None)
         if self._is_seated:
             self._is_seated = False
             hub, caller = self._hub, self.caller

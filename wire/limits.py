@@ -63,6 +63,9 @@ STATE_KEY_CHARS = 128  # of one value in it
 STATE_VALUE_BYTES = 16 * KIB  # one value: a draft is the longest
 STATE_PUT_EVERY_S = 60.0  # what is not pressing
 STATE_ENTRIES = 10_000  # three for each friend, and what was set by hand
+HELD_DEVICES = 8  # in one page of what a tracker holds: each has at most 2.7 KiB
+HELD_PEOPLE = 7  # in one page of signed requests and answers: each has at most 4.2 KiB
+HELD_NAMES = 256  # in one page of friends or blocked people, which have nothing signed
 FAILED_LOGINS = 10  # per FAILED_LOGINS_WINDOW_S, account and address
 FAILED_LOGINS_WINDOW_S = 900.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from tracker.storage.port import (
     NEVER,
@@ -14,12 +15,15 @@ from tracker.storage.port import (
     FriendAnswerRow,
     FriendRequestRow,
     FriendRow,
+    KdfChoice,
+    PersonRow,
     Role,
     StateSlice,
     UserRow,
 )
-from wire.ids import AccountName, DeviceId, IdentityKey, LinkKey
+from wire.ids import AccountName, AuthKey, DeviceId, IdentityKey, LinkKey
 from wire.machine import UnixMillis
+from wire.messages.held import Tie
 
 Pair = tuple[AccountId, AccountId]
 
@@ -31,13 +35,15 @@ class ModelStore:
         self.accounts: dict[AccountId, Account] = {}
         self.devices: dict[DeviceId, Device] = {}
         self.states: dict[AccountId, tuple[int, bytes]] = {}
-        self.friendships: set[Pair] = set()
+        self.friendships: dict[Pair, UnixMillis] = {}
         self.requests: dict[Pair, tuple[bytes, bool, UnixMillis]] = {}
         self.answers: dict[Pair, tuple[bool, bytes, UnixMillis]] = {}
-        self.blocks: set[Pair] = set()
+        self.blocks: dict[Pair, UnixMillis] = {}
+        self.given = 0
 
     def add_account(self, applicant: Applicant, now: UnixMillis) -> AccountId:
-        number = AccountId(len(self.accounts) + 1)
+        self.given += 1
+        number = AccountId(self.given)
         self.accounts[number] = Account(
             id=number,
             name=applicant.name,
@@ -73,6 +79,45 @@ class ModelStore:
         self.accounts[account] = replace(
             self.accounts[account], vault=vault, vault_counter=counter, vault_changed=now
         )
+
+    def put_password(
+        self,
+        account: AccountId,
+        kdf: KdfChoice,
+        auth_key: AuthKey,
+        vault: bytes,
+        counter: int,
+        now: UnixMillis,
+    ) -> None:
+        self.accounts[account] = replace(self.accounts[account], kdf=kdf, auth_key=auth_key)
+        self.put_vault(account, vault, counter, now)
+
+    def delete_account(self, account: AccountId) -> None:
+        self.accounts.pop(account, None)
+        self.states.pop(account, None)
+        for device in self.devices_of(account):
+            del self.devices[device.id]
+        tables: tuple[dict[Pair, Any], ...]
+        tables = (self.friendships, self.blocks, self.requests, self.answers)
+        for table in tables:
+            for pair in [pair for pair in table if account in pair]:
+                del table[pair]
+
+    def people_of(self, account: AccountId, tie: Tie, after: str, limit: int) -> list[PersonRow]:
+        ties = {
+            Tie.FRIEND: [(b, at, b"") for (a, b), at in self.friendships.items() if a == account],
+            Tie.ASKED_BY_ME: [(b, r[2], r[0]) for (a, b), r in self.requests.items() if a == account],
+            Tie.ASKED_ME: [(a, r[2], r[0]) for (a, b), r in self.requests.items() if b == account],
+            Tie.ANSWERED_BY_ME: [(a, r[2], r[1]) for (a, b), r in self.answers.items() if b == account],
+            Tie.ANSWERED_ME: [(b, r[2], r[1]) for (a, b), r in self.answers.items() if a == account],
+            Tie.BLOCKED: [(b, at, b"") for (a, b), at in self.blocks.items() if a == account],
+        }  # fmt: skip
+        rows = [
+            PersonRow(self.accounts[who].name, self.accounts[who].identity, at, signed)
+            for who, at, signed in ties[tie]
+        ]
+        rows = [row for row in rows if row.name > after]
+        return sorted(rows, key=lambda row: row.name)[:limit]
 
     def put_last_seen(self, account: AccountId, at: UnixMillis) -> None:
         self.accounts[account] = replace(self.accounts[account], last_seen=at)
@@ -153,11 +198,12 @@ class ModelStore:
         return (one, other) in self.friendships
 
     def befriend(self, one: AccountId, other: AccountId, now: UnixMillis) -> None:
-        self.friendships |= {(one, other), (other, one)}
+        self.friendships = {(one, other): now, (other, one): now, **self.friendships}
 
     def part(self, one: AccountId, other: AccountId) -> bool:
         were_friends = self.are_friends(one, other)
-        self.friendships -= {(one, other), (other, one)}
+        self.friendships.pop((one, other), None)
+        self.friendships.pop((other, one), None)
         return were_friends
 
     def friends_of(self, account: AccountId) -> list[FriendRow]:
@@ -236,10 +282,10 @@ class ModelStore:
         return len(requests) + len(answers)
 
     def block(self, account: AccountId, blocked: AccountId, now: UnixMillis) -> None:
-        self.blocks.add((account, blocked))
+        self.blocks.setdefault((account, blocked), now)
 
     def unblock(self, account: AccountId, blocked: AccountId) -> None:
-        self.blocks.discard((account, blocked))
+        self.blocks.pop((account, blocked), None)
 
     def has_blocked(self, account: AccountId, blocked: AccountId) -> bool:
         return (account, blocked) in self.blocks

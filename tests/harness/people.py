@@ -18,11 +18,13 @@ from wire.identity import (
     FriendRequest,
     Host,
     add_device,
+    deletion_proof,
     first_device,
     issue_addresses,
     issue_friend_answer,
     issue_friend_request,
     login_proof,
+    password_proof,
     public_of,
     read_device_list,
     register_proof,
@@ -30,7 +32,7 @@ from wire.identity import (
 )
 from wire.ids import AccountName, AuthKey, BootId, IdentityKey, LinkKey
 from wire.machine import Entropy, UnixMillis
-from wire.messages.accounts import AddDevice, LogIn, Register
+from wire.messages.accounts import AddDevice, ChangePassword, DeleteAccount, LogIn, Register
 from wire.messages.friends import AnswerFriend, AskFriend
 from wire.messages.reach import PutAddresses
 
@@ -96,6 +98,45 @@ class Person:
             f"vault {self.vault_counter}".encode(),
             self.vault_counter,
         )
+
+    def change_password(
+        self,
+        following: bytes = b"f" * 32,
+        channel: Channel | None = None,
+        *,
+        vault_counter: int | None = None,
+        request: int = 7,
+    ) -> ChangePassword:
+        """Ask to put another login key (its seed) in place of this person's."""
+        channel = channel or self.channel()
+        counter = self.vault_counter + 1 if vault_counter is None else vault_counter
+        key, vault = AuthKey(public_of(following)), f"vault {counter}".encode()
+        return ChangePassword(
+            request=request,  # type: ignore[arg-type]
+            salt=b"t" * 16,
+            memory_kib=limits.KDF_MEMORY_KIB,
+            passes=limits.KDF_PASSES + 1,
+            lanes=limits.KDF_LANES,
+            has_recovery_key=True,
+            auth_key=key,
+            vault=vault,
+            vault_counter=counter,
+            signature=password_proof(
+                self.auth_seed,
+                self.name,
+                channel.tracker_key,
+                channel.handshake_hash,
+                key,
+                vault,
+            ),
+        )
+
+    def delete_account(self, channel: Channel | None = None, *, request: int = 8) -> DeleteAccount:
+        channel = channel or self.channel()
+        proof = deletion_proof(
+            self.auth_seed, self.name, channel.tracker_key, channel.handshake_hash
+        )
+        return DeleteAccount(request, proof)  # type: ignore[arg-type]
 
     def ask(
         self, other: Person, *, note: str = "", request: int = 4, target: bytes = b""

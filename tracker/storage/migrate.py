@@ -89,6 +89,7 @@ def _configure(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")  # an answer means: on the disk
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what was deleted leaves no bytes behind
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(
         "PRAGMA journal_size_limit = 67108864"

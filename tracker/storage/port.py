@@ -13,6 +13,7 @@ from typing import NewType, Protocol
 
 from wire.ids import AccountName, AuthKey, DeviceId, IdentityKey, LinkKey
 from wire.machine import UnixMillis
+from wire.messages.held import Tie
 
 AccountId = NewType("AccountId", int)
 """A small number of the tracker's own; it never crosses the wire."""
@@ -131,6 +132,16 @@ class FriendAnswerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonRow:
+    """Somebody whom a tie binds to an account. signed: the request or answer; empty where there is none."""
+
+    name: AccountName
+    identity: IdentityKey
+    at: UnixMillis
+    signed: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class StateSlice:
     """A piece of the sealed account state; version 0 and size 0 when nothing was ever put."""
 
@@ -178,6 +189,26 @@ class Store(Protocol):
 
     def put_vault(self, account: AccountId, vault: bytes, counter: int, now: UnixMillis) -> None:
         """Replace the vault."""
+        ...
+
+    def put_password(
+        self,
+        account: AccountId,
+        kdf: KdfChoice,
+        auth_key: AuthKey,
+        vault: bytes,
+        counter: int,
+        now: UnixMillis,
+    ) -> None:
+        """Replace all that hangs on the password: how keys are made of it, what verifies it, the vault."""
+        ...
+
+    def delete_account(self, account: AccountId) -> None:
+        """Forget an account with everything that is stored of it; its number is never given again."""
+        ...
+
+    def people_of(self, account: AccountId, tie: Tie, after: str, limit: int) -> list[PersonRow]:
+        """List up to `limit` people of one kind of tie by name, from behind the name `after` on."""
         ...
 
     def put_last_seen(self, account: AccountId, at: UnixMillis) -> None:

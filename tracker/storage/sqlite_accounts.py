@@ -77,9 +77,10 @@ class SqliteAccounts(Asking):
         """See the port."""
         kdf = applicant.kdf
         cursor = self._db.execute(
-            "INSERT INTO accounts (name, identity, salt, memory_kib, passes, lanes, has_recovery_key,"
+            "INSERT INTO accounts (id, name, identity, salt, memory_kib, passes, lanes, has_recovery_key,"
             " auth_key, vault, vault_counter, vault_changed, device_list, list_counter, registered,"
-            " last_seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            " last_seen) VALUES (1 + max((SELECT coalesce(max(id), 0) FROM accounts),"
+            " (SELECT highest FROM deleted)), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
             (
                 applicant.name,
                 applicant.identity,
@@ -132,6 +133,37 @@ class SqliteAccounts(Asking):
             now,
             account,
         )
+
+    def put_password(
+        self,
+        account: AccountId,
+        kdf: KdfChoice,
+        auth_key: AuthKey,
+        vault: bytes,
+        counter: int,
+        now: UnixMillis,
+    ) -> None:
+        """See the port."""
+        self._do(
+            "UPDATE accounts SET salt = ?, memory_kib = ?, passes = ?, lanes = ?,"
+            " has_recovery_key = ?, auth_key = ?, vault = ?, vault_counter = ?, vault_changed = ?"
+            " WHERE id = ?",
+            kdf.salt,
+            kdf.memory_kib,
+            kdf.passes,
+            kdf.lanes,
+            kdf.has_recovery_key,
+            auth_key,
+            vault,
+            counter,
+            now,
+            account,
+        )
+
+    def delete_account(self, account: AccountId) -> None:
+        """See the port; what hangs on the row goes by its references."""
+        if self._do("DELETE FROM accounts WHERE id = ?", account):
+            self._do("UPDATE deleted SET highest = max(highest, ?)", account)
 
     def put_last_seen(self, account: AccountId, at: UnixMillis) -> None:
         """See the port."""

@@ -2,10 +2,43 @@
 
 from __future__ import annotations
 
-from tracker.storage.port import AccountId, FriendAnswerRow, FriendRequestRow, FriendRow
+from tracker.storage.port import (
+    AccountId,
+    FriendAnswerRow,
+    FriendRequestRow,
+    FriendRow,
+    PersonRow,
+)
 from tracker.storage.sqlite_rows import Asking, Row
 from wire.ids import AccountName, IdentityKey
 from wire.machine import UnixMillis
+from wire.messages.held import Tie
+
+_PEOPLE = {
+    Tie.FRIEND: ("t.since, x''", "friendships t JOIN accounts a ON a.id = t.friend", "t.account"),
+    Tie.ASKED_BY_ME: (
+        "t.at, t.signed",
+        "friend_requests t JOIN accounts a ON a.id = t.target",
+        "t.asker",
+    ),
+    Tie.ASKED_ME: (
+        "t.at, t.signed",
+        "friend_requests t JOIN accounts a ON a.id = t.asker",
+        "t.target",
+    ),
+    Tie.ANSWERED_BY_ME: (
+        "t.at, t.signed",
+        "friend_answers t JOIN accounts a ON a.id = t.asker",
+        "t.answerer",
+    ),
+    Tie.ANSWERED_ME: (
+        "t.at, t.signed",
+        "friend_answers t JOIN accounts a ON a.id = t.answerer",
+        "t.asker",
+    ),
+    Tie.BLOCKED: ("t.at, x''", "blocks t JOIN accounts a ON a.id = t.blocked", "t.account"),
+}
+"""For each tie: its columns, its tables, and the column that has the account whose ties are listed."""
 
 
 class SqliteFriends(Asking):
@@ -47,6 +80,21 @@ class SqliteFriends(Asking):
             FriendRow(
                 AccountId(row[0]), AccountName(row[1]), IdentityKey(row[2]), UnixMillis(row[3])
             )
+            for row in rows
+        ]
+
+    def people_of(self, account: AccountId, tie: Tie, after: str, limit: int) -> list[PersonRow]:
+        """See the port."""
+        columns, tables, whose = _PEOPLE[tie]
+        rows = self._all(
+            f"SELECT a.name, a.identity, {columns} FROM {tables}"
+            f" WHERE {whose} = ? AND a.name > ? ORDER BY a.name LIMIT ?",
+            account,
+            after,
+            limit,
+        )
+        return [
+            PersonRow(AccountName(row[0]), IdentityKey(row[1]), UnixMillis(row[2]), row[3])
             for row in rows
         ]
 

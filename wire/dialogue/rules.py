@@ -14,6 +14,8 @@ from wire.messages.accounts import (
     AddDevice,
     AskKdf,
     AskState,
+    ChangePassword,
+    DeleteAccount,
     Enter,
     Entered,
     Kdf,
@@ -34,6 +36,14 @@ from wire.messages.friends import (
     TakeAnswer,
     UnblockUser,
     User,
+)
+from wire.messages.held import (
+    Account,
+    AskAccount,
+    AskHeldDevices,
+    AskHeldPeople,
+    HeldDevices,
+    HeldPeople,
 )
 from wire.messages.presence import SetPresence
 from wire.messages.reach import AskDirectory, Directory, PutAddresses
@@ -70,6 +80,8 @@ REQUESTS: dict[type[Message], Rule] = {
     LogIn: _in(_ANONYMOUS, LoggedIn),
     Register: _in(_ANONYMOUS, Done),
     AddDevice: _in(_AUTHENTICATED, Done),
+    ChangePassword: _in(_AUTHENTICATED, Done),
+    DeleteAccount: _in(_AUTHENTICATED, Done),
     AskState: Rule(frozenset({_AUTHENTICATED, _ENTERED}), (State,)),
     Enter: _in(SessionState.KNOWN, Entered),
     LogOut: _in(_ENTERED, Done),
@@ -84,6 +96,9 @@ REQUESTS: dict[type[Message], Rule] = {
     UnblockUser: _in(_ENTERED, Done),
     PutAddresses: _in(_ENTERED, Done),
     AskDirectory: _in(_ENTERED, Directory),
+    AskAccount: _in(_ENTERED, Account),
+    AskHeldDevices: _in(_ENTERED, HeldDevices),
+    AskHeldPeople: _in(_ENTERED, HeldPeople),
 }
 """Every request there is."""
 

@@ -45,9 +45,13 @@ from wire.identity.naming import (
     safety_number,
 )
 from wire.identity.proofs import (
+    check_deletion_proof,
     check_login_proof,
+    check_password_proof,
     check_register_proof,
+    deletion_proof,
     login_proof,
+    password_proof,
     register_proof,
 )
 from wire.identity.sign import SignPurpose, public_of, sign, verify
@@ -64,11 +68,14 @@ __all__ = [
     "ListedDevice",
     "SignPurpose",
     "add_device",
+    "check_deletion_proof",
     "check_hello",
     "check_listed",
     "check_login_proof",
+    "check_password_proof",
     "check_register_proof",
     "decode_friend_code",
+    "deletion_proof",
     "direct_conversation",
     "encode_friend_code",
     "fingerprint",
@@ -80,6 +87,7 @@ __all__ = [
     "issue_friend_request",
     "login_proof",
     "looks_like_friend_code",
+    "password_proof",
     "peek_certificate",
     "public_of",
     "read_addresses",

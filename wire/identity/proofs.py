@@ -40,3 +40,53 @@ def check_login_proof(
 ) -> None:
     """Verify `login_proof`; raises RemoteProtocolError with SIGNATURE_INVALID."""
     verify(auth_key, SignPurpose.LOGIN, signature, name.encode(), tracker_key, handshake_hash)
+
+
+def password_proof(
+    auth_seed: bytes,
+    name: AccountName,
+    tracker_key: bytes,
+    handshake_hash: bytes,
+    following: AuthKey,
+    vault: bytes,
+) -> bytes:
+    """Sign with the key of the former password, on this link, what takes its place; 64 bytes.
+
+    following: the public key of the new password. vault: as it is sealed by the new password.
+    """
+    fields = (name.encode(), tracker_key, handshake_hash, following, vault)
+    return sign(auth_seed, SignPurpose.PASSWORD, *fields)
+
+
+def check_password_proof(
+    auth_key: AuthKey,
+    signature: bytes,
+    name: AccountName,
+    tracker_key: bytes,
+    handshake_hash: bytes,
+    following: AuthKey,
+    vault: bytes,
+) -> None:
+    """Verify `password_proof`; raises RemoteProtocolError with SIGNATURE_INVALID."""
+    fields = (name.encode(), tracker_key, handshake_hash, following, vault)
+    verify(auth_key, SignPurpose.PASSWORD, signature, *fields)
+
+
+def deletion_proof(
+    auth_seed: bytes, name: AccountName, tracker_key: bytes, handshake_hash: bytes
+) -> bytes:
+    """Sign with the key derived from the password, on this link, that the account shall go; 64 bytes."""
+    fields = (name.encode(), tracker_key, handshake_hash)
+    return sign(auth_seed, SignPurpose.DELETE_ACCOUNT, *fields)
+
+
+def check_deletion_proof(
+    auth_key: AuthKey,
+    signature: bytes,
+    name: AccountName,
+    tracker_key: bytes,
+    handshake_hash: bytes,
+) -> None:
+    """Verify `deletion_proof`; raises RemoteProtocolError with SIGNATURE_INVALID."""
+    fields = (name.encode(), tracker_key, handshake_hash)
+    verify(auth_key, SignPurpose.DELETE_ACCOUNT, signature, *fields)

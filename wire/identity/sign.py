@@ -37,6 +37,8 @@ class SignPurpose(enum.Enum):
     ROTATION = b"rotation"  # by the old identity: this is my new one
     REGISTER = b"register"  # by the identity: I take this name at this tracker, on this link
     LOGIN = b"login"  # by the key derived from the password, on this link
+    PASSWORD = b"password"  # by the same: another takes its place, on this link
+    DELETE_ACCOUNT = b"delete-account"  # by the same: the account goes, on this link
     EVENT = b"event"  # by a device, as all that follow
     RECEIPT = b"receipt"
     FRIEND_REQUEST = b"friend-request"

@@ -3,7 +3,7 @@
 Importing this package registers every message; `wire.codec` is its only reader.
 """
 
-from wire.messages import accounts, conversation, friends, presence, reach, session, transfer
+from wire.messages import accounts, conversation, friends, held, presence, reach, session, transfer
 from wire.messages.registry import BY_NUMBER, CRITICAL, NUMBER_OF, Message, Purpose
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "accounts",
     "conversation",
     "friends",
+    "held",
     "presence",
     "reach",
     "session",

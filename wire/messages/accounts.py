@@ -213,3 +213,37 @@ class Announced(Message, frozen=True):
     """Words of whoever runs the tracker, to all that are online."""
 
     text: Sentence
+
+
+@message(0x0020, Purpose.TRACKER)
+class ChangePassword(Message, frozen=True):
+    """Put another password in place of the one that was just proven on this link; answered by Done.
+
+    Everything that hangs on the password is replaced at once, or nothing. The vault's counter is above the
+    known one, else Refused(VAULT_ROLLBACK). Other links that proved the former password are ended.
+    """
+
+    request: RequestIdField
+    salt: Salt  # fresh random bytes; the whole salt is derived from it (section 3)
+    memory_kib: Annotated[int, Meta(ge=limits.KDF_MEMORY_KIB, le=limits.KDF_MEMORY_KIB_MOST)]
+    passes: Annotated[int, Meta(ge=limits.KDF_PASSES, le=limits.KDF_PASSES_MOST)]
+    lanes: Annotated[int, Meta(ge=limits.KDF_LANES, le=limits.KDF_LANES_MOST)]
+    has_recovery_key: bool  # the new password opens nothing without it
+    auth_key: AuthKeyField  # of the new password
+    vault: Vault  # sealed by the new password
+    vault_counter: Counter  # above the known one
+    signature: (
+        Signature  # former auth over (name, tracker key, handshake hash, new auth key, vault)
+    )
+
+
+@message(0x0021, Purpose.TRACKER)
+class DeleteAccount(Message, frozen=True):
+    """Remove the account whose password was just proven on this link, with all that is held of it; answered by Done.
+
+    Friends and whoever was asked hear FriendRemoved, its devices' links are closed with ACCOUNT_DELETED, its
+    name is free at once: pins are what keeps anybody from posing as it.
+    """
+
+    request: RequestIdField
+    signature: Signature  # auth over (name, tracker key, handshake hash)

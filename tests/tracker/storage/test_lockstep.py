@@ -21,6 +21,7 @@ from tracker.storage.port import (
 from tracker.storage.sqlite import SqliteStore
 from wire.ids import AccountName, AuthKey, DeviceId, IdentityKey, LinkKey
 from wire.machine import UnixMillis
+from wire.messages.held import Tie
 
 instants = st.integers(1, 50).map(UnixMillis)
 counters = st.integers(0, 2**53)
@@ -33,7 +34,7 @@ def applicant(number: int) -> Applicant:
         name=AccountName(f"{'zyxwv'[number % 5]}.{number}"),
         identity=IdentityKey(bytes([number]) * 32),
         kdf=KdfChoice(bytes([number]) * 16, 65536, 3, 4, bool(number % 2)),
-        auth_key=AuthKey(bytes([100 + number]) * 32),
+        auth_key=AuthKey(bytes([(100 + number) % 256]) * 32),
         vault=b"vault",
         vault_counter=number,
         device_list=b"list",
@@ -50,6 +51,8 @@ class Lockstep(RuleBasedStateMachine):
         self.stores: tuple[Store, Store] = (SqliteStore(self.connection), ModelStore())
         self.made = 0
         self.devices_made = 0
+        self.alive: list[AccountId] = []
+        self.devices: list[Device] = []
 
     def teardown(self) -> None:
         self.connection.close()
@@ -60,20 +63,29 @@ class Lockstep(RuleBasedStateMachine):
         return sqlite
 
     def pick(self, number: int) -> AccountId:
-        return AccountId(1 + number % max(1, self.made))
+        return self.alive[number % len(self.alive)]
 
     def pick_device(self, number: int) -> DeviceId:
-        return DeviceId(bytes([number % max(1, self.devices_made)]) * 16)
+        return self.devices[number % len(self.devices)].id
 
     @rule(now=instants)
     def an_account_comes(self, now: UnixMillis) -> None:
-        if self.made < 5:
-            self.both("add_account", applicant(self.made), now)
+        if self.made < 8:
+            self.alive.append(self.both("add_account", applicant(self.made), now))
             self.made += 1
+
+    @rule(who=picks)
+    def an_account_is_deleted(self, who: int) -> None:
+        if self.alive:
+            gone = self.pick(who)
+            self.both("delete_account", gone)
+            self.both("delete_account", gone)
+            self.alive.remove(gone)
+            self.devices = [device for device in self.devices if device.account != gone]
 
     @rule(who=picks, now=instants, addresses=blobs)
     def a_device_comes(self, who: int, now: UnixMillis, addresses: bytes) -> None:
-        if self.made and self.devices_made < 8:
+        if self.alive and self.devices_made < 8:
             key = bytes([self.devices_made])
             device = Device(
                 id=DeviceId(key * 16),
@@ -87,18 +99,28 @@ class Lockstep(RuleBasedStateMachine):
                 last_seen=NEVER,
             )
             self.both("add_device", device)
+            self.devices.append(device)
             self.devices_made += 1
 
     @rule(who=picks, content=blobs, counter=counters, now=instants)
     def an_account_changes(self, who: int, content: bytes, counter: int, now: UnixMillis) -> None:
-        if self.made:
+        if self.alive:
             self.both("put_device_list", self.pick(who), content, counter)
             self.both("put_vault", self.pick(who + 1), content, counter, now)
             self.both("put_last_seen", self.pick(who + 2), now)
 
+    @rule(who=picks, content=blobs, counter=counters, now=instants, other=st.integers(0, 200))
+    def a_password_changes(
+        self, who: int, content: bytes, counter: int, now: UnixMillis, other: int
+    ) -> None:
+        if self.alive:
+            chosen = applicant(other)
+            key = chosen.auth_key
+            self.both("put_password", self.pick(who), chosen.kdf, key, content, counter, now)
+
     @rule(which=picks, content=blobs, now=instants, act=st.integers(0, 4))
     def a_device_changes(self, which: int, content: bytes, now: UnixMillis, act: int) -> None:
-        if self.devices_made:
+        if self.devices:
             device = self.pick_device(which)
             match act:
                 case 0:
@@ -114,7 +136,7 @@ class Lockstep(RuleBasedStateMachine):
 
     @rule(who=picks, content=st.binary(max_size=200), offset=st.integers(0, 250))
     def the_state_is_put(self, who: int, content: bytes, offset: int) -> None:
-        if self.made:
+        if self.alive:
             account = self.pick(who)
             version = self.both("state_version", account)
             self.both("put_state", account, version + 1, content)
@@ -131,9 +153,9 @@ class Lockstep(RuleBasedStateMachine):
     def two_have_to_do_with_each_other(
         self, one: int, other: int, now: UnixMillis, act: int, signed: bytes, flag: bool
     ) -> None:
-        a, b = self.pick(one), self.pick(other)
-        if a == b or not self.made:
+        if not self.alive or self.pick(one) == self.pick(other):
             return
+        a, b = self.pick(one), self.pick(other)
         match act:
             case 0:
                 self.both("befriend", a, b, now)
@@ -160,6 +182,12 @@ class Lockstep(RuleBasedStateMachine):
     def the_list_is_read(self, limit: int, after: int) -> None:
         self.both("users", None, limit)
         self.both("users", applicant(after).name, limit)
+
+    @rule(who=picks, tie=st.sampled_from(Tie), after=picks, limit=st.integers(1, 3))
+    def a_page_of_people_is_read(self, who: int, tie: Tie, after: int, limit: int) -> None:
+        if self.alive:
+            self.both("people_of", self.pick(who), tie, "", 10)
+            self.both("people_of", self.pick(who), tie, applicant(after).name, limit)
 
     @invariant()
     def all_answers_are_the_same(self) -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from wire.dialogue import LEGAL, REQUESTS, SessionState
 from wire.messages import BY_NUMBER, Purpose
-from wire.messages.accounts import AddDevice, AskKdf, AskState, Enter, LogIn, Register
+from wire.messages.accounts import (
+    AddDevice,
+    AskKdf,
+    AskState,
+    ChangePassword,
+    DeleteAccount,
+    Enter,
+    LogIn,
+    Register,
+)
 from wire.messages.session import Done, Refused
 
 ON_TRACKER_LINKS = set(BY_NUMBER[Purpose.TRACKER].values())
@@ -31,12 +40,17 @@ def test_a_request_is_called_as_it_is_spoken_and_answered_by_something() -> None
 
 def test_before_a_session_only_these_requests_are_legal() -> None:
     assert LEGAL[SessionState.ANONYMOUS] == {AskKdf, LogIn, Register}
-    assert LEGAL[SessionState.AUTHENTICATED] == {AskState, AddDevice}
+    assert LEGAL[SessionState.AUTHENTICATED] == {
+        AskState,
+        AddDevice,
+        ChangePassword,
+        DeleteAccount,
+    }
     assert LEGAL[SessionState.KNOWN] == {Enter}
 
 
 def test_in_a_session_everything_else_is_legal_and_nothing_of_before() -> None:
-    before = {AskKdf, LogIn, Register, AddDevice, Enter}
+    before = {AskKdf, LogIn, Register, AddDevice, ChangePassword, DeleteAccount, Enter}
     assert LEGAL[SessionState.ENTERED] == set(REQUESTS) - before
 
 

@@ -11,13 +11,17 @@ from wire.identity import (
     FriendAnswer,
     FriendRequest,
     Host,
+    check_deletion_proof,
     check_login_proof,
+    check_password_proof,
     check_register_proof,
+    deletion_proof,
     first_device,
     issue_addresses,
     issue_friend_answer,
     issue_friend_request,
     login_proof,
+    password_proof,
     public_of,
     read_addresses,
     read_friend_answer,
@@ -108,3 +112,30 @@ def test_a_register_proof_is_no_login_proof():
     check_register_proof(ALICE.identity, proof, name, tracker, link)
     with refused(Code.SIGNATURE_INVALID):
         check_login_proof(AuthKey(ALICE.identity), proof, name, tracker, link)
+
+
+def test_a_password_proof_holds_for_its_link_and_for_what_takes_the_place_only():
+    seed, name, tracker, link = b"\x05" * 32, AccountName("alice"), b"t" * 32, b"h" * 32
+    key, following = AuthKey(public_of(seed)), AuthKey(b"n" * 32)
+    proof = password_proof(seed, name, tracker, link, following, b"vault")
+    check_password_proof(key, proof, name, tracker, link, following, b"vault")
+    for changed in (
+        (AccountName("alicf"), tracker, link, following, b"vault"),
+        (name, b"u" * 32, link, following, b"vault"),
+        (name, tracker, b"i" * 32, following, b"vault"),
+        (name, tracker, link, AuthKey(b"o" * 32), b"vault"),
+        (name, tracker, link, following, b"vaulu"),
+    ):
+        with refused(Code.SIGNATURE_INVALID):
+            check_password_proof(key, proof, *changed)
+
+
+def test_a_login_proof_deletes_nothing():
+    seed, name, tracker, link = b"\x05" * 32, AccountName("alice"), b"t" * 32, b"h" * 32
+    key = AuthKey(public_of(seed))
+    check_deletion_proof(key, deletion_proof(seed, name, tracker, link), name, tracker, link)
+    with refused(Code.SIGNATURE_INVALID):
+        check_deletion_proof(key, login_proof(seed, name, tracker, link), name, tracker, link)
+    with refused(Code.SIGNATURE_INVALID):
+        proof = deletion_proof(seed, name, tracker, link)
+        check_deletion_proof(key, proof, name, tracker, b"i" * 32)
