@@ -167,7 +167,11 @@ def test_friendship_codes_numbers_and_proofs() -> None:
     assert found["friend_answer"]["fields"][0] == request
     where = (b"alice", found["tracker_key"], found["handshake_hash"])
     assert values.sign(alice["identity_seed"], "register", *where) == found["register_proof"]
-    assert values.sign(found["auth_seed"], "login", *where) == found["login_proof"]
+    auth = found["auth_seed"]
+    assert values.sign(auth, "login", *where) == found["login_proof"]
+    assert values.sign(auth, "delete-account", *where) == found["deletion_proof"]
+    following = (found["following_auth_key"], found["following_vault"])
+    assert values.sign(auth, "password", *where, *following) == found["password_proof"]
 
 
 @pytest.mark.parametrize("vector", vectors("password")["vectors"], ids=["plain", "recovery key"])
@@ -185,6 +189,20 @@ def test_passwords_and_vaults(vector: Any) -> None:
     sealed = values.seal_vault(keys.wrap_key, name, *content)
     assert sealed == vector["vault"]
     assert values.open_vault(keys.wrap_key, name, sealed) == vector["vault_fields"]
+
+
+def test_the_account_state() -> None:
+    found = vectors("state")
+    assert msgpack.pack(found["fields"]) == found["plain"]
+    name = found["name"].encode()
+    box = (found["state_key"], "account-state")
+    assert values.seal_box(*box, found["plain"], name, found["box_salt"]) == found["box"]
+    assert values.open_box(*box, found["box"], name) == found["plain"]
+    entries = {entry[0]: entry[1] for entry in found["fields"][3]}
+    for who, fields in found["contacts"].items():
+        assert msgpack.unpack_array(entries[f"contact/{who}"]) == fields
+    assert msgpack.unpack_array(entries["list/bob"]) == found["list_seen"]["bob"]
+    assert entries["verified/bob"] == vectors("identity")["bob"]["identity"]
 
 
 # --- conversations and files

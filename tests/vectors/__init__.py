@@ -5,6 +5,7 @@
     message_numbers.json  every number that was ever given                           tests.wire.messages.freeze
     identity.json         certificates, lists, codes, numbers, proofs                tests.vectors.make
     password.json         from a password to a vault                                 tests.vectors.make
+    state.json            the account state, sealed                                  tests.vectors.make
     log.json              events, receipts, vectors, a fork                          tests.vectors.make
     transfer.json         manifests, chunks, pages, roots, signed digests            tests.vectors.make
     link.json             one whole link: preamble, handshake, Hello, talk, Close    tests.vectors.make

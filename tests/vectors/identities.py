@@ -17,6 +17,7 @@ from wire.identity import (
     FriendRequest,
     Host,
     add_device,
+    deletion_proof,
     direct_conversation,
     encode_friend_code,
     first_device,
@@ -24,6 +25,7 @@ from wire.identity import (
     issue_friend_answer,
     issue_friend_request,
     login_proof,
+    password_proof,
     public_of,
     read_certificate,
     read_device_list,
@@ -33,7 +35,7 @@ from wire.identity import (
 )
 from wire.identity.devices import revoke_device
 from wire.identity.sign import SignPurpose, _covered, open_container
-from wire.ids import AccountName, BootId, IdentityKey, LinkKey
+from wire.ids import AccountName, AuthKey, BootId, IdentityKey, LinkKey
 from wire.limits import CERTIFICATE_BYTES
 from wire.machine import UnixMillis
 
@@ -133,6 +135,19 @@ def make() -> dict[str, Any]:
         "handshake_hash": HANDSHAKE_HASH,
         "register_proof": register_proof(alice.seed, alice.name, TRACKER_KEY, HANDSHAKE_HASH),
         "auth_seed": bytes(range(64, 96)),
+        "following_auth_key": bytes(range(96, 128)),
+        "following_vault": b"a vault, sealed by another password",
+        "password_proof": password_proof(
+            bytes(range(64, 96)),
+            alice.name,
+            TRACKER_KEY,
+            HANDSHAKE_HASH,
+            AuthKey(bytes(range(96, 128))),
+            b"a vault, sealed by another password",
+        ),
+        "deletion_proof": deletion_proof(
+            bytes(range(64, 96)), alice.name, TRACKER_KEY, HANDSHAKE_HASH
+        ),
         "login_proof": login_proof(bytes(range(64, 96)), alice.name, TRACKER_KEY, HANDSHAKE_HASH),
     }
 

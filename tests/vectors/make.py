@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.vectors import identities, links, logs, passwords, transfers
+from tests.vectors import identities, links, logs, passwords, states, transfers
 
 FOLDER = Path(__file__).parent
 MAKERS: dict[str, Callable[[], dict[str, Any]]] = {
     "identity": identities.make,
     "password": passwords.make,
+    "state": states.make,
     "log": logs.make,
     "transfer": transfers.make,
     "link": lambda: links.make(links.kept(FOLDER / "link.json")),

@@ -13,12 +13,15 @@ import pytest
 from tests.harness.entropy import RecordedEntropy
 from tests.vectors.links import NOW
 from tests.vectors.make import FOLDER, MAKERS, text_of
+from wire.account_state import open_state, read_contact, read_list_seen, read_verified
 from wire.channel.handshake import Role
 from wire.channel.primitives import KemKeyPair, x25519_public
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.identity import (
+    check_deletion_proof,
     check_login_proof,
+    check_password_proof,
     check_register_proof,
     decode_friend_code,
     public_of,
@@ -100,6 +103,20 @@ def test_friendship_and_proofs_read_back() -> None:
     check_register_proof(alice["identity"], vectors["register_proof"], *where)
     auth_key = AuthKey(public_of(vectors["auth_seed"]))
     check_login_proof(auth_key, vectors["login_proof"], *where)
+    check_deletion_proof(auth_key, vectors["deletion_proof"], *where)
+    following = (AuthKey(vectors["following_auth_key"]), vectors["following_vault"])
+    check_password_proof(auth_key, vectors["password_proof"], *where, *following)
+
+
+def test_an_account_state_opens() -> None:
+    vector = committed("state")
+    state = open_state(vector["box"], vector["state_key"], AccountName(vector["name"]))
+    entries = {entry.key: entry.value for entry in state.entries}
+    assert read_contact(entries["contact/bob"]).state == "friends"
+    assert read_contact(entries["contact/carol"]).identity == b""
+    assert read_list_seen(entries["list/bob"]).counter == 2
+    bob = committed("identity")["bob"]["identity"]
+    assert read_verified(entries["verified/bob"]) == bob
 
 
 def test_passwords_open_their_vaults() -> None:

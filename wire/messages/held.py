@@ -98,7 +98,7 @@ class HeldDevices(Message, frozen=True):
     """Answer AskHeldDevices."""
 
     request: RequestIdField
-    devices: Annotated[tuple[HeldDevice, ...], Meta(max_length=limits.HELD_DEVICES)]
+    devices: Annotated[tuple[HeldDevice, ...], Meta(max_length=limits.HELD_DEVICES)]  # by id
     is_last: bool
 
 
@@ -125,5 +125,5 @@ class HeldPeople(Message, frozen=True):
     """Answer AskHeldPeople."""
 
     request: RequestIdField
-    people: Annotated[tuple[HeldPerson, ...], Meta(max_length=limits.HELD_NAMES)]
+    people: Annotated[tuple[HeldPerson, ...], Meta(max_length=limits.HELD_NAMES)]  # by name
     is_last: bool
