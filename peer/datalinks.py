@@ -286,7 +286,7 @@ class TransferLinks:
                 return
             transfer = self._coming.open[due.number] = Incoming(due, self._report)
             self._figures.begin(due.number)
-        self._carry_out(await self._database.write(manager.started, due.number, wall()))
+        self._carry_out(await self._database.write_patiently(manager.started, due.number, wall()))
         await asyncio.to_thread(link.talk.attach, transfer)
 
     async def _park_one(self) -> bool:
@@ -305,7 +305,9 @@ class TransferLinks:
         return False
 
     async def _wait(self, number: int, reason: str) -> None:
-        self._carry_out(await self._database.write(manager.waiting, number, reason, wall()))
+        self._carry_out(
+            await self._database.write_patiently(manager.waiting, number, reason, wall())
+        )
 
     async def _end(self, transfer: Incoming) -> None:
         """Stop a transfer that is held or over by somebody's word; the book says what becomes of its parts."""
@@ -333,7 +335,7 @@ class TransferLinks:
         self._take_out(number)
         match report:
             case Landed(path=path, skipped=skipped):
-                effects = await self._database.write(
+                effects = await self._database.write_patiently(
                     _landed, self._keys, number, path, skipped, now, self._entropy
                 )
                 self._carry_out(effects)
@@ -348,7 +350,7 @@ class TransferLinks:
             case Fails(code=code, detail=detail):
                 await asyncio.to_thread(transfer.close)
                 self._carry_out(
-                    await self._database.write(manager.failed, number, code, now, detail)
+                    await self._database.write_patiently(manager.failed, number, code, now, detail)
                 )
         self._closed(transfer)
 

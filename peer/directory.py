@@ -44,7 +44,7 @@ async def learn(link: TrackerLink, database: Database) -> list[Effect]:
                 raise
             continue  # no friend any more, or for the tracker not yet one
         with suppress(RemoteProtocolError):
-            effects += await database.write(note, found)
+            effects += await database.write_patiently(note, found)
     return effects
 
 

@@ -276,7 +276,7 @@ class Linking:
         """Take what comes on one link, in order, until it ends."""
         self._tell(link, "up")
         try:
-            effects = await self._database.write(
+            effects = await self._database.write_patiently(
                 syncing.opened,
                 link.device,
                 link.identity,
@@ -302,7 +302,7 @@ class Linking:
         if isinstance(message, AskDial):
             await self._asked_to_dial(link, message)
         if syncing.is_stored(message):
-            effects = await self._database.write(
+            effects = await self._database.write_patiently(
                 syncing.store, keys, link.device, link.identity, message, wall(), self._entropy
             )
             syncing.stored(link.session, message)
@@ -314,7 +314,7 @@ class Linking:
 
     async def _asked_to_dial(self, link: PeerLink, asked: AskDial) -> None:
         """Dial a data link to a device that asks for one, where it says that it listens now."""
-        await self._database.write(note_addresses, link.device, asked.signed)
+        await self._database.write_patiently(note_addresses, link.device, asked.signed)
         if self.data_links is not None:
             self.data_links.asked_to_dial(link.identity, link.device)
 

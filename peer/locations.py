@@ -1,7 +1,7 @@
 """Every path on disk that a peer uses, below one home; nobody else joins paths.
 
 HOME/keys, keys.before   the key file and its former generation, mode 0600; keys.new while it is written
-HOME/peer.sqlite3        the database (and SQLite's -wal and -shm, and the stamp beside it)
+HOME/peer.sqlite3        the database (and SQLite's -wal and -shm; beside it its stamp and 8 MiB in reserve)
 HOME/lock                held while a program works on this home
 HOME/control             socket of the running node
 HOME/config.toml         what its person set; may be missing

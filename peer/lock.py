@@ -6,6 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from peer.errors import PeerError
@@ -43,8 +44,11 @@ class Lock:
         except BlockingIOError:
             os.close(descriptor)
             return False
-        os.truncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+        with suppress(
+            OSError
+        ):  # on a full disk the lock is held all the same, only nobody reads by whom
+            os.truncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
         self._descriptor = descriptor
         return True
 

@@ -73,6 +73,7 @@ class Node:
         stays: bool = False,
     ) -> None:
         self.stays = stays
+        database.on_refused = self._on_refused
         self.gives_way = asyncio.Event()  # another node is to take over
         self.locations = locations
         self.profile = profile
@@ -291,11 +292,11 @@ class Node:
         forget_at = loop.time()
         while True:
             if loop.time() >= forget_at:
-                await self.database.write(done.forget, wall())
+                await self.database.write_patiently(done.forget, wall())
                 forget_at = loop.time() + FORGET_S
-            self.carry_out(await self.database.write(conversations.expire, wall()))
+            self.carry_out(await self.database.write_patiently(conversations.expire, wall()))
             if self.database.read(reissuing.is_due, self.profile.keys):
-                effects = await self.database.write(
+                effects = await self.database.write_patiently(
                     reissuing.reissue, self.profile.keys, wall(), self.entropy
                 )
                 self.carry_out(effects)
@@ -303,6 +304,11 @@ class Node:
             due = self.database.read(conversations.next_tick)
             wait_s = SWEEP_S if due is None else min((due - wall()) / 1000, SWEEP_S)
             await asyncio.sleep(max(wait_s, 0.0))
+
+    def _on_refused(self, error: PeerError) -> None:
+        """Tell the faces that the disk takes nothing; what waits for it is tried again."""
+        body: dict[str, object] = {"code": error.code.value, "message": error.message}
+        self.carry_out([Tell(api.Event("notice", body))])
 
     def _hosts(self, own_host: str) -> list[tuple[str, int]]:
         """Give the addresses to publish: those listened on, and for all addresses the one in use."""

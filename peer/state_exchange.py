@@ -115,7 +115,7 @@ class StateExchange:
         async with self._turn:
             self._is_pressing.clear()
             for _ in range(TRIES):
-                snapshot = await self._database.write(account_state.due, wall())
+                snapshot = await self._database.write_patiently(account_state.due, wall())
                 if snapshot is None or self.trouble is not None:
                     return
                 try:
@@ -127,7 +127,7 @@ class StateExchange:
                         return
                     await self._take(link)
                 else:
-                    await self._database.write(account_state.put, snapshot, version)
+                    await self._database.write_patiently(account_state.put, snapshot, version)
                     return
 
     async def _put_pages(self, link: TrackerLink, snapshot: account_state.Snapshot) -> int:
@@ -158,7 +158,9 @@ class StateExchange:
             return
         page = await _page(link, 0)
         nothing = AccountState(counter, 0, self._profile.keys.device, ())
-        self._on_effects(await self._database.write(account_state.merge, nothing, page.version))
+        self._on_effects(
+            await self._database.write_patiently(account_state.merge, nothing, page.version)
+        )
 
     async def _take(self, link: TrackerLink) -> None:
         try:
@@ -173,4 +175,4 @@ class StateExchange:
         self.trouble = None
         if state is None:
             state = AccountState(0, 0, self._profile.keys.device, ())
-        self._on_effects(await self._database.write(account_state.merge, state, version))
+        self._on_effects(await self._database.write_patiently(account_state.merge, state, version))

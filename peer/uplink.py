@@ -105,7 +105,7 @@ class Uplink:
                 await self._once()
             except (PeerError, WireError) as error:
                 was_online = self.state == "online"
-                self._failed(error)
+                await self._failed(error)
             finally:
                 if self._link is not None:
                     link, self._link = self._link, None
@@ -163,7 +163,7 @@ class Uplink:
             lambda request: accounts.Enter(request, self._is_unseen, show, text, until),
             accounts.Entered,
         )
-        await self._database.write(own.set_device_list, entered.device_list)
+        await self._database.write_patiently(own.set_device_list, entered.device_list)
         await self.exchange.entered(link, entered.state_version)
         self.own_host = link.own_host
         self.is_loopback = link.remote_host in ("127.0.0.1", "::1")
@@ -195,7 +195,7 @@ class Uplink:
         hosts = [] if self._is_unseen else self._hosts(link.own_host)
         if not hosts:
             return
-        counter = await self._database.write(own.next_counter, wall())
+        counter = await self._database.write_patiently(own.next_counter, wall())
         record = AddressRecord(
             device=self._profile.keys.device,
             boot_id=self._boot_id,
@@ -216,7 +216,9 @@ class Uplink:
             if isinstance(message, FriendsPage):
                 rows += message.friends
                 if message.is_last:
-                    self._on_effects(await self._database.write(roster.on_friends, rows, wall()))
+                    self._on_effects(
+                        await self._database.write_patiently(roster.on_friends, rows, wall())
+                    )
                     rows = []
                     self._has_asks.set()
                     self._has_friends.set()
@@ -260,7 +262,9 @@ class Uplink:
                 self._early.pop(next(iter(self._early)))
             return
         try:
-            effects = await self._database.write(_on_tracker, self._profile.keys, message, wall())
+            effects = await self._database.write_patiently(
+                _on_tracker, self._profile.keys, message, wall()
+            )
         except WireError:
             return  # forged or damaged on the way: nothing was stored
         self._on_effects(effects)
@@ -305,18 +309,18 @@ class Uplink:
                 if link.closed is not None or error.code is Code.TRACKER_UNREACHABLE:
                     raise
                 refused = error
-                await self._database.write(asks.refused, waiting, error.code)
+                await self._database.write_patiently(asks.refused, waiting, error.code)
             else:
-                await self._database.write(asks.done, waiting)
+                await self._database.write_patiently(asks.done, waiting)
         return refused
 
-    def _failed(self, error: PeerError | WireError) -> None:
+    async def _failed(self, error: PeerError | WireError) -> None:
         failure = error if isinstance(error, PeerError) else PeerError(error.code, error.detail)
         self.failure = failure
         self.state = "refused" if failure.code in FINAL else "connecting"
         self.why = failure.message
         self._settled.set()
-        self._database.write_now(_lost)
+        await self._database.write_patiently(_lost)
         self._on_state()
 
     async def set_presence(self, show: presence.Show, text: str, until: int) -> None:

@@ -340,7 +340,9 @@ class Session(Connection):
 
 
 def _sayable(error: TrackerError) -> tuple[Code, str]:
-    """Give what the other side may know: a full disk or the like of ours is none of its business."""
+    """Give what the other side may know: that our disk failed, and nothing else of what is ours alone."""
+    if error.code is Code.DATABASE_FAILED:
+        return Code.TRACKER_FAILED, ""
     if error.code.sent_by == "local":
         return Code.INTERNAL, ""
     return error.code, error.detail[: limits.CLOSE_TEXT_CHARS]

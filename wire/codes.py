@@ -76,6 +76,7 @@ class Code(enum.Enum):
     TOO_SLOW = "too-slow", "both", "reconnect"
     REQUEST_UNKNOWN = "request-unknown", "tracker", "never"
     INTERNAL = "internal", "both", "later"
+    TRACKER_FAILED = "tracker-failed", "tracker", "later"
     LOCAL_PROTOCOL_ERROR = "local-protocol-error", "local", "never"
     # --- accounts
     NAME_LENGTH = "name-length", "both", "never"

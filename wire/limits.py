@@ -101,6 +101,10 @@ REJECTIONS = 256  # remembered of one conversation, so that none is counted twic
 RECEIPT_BYTES = 16 * KIB
 VECTOR_ENTRIES_PER_PAGE = 256
 EVENTS_PER_BATCH = 512
+RESERVE_BYTES = (
+    8 * MIB
+)  # of disk, for talk when all the rest is full: half may go into SQLite's log
+RESERVE_PIECE_BYTES = 512 * KIB  # of it, given up at a time: a few of the longest messages
 MESSAGE_LIFETIME_S = 30 * 24 * 3600.0  # undelivered after that: failed
 GAP_SHOWN_AFTER_S = 2.0
 CLOCK_LABEL_OFF_S = 600.0  # wall time further off than this is marked

@@ -84,6 +84,8 @@ request-unknown: there is no such request, or it has expired
     ask your friend to send it again
 internal: something went wrong inside
     try again; if it stays, report it with the log
+tracker-failed: the tracker could not store this
+    try again later; if it stays, tell whoever runs the tracker to look at its disk
 local-protocol-error: this program broke its own protocol
     report it with the log
 name-length: the name is too short or too long

@@ -2,16 +2,20 @@
 
     await database.write(fn, *args)   runs fn(connection, *args) in the writer's thread, inside a transaction
                                       that it may share with others; gives its value after the commit
+    await database.write_patiently(fn, *args)   does the same, and tries again while the disk refuses it
     database.read(fn, *args)          runs it at once, in the caller's thread, and cannot change anything
 
 Each fn of a batch has a savepoint of its own: one that raises undoes its own changes only. A commit that
 fails fails every fn of its batch, because none of them is durable. One commit for many writers is what
 makes `synchronous=FULL` affordable (design section 9: 140,000 durable writes a second against 8,000).
+
+A full disk costs the reserve first (see `reserve`); only then are writes refused.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import sqlite3
 import threading
@@ -24,15 +28,23 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from peer.errors import PeerError
 from peer.store import place
-from peer.store.failures import translate
+from peer.store.failures import translate, unwritable
 from peer.store.opening import BUSY_TIMEOUT_S, connect, open_file
+from peer.store.reserve import Reserve
 from peer.times import wall
 from wire.codes import Code
 from wire.machine import Entropy
 
+log = logging.getLogger("peer")
 P = ParamSpec("P")
 T = TypeVar("T")
 Connection = sqlite3.Connection
+
+AGAIN_S = 1.0
+"""Between two tries of a patient write."""
+
+REFUSALS = frozenset({Code.NO_SPACE, Code.DATABASE_FAILED})
+"""How a disk refuses a write that may work later."""
 
 BATCH_JOBS = 512
 """Most functions that share one commit; bounds what one failed commit can take with it."""
@@ -48,6 +60,10 @@ class _Job:
     value: Any = None
     error: BaseException | None = None
 
+    @property
+    def lacks_space(self) -> bool:
+        return isinstance(self.error, PeerError) and self.error.code is Code.NO_SPACE
+
     def settle(self) -> None:
         """Give the outcome to whoever waits, if anybody still does; in the thread of its loop, if it has one."""
         if self.outcome.done():
@@ -61,15 +77,19 @@ class _Job:
 class Database:
     """One open database file. Made by `open`; used from one event loop, or from plain threads."""
 
-    def __init__(self, path: Path, writer: Connection, reader: Connection) -> None:
+    def __init__(
+        self, path: Path, writer: Connection, reader: Connection, reserve: Reserve
+    ) -> None:
         self.path = path
         self.is_restored = False
+        self.on_refused: Callable[[PeerError], object] = _log_refusal
+        self._is_refused = False
         self._reader = reader
         self._reading = threading.Lock()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._is_closed = False
-        self._writer = _Writer(path, writer, self._jobs)
+        self._writer = _Writer(path, writer, self._jobs, reserve)
         self._writer.start()
 
     @classmethod
@@ -81,8 +101,22 @@ class Database:
         path: absolute; its folder exists and is locked by the caller. If the file's inode or the stamp
         beside it is not as last written, a new epoch is taken (promise D7) and `is_restored` is set,
         unless the file is fresh. Raises PeerError: HOME_UNUSABLE, DATABASE_NEWER, DATABASE_CORRUPT,
-        DATABASE_FAILED, NO_SPACE.
+        DATABASE_FAILED, NO_SPACE, and that only if the reserve is used up too.
         """
+        reserve = Reserve(path.with_name(f"{path.name}.reserve"))
+        try:
+            database = cls._open(path, entropy, busy_timeout_s, reserve)
+        except PeerError as error:
+            if error.code is not Code.NO_SPACE or not reserve.give_up():
+                raise
+            return cls.open(path, entropy=entropy, busy_timeout_s=busy_timeout_s)
+        reserve.renew()
+        return database
+
+    @classmethod
+    def _open(
+        cls, path: Path, entropy: Entropy, busy_timeout_s: float, reserve: Reserve
+    ) -> Database:
         writer = open_file(path, busy_timeout_s=busy_timeout_s)
         try:
             is_restored = place.check(writer, path, entropy, wall())
@@ -92,9 +126,8 @@ class Database:
             raise translate(error, str(path)) from error
         except OSError as error:
             writer.close()
-            detail = f"{error.filename or path} cannot be written ({error.strerror})"
-            raise PeerError(Code.HOME_UNUSABLE, detail) from error
-        database = cls(path, writer, reader)
+            raise unwritable(error, str(path)) from error
+        database = cls(path, writer, reader, reserve)
         database.is_restored = is_restored
         return database
 
@@ -111,6 +144,27 @@ class Database:
         outcome: asyncio.Future[T] = loop.create_future()
         self._submit(_Job(lambda connection: fn(connection, *args, **kwargs), outcome, loop))
         return await outcome
+
+    async def write_patiently(
+        self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do what `write` does, again and again while the disk refuses: for what no person waits for.
+
+        on_refused is called with the first refusal after a success. Raises as `write` for the rest.
+        """
+        while True:
+            try:
+                value = await self.write(fn, *args, **kwargs)
+            except PeerError as error:
+                if error.code not in REFUSALS or self._is_closed:
+                    raise
+                if not self._is_refused:
+                    self._is_refused = True
+                    self.on_refused(error)
+            else:
+                self._is_refused = False
+                return value
+            await asyncio.sleep(AGAIN_S)
 
     def write_now(
         self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -171,22 +225,40 @@ class _Writer(threading.Thread):
     """The only thread that changes the database."""
 
     def __init__(
-        self, path: Path, connection: Connection, jobs: queue.SimpleQueue[_Job | None]
+        self,
+        path: Path,
+        connection: Connection,
+        jobs: queue.SimpleQueue[_Job | None],
+        reserve: Reserve,
     ) -> None:
         super().__init__(name="database-writer", daemon=True)
         self.commits = 0
         self._path = path
         self._connection = connection
         self._queue = jobs
+        self._reserve = reserve
         self._is_last = False
 
     def run(self) -> None:
         while not self._is_last:
             batch = self._next_batch()
             if batch:
-                run_batch(self._connection, batch, str(self._path))
+                self._run(batch)
                 self.commits += 1
                 settle(batch)
+
+    def _run(self, batch: list[_Job]) -> None:
+        """Run a batch; what lacks space is run again with that of the reserve."""
+        where = str(self._path)
+        run_batch(self._connection, batch, where)
+        starved = [job for job in batch if job.lacks_space]
+        if not starved:
+            self._reserve.renew()
+        while starved and self._reserve.give_up():
+            for job in starved:
+                job.error = None
+            run_batch(self._connection, starved, where)
+            starved = [job for job in starved if job.lacks_space]
 
     def close_connection(self) -> None:
         """Close the connection after the thread ended: SQLite then folds its log into the file."""
@@ -272,6 +344,10 @@ def _fail(jobs: list[_Job], cause: sqlite3.Error, where: str) -> None:
         if job.error is None:
             job.error = translate(cause, where)
             job.error.__cause__ = cause
+
+
+def _log_refusal(error: PeerError) -> None:
+    log.warning("%s", error)
 
 
 def _closed(path: Path) -> PeerError:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 
 from peer.errors import PeerError
 from wire.codes import Code
 
+_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}  # the second: its `-shm` cannot grow
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _SPACE_REMEDY = "free some space on the disk of the home folder, then try again"
 _DAMAGED_REMEDY = (
@@ -21,15 +23,25 @@ def translate(error: sqlite3.Error, where: str = "") -> PeerError:
     disk, DATABASE_CORRUPT for a damaged file and DATABASE_FAILED for everything else. The caller
     raises it `from` the original.
     """
-    primary = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    if primary == sqlite3.SQLITE_FULL:
+    number = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    if number in _FULL:
         detail = f"the disk is full: {where} could not be written" if where else "the disk is full"
         return PeerError(Code.NO_SPACE, detail, remedy=_SPACE_REMEDY)
     subject = where or "the database"
-    if primary in _DAMAGED:
+    if number & 0xFF in _DAMAGED:
         detail = f"{subject} is damaged ({error})"
         return PeerError(Code.DATABASE_CORRUPT, detail, remedy=_DAMAGED_REMEDY)
     return PeerError(Code.DATABASE_FAILED, f"{subject} cannot be used ({error})")
+
+
+def unwritable(error: OSError, where: str) -> PeerError:
+    """Give the error for a file beside the database, or the file itself, that cannot be made or written."""
+    subject = error.filename or where
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        detail = f"the disk is full: {subject} could not be written"
+        return PeerError(Code.NO_SPACE, detail, remedy=_SPACE_REMEDY)
+    detail = f"{subject} cannot be written ({error.strerror})"
+    return PeerError(Code.HOME_UNUSABLE, detail)
 
 
 def foreign(where: str) -> PeerError:

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from peer.errors import PeerError
-from peer.store.failures import foreign, translate
+from peer.store.failures import foreign, translate, unwritable
 from wire.codes import Code
 
 APPLICATION_ID = 0x484E4F42
@@ -43,7 +43,7 @@ def schema_steps() -> list[tuple[int, str]]:
 def prepare_file(path: Path) -> None:
     """Make the database file if there is none, readable by its owner only, whatever the umask is.
 
-    path: absolute; its folder exists. Raises PeerError(HOME_UNUSABLE) that names what is wrong.
+    path: absolute; its folder exists. Raises PeerError(HOME_UNUSABLE or NO_SPACE) that names what is wrong.
     """
     try:
         is_fresh = not path.exists()
@@ -56,8 +56,7 @@ def prepare_file(path: Path) -> None:
         if is_fresh:
             sync_folder(path.parent)
     except OSError as error:
-        detail = f"{path} cannot be opened for writing ({error.strerror})"
-        raise PeerError(Code.HOME_UNUSABLE, detail) from error
+        raise unwritable(error, str(path)) from error
 
 
 def sync_folder(folder: Path) -> None:

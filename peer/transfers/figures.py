@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from peer.effects import Effect
+from peer.errors import PeerError
 from peer.store.database import Database
 from peer.transfers import ledger, manager
 from peer.transfers.ledger import Live
@@ -111,11 +113,12 @@ class Figures:
         self._carry_out([self._database.read(ledger.tell_transfer, number, live)])
 
     async def keep(self, number: int, counted: Counted) -> None:
-        """Write down how far a transfer is."""
-        await self._database.write(
-            manager.progressed,
-            number,
-            files_done=counted.files_done,
-            verified_bytes=counted.verified_bytes,
-            resent_bytes=counted.resent_bytes,
-        )
+        """Write down how far a transfer is, if the disk takes it: figures may be lost."""
+        with suppress(PeerError):
+            await self._database.write(
+                manager.progressed,
+                number,
+                files_done=counted.files_done,
+                verified_bytes=counted.verified_bytes,
+                resent_bytes=counted.resent_bytes,
+            )

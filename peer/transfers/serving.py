@@ -63,7 +63,7 @@ class Serving:
             )
             served = self._served[device, key] = Served(number, holding, Reader(kept.files))
         self._figures.begin(number)
-        self._carry_out(await self._database.write(manager.started, number, wall()))
+        self._carry_out(await self._database.write_patiently(manager.started, number, wall()))
         return served
 
     def withdraw(self, device: DeviceId, identity: IdentityKey, talk: TransferTalk) -> None:
@@ -83,7 +83,9 @@ class Serving:
     async def stopped(self, served: Served) -> None:
         """Note that a friend wants nothing more of an offer for now: they hold it, or their disk does."""
         self._figures.end(served.number)
-        change = self._database.write(manager.waiting, served.number, ledger.FRIEND, wall())
+        change = self._database.write_patiently(
+            manager.waiting, served.number, ledger.FRIEND, wall()
+        )
         self._carry_out(await change)
 
     async def left(self, device: DeviceId, talk: TransferTalk) -> None:
@@ -100,9 +102,13 @@ class Serving:
             failed = list(served.holding.failed.values())
             if failed and len(failed) == len(served.holding.sizes):
                 self._forget(device, served)
-                change = self._database.write(manager.failed, served.number, failed[0], wall())
+                change = self._database.write_patiently(
+                    manager.failed, served.number, failed[0], wall()
+                )
             else:
-                change = self._database.write(manager.waiting, served.number, ledger.FRIEND, wall())
+                change = self._database.write_patiently(
+                    manager.waiting, served.number, ledger.FRIEND, wall()
+                )
             self._carry_out(await change)
 
     def close(self) -> None:

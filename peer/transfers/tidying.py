@@ -69,7 +69,7 @@ class Tidying:
     async def _clear(self, left: list[Leftover]) -> None:
         for each in left:
             if await asyncio.to_thread(_clear, each):
-                await self._database.write(cleared, each.number)
+                await self._database.write_patiently(cleared, each.number)
 
 
 def _clear(left: Leftover) -> bool:

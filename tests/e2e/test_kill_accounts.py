@@ -12,7 +12,12 @@ from tests.harness.faults import KILLED, ON_DISK, Moment, Walk, killed_at, needs
 
 pytestmark = [needs_strace, pytest.mark.timeout(3600)]
 
-STANDING = {"keys", "keys.before", "lock", "peer.sqlite3", "peer.sqlite3.stamp"}
+STANDING = {
+    "keys",
+    "keys.before",
+    "lock",
+    *(f"peer.sqlite3{it}" for it in ("", ".stamp", ".reserve")),
+}
 
 
 def paths_of(home: Path) -> list[Path]:
