@@ -74,6 +74,10 @@ def written(folder: Path) -> set[str]:
     return {str(path) for path in inside if not path.parts[0].endswith(".part")}
 
 
+def offer_id(event):
+    return event.content[0].hex()
+
+
 def transfer(scene, offer):
     return next(item for item in scene.bob.do("transfers") if item["offer"] == offer)
 
@@ -327,11 +331,36 @@ def test_what_is_not_for_the_asker_is_as_if_it_were_not_there(scene, eve):
     assert answers(eve, offer, mallory.device.id) == refused
     with link_to(eve.device, scene.certificate, scene.place, "data") as data:
         assert Fetcher(data, scene.certificate, offer).files() == {"secret.txt": b"for eve alone"}
-    with link_to(eve.device, scene.certificate, scene.place, "data") as data:
-        for wrong in ([[0, 1, 1]], [[1, 0, 1]], [[0, 0, 2]]):
-            data.say("Fetch", 9, bob, offer.id, wrong)
-            assert data.hear("FetchRefused")[1][1] == "number-range"
-        with pytest.raises(Unfit, match="unknown-offer"):
-            Fetcher(data, scene.certificate, unknown).manifest()
+    scene.bob.do("withdraw", made["offer"])
+    assert answers(eve, offer, bob) == refused  # as of one that never was
+    with (
+        link_to(eve.device, scene.certificate, scene.place, "data") as data,
+        pytest.raises(Unfit, match="unknown-offer"),
+    ):
+        Fetcher(data, scene.certificate, unknown).manifest()
     scene.is_well(eve)
     scene.is_well(mallory)
+
+
+def test_an_offer_that_is_taken_back_in_the_middle_is_as_if_it_were_not_there(scene, eve):
+    path = scene.folder / "out" / "large.bin"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(os.urandom(12 * MIB))
+    made = scene.bob.one("send", "eve", str(path))
+    with scene.talking(eve) as (talk, control):
+        talk.until(control, lambda: made["offer"] in [offer_id(e) for e in talk.of_kind(OFFER)])
+    offer = next(Offer.of(e.content) for e in talk.of_kind(OFFER) if offer_id(e) == made["offer"])
+    bob = scene.certificate.device
+    with link_to(eve.device, scene.certificate, scene.place, "data") as data:
+        for wrong in ([[0, 12, 1]], [[1, 0, 1]], [[0, 0, 13]]):
+            data.say("Fetch", 9, bob, offer.id, wrong)
+            assert data.hear("FetchRefused")[1] == [9, "number-range", -1, ""]
+        data.say("Fetch", 10, bob, offer.id, [[0, 0, 1]])
+        assert data.next()[0] == "Piece"
+        assert len(data.record()) == MIB
+        scene.bob.do("withdraw", made["offer"])
+        data.say("Fetch", 11, bob, offer.id, [[0, 1, 11]])
+        while (came := data.next())[0] != "FetchRefused":
+            assert came[0] != "Piece" or data.record()  # what was under way already
+        assert came[1] == [11, "unknown-offer", -1, ""]
+    scene.is_well(eve)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 
 import pytest
 from cryptography.exceptions import InvalidTag
@@ -10,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from tests.harness.actors import PASSWORD
 from tests.independent import account, link, values
 from tests.independent.account import Session
-from tests.independent.files import MIB, Fetcher, Offer
+from tests.independent.files import MIB, Fetcher, Offer, Server, manifest_of, offer_of
 from tests.independent.link import Refused
 from tests.independent.talk import (
     ACCEPTED,
@@ -20,6 +21,7 @@ from tests.independent.talk import (
     REACTION,
     TEXT,
     Talk,
+    link_from,
     link_to,
 )
 
@@ -136,3 +138,37 @@ def test_a_request_of_a_real_peer_is_answered_by_the_other_client(tracker, bob, 
         session.publish([("127.0.0.1", 9)], 1)
         number = bob.one("friend", "list")
         assert number["presence"] == "available"
+
+
+def test_a_real_peer_dials_it_talks_and_fetches_a_file_from_it(tracker, bob, stranger, tmp_path):
+    own = stranger.device
+    files = {
+        "gift/large.bin": os.urandom(2 * MIB + 5),
+        "gift/small.txt": b"small",
+        "gift/empty": b"",
+    }
+    manifest = manifest_of(files, ["gift"])
+    offer = offer_of(os.urandom(16), "gift", manifest)
+    with Session(stranger) as session, socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
+        certificate, _ = meet(session, stranger, bob)
+        session.publish([listener.getsockname()], 1)
+        talk = Talk(own, certificate)
+        with link_from(own, listener.accept()[0], certificate.identity) as control:
+            assert (control.purpose, control.remote_static) == ("peer", certificate.link_key)
+            talk.begin(control)
+            bob.do("say", "stranger", "is anybody there?")
+            talk.until(control, talk.texts)
+            talk.say(control, TEXT, ["yes", talk.of_kind(TEXT)[0].id])
+            talk.say(control, OFFER, offer.content())
+            talk.until(control, lambda: talk.delivered == 2)
+            assert bob.node.event("offer", state="offered")["files"] == 3
+            bob.do("accept", offer.id.hex(), "--to", str(tmp_path / "in"))
+            with link_from(own, listener.accept()[0], certificate.identity) as data:
+                assert data.purpose == "data"
+                Server(data, own, offer, manifest).serve(files, is_once=True)
+                talk.until(control, lambda: len(talk.of_kind(ANSWER)) == 2)
+                answers = [event.content for event in talk.of_kind(ANSWER)]
+                assert answers == [[offer.id, ACCEPTED], [offer.id, DONE]]
+    for name, content in files.items():
+        assert (tmp_path / "in" / name).read_bytes() == content

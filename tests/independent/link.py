@@ -138,13 +138,16 @@ class Link:
             raise
 
     @classmethod
-    def accept(cls, connection: socket.socket, purpose: str, *, own: bytes, static: bytes) -> Self:
-        """Shake hands with who dialled us; own: our identity."""
+    def accept(cls, connection: socket.socket, *, own: bytes, static: bytes) -> Self:
+        """Shake hands with who dialled us; own: our identity, or link key for a tracker."""
         wire = Wire(connection)
         try:
-            if wire.read(8) != preamble(purpose):
+            first = wire.read(8)
+            purpose = next((name for name in PURPOSES if preamble(name) == first), None)
+            if purpose is None:
+                wire.send(b"HBNB" + bytes((1, 1, 2, 0)))
                 raise Ended("suite-unknown")
-            handshake = Handshake(preamble(purpose) + own, static, None)
+            handshake = Handshake(first + own, static, None)
             handshake.read_1(wire.read_frame(2048))
             seen = [handshake.write_2()]
             wire.send_frame(seen[0])

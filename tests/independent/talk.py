@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.independent import values
-from tests.independent.link import Link, Message, number, octets, rows
+from tests.independent.link import Ended, Link, Message, number, octets, rows
 from tests.independent.msgpack import Value, pack, unpack_array
 from tests.independent.values import Certificate, Device
 
@@ -281,4 +282,15 @@ def link_to(own: Device, friend: Certificate, place: tuple[str, int], purpose: s
     )
     link.say_hello(own)
     link.hear_hello(friend.identity)
+    return link
+
+
+def link_from(own: Device, connection: socket.socket, identity: bytes) -> Link:
+    """Take a call from a friend's device and open the link; raises Ended where it is somebody else."""
+    link = Link.accept(connection, own=own.identity, static=own.link_private)
+    if link.caller() != identity:
+        link.end("not-admitted")
+        raise Ended("not-admitted")
+    link.hear_hello(identity)
+    link.say_hello(own)
     return link
