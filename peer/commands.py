@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from peer import api, asks, conversations, files, history, people, queries, roster
+from peer import api, asks, configuring, conversations, files, history, people, queries, roster
 from peer.errors import PeerError
 from peer.identity import is_sealed
 from peer.store import own
@@ -73,6 +73,9 @@ async def carry_out_command(
             yield await _say(node, command, request_id)
         case _ if isinstance(command, files.COMMANDS):
             async for result in files.carry_out(node, command, request_id):
+                yield result
+        case _ if isinstance(command, configuring.COMMANDS):
+            for result in await configuring.carry_out(node.database, node.locations, command):
                 yield result
         case api.LogOut():
             yield await _log_out(node, command)

@@ -23,13 +23,13 @@ from peer.openlinks import OpenLink, OpenLinks, let_go, stop_all
 from peer.pump import Pump
 from peer.store.database import Database
 from peer.times import wall
-from peer.transfers import ledger, manager
+from peer.transfers import ledger, manager, policy
 from peer.transfers.bulk import Bulk
 from peer.transfers.figures import Figures
 from peer.transfers.incoming import Incoming
 from peer.transfers.ledger import Live
 from peer.transfers.outgoing import Served
-from peer.transfers.reports import Fails, Landed, Report, Stumbles, Waits
+from peer.transfers.reports import Fails, Fits, Landed, Report, Stumbles, Unfit, Waits
 from peer.transfers.serving import Serving
 from peer.transfers.shelf import Shelf
 from peer.transfers.talk import TransferTalk
@@ -332,6 +332,10 @@ class TransferLinks:
         number, now = transfer.due.number, wall()
         if self._coming.open.get(number) is not transfer:
             return  # taken out in between
+        if isinstance(report, Fits):
+            fits = self._database.write(policy.fit, self._keys, number, now, self._entropy)
+            self._carry_out(await fits)
+            return
         self._take_out(number)
         match report:
             case Landed(path=path, skipped=skipped):
@@ -342,6 +346,9 @@ class TransferLinks:
                 await self._drop(transfer)
             case Waits(reason=reason):
                 await self._set_aside(transfer, reason, RETRY_S)
+            case Unfit():
+                await asyncio.to_thread(transfer.close)
+                self._carry_out(await self._database.write(policy.unfit, number))
             case Stumbles():
                 await self._set_aside(transfer, ledger.FRIEND, RETRY_S)
             case Fails(code=Code.UNKNOWN_OFFER) if not self._coming.is_refused_again(number):

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from peer import api, queries, register
+from peer import api, configuring, queries, register
 from peer.control import client
 from peer.control.server import ControlServer
 from peer.errors import PeerError
@@ -86,6 +86,9 @@ async def _run_here(
             yield await register.log_in(locations, command, database, SystemEntropy())
         elif isinstance(command, api.LogOut):
             async for result in _log_out(locations, command, database, password):
+                yield result
+        elif isinstance(command, configuring.COMMANDS):
+            for result in await configuring.carry_out(database, locations, command):
                 yield result
         elif api.need_of(command) is api.Need.STORE:
             sealed = "none"

@@ -89,3 +89,8 @@ class OfferAgain(Effect):
     """Something that a friend was told is paused can be had again: their linked devices may ask now."""
 
     identity: IdentityKey
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyPolicy(Effect):
+    """The accept policy said something of an offer that is to be done now."""

@@ -8,12 +8,11 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, get_args
 
-from peer import api
-from peer.config import read_config
+from peer import api, configuring
 from peer.errors import PeerError
 from peer.store import done
 from peer.times import wall
-from peer.transfers import manager, offerings, stopping
+from peer.transfers import manager, offerings, policy, stopping
 from peer.transfers.paths import check_folder
 from peer.transfers.shelf import Shelf
 from peer.transfers.survey import survey
@@ -94,7 +93,8 @@ async def accept(
 ) -> AsyncGenerator[api.Result, None]:
     """Take an offer; with `wait` stay until it is here and the friend knows."""
     need_bytes = node.database.read(manager.need_bytes, command.offer)
-    folder = await asyncio.to_thread(_folder, node, command.folder, need_bytes)
+    chosen = Path(command.folder) if command.folder else node.database.read(configuring.downloads)
+    folder = await asyncio.to_thread(_folder, node, chosen, need_bytes)
     queue, leave = node.subscribe()
     try:
         taken = await node.write(
@@ -188,6 +188,14 @@ async def transfers(node: Node, command: api.ListTransfers) -> AsyncGenerator[ap
         leave()
 
 
+async def apply_policy(node: Node) -> None:
+    """Take and refuse what the accept policy says, nobody being asked."""
+    chosen = node.database.read(configuring.downloads)
+    folder = await asyncio.to_thread(configuring.folder_unasked, node.locations, chosen)
+    keys, entropy = node.profile.keys, node.entropy
+    node.carry_out(await node.database.write(policy.apply, keys, folder, wall(), entropy))
+
+
 # --- inside
 
 
@@ -234,11 +242,9 @@ def _listed(node: Node) -> list[api.Transfer]:
     return node.database.read(manager.transfers, node.live())
 
 
-def _folder(node: Node, chosen: str | None, need_bytes: int) -> Path:
+def _folder(node: Node, chosen: Path | None, need_bytes: int) -> Path:
     """Give the folder that an offer goes to, checked; runs in a thread."""
-    folder = None if chosen is None else Path(chosen)
-    if folder is None:
-        folder = node.locations.downloads(read_config(node.locations).downloads_folder)
+    folder = configuring.downloads_folder(node.locations, chosen)
     check_folder(folder, node.locations.home, need_bytes)
     return folder
 

@@ -14,11 +14,12 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from peer import api, asks, conversations, reissuing
+from peer import api, asks, conversations, files, reissuing
 from peer.config import LastRun, read_last_run, write_last_run
 from peer.datalinks import TransferLinks
 from peer.dialer import Vicinity
 from peer.effects import (
+    ApplyPolicy,
     Ask,
     CloseLinks,
     Effect,
@@ -39,6 +40,7 @@ from peer.locations import Locations
 from peer.store import done
 from peer.store.database import Database
 from peer.times import wall
+from peer.transfers import verdicts
 from peer.transfers.ledger import Live
 from peer.transfers.shelf import Shelf
 from peer.uplink import Uplink
@@ -132,6 +134,8 @@ class Node:
                 await self._start_transfers()
             self._spawn(self.uplink.run())
             self._spawn(self._sweep())
+            if self.database.read(verdicts.is_due):  # the last node was ended in between
+                self._spawn(files.apply_policy(self))
             self._stack = stack.pop_all()
         return self
 
@@ -264,6 +268,8 @@ class Node:
             case WakeTransfers(offer=offer):
                 if self.linking.data_links is not None:
                     self.linking.data_links.wake(offer)
+            case ApplyPolicy():
+                self._spawn(files.apply_policy(self))
             case OfferAgain(identity=identity):
                 self.linking.offer_again(identity)
             case Ask():

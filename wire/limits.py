@@ -130,6 +130,10 @@ SIGN_EVERY_S = 1.0
 STRAY_CHUNKS = 100  # unasked for: then FLOOD
 SYNC_EVERY_BYTES = 32 * MIB  # of a part file, then a `synced` mark in the journal
 SYNC_EVERY_S = 2.0
+BANDWIDTH_BYTES_PER_S_LEAST = (
+    10_000  # of a limit a person sets: slower, the other side takes us for dead
+)
+ACCEPT_TYPES_CHARS = 200  # patterns of names that are taken without asking
 RESERVE_AHEAD_BYTES = 64 * MIB
 FETCH_RANGES = 1024  # in one Fetch: a window full of files of 8 KiB
 DATA_LINKS = 64  # of one device, each with two threads and about 3 MiB of buffers

@@ -299,6 +299,46 @@ class ListTransfers(Command):
     follow: bool = False
 
 
+# --- settings --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ListSettings(Command):
+    """Gives a Setting each: every key, then what was set for single friends."""
+
+    need: ClassVar[Need] = Need.STORE
+
+
+@dataclass(frozen=True, slots=True)
+class GetSetting(Command):
+    """Gives one Setting: what holds, for a friend if one is named."""
+
+    need: ClassVar[Need] = Need.STORE
+    key: str
+    friend: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetSetting(Command):
+    """Set a key for all, or for one friend; `default` takes back what was set. Gives one Setting."""
+
+    need: ClassVar[Need] = Need.STORE
+    key: str
+    value: str
+    friend: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAcceptPolicy(Command):
+    """Say who may send without asking, for all or for one friend. Gives one AcceptPolicy."""
+
+    need: ClassVar[Need] = Need.STORE
+    policy: str  # ask, auto, never
+    friend: str | None = None
+    max_size: str | None = None
+    types: str | None = None
+
+
 def need_of(command: Command) -> Need:
     """Say what has to run for this very command: following and waiting need a FULL node, showing less."""
     if getattr(command, "follow", False) or (isinstance(command, OfferFiles) and command.wait):
@@ -341,6 +381,10 @@ COMMANDS: dict[str, type[Command]] = {
         PauseTransfer,
         ResumeTransfer,
         ListTransfers,
+        ListSettings,
+        GetSetting,
+        SetSetting,
+        SetAcceptPolicy,
     )
 }
 """Every command by its name: what the control socket takes, and nothing else."""

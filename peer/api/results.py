@@ -233,6 +233,27 @@ class Offer(Result):
 
 
 @dataclass(frozen=True, slots=True)
+class Setting(Result):
+    """What holds of one key, in the form that it is set in. friend: for whom alone, None for all."""
+
+    key: str
+    value: str
+    default: str
+    help: str
+    friend: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptPolicy(Result):
+    """Who may send without asking. friend: whom it is about, None for all whom nothing else was said of."""
+
+    friend: str | None
+    policy: str  # ask, auto, never
+    max_size: str  # of an offer that is taken without asking; off: any
+    types: str  # patterns with commas between; off: all
+
+
+@dataclass(frozen=True, slots=True)
 class Event(Result):
     """Something happened in the node.
 

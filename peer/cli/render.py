@@ -288,6 +288,36 @@ def _size(value: object) -> str:
     return bytes_text(_number(value))
 
 
+def setting(item: Item) -> str:
+    """Render a Setting as one line."""
+    whom = f" for {clean(item['friend'])}" if item["friend"] else ""
+    return f"{clean(item['key'])} is {clean(item['value'])}{whom}"
+
+
+def setting_row(item: Item) -> tuple[str, ...]:
+    """Give the columns of a Setting."""
+    whom = f"for {clean(item['friend'])}" if item["friend"] else ""
+    is_default = item["value"] == item["default"]
+    note = "" if is_default else f"default {clean(item['default'])}"
+    return clean(item["key"]), clean(item["value"]), whom or note, clean(item["help"])
+
+
+def accept_policy(item: Item) -> str:
+    """Render an AcceptPolicy as one line."""
+    who = clean(item["friend"]) if item["friend"] else "everybody"
+    said = {
+        "ask": f"offers of {who} wait for your answer",
+        "auto": f"offers of {who} are taken without asking",
+        "never": f"offers of {who} are refused without asking",
+    }[str(item["policy"])]
+    bounds = []
+    if item["max_size"] != "off":
+        bounds.append(f"up to {clean(item['max_size'])}")
+    if item["types"] != "off":
+        bounds.append(f"if all files match {clean(item['types'])}")
+    return ", ".join([said, *bounds])
+
+
 def link(item: Item) -> str:
     """Render one link of Status."""
     parts = [f"  {clean(item['friend'])}: {clean(item['path'])}"]

@@ -56,7 +56,16 @@ VERBS = (
     Verb("pause", "pause", "hold a transfer until you resume it"),
     Verb("resume", "pause", "let a transfer go on that you paused"),
     Verb("cancel", "cancel", "call a transfer off, whichever way it goes"),
+    Verb("accept-policy", "config", "choose who may send without asking: ask, auto, never"),
+    Verb(
+        "config list", "config", "list every setting with its value, its default and what it does"
+    ),
+    Verb("config get", "config", "show what one setting is"),
+    Verb("config set", "config", "change a setting, for everybody or for one friend"),
 )
 
-GROUPS = {"friend": "befriend people, and see who is there"}
+GROUPS = {
+    "friend": "befriend people, and see who is there",
+    "config": "see and change what can be set",
+}
 BY_WORDS = {verb.words: verb for verb in VERBS}

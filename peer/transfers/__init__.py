@@ -17,6 +17,7 @@
     serving     what is served to whom, and what becomes of the sender's rows
     talk        what one link is about: what comes and what leaves over it
     bulk        one open data link: a thread that receives and a thread that sends, reused buffers
+    verdicts    what the accept policy says of an offer; policy does it
     underway    which transfers that come are open, closing or set aside
     tidying     takes away what nobody needs any more
     figures     how far transfers are, for faces and database; rate measures how fast

@@ -12,7 +12,7 @@ from typing import TypeGuard
 from peer.effects import Effect, WakeTransfers
 from peer.membership import Conversation
 from peer.notices import notice
-from peer.transfers import ledger, offerings
+from peer.transfers import ledger, offerings, verdicts
 from peer.transfers.offerings import OfferRow
 from wire import limits
 from wire.codes import Code
@@ -97,6 +97,8 @@ def _on_offer(
     for word, clock, is_word_own in _words_after(connection, conversation, event.header.clock):
         if word.offer == offer.offer:
             effects += _on_word(connection, conversation, word, clock, now, is_own=is_word_own)
+    if not is_own:
+        effects += verdicts.judge(connection, offerings.of_number(connection, row.number))
     return effects
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from blake3 import blake3
@@ -19,8 +19,9 @@ from peer.transfers import ledger
 from peer.transfers.disk import Disk
 from peer.transfers.flushing import Flushing
 from peer.transfers.manager import Incoming as Due
-from peer.transfers.reports import Fails, Landed, Report, Stumbles, Waits
+from peer.transfers.reports import LIES, Fails, Fits, Landed, Report, Stumbles, Unfit, Waits
 from peer.transfers.sink import Sink
+from peer.transfers.verdicts import all_match
 from wire import limits
 from wire.codes import Code, code_of
 from wire.errors import RemoteProtocolError
@@ -239,7 +240,7 @@ class Incoming:
             except _Refused as refused:
                 self._turned_away(code_of(refused.message.code), refused.message.text)
             except RemoteProtocolError as error:
-                if error.code in _LIES:
+                if error.code in LIES:
                     self._fail(error.code, error.detail)
                 raise
             except Exception as error:
@@ -263,6 +264,12 @@ class Incoming:
         manifest.check_against_offer(entries, files=self.due.files, size_bytes=self.due.size)
         self._entries = entries
         self._files = [entry for entry in entries if entry.is_file]
+        if self.due.types is not None:
+            if not all_match([entry.path for entry in self._files], self.due.types):
+                self._is_over = True
+                self._report(self, Unfit())
+                return
+            self._report(self, Fits())
         self._begin()
 
     def _begin(self) -> None:
@@ -383,16 +390,3 @@ class _Refused(Exception):
     def __init__(self, message: FetchRefused) -> None:
         super().__init__(message.code, message.text)
         self.message = message
-
-
-_LIES: Sequence[Code] = (
-    Code.VERIFICATION_FAILED,
-    Code.MANIFEST_INVALID,
-    Code.MANIFEST_CONFLICT,
-    Code.NAME_UNSAFE,
-    Code.NAME_TOO_LONG,
-    Code.SIZE_INVALID,
-    Code.TOO_MANY_FILES,
-    Code.SIGNATURE_INVALID,
-)
-"""What another try with the same offer would only meet again."""

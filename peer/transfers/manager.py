@@ -66,6 +66,7 @@ class Incoming:
     size: int
     manifest_size: int
     manifest_digest: bytes
+    types: str | None = None  # patterns that every file has to match before the offer is answered
 
 
 # --- what a person does
@@ -162,12 +163,15 @@ def accept(
     transfer = ledger.transfer_for(connection, row)
     if row.state in ("withdrawn", "declined"):
         raise _over(row)
-    if transfer is None or transfer[1] is TransferState.FAILED:
+    is_begun = transfer is not None and transfer[1] is not TransferState.FAILED
+    if (
+        not is_begun or row.state == "offered"
+    ):  # begun and not answered: for its list of files alone
         friend = contacts.find_friend(connection, row.friend)
         number = ledger.add_transfer(connection, row, now, folder=folder)
         effects.append(ledger.tell_transfer(connection, number))
         if row.state == "offered":
-            effects += _answer(connection, keys, friend, row, OfferAnswer.ACCEPTED, now, entropy)
+            effects += answer(connection, keys, friend, row, OfferAnswer.ACCEPTED, now, entropy)
     return offerings.shown(connection, row.number), effects
 
 
@@ -179,7 +183,7 @@ def decline(
     effects: list[Effect] = []
     if row.state == "offered":
         friend = contacts.find_friend(connection, row.friend)
-        effects = _answer(connection, keys, friend, row, OfferAnswer.DECLINED, now, entropy)
+        effects = answer(connection, keys, friend, row, OfferAnswer.DECLINED, now, entropy)
     elif row.state != "declined":
         raise _over(row)
     return offerings.shown(connection, row.number), effects
@@ -223,7 +227,7 @@ def due(connection: Connection) -> list[Incoming]:
     """List what is to be fetched, in the order of the queue: accepted here, not ended, not paused."""
     rows = connection.execute(
         "SELECT t.number, o.device, o.offer, c.name, v.identity, t.folder, o.title, o.files, o.size,"
-        " o.manifest_size, o.manifest_digest FROM transfers t JOIN offers o ON o.number = t.offer"
+        " o.manifest_size, o.manifest_digest, t.types FROM transfers t JOIN offers o ON o.number = t.offer"
         " JOIN conversations v ON v.number = o.conversation JOIN contacts c ON c.number = t.contact"
         " WHERE NOT t.is_out AND t.ended IS NULL AND t.state IN (?, ?) AND c.state = 'friends'"
         " AND c.claimed IS NULL AND c.identity = v.identity ORDER BY t.number",
@@ -317,26 +321,36 @@ def finished(
     ledger.complete(connection, number)
     effects = ledger.move(connection, number, TransferState.DONE, now)
     offered = offerings.of_number(connection, row[0])
-    friend = contacts.of_identity(connection, offered.identity)
-    if friend is not None and friend.state == "friends" and friend.claimed is None:
-        effects += _answer(connection, keys, friend, offered, OfferAnswer.DONE, now, entropy)
+    friend = listener(connection, offered)
+    if friend is not None:
+        effects += answer(connection, keys, friend, offered, OfferAnswer.DONE, now, entropy)
     return effects
 
 
-# --- inside
+# --- for all who say something about offers
 
 
-def _answer(
+def listener(connection: Connection, row: OfferRow) -> contacts.Contact | None:
+    """Give the friend of an offer's conversation, or None where nothing is said to them now."""
+    friend = contacts.of_identity(connection, row.identity)
+    return friend if friend and friend.state == "friends" and friend.claimed is None else None
+
+
+def answer(
     connection: Connection,
     keys: DeviceKeys,
     friend: contacts.Contact,
     row: OfferRow,
-    answer: OfferAnswer,
+    word: OfferAnswer,
     now: UnixMillis,
     entropy: Entropy,
 ) -> list[Effect]:
-    content = Answer(row.key.offer, answer)
+    """Answer a friend's offer."""
+    content = Answer(row.key.offer, word)
     return add_own(connection, keys, friend, content, now=now, entropy=entropy)[1]
+
+
+# --- inside
 
 
 def _over(row: OfferRow) -> PeerError:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import sqlite3
 
-from peer import api, contacts
+from peer import api
 from peer.conversations import add_own
 from peer.effects import Effect, OfferAgain, WakeTransfers
 from peer.errors import PeerError
-from peer.transfers import heard, ledger, offerings
+from peer.transfers import heard, ledger, manager, offerings
 from peer.transfers.ledger import TransferRow
 from peer.transfers.offerings import OfferRow
 from wire.codes import Code
 from wire.identity import DeviceKeys
 from wire.ids import OfferId
-from wire.log.event import Answer, OfferAnswer, Withdrawal
+from wire.log.event import OfferAnswer, Withdrawal
 from wire.machine import Entropy, UnixMillis
 from wire.transfer.states import ENDED, TransferState
 
@@ -120,7 +120,7 @@ def _take_back(
     connection: Connection, keys: DeviceKeys, row: OfferRow, now: UnixMillis, entropy: Entropy
 ) -> list[Effect]:
     """Withdraw an own offer from one friend; where nothing can be said to them, here alone."""
-    friend = _listener(connection, row)
+    friend = manager.listener(connection, row)
     if friend is None:
         return heard.withdrawn(connection, row, now)
     content = Withdrawal(row.key.offer)
@@ -131,14 +131,7 @@ def _call_off(
     connection: Connection, keys: DeviceKeys, row: OfferRow, now: UnixMillis, entropy: Entropy
 ) -> list[Effect]:
     """Answer a friend's offer that it is not wanted any more; where nothing can be said, here alone."""
-    friend = _listener(connection, row)
+    friend = manager.listener(connection, row)
     if friend is None:
         return heard.answered(connection, row, OfferAnswer.CANCELLED, now)
-    content = Answer(row.key.offer, OfferAnswer.CANCELLED)
-    return add_own(connection, keys, friend, content, now=now, entropy=entropy)[1]
-
-
-def _listener(connection: Connection, row: OfferRow) -> contacts.Contact | None:
-    """Give the friend of an offer's conversation, or None where nothing is said to them now."""
-    friend = contacts.of_identity(connection, row.identity)
-    return friend if friend and friend.state == "friends" and friend.claimed is None else None
+    return manager.answer(connection, keys, friend, row, OfferAnswer.CANCELLED, now, entropy)

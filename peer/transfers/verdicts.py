@@ -1,0 +1,44 @@
+"""What the accept policy says of a friend's offer: noted when it is shown, in the same transaction, once and for all."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from peer import contacts, preferences
+from peer.effects import ApplyPolicy, Effect
+from peer.preferences import OFF
+from peer.transfers.offerings import OfferRow
+
+Connection = sqlite3.Connection
+
+
+def judge(connection: Connection, row: OfferRow) -> list[Effect]:
+    """Note what is to be done with an offer that is shown now; nothing where it waits for its person."""
+    friend = contacts.of_identity(connection, row.identity)
+    if friend is None or row.state != "offered":
+        return []
+    verdict = preferences.held(connection, "accept.policy", friend)
+    most = preferences.held(connection, "accept.max-size", friend)
+    is_too_large = most != OFF and row.size > preferences.size_bytes(most)
+    if verdict == "ask" or (verdict == "auto" and is_too_large):
+        return []
+    connection.execute("UPDATE offers SET verdict = ? WHERE number = ?", (verdict, row.number))
+    return [ApplyPolicy()]
+
+
+def is_due(connection: Connection) -> bool:
+    """Say whether something was said that is not done yet."""
+    row = connection.execute("SELECT 1 FROM offers WHERE verdict IS NOT NULL LIMIT 1").fetchone()
+    return row is not None
+
+
+def all_match(paths: Iterable[str], types: str) -> bool:
+    """Say whether every file's name matches one of some patterns, capitals or not.
+
+    paths: relative, components joined by `/`. types: patterns with commas between.
+    """
+    patterns = [pattern.casefold() for pattern in types.split(",")]
+    names = (path.rsplit("/", 1)[-1].casefold() for path in paths)
+    return all(any(fnmatchcase(name, pattern) for pattern in patterns) for name in names)

@@ -1,0 +1,134 @@
+"""Settings and the accept policy between real processes, with nodes up and without."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tests.e2e.test_files import digest, write
+from tests.harness.actors import Peer
+
+Friends = tuple[Peer, Peer]
+
+
+def test_settings_are_shown_and_changed_with_a_node_and_without(
+    friends: Friends, tmp_path: Path
+) -> None:
+    alice, bob = friends
+    assert bob.node is not None
+    assert bob.node.stop() == 0
+    folder = tmp_path / "in"
+    for peer in friends:
+        listed = peer.do("config", "list")
+        assert {tuple(item) for item in listed} == {("key", "value", "default", "help", "friend")}
+        before = {item["key"]: item["value"] for item in listed}
+        assert before["downloads.folder"] == str(peer.home / "downloads")
+        assert before["accept.policy"] == "ask"
+        shown = peer.one("config", "set", "downloads.folder", str(folder))
+        assert (shown["value"], shown["default"]) == (str(folder), before["downloads.folder"])
+        assert peer.one("config", "get", "downloads.folder") == shown
+        assert peer.one("config", "set", "downloads.folder", "default")["value"] == shown["default"]
+        other = alice.name if peer is bob else bob.name
+        policy = peer.one("accept-policy", other, "auto", "--max-size", "5mb")
+        assert policy == {"friend": other, "policy": "auto", "max_size": "5MB", "types": "off"}
+        assert peer.one("config", "get", "accept.max-size", "--friend", other)["value"] == "5MB"
+        assert peer.one("config", "get", "accept.max-size")["value"] == "off"
+
+
+def test_what_cannot_be_set_is_named(friends: Friends, tmp_path: Path) -> None:
+    _, bob = friends
+    assert bob.node is not None
+    assert bob.node.stop() == 0
+    cases = {
+        ("config", "get", "downloads.foldr"): (2, "config-invalid", "downloads.folder"),
+        ("config", "set", "nothing.like.it", "x"): (2, "config-invalid", "there is no setting"),
+        ("config", "set", "bandwidth.up", "fast"): (2, "config-invalid", "10MB/s"),
+        ("config", "set", "downloads.folder", "in"): (2, "config-invalid", "absolute path"),
+        ("config", "set", "downloads.folder", str(tmp_path / "a" / "b")): (1, "folder-gone", ""),
+        ("config", "set", "accept.policy", "auto", "--friend", "eve"): (1, "no-such-friend", "eve"),
+        ("config", "set", "bandwidth.up", "off", "--friend", "eve"): (2, "config-invalid", ""),
+        ("config", "set", "accept.policy"): (2, "usage", "VALUE"),
+        ("config",): (2, "usage", "list, get, set"),
+        ("accept-policy", "autp"): (2, "usage", "did you mean auto?"),
+        ("accept-policy", "never", "--max-size", "5MB"): (2, "config-invalid", "bound auto"),
+        ("accept-policy", "auto", "--max-size", "big"): (2, "config-invalid", "25MB"),
+    }
+    for words, (code, name, said) in cases.items():
+        for peer in friends:
+            outcome = peer.try_to(*words)
+            assert (outcome.code, outcome.error["code"]) == (code, name), outcome
+            assert said in f"{outcome.error['message']} {outcome.error['remedy']}", outcome
+
+
+def test_what_a_friend_offers_is_taken_without_asking(friends: Friends, tmp_path: Path) -> None:
+    alice, bob = friends
+    assert bob.node is not None
+    bob.do("config", "set", "downloads.folder", str(tmp_path / "in"))
+    bob.do("accept-policy", "alice", "auto", "--max-size", "1KiB")
+    path = write(tmp_path / "out" / "note.txt", b"n" * 1024)
+    offered = alice.one("send", "bob", str(path))["offer"]
+    done = bob.node.event("transfer", offer=offered, state="done")
+    assert done["saved_as"] == str(tmp_path / "in" / "note.txt")
+    assert digest(tmp_path / "in" / "note.txt") == digest(path)
+    large = write(tmp_path / "out" / "large.txt", b"n" * 1025)
+    offered = alice.one("send", "bob", str(large))["offer"]
+    bob.node.event("offer", offer=offered)
+    assert bob.do("offers")[-1]["state"] == "offered"
+
+
+def test_what_a_friend_offers_is_refused_without_asking(friends: Friends, tmp_path: Path) -> None:
+    alice, bob = friends
+    assert alice.node is not None
+    bob.do("accept-policy", "never")
+    offered = alice.one("send", "bob", str(write(tmp_path / "note.txt")))["offer"]
+    alice.node.event("transfer", offer=offered, state="declined")
+    assert bob.do("offers")[-1]["state"] == "declined"
+
+
+def test_a_folder_is_taken_if_every_file_in_it_matches(friends: Friends, tmp_path: Path) -> None:
+    alice, bob = friends
+    assert alice.node is not None
+    assert bob.node is not None
+    bob.do("accept-policy", "auto", "--types", "*.jpg,*.png")
+    for name in ("a.jpg", "deep/b.PNG"):
+        write(tmp_path / "holiday" / name)
+    offered = alice.one("send", "bob", str(tmp_path / "holiday"))["offer"]
+    done = bob.node.event("transfer", offer=offered, state="done")
+    assert Path(done["saved_as"], "deep", "b.PNG").read_bytes() == b"content"
+    write(tmp_path / "holiday" / "deep" / "run.exe")
+    offered = alice.one("send", "bob", str(tmp_path / "holiday"))["offer"]
+    bob.node.event("offer", offer=offered, state="offered")
+    bob.node.event(
+        "offer", offer=offered, state="offered"
+    )  # again: its list of files was looked at
+    assert [item["offer"] for item in bob.do("transfers")] == [done["offer"]]
+    bob.do("accept", offered)
+    bob.node.event("transfer", offer=offered, state="done")
+    assert [item["state"] for item in alice.do("transfers")] == ["done", "done"]
+
+
+def test_a_policy_works_on_what_came_while_nobody_was_there(
+    friends: Friends, tmp_path: Path
+) -> None:
+    alice, bob = friends
+    assert bob.node is not None
+    assert bob.node.stop() == 0
+    bob.do("accept-policy", "auto")
+    offered = alice.one("send", "bob", str(write(tmp_path / "note.txt")))["offer"]
+    bob.up().event("transfer", offer=offered, state="done")
+    assert (bob.home / "downloads" / "note.txt").read_bytes() == b"content"
+
+
+def test_a_folder_that_is_away_lets_what_was_taken_wait(friends: Friends, tmp_path: Path) -> None:
+    alice, bob = friends
+    assert bob.node is not None
+    folder = tmp_path / "disk" / "in"
+    folder.parent.mkdir()
+    bob.do("config", "set", "downloads.folder", str(folder))
+    bob.do("accept-policy", "auto")
+    shutil.rmtree(folder.parent)
+    offered = alice.one("send", "bob", str(write(tmp_path / "note.txt")))["offer"]
+    bob.node.event("transfer", offer=offered, state="waiting", reason="folder")
+    folder.mkdir(parents=True)
+    bob.node.event("transfer", offer=offered, state="done")
+    assert (folder / "note.txt").read_bytes() == b"content"
