@@ -223,6 +223,7 @@ def add_device(
 def log_out(store: Store, caller: Caller, message: LogOut) -> Outcome:
     """Take the device's right to enter; its certificate and its place on the list stay."""
     store.sign_off(caller.device)
+    store.drop_mailbox(caller.device)
     goodbye = CloseDevice(caller.account, caller.device, Code.GOODBYE)
     return Outcome(Done(message.request), (goodbye,))
 
@@ -302,5 +303,6 @@ def _revoke_unlisted(store: Store, account: AccountId, device_list: DeviceList) 
         entry = device_list.find(device.id)
         at = UnixMillis(entry.revoked_at) if entry else UnixMillis(device_list.changed or 1)
         store.revoke(device.id, at)
+        store.drop_mailbox(device.id)
         effects.append(CloseDevice(account, device.id, Code.DEVICE_REVOKED))
     return effects

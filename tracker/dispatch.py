@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from tracker import accounts, directory, friends, held, passwords, state
+from tracker import accounts, directory, friends, held, mailbox, passwords, state
 from tracker.config import Registration
 from tracker.effects import Caller, Outcome
 from tracker.errors import TrackerError
@@ -43,6 +43,9 @@ from wire.messages.friends import (
     UnblockUser,
 )
 from wire.messages.held import AskAccount, AskHeldDevices, AskHeldPeople
+from wire.messages.mailbox import (
+    MailboxState,
+)
 from wire.messages.presence import SetPresence
 from wire.messages.reach import AskDirectory, Directory, PutAddresses
 from wire.messages.session import Done
@@ -175,16 +178,20 @@ def on_enter(hub: Hub, session: Session, message: Enter) -> None:
     hub.check_room(caller)
     before = friends.expired_before(now)
 
-    def done(snapshot: accounts.Snapshot) -> None:
+    def done(found: tuple[accounts.Snapshot, MailboxState]) -> None:
         if session.is_closed:
             return
-        _seat(hub, session, message, snapshot)
+        _seat(hub, session, message, *found)
 
-    work: Work[accounts.Snapshot] = lambda store: accounts.enter(store, caller, before, now)  # noqa: E731
+    def work(store: Store) -> tuple[accounts.Snapshot, MailboxState]:
+        return accounts.enter(store, caller, before, now), mailbox.state(store, caller.device)
+
     _ask(hub, session, message, work, done)
 
 
-def _seat(hub: Hub, session: Session, message: Enter, snapshot: accounts.Snapshot) -> None:
+def _seat(
+    hub: Hub, session: Session, message: Enter, snapshot: accounts.Snapshot, mail: MailboxState
+) -> None:
     caller = session.caller
     earlier = hub.roster.session_of(caller.account, caller.device)
     word = Word(message.show, message.presence_text, message.until)  # type: ignore[arg-type]
@@ -214,6 +221,7 @@ def _seat(hub: Hub, session: Session, message: Enter, snapshot: accounts.Snapsho
         session.tell(FriendAnswered(answer.name, answer.is_yes, answer.signed, answer.at))
     for record in more:
         session.push(record, None)
+    session.tell(mail)
     hub.tell(account.id, told)
 
 

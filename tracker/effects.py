@@ -60,6 +60,15 @@ class Tell(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class TellDevice(Effect):
+    """Send a message to one device, if it is here."""
+
+    account: AccountId
+    device: DeviceId
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
 class TellAll(Effect):
     """Send a message to all devices of these accounts that are here."""
 

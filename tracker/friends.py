@@ -152,11 +152,12 @@ def unblock_user(store: Store, caller: Caller, message: UnblockUser) -> Outcome:
 
 
 def _part(store: Store, me: Account, other: Account) -> list[Effect]:
-    """End a friendship with all that is on its way; gives what the other side is to be told."""
+    """End a friendship with all that is on its way, mail too; gives what the other side is to be told."""
     store.drop_answer(me.id, other.id)
     store.drop_answer(other.id, me.id)
     if not store.part(me.id, other.id):
         return []
+    store.drop_mail_between(me.id, other.id)
     return [Parted(me.id, other.id), Tell(other.id, FriendRemoved(me.name))]
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
-from tracker import accounts, friends
+from tracker import accounts, friends, mailbox
 from tracker.config import Config
 from tracker.deadlines import Wheel
 from tracker.effects import (
@@ -24,6 +24,7 @@ from tracker.effects import (
     Parted,
     Tell,
     TellAll,
+    TellDevice,
 )
 from tracker.errors import TrackerError
 from tracker.presence import Delivery, Roster, Told
@@ -35,6 +36,7 @@ from wire import limits
 from wire.codes import Code
 from wire.ids import AccountName, BootId, LinkKey
 from wire.machine import Entropy, Monotonic, UnixMillis
+from wire.messages import Message
 
 REFUSALS_PER_S = 20
 """Lines of the log about refused connections in one second; the rest of a flood is counted in one line."""
@@ -50,6 +52,10 @@ class Recipient(Protocol):
 
     def push(self, record: bytes, key: object) -> None:
         """Send a record; one with a key may wait a moment and be replaced."""
+        ...
+
+    def tell(self, message: Message) -> None:
+        """Send a message that may not wait."""
         ...
 
     def release(self) -> None:
@@ -175,9 +181,10 @@ class Hub:
         return lambda store: accounts.admit(store, link_key)
 
     def expire_requests(self) -> None:
-        """Forget friend requests and answers that are too old."""
-        before = friends.expired_before(self.wall())
-        self.note(lambda store: store.expire(before))
+        """Forget friend requests, answers and mail that are too old."""
+        now = self.wall()
+        self.note(lambda store: store.expire(friends.expired_before(now)))
+        self.note(lambda store: mailbox.expire(store, now))
 
     # --- effects
 
@@ -189,6 +196,10 @@ class Hub:
                     self.deliver(
                         self.roster.tell(effect.account, effect.message, effect.except_device)
                     )
+                case TellDevice():
+                    session = self.roster.session_of(effect.account, effect.device)
+                    if session is not None:
+                        session.tell(effect.message)
                 case TellAll():
                     self.deliver(self.roster.tell_all(effect.accounts, effect.message))
                 case Befriended():

@@ -26,3 +26,14 @@ class SystemEntropy:
         from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 
         return MLKEM768PublicKey.from_public_bytes(public_key).encapsulate()
+
+    def seal(
+        self, plaintext: builtins.bytes, public_key: builtins.bytes, info: builtins.bytes
+    ) -> builtins.bytes:
+        """Seal by HPKE, whose ephemeral key the library draws.
+
+        public_key: 1,216 bytes. Raises ValueError for bytes that are no such key.
+        """
+        from wire.channel.primitives import hpke_seal
+
+        return hpke_seal(plaintext, public_key, info)

@@ -109,6 +109,26 @@ MESSAGE_LIFETIME_S = 30 * 24 * 3600.0  # undelivered after that: failed
 GAP_SHOWN_AFTER_S = 2.0
 CLOCK_LABEL_OFF_S = 600.0  # wall time further off than this is marked
 
+# --- mail
+PREKEYS = 100  # one-time ones of a device that a tracker holds
+PREKEYS_LOW = 50  # from here on the device puts more
+PREKEYS_PER_MESSAGE = 20  # 1.4 KiB each
+PREKEYS_PER_HOUR = 10  # one-time ones of one device that one friend is given
+PREKEY_BYTES = 1400  # signed
+PREKEY_WEEKLY_S = 7 * 24 * 3600.0  # then the device puts another
+PREKEY_KEPT_S = 37 * 24 * 3600.0  # a replaced one's private half: mail lives for 30 days
+MAIL_ITEM_BYTES = 96 * KIB  # as sealed
+MAIL_PER_MESSAGE = 64  # as far as they fit into MAIL_MESSAGE_BYTES
+MAIL_MESSAGE_BYTES = 112 * KIB  # of items in one Mail; a single one always fits
+MAIL_ITEMS = 20_000  # that wait for one device
+MAIL_BYTES = 64 * MIB  # the same, all together
+MAIL_ITEMS_PER_PAIR = 5000  # of one account for one device
+MAIL_BYTES_PER_PAIR = 16 * MIB
+MAIL_LIFETIME_S = 30 * 24 * 3600.0
+MAIL_AFTER_S = 5.0  # without a receipt over a link: then it goes by mail as well
+LETTER_RECORDS = 512
+NACK_BYTES = 256
+
 # --- transfers
 CHUNK_BYTES = 1 * MIB  # always; the last of a file is shorter
 PAGE_DIGESTS = 1024  # chunk digests per digest page

@@ -32,6 +32,16 @@ class Entropy(Protocol):
         """
         ...
 
+    def seal(
+        self, plaintext: builtins.bytes, public_key: builtins.bytes, info: builtins.bytes
+    ) -> builtins.bytes:
+        """Seal to a key by HPKE (RFC 9180, base mode, MLKEM768-X25519, HKDF-SHA256, AES-256-GCM).
+
+        public_key: 1,216 bytes, see `wire.mailbox`. Gives 1,136 bytes more than went in. Raises ValueError
+        for a key that is none.
+        """
+        ...
+
 
 EventT = TypeVar("EventT")
 

@@ -122,6 +122,12 @@ state-invalid: the account state does not open
     log in again; if it stays, it was damaged or swapped
 state-rollback: the tracker brought an older account state than this device knows
     nothing to do: what this device knows is put again; if it comes back often, ask who runs the tracker
+prekey-invalid: a key to seal mail to does not verify
+    nothing to do: nothing is sealed to it; if it stays, the tracker swaps keys
+mail-invalid: a sealed message that the tracker kept does not open
+    nothing to do: its sender is asked to seal it again
+mailbox-full: the tracker keeps no more mail for that device
+    wait until your friend was online
 registration-closed: this tracker takes no new accounts
     ask whoever runs the tracker
 invite-invalid: the invitation is unknown, used up or expired

@@ -42,6 +42,12 @@ class SeededEntropy:
         """Encapsulate by the library: (secret, ciphertext), not from the seed."""
         return SystemEntropy().kem_encapsulate(public_key)
 
+    def seal(
+        self, plaintext: builtins.bytes, public_key: builtins.bytes, info: builtins.bytes
+    ) -> builtins.bytes:
+        """Seal by the library, not from the seed."""
+        return SystemEntropy().seal(plaintext, public_key, info)
+
 
 class NotingEntropy:
     """Passes on another's dice and notes them: `draws`, `pairs` (key: secret, ciphertext)."""
@@ -51,6 +57,7 @@ class NotingEntropy:
         self._inner = inner
         self.draws: list[builtins.bytes] = []
         self.pairs: dict[builtins.bytes, tuple[builtins.bytes, builtins.bytes]] = {}
+        self.sealed: dict[tuple[builtins.bytes, ...], builtins.bytes] = {}
 
     def bytes(self, count: int) -> builtins.bytes:
         """Give and note `count` bytes."""
@@ -61,6 +68,14 @@ class NotingEntropy:
         """Give and note an encapsulation."""
         self.pairs[public_key] = self._inner.kem_encapsulate(public_key)
         return self.pairs[public_key]
+
+    def seal(
+        self, plaintext: builtins.bytes, public_key: builtins.bytes, info: builtins.bytes
+    ) -> builtins.bytes:
+        """Give and note what was sealed."""
+        sealed = self._inner.seal(plaintext, public_key, info)
+        self.sealed[public_key, info, plaintext] = sealed
+        return sealed
 
 
 class RecordedEntropy:
@@ -74,15 +89,20 @@ class RecordedEntropy:
         self,
         draws: Iterable[builtins.bytes],
         pairs: Mapping[builtins.bytes, tuple[builtins.bytes, builtins.bytes]] | None = None,
+        sealed: Mapping[tuple[builtins.bytes, ...], builtins.bytes] | None = None,
     ) -> None:
-        """Take the draws in their order, and (secret, ciphertext) by ML-KEM key."""
+        """Take the draws in their order, (secret, ciphertext) by ML-KEM key, and what was sealed.
+
+        sealed: by (public key, info, plaintext).
+        """
         self._draws = list(draws)
         self._pairs = dict(pairs or {})
+        self._sealed = dict(sealed or {})
 
     @property
     def is_used_up(self) -> bool:
         """Whether everything recorded was asked for."""
-        return not self._draws and not self._pairs
+        return not self._draws and not self._pairs and not self._sealed
 
     def bytes(self, count: int) -> builtins.bytes:
         """Give the next recorded draw."""
@@ -95,3 +115,11 @@ class RecordedEntropy:
         """Give the recorded encapsulation to this key."""
         assert public_key in self._pairs, "an encapsulation to a key that is not in the record"
         return self._pairs.pop(public_key)
+
+    def seal(
+        self, plaintext: builtins.bytes, public_key: builtins.bytes, info: builtins.bytes
+    ) -> builtins.bytes:
+        """Give what was recorded for exactly this."""
+        key = (public_key, info, plaintext)
+        assert key in self._sealed, "something is sealed that is not in the record"
+        return self._sealed.pop(key)

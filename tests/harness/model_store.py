@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from tests.harness.model_mail import ModelMail
 from tracker.storage.port import (
     NEVER,
     Account,
@@ -28,10 +29,11 @@ from wire.messages.held import Tie
 Pair = tuple[AccountId, AccountId]
 
 
-class ModelStore:
+class ModelStore(ModelMail):
     """Implements `tracker.storage.port.Store` without a database."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.accounts: dict[AccountId, Account] = {}
         self.devices: dict[DeviceId, Device] = {}
         self.states: dict[AccountId, tuple[int, bytes]] = {}
@@ -95,8 +97,10 @@ class ModelStore:
     def delete_account(self, account: AccountId) -> None:
         self.accounts.pop(account, None)
         self.states.pop(account, None)
-        for device in self.devices_of(account):
-            del self.devices[device.id]
+        devices = {device.id for device in self.devices_of(account)}
+        self.forget_mail_of(account, devices)
+        for device in devices:
+            del self.devices[device]
         tables: tuple[dict[Pair, Any], ...]
         tables = (self.friendships, self.blocks, self.requests, self.answers)
         for table in tables:

@@ -212,6 +212,9 @@ def test_a_device_id_that_another_account_has_is_refused(world):
         def kem_encapsulate(self, public_key: bytes) -> tuple[bytes, bytes]:
             raise AssertionError(public_key)
 
+        def seal(self, plaintext: bytes, public_key: bytes, info: bytes) -> bytes:
+            raise AssertionError(public_key)
+
     twin = replace(alice, entropy=Loaded(bob.keys.device)).with_device("twin")
     assert add_refused(world, twin) is Code.ALREADY_REGISTERED
 

@@ -23,6 +23,9 @@ class Dice:
     def kem_encapsulate(self, public_key: bytes) -> tuple[bytes, bytes]:
         raise AssertionError(public_key)
 
+    def seal(self, plaintext: bytes, public_key: bytes, info: bytes) -> bytes:
+        raise AssertionError(public_key)
+
 
 @pytest.fixture
 def home(tmp_path):

@@ -7,11 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from tests.harness.entropy import NotingEntropy, RecordedEntropy, SeededEntropy
-from wire.channel.primitives import KemKeyPair
+from wire.channel.primitives import KemKeyPair, hpke_open, hpke_public
+from wire.codes import Code
 from wire.entropy import SystemEntropy
 from wire.machine import Entropy
 
 PAIR = KemKeyPair(bytes(range(64)))
+HPKE_PRIVATE = bytes(range(96))
 
 
 def _played_back() -> Entropy:
@@ -19,7 +21,8 @@ def _played_back() -> Entropy:
     for count in (0, 1, 32, 100, 32):
         noting.bytes(count)
     noting.kem_encapsulate(PAIR.public)
-    return RecordedEntropy(noting.draws, noting.pairs)
+    noting.seal(b"plain", hpke_public(HPKE_PRIVATE), b"info")
+    return RecordedEntropy(noting.draws, noting.pairs, noting.sealed)
 
 
 KINDS: dict[str, Callable[[], Entropy]] = {
@@ -38,6 +41,8 @@ def test_all_dice_give_as_many_bytes_as_asked_and_encapsulate(make: Callable[[],
     assert drawn[2] != drawn[4]
     secret, ciphertext = dice.kem_encapsulate(PAIR.public)
     assert PAIR.decapsulate(ciphertext) == secret
+    sealed = dice.seal(b"plain", hpke_public(HPKE_PRIVATE), b"info")
+    assert hpke_open(HPKE_PRIVATE, b"info", sealed, Code.MAIL_INVALID) == b"plain"
 
 
 @pytest.mark.parametrize("kind", ["system", "seeded", "noting"])

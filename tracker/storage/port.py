@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import NewType, Protocol
+from typing import Protocol
 
+from tracker.storage.port_mail import AccountId as AccountId
+from tracker.storage.port_mail import MailStore
 from wire.ids import AccountName, AuthKey, DeviceId, IdentityKey, LinkKey
 from wire.machine import UnixMillis
 from wire.messages.held import Tie
-
-AccountId = NewType("AccountId", int)
-"""A small number of the tracker's own; it never crosses the wire."""
 
 NEVER = UnixMillis(0)
 """Stands for an instant that has not come."""
@@ -162,7 +161,7 @@ class UserRow:
     last_seen: UnixMillis  # the latest of the account's and its devices' instants
 
 
-class Store(Protocol):
+class Store(MailStore, Protocol):
     """What the tracker remembers, as typed questions; all within the transaction that is open."""
 
     # --- accounts

@@ -23,6 +23,7 @@ from wire.errors import LocalProtocolError, RemoteProtocolError, WireError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+    from cryptography.hazmat.primitives.hpke import Suite
 
     from wire.machine import Entropy
 
@@ -31,6 +32,9 @@ HASH_BYTES = 32  # SHA-256
 KEM_SEED_BYTES = 64  # d || z of FIPS 203, section 7.1
 KEM_PUBLIC_BYTES = 1184  # ML-KEM-768 encapsulation key
 KEM_CIPHERTEXT_BYTES = 1088
+HPKE_PRIVATE_BYTES = KEM_SEED_BYTES + KEY_BYTES  # ML-KEM seed | X25519 private key
+HPKE_PUBLIC_BYTES = KEM_PUBLIC_BYTES + KEY_BYTES
+HPKE_OVERHEAD_BYTES = KEM_CIPHERTEXT_BYTES + KEY_BYTES + 16  # encapsulation and tag
 
 _NONCE_BYTES = 12
 _SHA256 = hashes.SHA256()
@@ -242,3 +246,55 @@ def open_(
 ) -> bytes:
     """Open what `seal` made; RemoteProtocolError with the code `blame` if it does not verify."""
     return AesGcm(key, blame).open(nonce, ad, ciphertext)
+
+
+def hpke_public(private: bytes) -> bytes:
+    """Give the public half of an HPKE key; private: HPKE_PRIVATE_BYTES, secret, uniformly random."""
+    kem, dh = _hpke_halves(private)
+    return kem.public_key().public_bytes_raw() + dh.public_key().public_bytes_raw()
+
+
+def hpke_seal(plaintext: bytes, public: bytes, info: bytes) -> bytes:
+    """Seal to a public key by HPKE; only the real dice call this, since the library draws.
+
+    public: HPKE_PUBLIC_BYTES. Raises ValueError for bytes that are no such key.
+    """
+    from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
+    from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
+
+    key = MLKEM768X25519PublicKey(
+        MLKEM768PublicKey.from_public_bytes(public[:KEM_PUBLIC_BYTES]),
+        X25519PublicKey.from_public_bytes(public[KEM_PUBLIC_BYTES:]),
+    )
+    return _hpke().encrypt(plaintext, key, info=info)
+
+
+def hpke_open(private: bytes, info: bytes, sealed: bytes, blame: Code) -> bytes:
+    """Open what was sealed by HPKE to the public half of a key, or raise RemoteProtocolError(blame).
+
+    private: HPKE_PRIVATE_BYTES, secret. sealed: any bytes.
+    """
+    from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
+
+    try:
+        return _hpke().decrypt(sealed, MLKEM768X25519PrivateKey(*_hpke_halves(private)), info=info)
+    except (InvalidTag, ValueError) as error:
+        raise RemoteProtocolError(blame, "a sealed item does not open") from error
+
+
+@functools.cache
+def _hpke() -> Suite:
+    from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+
+    return Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+
+
+def _hpke_halves(private: bytes) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
+    from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+
+    if len(private) != HPKE_PRIVATE_BYTES:
+        raise LocalProtocolError(f"a private HPKE key has {HPKE_PRIVATE_BYTES} bytes")
+    return (
+        MLKEM768PrivateKey.from_seed_bytes(private[:KEM_SEED_BYTES]),
+        X25519PrivateKey.from_private_bytes(private[KEM_SEED_BYTES:]),
+    )

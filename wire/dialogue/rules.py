@@ -45,6 +45,16 @@ from wire.messages.held import (
     HeldDevices,
     HeldPeople,
 )
+from wire.messages.mailbox import (
+    AskMail,
+    AskPrekeys,
+    Deposit,
+    Mail,
+    Prekeys,
+    PrekeysHeld,
+    PutPrekeys,
+    TakeMail,
+)
 from wire.messages.presence import SetPresence
 from wire.messages.reach import AskDirectory, Directory, PutAddresses
 from wire.messages.session import Done
@@ -96,6 +106,11 @@ REQUESTS: dict[type[Message], Rule] = {
     UnblockUser: _in(_ENTERED, Done),
     PutAddresses: _in(_ENTERED, Done),
     AskDirectory: _in(_ENTERED, Directory),
+    PutPrekeys: _in(_ENTERED, PrekeysHeld),
+    AskPrekeys: _in(_ENTERED, Prekeys),
+    Deposit: _in(_ENTERED, Done),
+    AskMail: _in(_ENTERED, Mail),
+    TakeMail: _in(_ENTERED, Done),
     AskAccount: _in(_ENTERED, Account),
     AskHeldDevices: _in(_ENTERED, HeldDevices),
     AskHeldPeople: _in(_ENTERED, HeldPeople),

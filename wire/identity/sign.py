@@ -45,6 +45,8 @@ class SignPurpose(enum.Enum):
     FRIEND_ANSWER = b"friend-answer"
     ADDRESSES = b"addresses"
     DIGESTS = b"digests"
+    PREKEY = b"prekey"
+    NACK = b"nack"
 
 
 class Signed(Packed, frozen=True):

@@ -3,7 +3,17 @@
 Importing this package registers every message; `wire.codec` is its only reader.
 """
 
-from wire.messages import accounts, conversation, friends, held, presence, reach, session, transfer
+from wire.messages import (
+    accounts,
+    conversation,
+    friends,
+    held,
+    mailbox,
+    presence,
+    reach,
+    session,
+    transfer,
+)
 from wire.messages.registry import BY_NUMBER, CRITICAL, NUMBER_OF, Message, Purpose
 
 __all__ = [
@@ -16,6 +26,7 @@ __all__ = [
     "conversation",
     "friends",
     "held",
+    "mailbox",
     "presence",
     "reach",
     "session",

@@ -18,6 +18,7 @@ from tracker.storage.port import (
     KdfChoice,
     Store,
 )
+from tracker.storage.port_mail import Item
 from tracker.storage.sqlite import SqliteStore
 from wire.ids import AccountName, AuthKey, DeviceId, IdentityKey, LinkKey
 from wire.machine import UnixMillis
@@ -178,6 +179,47 @@ class Lockstep(RuleBasedStateMachine):
             case _:
                 self.both("expire", now)
 
+    @rule(which=picks, who=picks, number=picks, now=instants, signed=blobs, act=st.integers(0, 4))
+    def prekeys_come_and_go(
+        self, which: int, who: int, number: int, now: UnixMillis, signed: bytes, act: int
+    ) -> None:
+        if not self.devices:
+            return
+        device, asker = self.pick_device(which), self.pick(who)
+        match act:
+            case 0 | 1:
+                self.both("put_prekey", device, number, signed)
+            case 2:
+                self.both("put_weekly_prekey", device, number, signed)
+            case 3:
+                self.both("take_prekey", device, asker, now)
+            case _:
+                self.both("count_prekeys_given", device, asker, now)
+
+    @rule(which=picks, who=picks, item=picks, now=instants, sealed=blobs, act=st.integers(0, 9))
+    def mail_comes_and_goes(
+        self, which: int, who: int, item: int, now: UnixMillis, sealed: bytes, act: int
+    ) -> None:
+        if not self.devices:
+            return
+        device, sender = self.pick_device(which), self.pick(who)
+        origin = DeviceId(bytes([200 + who]) * 16)
+        match act:
+            case 0 | 1 | 2 | 3 | 4:
+                mail = Item(device, sender, origin, bytes([item]) * 16, item, sealed)
+                self.both("put_mail", mail, now)
+                self.both("has_mail", device, origin, mail.item)
+            case 5 | 6:
+                rows = self.both("mail_for", device, item, 3)
+                self.both("drop_mail", device, tuple(row.number for row in rows[:2]))
+            case 7:
+                self.both("drop_mail", device, (1, 2, 3))
+            case 8:
+                self.both("drop_mail_between", self.pick(who), self.pick(which))
+                self.both("drop_mailbox", self.pick_device(who))
+            case _:
+                self.both("expire_mail", now, UnixMillis(max(now - 5, 0)))
+
     @rule(limit=st.integers(1, 6), after=picks)
     def the_list_is_read(self, limit: int, after: int) -> None:
         self.both("users", None, limit)
@@ -214,6 +256,13 @@ class Lockstep(RuleBasedStateMachine):
             self.both("device", DeviceId(bytes([number]) * 16))
             self.both("device_with", LinkKey(bytes([number]) * 32))
             self.both("entrant", LinkKey(bytes([number]) * 32))
+            device = DeviceId(bytes([number]) * 16)
+            self.both("count_prekeys", device)
+            self.both("weekly_prekey", device)
+            self.both("mail_for", device, 0, 100)
+            self.both("mail_load", device, None)
+            for sender in self.alive:
+                self.both("mail_load", device, sender)
 
 
 TestSqliteAnswersLikeTheModel = Lockstep.TestCase
