@@ -11,7 +11,7 @@ import enum
 from dataclasses import dataclass
 from typing import Protocol
 
-from tracker.storage.port_mail import AccountId as AccountId
+from tracker.storage.port_mail import AccountId as AccountId  # noqa: PLC0414 - said here for all
 from tracker.storage.port_mail import MailStore
 from wire.ids import AccountName, AuthKey, DeviceId, IdentityKey, LinkKey
 from wire.machine import UnixMillis

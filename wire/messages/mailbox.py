@@ -37,8 +37,10 @@ class PutPrekeys(Message, frozen=True):
     """
 
     request: RequestIdField
-    one_time: Annotated[tuple[SignedPrekey, ...], Meta(max_length=limits.PREKEYS_PER_MESSAGE)]
-    weekly: SignedPrekeyOrNone
+    one_time: Annotated[
+        tuple[SignedPrekey, ...], Meta(max_length=limits.PREKEYS_PER_MESSAGE)
+    ]  # purpose `prekey`, each signed to be one-time
+    weekly: SignedPrekeyOrNone  # purpose `prekey`, signed not to be; empty: the one before stays
 
 
 @message(0x0071, Purpose.TRACKER)
@@ -46,7 +48,7 @@ class PrekeysHeld(Message, frozen=True):
     """Answer PutPrekeys: how many one-time prekeys of this device are held now."""
 
     request: RequestIdField
-    one_time: Counter
+    one_time: Counter  # at most 100
 
 
 @message(0x0072, Purpose.TRACKER)
@@ -64,8 +66,8 @@ class AskPrekeys(Message, frozen=True):
 class DevicePrekey(Message, frozen=True):
     """One device in Prekeys."""
 
-    certificate: SignedCertificate
-    prekey: SignedPrekeyOrNone  # empty: it has published none
+    certificate: SignedCertificate  # as the device put it
+    prekey: SignedPrekeyOrNone  # purpose `prekey`; empty: it has published none
 
 
 @message(0x0073, Purpose.TRACKER)
@@ -76,7 +78,9 @@ class Prekeys(Message, frozen=True):
     name: AccountNameField
     identity: IdentityKeyField
     device_list: SignedDeviceList
-    devices: Annotated[tuple[DevicePrekey, ...], Meta(max_length=limits.DEVICES)]
+    devices: Annotated[
+        tuple[DevicePrekey, ...], Meta(max_length=limits.DEVICES)
+    ]  # those that stand and are not logged out, the asking one left out
 
 
 @message(0x0074, Purpose.TRACKER)
@@ -90,9 +94,9 @@ class Deposit(Message, frozen=True):
     request: RequestIdField
     name: AccountNameField
     device: DeviceIdField
-    item: ItemId
+    item: ItemId  # drawn by the sender
     prekey: Counter  # number of the prekey it is sealed to
-    sealed: SealedItem
+    sealed: SealedItem  # section 4, Mail
 
 
 @message(0x0075, Purpose.TRACKER, critical=False)
@@ -101,7 +105,7 @@ class MailboxState(Message, frozen=True):
 
     waiting: Counter  # items
     one_time: Counter  # prekeys of this device that are held
-    has_weekly: bool
+    has_weekly: bool  # prekey of this device that is held
 
 
 @message(0x0076, Purpose.TRACKER)
@@ -109,7 +113,7 @@ class AskMail(Message, frozen=True):
     """Ask for items above a number; answered by Mail."""
 
     request: RequestIdField
-    after: Counter
+    after: Counter  # 0: from the oldest on
 
 
 class MailItem(Message, frozen=True):
@@ -118,10 +122,10 @@ class MailItem(Message, frozen=True):
     number: ItemNumber  # the tracker's own, going up in the order of arrival
     name: AccountNameField  # who left it
     device: DeviceIdField  # and from which device
-    item: ItemId
-    prekey: Counter
+    item: ItemId  # as it came
+    prekey: Counter  # as it came
     at: Millis  # the tracker's clock
-    sealed: SealedItem
+    sealed: SealedItem  # as it came
 
 
 @message(0x0077, Purpose.TRACKER)
@@ -129,7 +133,9 @@ class Mail(Message, frozen=True):
     """Answer AskMail: the oldest items above that number, as many as fit; none: there are no more."""
 
     request: RequestIdField
-    items: Annotated[tuple[MailItem, ...], Meta(max_length=limits.MAIL_PER_MESSAGE)]
+    items: Annotated[
+        tuple[MailItem, ...], Meta(max_length=limits.MAIL_PER_MESSAGE)
+    ]  # at most MAIL_MESSAGE_BYTES, or a single one
 
 
 @message(0x0078, Purpose.TRACKER)
@@ -137,11 +143,13 @@ class TakeMail(Message, frozen=True):
     """What these items held is committed here: the tracker forgets them; answered by Done."""
 
     request: RequestIdField
-    items: Annotated[tuple[ItemNumber, ...], Meta(max_length=limits.MAIL_PER_MESSAGE)]
+    items: Annotated[
+        tuple[ItemNumber, ...], Meta(max_length=limits.MAIL_PER_MESSAGE)
+    ]  # numbers; those of others' mail are passed over
 
 
 @message(0x0068, Purpose.PEER)
 class Nack(Message, frozen=True):
     """An item of yours could not be opened here: seal what was in it again; signed, and in mail only."""
 
-    signed: Annotated[bytes, Meta(min_length=1, max_length=limits.NACK_BYTES)]
+    signed: Annotated[bytes, Meta(min_length=1, max_length=limits.NACK_BYTES)]  # purpose `nack`
