@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from peer.datadialer import Neighbours, TransferDialer
@@ -40,7 +38,7 @@ from wire.codes import Code
 from wire.identity import DeviceKeys
 from wire.ids import BootId, DeviceId, IdentityKey, LinkKey, OfferId
 from wire.link import LinkConfig, Role
-from wire.machine import Entropy, UnixMillis
+from wire.machine import Entropy
 from wire.messages import Purpose
 from wire.messages.session import Hello
 from wire.transfer.holding import OfferKey
@@ -333,14 +331,16 @@ class TransferLinks:
         if self._coming.open.get(number) is not transfer:
             return  # taken out in between
         if isinstance(report, Fits):
-            fits = self._database.write(policy.fit, self._keys, number, now, self._entropy)
+            fits = self._database.write_patiently(
+                policy.fit, self._keys, number, now, self._entropy
+            )
             self._carry_out(await fits)
             return
         self._take_out(number)
         match report:
             case Landed(path=path, skipped=skipped):
                 effects = await self._database.write_patiently(
-                    _landed, self._keys, number, path, skipped, now, self._entropy
+                    manager.finished, self._keys, number, path, now, self._entropy, skipped
                 )
                 self._carry_out(effects)
                 await self._drop(transfer)
@@ -348,7 +348,7 @@ class TransferLinks:
                 await self._set_aside(transfer, reason, RETRY_S)
             case Unfit():
                 await asyncio.to_thread(transfer.close)
-                self._carry_out(await self._database.write(policy.unfit, number))
+                self._carry_out(await self._database.write_patiently(policy.unfit, number))
             case Stumbles():
                 await self._set_aside(transfer, ledger.FRIEND, RETRY_S)
             case Fails(code=Code.UNKNOWN_OFFER) if not self._coming.is_refused_again(number):
@@ -384,18 +384,3 @@ class TransferLinks:
         """Call something on the loop, from a thread; one that outlives the loop has nobody to tell."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call, *arguments)
-
-
-def _landed(
-    connection: sqlite3.Connection,
-    keys: DeviceKeys,
-    number: int,
-    path: Path,
-    skipped: list[dict[str, str]],
-    now: UnixMillis,
-    entropy: Entropy,
-) -> list[Effect]:
-    """Note what landed, and what of it could not be had."""
-    if skipped:
-        ledger.note_missing(connection, number, skipped)
-    return manager.finished(connection, keys, number, path, now, entropy)

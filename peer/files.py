@@ -193,7 +193,7 @@ async def apply_policy(node: Node) -> None:
     chosen = node.database.read(configuring.downloads)
     folder = await asyncio.to_thread(configuring.folder_unasked, node.locations, chosen)
     keys, entropy = node.profile.keys, node.entropy
-    node.carry_out(await node.database.write(policy.apply, keys, folder, wall(), entropy))
+    node.carry_out(await node.database.write_patiently(policy.apply, keys, folder, wall(), entropy))
 
 
 # --- inside

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -196,10 +196,10 @@ def note_skipped(connection: Connection, key: OfferKey, skipped: list[dict[str, 
     return sorted(row[0] for row in rows)
 
 
-def note_missing(connection: Connection, number: int, missing: list[dict[str, str]]) -> None:
+def note_missing(connection: Connection, number: int, missing: Sequence[dict[str, str]]) -> None:
     """Note the files of an incoming transfer that the friend could not give."""
     connection.execute(
-        "UPDATE transfers SET skipped = ? WHERE number = ?", (json.dumps(missing), number)
+        "UPDATE transfers SET skipped = ? WHERE number = ?", (json.dumps(list(missing)), number)
     )
 
 

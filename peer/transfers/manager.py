@@ -305,16 +305,20 @@ def finished(
     saved_as: Path,
     now: UnixMillis,
     entropy: Entropy,
+    skipped: Sequence[dict[str, str]] = (),
 ) -> list[Effect]:
     """Note that all of an incoming transfer stands in its place, and answer the friend that it does.
 
-    saved_as: absolute path of the file or top folder. One that was called off meanwhile stays so.
+    saved_as: absolute path of the file or top folder. skipped: {"path", "reason"} of files that the friend
+    could not give. One that was called off meanwhile stays so.
     """
     row = connection.execute(
         "SELECT t.offer, t.state FROM transfers t WHERE t.number = ?", (number,)
     ).fetchone()
     if row is None or TransferState(row[1]) in ENDED:
         return []
+    if skipped:
+        ledger.note_missing(connection, number, skipped)
     connection.execute(
         "UPDATE transfers SET saved_as = ? WHERE number = ?", (os.fsencode(saved_as), number)
     )

@@ -42,6 +42,9 @@ class Rows:
         self._database.commit()
         return value
 
+    async def write_patiently(self, fn: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        return await self.write(fn, *arguments, **named)
+
 
 class Station:
     """One person's data links. folder: of its own; is_up: whether whoever dials it is answered."""

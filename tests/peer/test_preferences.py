@@ -12,8 +12,8 @@ from peer.locations import Locations
 from peer.preferences import DEFAULT, KEYS, OFF
 from peer.store import settings
 from tests.harness.simnet import SimPeer, Simulation, befriend
+from tests.harness.stations import Rows
 from tests.house.tree import ROOT
-from tests.peer.transfers.test_serving import Rows
 from wire.codes import Code
 from wire.limits import ACCEPT_TYPES_CHARS, FILE_BYTES
 
@@ -178,7 +178,7 @@ def test_a_value_of_another_version_holds_as_if_nothing_was_set(alice: SimPeer, 
 
 
 async def do(one: SimPeer, home: Path, command: configuring.ConfigCommand) -> list[api.Result]:
-    return await configuring.carry_out(Rows(one), Locations(home), command)  # type: ignore[arg-type, no-untyped-call]
+    return await configuring.carry_out(Rows(one), Locations(home), command)  # type: ignore[arg-type]
 
 
 async def test_the_list_has_every_key_then_what_friends_have(

@@ -110,7 +110,7 @@ def _ask(console: Console, do: str, request: Item, show: Callable[[Item], None])
         console.ask(do, request, show)
     except Exception as error:
         code = getattr(error, "code", None)
-        if getattr(code, "value", code) != _WRONG:
-            raise
-        message, remedy = (str(getattr(error, name)) for name in ("message", "remedy"))
-        raise Misuse(message, remedy, code=_WRONG) from error
+        if getattr(code, "value", code) == _WRONG:
+            message, remedy = (str(getattr(error, name)) for name in ("message", "remedy"))
+            raise Misuse(message, remedy, code=_WRONG) from error
+        raise

@@ -14,6 +14,7 @@ from peer.transfers.shelf import Shelf
 from peer.transfers.survey import survey
 from tests.harness.offers import accept, bring, key_of, offer, transfers
 from tests.harness.simnet import SimPeer, Simulation, befriend
+from tests.harness.stations import Rows
 from tests.harness.talk import told
 from wire.codes import Code
 from wire.ids import DeviceId, OfferId
@@ -22,21 +23,6 @@ from wire.transfer import manifest
 from wire.transfer.holding import OfferKey
 
 UNKNOWN = Code.UNKNOWN_OFFER
-
-
-class Rows:
-    """The node's database over the one in memory: what is awaited is durable at once."""
-
-    def __init__(self, one):
-        self._database = one.database
-
-    def read(self, fn, *arguments, **named):
-        return self._database.read(fn, *arguments, **named)
-
-    async def write(self, fn, *arguments, **named):
-        value = self._database.write(fn, *arguments, **named)
-        self._database.commit()
-        return value
 
 
 class Talk:

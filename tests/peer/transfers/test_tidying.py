@@ -13,7 +13,7 @@ from peer.transfers.tidying import Tidying, leftovers
 from peer.transfers.underway import UnderWay
 from tests.harness.offers import accept, bring, decline, key_of, offer, transfers
 from tests.harness.simnet import SimPeer, Simulation, befriend
-from tests.peer.transfers.test_serving import Rows
+from tests.harness.stations import Rows
 from wire.codes import Code
 from wire.ids import OfferId
 from wire.transfer.manifest import Entry
