@@ -211,7 +211,7 @@ async def _prove_and_add(
     )
     proof = login_proof(secrets.auth_seed, name, address.key, link.handshake_hash)
     found = await link.ask(lambda request: accounts.LogIn(request, name, proof), accounts.LoggedIn)
-    vault = open_vault(found.vault, secrets.wrap_key, name)
+    vault = open_vault(found.vault, secrets.wrap_key, name, known_counter=found.vault_counter)
     if public_of(vault.identity_seed) != found.identity:
         raise PeerError(
             Code.KEY_MISMATCH, "the tracker names another identity than the vault holds"

@@ -84,6 +84,11 @@ class Wire:
             content += piece
         return bytes(content)
 
+    def shut(self) -> None:
+        """End the connection under whoever reads from it."""
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Close the socket."""
         self.connection.close()
@@ -144,6 +149,9 @@ class Link:
         try:
             first = wire.read(8)
             purpose = next((name for name in PURPOSES if preamble(name) == first), None)
+            if purpose == "key":
+                wire.send(own)
+                raise Ended("key", "answered in clear")
             if purpose is None:
                 wire.send(b"HBNB" + bytes((1, 1, 2, 0)))
                 raise Ended("suite-unknown")
@@ -153,6 +161,10 @@ class Link:
             wire.send_frame(seen[0])
             handshake.read_3(wire.read_frame(2048))
             return cls(wire, purpose, handshake, seen)
+        except (InvalidTag, ValueError) as error:
+            wire.send(b"HBNB" + bytes((1, 1, 3, 0)))
+            wire.close()
+            raise Ended("handshake-failed") from error
         except BaseException:
             wire.close()
             raise
