@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from peer import api, asks, configuring, conversations, files, history, people, queries, roster
@@ -35,7 +35,7 @@ ENDED = ("delivered", "read", "failed")
 
 async def carry_out_command(
     node: Node, command: api.Command, request_id: str
-) -> AsyncIterator[api.Result]:
+) -> AsyncGenerator[api.Result, None]:
     """Carry out one command and give its results; raises PeerError and WireError.
 
     request_id: what was done under it before is given again; empty for none.
@@ -43,6 +43,9 @@ async def carry_out_command(
     match command:
         case api.GetStatus():
             yield _status(node)
+        case api.GiveWay():
+            node.give_way(command)
+            yield api.Nothing()
         case api.WatchEvents():
             async for event in node.watch():
                 yield event
@@ -113,7 +116,7 @@ def _waiting(node: Node) -> list[str]:
     return words if trouble is None else [*words, f"account state of other devices: {trouble}"]
 
 
-async def _read(node: Node, command: api.ReadMessages) -> AsyncIterator[api.Result]:
+async def _read(node: Node, command: api.ReadMessages) -> AsyncGenerator[api.Result, None]:
     queue, leave = node.subscribe()
     try:
         found = await node.database.write(

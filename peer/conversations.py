@@ -92,7 +92,7 @@ def add_own(
     await_receipt(connection, number, conversation, "queued", now)
     shown = Stored(number, event, is_own=True, is_void=False)
     effects = show(connection, conversation, shown, now)
-    effects.append(PushEvents(conversation.id, (event.id,)))
+    effects.append(PushEvents(conversation.id))
     effects.append(WantLink(conversation.identity))
     return event.id, effects
 

@@ -10,7 +10,7 @@ import asyncio
 import os
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -309,7 +309,7 @@ async def _node(
         stays=stays,
     )
 
-    def do(command: api.Command, request_id: str) -> AsyncIterator[api.Result]:
+    def do(command: api.Command, request_id: str) -> AsyncGenerator[api.Result, None]:
         return node.do(command if stays else _on_a_verbs_node(command), request_id)
 
     async with node, ControlServer(locations.control, do, is_full=is_full) as control:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from peer import api
 from wire.codes import Code
-from wire.ids import AccountName, ConversationId, DeviceId, EventId, IdentityKey, OfferId
+from wire.ids import AccountName, ConversationId, DeviceId, IdentityKey, OfferId
 from wire.messages import Message
 
 
@@ -32,12 +32,11 @@ class SendOnLink(Effect):
 class PushEvents(Effect):
     """Send what is stored to every linked device of the conversation's members, own devices included.
 
-    Receipts that are owed go with it. events: empty where only a receipt is news.
+    Receipts that are owed go with it. except_device: one that is owed nothing by this, as all of it came from there.
     """
 
     conversation: ConversationId
-    events: tuple[EventId, ...]
-    except_device: DeviceId | None = None  # where they came from
+    except_device: DeviceId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,8 @@ class Linking:
         self._carry_out = carry_out
         self._entropy = entropy
         self._is_closing = False
-        self._is_push_due = False  # before the loop's next round
+        self._is_push_due = False  # in the loop's next round, as the dials of those who are wanted
+        self._wanted: dict[IdentityKey, None] = {}
         self._links: Links[PeerLink] = Links()
         self._pumps: set[Pump] = set()
         self._knocks = Knocks(entropy)
@@ -126,10 +127,15 @@ class Linking:
         if link is not None:
             link.pump.send(message)
 
-    def push(self, conversation: ConversationId) -> None:
-        """Send each linked device what it lacks of a conversation, with all else that one commit stored."""
+    def push(self, conversation: ConversationId, except_device: DeviceId | None = None) -> None:
+        """Send each linked device but one what it lacks of a conversation, in the loop's next round."""
         for link in self._links.every():
-            link.session.touch(conversation)
+            if link.device != except_device:
+                link.session.touch(conversation)
+        self._push_soon()
+
+    def _push_soon(self) -> None:
+        """Do once for all writes of one commit what each of them asks for."""
         if not self._is_push_due:
             self._is_push_due = True
             asyncio.get_running_loop().call_soon(self._push_all)
@@ -138,11 +144,18 @@ class Linking:
         self._is_push_due = False
         for link in self._links.every():
             if link.session.behind:
-                self._push_on(link)
+                try:
+                    self._push_on(link)
+                except (WireError, PeerError) as error:
+                    link.pump.close(error.code, error.detail[: limits.CLOSE_TEXT_CHARS])
+        wanted, self._wanted = self._wanted, {}
+        for identity in wanted:
+            self._dialer.want(identity)
 
     def want(self, identity: IdentityKey) -> None:
-        """Dial the devices of an account now, but for those that are linked or being dialled."""
-        self._dialer.want(identity)
+        """Dial the devices of an account, but for those that are linked or being dialled, in the loop's next round."""
+        self._wanted[identity] = None
+        self._push_soon()
 
     def want_all(self) -> None:
         """Dial every device that is not linked and whose turn has come."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -196,18 +196,13 @@ class Node:
 
     # --- what faces use
 
-    async def do(self, command: api.Command, request_id: str = "") -> AsyncIterator[api.Result]:
+    def do(self, command: api.Command, request_id: str = "") -> AsyncGenerator[api.Result, None]:
         """Carry out a command, see `peer.commands`; one id is carried out once, empty is none."""
         from peer.commands import carry_out_command
 
-        if isinstance(command, api.GiveWay):
-            self._give_way(command)
-            yield api.Nothing()
-            return
-        async for result in carry_out_command(self, command, request_id):
-            yield result
+        return carry_out_command(self, command, request_id)
 
-    async def watch(self) -> AsyncIterator[api.Event]:
+    async def watch(self) -> AsyncGenerator[api.Event, None]:
         """Give every event from now on."""
         queue, leave = self.subscribe()
         try:
@@ -216,7 +211,7 @@ class Node:
         finally:
             leave()
 
-    def _give_way(self, command: api.GiveWay) -> None:
+    def give_way(self, command: api.GiveWay) -> None:
         """Note that another node is to take over; raises PeerError(ALREADY_RUNNING) if this one goes on."""
         if self.stays or (self.is_full and not command.stays):
             raise PeerError(Code.ALREADY_RUNNING, f"a node is running here (pid {os.getpid()})")
@@ -257,8 +252,8 @@ class Node:
                     link.pump.send(message)
                 else:
                     self.linking.send(device, message)
-            case PushEvents(conversation=conversation):
-                self.linking.push(conversation)
+            case PushEvents(conversation=conversation, except_device=device):
+                self.linking.push(conversation, device)
             case WantLink(identity=identity):
                 self.linking.want(identity)
             case CloseLinks(identity=identity, code=code, device=of_device):

@@ -81,7 +81,7 @@ def on_receipt(
         if chain is not None:
             effects += mark_delivered(connection, conversation, chain, now)
     if is_news:
-        effects.append(PushEvents(conversation.id, (), except_device=sender))
+        effects.append(PushEvents(conversation.id, except_device=sender))
     return effects
 
 

@@ -82,8 +82,7 @@ def on_events(
         asked = AskEvents(conversation.id, bodiless)
         effects += to_members(connection, conversation, asked, except_device=sender)
     sign_receipt(connection, keys, conversation, now)
-    ids = tuple(event.id for event in stored)
-    return [*effects, PushEvents(conversation.id, ids, except_device=sender)]
+    return [*effects, PushEvents(conversation.id)]
 
 
 def on_unavailable(

@@ -12,12 +12,12 @@ import logging
 import os
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, aclosing
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 
@@ -32,7 +32,7 @@ LONGEST_PATH = 100  # AF_UNIX paths end at 107 bytes
 COMMANDS_AT_ONCE = 256
 """Under way on one connection; whoever sends more is not read until some have ended."""
 
-Do = Callable[[api.Command, str], AsyncIterator[api.Result]]
+Do = Callable[[api.Command, str], AsyncGenerator[api.Result, None]]
 
 
 class ControlServer:
@@ -211,7 +211,7 @@ class _Client(asyncio.Protocol):
 
     async def _carry_out(self, request_id: str, command: api.Command) -> None:
         try:
-            async with aclosing(_as_generator(self._do(command, request_id))) as results:
+            async with aclosing(self._do(command, request_id)) as results:
                 async for result in results:
                     self._say(_line({"id": request_id, "item": api.as_json(result)}))
                     if not self._may_write.is_set():
@@ -234,11 +234,6 @@ class _Client(asyncio.Protocol):
         out, self._out = self._out, []
         if out and self._transport is not None and self._is_here:
             self._transport.write(b"".join(out))
-
-
-async def _as_generator(results: AsyncIterator[api.Result]) -> Any:
-    async for result in results:
-        yield result
 
 
 class _Request(msgspec.Struct):

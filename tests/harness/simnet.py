@@ -285,9 +285,9 @@ class SimPeer:
                     for name, session in list(self.sessions.items()):
                         if session.device == device:
                             self.cables[name].send(self, message)
-                case PushEvents(conversation=conversation):
+                case PushEvents(conversation=conversation, except_device=owed_nothing):
                     for name in list(self.sessions):
-                        if name in self.sessions:
+                        if name in self.sessions and self.sessions[name].device != owed_nothing:
                             self.sessions[name].touch(conversation)
                             self.push_on(name)
                 case Tell(event=event):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -26,7 +26,7 @@ class Worker:
         self.asked: list[tuple[api.Command, str]] = []
         self.ended = asyncio.Event()
 
-    async def do(self, command: api.Command, request_id: str) -> AsyncIterator[api.Result]:
+    async def do(self, command: api.Command, request_id: str) -> AsyncGenerator[api.Result, None]:
         self.asked.append((command, request_id))
         if isinstance(command, api.WatchEvents):
             try:
