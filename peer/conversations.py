@@ -84,13 +84,13 @@ def add_own(
         signing_seed=keys.signing_seed,
         parents=tuple(EventId(row[0]) for row in heads if row[0] != chain.high_id),
         known_clock=_highest_clock(connection, chain, heads),
-        list_counter=own.need_account(connection).list_counter,
+        list_counter=own.list_counter(connection),
         now=now,
         entropy=entropy,
     )
     number = insert(connection, conversation, chain, event, now=now, is_own=True)
     await_receipt(connection, number, conversation, "queued", now)
-    shown = Stored(number, event, is_own=True, is_void=False)
+    shown = Stored(number, event, is_own=True, is_void=False, is_new=True)
     effects = show(connection, conversation, shown, now)
     effects.append(PushEvents(conversation.id))
     effects.append(WantLink(conversation.identity))
@@ -139,8 +139,8 @@ def expire(connection: Connection, now: UnixMillis) -> list[Effect]:
     """Do what time asks for: show what waited long enough, fail what 30 days did not deliver (D6)."""
     effects = show_due(connection, now)
     rows = connection.execute(
-        "UPDATE outbox SET state = 'failed', changed = ? WHERE state IN ('queued', 'sent')"
-        " AND since < ? RETURNING (SELECT id FROM events WHERE number = outbox.event),"
+        "UPDATE outbox SET state = 'failed', changed = ? WHERE state IN ('queued', 'sent', 'failed')"
+        " AND state <> 'failed' AND since < ? RETURNING (SELECT id FROM events WHERE number = outbox.event),"
         " (SELECT name FROM contacts WHERE number = outbox.contact)",
         (now, now - LIFETIME_MS),
     ).fetchall()
@@ -203,10 +203,6 @@ def insert(
     assert number is not None
     if not is_fork:
         chains.advance(connection, chain)
-    connection.execute(
-        "UPDATE conversations SET clock = ? WHERE number = ? AND clock < ?",
-        (header.clock, conversation.number, header.clock),
-    )
     return number
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from peer import api, contacts
 from peer.errors import PeerError
+from peer.membership import Conversation
 from peer.prefixes import read_prefix
 from peer.sizes import bytes_text, count_text
 from peer.store import own
 from peer.times import rfc3339
 from wire.codes import Code
 from wire.ids import EventId
-from wire.log.event import EventKind, Offer, Text, peek_header, read_body
+from wire.log.event import Content, Event, EventKind, Offer, Text, peek_header, read_body
 
 Connection = sqlite3.Connection
 EVENT_ID_CHARS = 64  # a notice that is no event has its number instead
@@ -122,10 +123,42 @@ MESSAGE_COLUMNS = (
 )
 
 
+def message_of_new(
+    event: Event,
+    content: Text,
+    conversation: Conversation,
+    my_name: str,
+    *,
+    is_own: bool,
+    is_off: bool,
+) -> api.Message:
+    """Give a message that was stored in this very transaction, in no forked chain, as people see it."""
+    header = event.header
+    row = (event.id, conversation.id, conversation.friend, is_own, header.device, header.at, is_off)
+    return _message(*row, content, "queued", False, my_name)
+
+
 def as_message(row: tuple[Any, ...], my_name: str) -> api.Message:
     """Make a message of one row of MESSAGE_COLUMNS."""
     event, conversation, friend, is_own, device, at, is_off, header, body, state, is_forked, _ = row
     content = read_body(peek_header(header), body)
+    row = (event, conversation, friend, is_own, device, at, is_off)
+    return _message(*row, content, state, is_forked, my_name)
+
+
+def _message(
+    event: bytes,
+    conversation: bytes,
+    friend: str,
+    is_own: bool,
+    device: bytes,
+    at: int,
+    is_off: bool,
+    content: Content | None,
+    state: str | None,
+    is_forked: bool,
+    my_name: str,
+) -> api.Message:
     reply_to = content.reply_to.hex() if isinstance(content, Text) and content.reply_to else None
     text = content.text if isinstance(content, Text) else ""
     if isinstance(content, Offer):

@@ -17,7 +17,7 @@ from wire.messages import Message
 
 Connection = sqlite3.Connection
 _COLUMNS = (
-    "SELECT v.number, v.id, v.contact, v.identity, c.name, v.clock FROM conversations v"
+    "SELECT v.number, v.id, v.contact, v.identity, c.name FROM conversations v"
     " JOIN contacts c ON c.number = v.contact"
 )
 
@@ -26,7 +26,7 @@ _COLUMNS = (
 class Conversation:
     """One row of `conversations` with the person in it.
 
-    identity: of that person when the conversation began. clock: the highest of any event here.
+    identity: of that person when the conversation began.
     """
 
     number: int
@@ -34,7 +34,6 @@ class Conversation:
     contact: int
     identity: IdentityKey
     friend: str
-    clock: int
 
 
 def with_friend(connection: Connection, contact: contacts.Contact) -> Conversation:

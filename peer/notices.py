@@ -31,7 +31,8 @@ def notice(
     """
     is_news = connection.execute(
         "INSERT INTO notices (conversation, code, about, text, clock, at) VALUES"
-        " (?1, ?2, ?3, ?4, (SELECT clock FROM conversations WHERE number = ?1), ?5)"
+        " (?1, ?2, ?3, ?4, (SELECT coalesce(max(clock), 0) FROM events"
+        "  WHERE conversation = ?1), ?5)"
         " ON CONFLICT (conversation, code, about) DO UPDATE SET text = excluded.text,"
         " clock = excluded.clock, at = excluded.at, is_read = 0 WHERE text <> excluded.text"
         " RETURNING 1",

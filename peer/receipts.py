@@ -40,8 +40,8 @@ def sign_receipt(
         device=keys.device,
         has=tuple(has),
         seen=None,
-        counter=own.next_counter(connection, now),
-        list_counter=own.need_account(connection).list_counter,
+        counter=_next_counter(connection, keys, conversation, now),
+        list_counter=own.list_counter(connection),
     )
     signed = issue_receipt(keys.signing_seed, body)
     _keep(connection, conversation, body, signed, now)
@@ -74,6 +74,8 @@ def on_receipt(
     if conversation is None or author.identity not in (conversation.identity, keys.identity):
         return []
     is_news = _keep(connection, conversation, receipt, signed, now)
+    if is_news:
+        _note_reaches(connection, conversation, receipt)
     _heed_claims(connection, keys, conversation, receipt, now, entropy)
     effects: list[Effect] = []
     for reach in receipt.has:
@@ -170,6 +172,17 @@ def _heed_claims(
             forks.leave_claimed(connection, keys, conversation, reach.epoch, now, entropy)
 
 
+def _next_counter(
+    connection: Connection, keys: DeviceKeys, conversation: Conversation, now: UnixMillis
+) -> int:
+    """Give a number above those of all receipts of this device in a conversation."""
+    row = connection.execute(
+        "SELECT counter FROM receipts WHERE conversation = ? AND device = ?",
+        (conversation.number, keys.device),
+    ).fetchone()
+    return now if row is None else max(int(row[0]) + 1, now)
+
+
 def _keep(
     connection: Connection,
     conversation: Conversation,
@@ -185,8 +198,11 @@ def _keep(
         " WHERE excluded.counter > receipts.counter",
         (conversation.number, receipt.device, receipt.counter, signed, now),
     )
-    if cursor.rowcount == 0:
-        return False
+    return cursor.rowcount > 0
+
+
+def _note_reaches(connection: Connection, conversation: Conversation, receipt: ReceiptBody) -> None:
+    """Note chain by chain what another device has."""
     connection.executemany(
         "INSERT INTO reaches (conversation, device, epoch, witness, high) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET high = excluded.high",
@@ -195,4 +211,3 @@ def _keep(
             for reach in receipt.has
         ],
     )
-    return True

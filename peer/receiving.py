@@ -126,10 +126,11 @@ def _take(
         if here is not None:
             is_wanted = here[1] and sealed.body is not None
             return _embody(connection, batch, here[0], sealed) if is_wanted else []
-        clock = connection.execute(
-            "SELECT clock FROM conversations WHERE number = ?", (batch.conversation.number,)
+        (clock,) = connection.execute(
+            "SELECT coalesce(max(clock), 0) FROM events WHERE conversation = ?",
+            (batch.conversation.number,),
         ).fetchone()
-        event = read_event(sealed, batch.certificate_of, known_clock=clock[0])
+        event = read_event(sealed, batch.certificate_of, known_clock=clock)
         effects = _store_whole(connection, batch, event)
     except RemoteProtocolError as error:
         if error.code is Code.DEVICE_UNKNOWN:
@@ -171,17 +172,19 @@ def _store(connection: Connection, batch: Batch, event: Event) -> list[Effect]:
     if place is not Place.MAIN:
         effects += _on_rival(connection, batch, chain, place, event)
     is_void = place is not Place.MAIN or 0 < chain.forked_at <= header.seq
+    is_clock_off = _is_label_off(header, author, known, now)
     number = insert(
         connection, conversation, chain, event, now=now, is_own=is_own,
         is_fork=place is not Place.MAIN,
         held=now + HOLD_MS if missing else 0,
-        is_clock_off=_is_label_off(header, author, known, now),
+        is_clock_off=is_clock_off,
     )  # fmt: skip
     if is_own:
         await_receipt(connection, number, conversation, "queued", min(now, header.at))
     note_lacks(connection, number, missing)
     if not missing:
-        effects += show(connection, conversation, Stored(number, event, is_own, is_void), now)
+        new = Stored(number, event, is_own, is_void, is_new=True, is_clock_off=is_clock_off)
+        effects += show(connection, conversation, new, now)
     return effects
 
 
@@ -268,10 +271,15 @@ def _embody(connection: Connection, batch: Batch, number: int, sealed: SealedEve
 
 def _mark_own(connection: Connection, batch: Batch, stored: list[Event]) -> list[Effect]:
     """Mark what came of this account's chains and was receipted before it came."""
-    touched = {(event.header.device, event.header.epoch) for event in stored}
+    touched = {
+        (event.header.device, event.header.epoch)
+        for event in stored
+        if (author := batch.certificate_of(event.header.device)) is not None
+        and author.identity == batch.keys.identity
+    }
     effects: list[Effect] = []
     for device, epoch in sorted(touched):
         chain = chains.find(connection, batch.conversation.number, device, epoch)
-        if chain is not None and chain.author == batch.keys.identity:
+        if chain is not None:
             effects += mark_delivered(connection, batch.conversation, chain, batch.now)
     return effects

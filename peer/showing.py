@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from peer import api
 from peer.effects import Effect, Tell
-from peer.history import message_of
+from peer.history import message_of, message_of_new
 from peer.membership import Conversation, of_number, to_members
+from peer.store import own
 from peer.transfers import heard
 from wire import limits
 from wire.ids import EventId
@@ -30,12 +31,18 @@ DUE_AT_ONCE = 512
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An event with its row. is_own: written by this account. is_void: of a forked chain."""
+    """An event with its row.
+
+    is_own: written by this account. is_void: of a forked chain. is_new: stored in this very transaction.
+    is_clock_off: of a new one, its time label cannot be true.
+    """
 
     number: int
     event: Event
     is_own: bool
     is_void: bool
+    is_new: bool = False
+    is_clock_off: bool = False
 
 
 def on_shown(
@@ -45,8 +52,15 @@ def on_shown(
 
     An event of a forked chain is told with its mark, and nothing else follows from it.
     """
-    if isinstance(stored.event.content, Text):
-        shown = message_of(connection, stored.number)
+    content = stored.event.content
+    if isinstance(content, Text):
+        if stored.is_new and not stored.is_void:
+            shown = message_of_new(
+                stored.event, content, conversation, own.name(connection),
+                is_own=stored.is_own, is_off=stored.is_clock_off,
+            )  # fmt: skip
+        else:
+            shown = message_of(connection, stored.number)
         return [Tell(api.Event("message", api.as_json(shown)))]
     if stored.is_void:
         return []
@@ -64,8 +78,10 @@ def show(
     while waiting:
         one = waiting.popleft()
         waited = connection.execute(
-            "DELETE FROM lacks WHERE missing = ? RETURNING event", (one.event.id,)
+            "SELECT event FROM lacks WHERE missing = ?", (one.event.id,)
         ).fetchall()
+        if waited:
+            connection.execute("DELETE FROM lacks WHERE missing = ?", (one.event.id,))
         _take_heads(connection, conversation, one, is_head=not waited)
         effects += on_shown(connection, conversation, one, now)
         for (number,) in waited:
@@ -175,11 +191,12 @@ def _take_heads(
     if named:
         marks = ",".join("?" * len(named))
         connection.execute(
-            f"DELETE FROM heads WHERE event IN (SELECT number FROM events WHERE id IN ({marks}))",
-            named,
+            "DELETE FROM heads WHERE conversation = ? AND event IN"
+            f" (SELECT number FROM events WHERE id IN ({marks}))",
+            (conversation.number, *named),
         )
     if is_head:
         connection.execute(
-            "INSERT INTO heads (event, conversation) VALUES (?, ?) ON CONFLICT DO NOTHING",
-            (stored.number, conversation.number),
+            "INSERT INTO heads (conversation, event) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            (conversation.number, stored.number),
         )

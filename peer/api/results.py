@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +285,8 @@ EVENT_KINDS = (
 """The closed list of events that `hobnob up --json` prints after `ready`."""
 
 _RENAMED = {"sender": "from"}
+_NAMES: dict[type[Result], list[tuple[str, str]]] = {}
+"""The fields of each kind of result that was shown, with the names they are shown under."""
 
 
 def as_json(result: Result) -> dict[str, object]:
@@ -293,13 +295,18 @@ def as_json(result: Result) -> dict[str, object]:
         return {"event": result.event, **result.body}
     if isinstance(result, Relayed):
         return dict(result.item)
-    fields: dict[str, object] = {}
-    for name in result.__dataclass_fields__:
-        fields[_RENAMED.get(name, name)] = _plain(getattr(result, name))
-    return fields
+    kind = type(result)
+    names = _NAMES.get(kind)
+    if names is None:
+        names = _NAMES[kind] = [
+            (field.name, _RENAMED.get(field.name, field.name)) for field in fields(kind)
+        ]
+    return {shown: _plain(getattr(result, name)) for name, shown in names}
 
 
 def _plain(value: object) -> object:
+    if value is None or isinstance(value, str | int):
+        return value
     if isinstance(value, Result):
         return as_json(value)
     if isinstance(value, list):

@@ -90,6 +90,22 @@ def this_device(connection: sqlite3.Connection) -> tuple[DeviceId, IdentityKey]:
     return DeviceId(row[0]), IdentityKey(row[1])
 
 
+def name(connection: sqlite3.Connection) -> AccountName:
+    """Give the account's name; raises PeerError(NOT_REGISTERED) where there is none."""
+    row = connection.execute("SELECT name FROM own").fetchone()
+    if row is None:
+        raise PeerError(Code.NOT_REGISTERED)
+    return AccountName(row[0])
+
+
+def list_counter(connection: sqlite3.Connection) -> int:
+    """Give the counter of this account's device list; raises PeerError(NOT_REGISTERED) where there is none."""
+    row = connection.execute("SELECT list_counter FROM own").fetchone()
+    if row is None:
+        raise PeerError(Code.NOT_REGISTERED)
+    return int(row[0])
+
+
 def own_list(connection: sqlite3.Connection) -> DeviceList:
     """Give the newest device list of this account, verified."""
     own = need_account(connection)
@@ -129,7 +145,7 @@ def state_counter(connection: sqlite3.Connection) -> int:
 
 
 def next_counter(connection: sqlite3.Connection, now: UnixMillis) -> int:
-    """Give a number above all given before, for a receipt or an address record."""
+    """Give a number above all given before, for an address record."""
     row = connection.execute("SELECT counter FROM own").fetchone()
     value = max(row[0] + 1, now)
     connection.execute("UPDATE own SET counter = ?", (value,))
