@@ -187,7 +187,7 @@ class TransferLinks:
         def make_talk(bulk: Bulk) -> TransferTalk:
             def find(key: OfferKey) -> Served | Code:
                 asked = asyncio.run_coroutine_threadsafe(
-                    self._serving.find(device, identity, key), self._loop
+                    self._find(device, identity, key), self._loop
                 )
                 return asked.result(FIND_S)
 
@@ -221,6 +221,13 @@ class TransferLinks:
         self._links.add(link)
         bulk.start()
         self.wake()
+
+    async def _find(self, device: DeviceId, identity: IdentityKey, key: OfferKey) -> Served | Code:
+        """Give what a device may fetch, or why not; that it is fetched is noted meanwhile."""
+        found = await self._serving.find(device, identity, key)
+        if isinstance(found, Served):
+            self._spawn(self._serving.started(found))
+        return found
 
     def _note_progress(self, link: OpenLink) -> None:
         for served, said in link.talk.take_progress():
@@ -284,8 +291,12 @@ class TransferLinks:
                 return
             transfer = self._coming.open[due.number] = Incoming(due, self._report)
             self._figures.begin(due.number)
-        self._carry_out(await self._database.write_patiently(manager.started, due.number, wall()))
-        await asyncio.to_thread(link.talk.attach, transfer)
+        async with asyncio.TaskGroup() as group:  # the commit takes longer than to ask
+            group.create_task(self._note_started(due.number))
+            await asyncio.to_thread(link.talk.attach, transfer)
+
+    async def _note_started(self, number: int) -> None:
+        self._carry_out(await self._database.write_patiently(manager.started, number, wall()))
 
     async def _park_one(self) -> bool:
         """Let go of a transfer that holds a slot and cannot use it; it goes on when its turn comes again."""

@@ -24,7 +24,7 @@ from peer.transfers.disk import fault, no_space
 from wire import limits
 from wire.codes import Code
 from wire.ids import OfferId
-from wire.transfer.manifest import Entry
+from wire.transfer.manifest import FOLDER, Entry
 
 WORK_SUFFIX = ".part"
 TOP = -1  # the parent of what lands in the download folder itself
@@ -33,6 +33,11 @@ _WORK_NAME = re.compile(r"\.[0-9a-f]{8}\.part\Z", re.IGNORECASE)
 _DEVICES = re.compile(r"(con|prn|aux|nul|clock\$|conin\$|conout\$|(com|lpt)[0-9¹²³])\Z")
 _ACTING = frozenset({"desktop.ini", "autorun.inf", "thumbs.db", "folder.htt"})  # read unasked
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .()+,=@#%&'!-]*[A-Za-z0-9_()]\Z")
+_HARMLESS = re.compile(  # of those, what nothing below would change: nearly every name there is
+    r"(?!(con|prn|aux|nul|(com|lpt)[0-9]) *(\.|\Z))"
+    r"(?!(desktop\.ini|autorun\.inf|thumbs\.db|folder\.htt)\Z)" + _PLAIN.pattern,
+    re.IGNORECASE | re.ASCII,
+)
 _BLANK = "".join(filter(str.isspace, map(chr, range(0x3001))))
 _EXTENSION_BYTES = 32  # longer ones are part of the name
 
@@ -62,6 +67,8 @@ def landing(name: str, *, is_top: bool) -> str:
     is_top: it lands in the download folder itself, where a hidden name, an option or what looks like a
     transfer under way would do harm; inside a received folder it does not.
     """
+    if not is_top and len(name) <= limits.NAME_BYTES // 4 and _HARMLESS.match(name):
+        return name
     if len(name) <= 64 and _PLAIN.match(name):
         stored = name
     else:
@@ -96,7 +103,7 @@ def plan(entries: Sequence[Entry]) -> list[Place]:
         parent = folders[above]
         stored = _apart(landing(name, is_top=parent == TOP), taken.setdefault(parent, {}))
         places.append(Place(parent, stored))
-        if not entry.is_file:
+        if entry.kind == FOLDER:
             folders[entry.path] = number
     return places
 
@@ -151,11 +158,13 @@ def _apart(name: str, taken: dict[str, int]) -> str:
     """
     key = what_counts(name)
     number = taken.get(key, 1)
-    found, found_key = numbered(name, number), key
-    if number > 1:
-        while (found_key := what_counts(found)) in taken:
-            number += 1
-            found = numbered(name, number)
+    if number == 1:
+        taken[key] = 2
+        return name
+    found = numbered(name, number)
+    while (found_key := what_counts(found)) in taken:
+        number += 1
+        found = numbered(name, number)
     taken[key] = number + 1
     taken.setdefault(found_key, 2)
     return found

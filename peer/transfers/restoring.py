@@ -24,7 +24,7 @@ from wire.transfer.digests import chunk_count, chunk_length, zero_digest
 from wire.transfer.manifest import Entry
 
 EVERY_CHUNK = 2**32 - 1
-LATEST_MTIME_S = 4_102_444_800  # the year 2100; what lies beyond it or before 1970 is some mistake
+_LATEST_MTIME_MS = 4_102_444_800_000  # the year 2100; beyond it or before 1970 is some mistake
 _SLACK_NS = 2_000_000_000  # file systems that count time in steps of 2 s
 
 
@@ -66,7 +66,10 @@ class Findings:
 
 def times(entry: Entry) -> tuple[int, int]:
     """Give the access and modification time a received file gets, in nanoseconds, clamped."""
-    at = min(max(entry.mtime_ms, 0), LATEST_MTIME_S * 1000) * 1_000_000
+    at = entry.mtime_ms
+    if not 0 <= at <= _LATEST_MTIME_MS:
+        at = 0 if at < 0 else _LATEST_MTIME_MS
+    at *= 1_000_000
     return at, at
 
 

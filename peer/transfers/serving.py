@@ -17,7 +17,6 @@ from peer.transfers.talk import TransferTalk
 from wire.codes import Code
 from wire.identity import DeviceKeys
 from wire.ids import DeviceId, IdentityKey
-from wire.transfer import manifest
 from wire.transfer.holding import Holding, OfferKey
 
 
@@ -57,14 +56,20 @@ class Serving:
             kept = await asyncio.to_thread(self._shelf.load, key.offer)
             if kept is None:
                 return Code.UNKNOWN_OFFER
-            sizes = [entry.size for entry in manifest.decode(kept.manifest) if entry.is_file]
             holding = Holding(
-                key, manifest=kept.manifest, sizes=sizes, signing_seed=self._keys.signing_seed
+                key,
+                manifest=kept.manifest,
+                sizes=kept.files.sizes,
+                signing_seed=self._keys.signing_seed,
             )
             served = self._served[device, key] = Served(number, holding, Reader(kept.files))
         self._figures.begin(number)
-        self._carry_out(await self._database.write_patiently(manager.started, number, wall()))
         return served
+
+    async def started(self, served: Served) -> None:
+        """Note that an offer is being fetched; whoever fetches it need not wait for the commit."""
+        change = self._database.write_patiently(manager.started, served.number, wall())
+        self._carry_out(await change)
 
     def withdraw(self, device: DeviceId, identity: IdentityKey, talk: TransferTalk) -> None:
         """Serve no more on a link what was withdrawn, answered, held or taken from a friend."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, overload
 
 import msgspec
 from blake3 import blake3
@@ -34,12 +34,37 @@ class _Kept(msgspec.Struct, array_like=True):
     files: list[tuple[bytes, int, int, int, int, int]]
 
 
+class Files(Sequence[PinnedFile]):
+    """The files of one offer in the manifest's order; made of what was kept as they are asked for."""
+
+    def __init__(self, kept: list[tuple[bytes, int, int, int, int, int]]) -> None:
+        self._kept = kept
+
+    @property
+    def sizes(self) -> list[int]:
+        """Give the bytes of each."""
+        return [size for _, size, *_ in self._kept]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @overload
+    def __getitem__(self, index: int) -> PinnedFile: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[PinnedFile]: ...
+    def __getitem__(self, index: int | slice) -> PinnedFile | list[PinnedFile]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        path, *pin = self._kept[index]
+        return PinnedFile(path, Pin(*pin))
+
+
 @dataclass(frozen=True, slots=True)
 class Shelved:
-    """One offer as it was kept: the manifest's bytes, and its files in the manifest's order."""
+    """One offer as it was kept: the manifest's bytes, and its files."""
 
     manifest: bytes
-    files: list[PinnedFile]
+    files: Files
 
 
 class Shelf:
@@ -85,7 +110,7 @@ class Shelf:
             return None
         if kept.version != _VERSION:
             return None
-        return Shelved(kept.manifest, [PinnedFile(path, Pin(*pin)) for path, *pin in kept.files])
+        return Shelved(kept.manifest, Files(kept.files))
 
     def drop(self, offer: OfferId) -> None:
         """Forget an offer; one that is not there does not matter."""

@@ -8,7 +8,7 @@ import stat
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from peer.transfers.survey import PinnedFile, pin_of
+from peer.transfers.survey import PinnedFile, is_held
 from wire import limits
 from wire.codes import Code
 
@@ -31,36 +31,25 @@ class Reader:
     def read(self, file: int, offset: int, into: memoryview) -> Code | None:
         """Fill `into` from `offset` of a file; None if that went well."""
         pinned = self._files[file]
-        is_small = pinned.pin.size <= limits.CHUNK_BYTES
+        if pinned.pin.size <= limits.CHUNK_BYTES:
+            return _read_whole(pinned, into)
         try:
             descriptor = self._descriptor(file)
             if isinstance(descriptor, Code):
                 return descriptor
-            try:
-                position = 0
-                while position < len(into):
-                    count = os.preadv(descriptor, [into[position:]], offset + position)
-                    if count == 0:
-                        return Code.CHANGED_AT_SENDER
-                    position += count
-                if is_small and pin_of(os.fstat(descriptor)) != pinned.pin:
-                    return Code.CHANGED_AT_SENDER
-            finally:
-                if is_small:
-                    self._forget(file)
+            return None if _filled(descriptor, offset, into) else Code.CHANGED_AT_SENDER
         except OSError:
             self._forget(file)
             return Code.FILE_UNREADABLE
-        return None
 
     def holds(self, file: int) -> bool:
         """Say whether a file is still the one that was offered, under its name and in its bytes."""
         pinned = self._files[file]
         try:
             descriptor = self._open.get(file)
-            if descriptor is not None and pin_of(os.fstat(descriptor)) != pinned.pin:
+            if descriptor is not None and not is_held(os.fstat(descriptor), pinned.pin):
                 return False
-            return pin_of(os.stat(pinned.path)) == pinned.pin  # noqa: PTH116 - its path is bytes
+            return is_held(os.stat(pinned.path), pinned.pin)  # noqa: PTH116 - its path is bytes
         except OSError:
             return False
 
@@ -98,9 +87,9 @@ class Reader:
         try:
             descriptor = os.open(pinned.path, _FLAGS)
         except OSError as error:
-            return Code.NO_SUCH_FILE if error.errno in _GONE else Code.FILE_UNREADABLE
+            return _why(error)
         opened = os.fstat(descriptor)
-        if not stat.S_ISREG(opened.st_mode) or pin_of(opened) != pinned.pin:
+        if not stat.S_ISREG(opened.st_mode) or not is_held(opened, pinned.pin):
             os.close(descriptor)
             return Code.CHANGED_AT_SENDER
         self._open[file] = descriptor
@@ -112,3 +101,35 @@ class Reader:
         descriptor = self._open.pop(file, None)
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _read_whole(pinned: PinnedFile, into: memoryview) -> Code | None:
+    """Read a small file that must be the one that was offered; looked at once, when it was read."""
+    try:
+        descriptor = os.open(pinned.path, _FLAGS)
+    except OSError as error:
+        return _why(error)
+    code: Code | None = Code.CHANGED_AT_SENDER
+    try:
+        code = None if _filled(descriptor, 0, into) else code
+    except OSError:
+        code = Code.FILE_UNREADABLE
+    finally:
+        found = os.fstat(descriptor)
+        os.close(descriptor)
+    return code if is_held(found, pinned.pin) else Code.CHANGED_AT_SENDER
+
+
+def _filled(descriptor: int, offset: int, into: memoryview) -> bool:
+    """Fill a buffer from a file; False if it ends before. Raises OSError."""
+    position = os.preadv(descriptor, [into], offset)
+    while 0 < position < len(into):
+        count = os.preadv(descriptor, [into[position:]], offset + position)
+        if count == 0:
+            break
+        position += count
+    return position == len(into)
+
+
+def _why(error: OSError) -> Code:
+    return Code.NO_SUCH_FILE if error.errno in _GONE else Code.FILE_UNREADABLE

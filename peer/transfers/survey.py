@@ -85,6 +85,13 @@ def pin_of(found: os.stat_result) -> Pin:
     return Pin(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
 
 
+def is_held(found: os.stat_result, pin: Pin) -> bool:
+    """Say whether a file is as its pin says."""
+    # a plain tuple: it is asked of every file that leaves
+    now = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
+    return now == pin
+
+
 class _Walk:
     """What was found so far."""
 

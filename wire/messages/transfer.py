@@ -21,7 +21,7 @@ ChunkIndex = Annotated[int, Meta(ge=0, lt=limits.FILE_BYTES // limits.CHUNK_BYTE
 PageIndex = Annotated[int, Meta(ge=0, lt=limits.PAGES)]
 
 
-class ChunkRange(Message, frozen=True):
+class ChunkRange(Message, frozen=True, gc=False):
     """Chunks first, first + 1, ... first + count - 1 of one file."""
 
     file: FileIndex
@@ -72,7 +72,7 @@ class Piece(Message, frozen=True):
     digest: ChunkDigestField
 
 
-class PackedChunk(Message, frozen=True):
+class PackedChunk(Message, frozen=True, gc=False):
     """One small file in a Pack: its only chunk."""
 
     file: FileIndex

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from wire import limits
 from wire.errors import LocalProtocolError
-from wire.messages.transfer import ChunkRange
+from wire.messages.transfer import ChunkRange, PackedChunk
 from wire.transfer.digests import DigestTable, chunk_count, chunk_length
 from wire.transfer.ranges import RangeSet
 
@@ -71,6 +71,18 @@ class Book:
             return False
         work = self.several.get(file)
         return index == 0 if work is None else index in work.asked
+
+    def are_expected(self, chunks: Iterable[PackedChunk]) -> bool:
+        """Say so of the first chunks of several files, which are small as a rule."""
+        sizes, states = self.sizes, self._state
+        for chunk in chunks:
+            file, length = chunk.file, chunk.length
+            if file < len(sizes) and sizes[file] == length and file not in self.several:
+                if states[file] != _ASKED:
+                    return False
+            elif not self.is_expected(file, 0, length):
+                return False
+        return True
 
     def is_owed(self, wanted: ChunkRange) -> bool:
         """Say whether something of a range was asked for and is not here."""
@@ -189,6 +201,25 @@ class Book:
             self.resent_bytes += length
         work.asked.remove(index, index + 1)
         self._arrive(file, work, index, digest)
+
+    def take_packed(self, chunks: Iterable[PackedChunk]) -> bool:
+        """Count the first chunks of several files as here; False at one that is not expected (any more)."""
+        for chunk in chunks:
+            file, size = chunk.file, chunk.length
+            if file in self.several or size != self.sizes[file]:
+                if not self.is_expected(file, 0, size):
+                    return False
+                self.take(file, 0, chunk.digest)
+                continue
+            if self._state[file] != _ASKED:
+                return False
+            self.asked_bytes -= size
+            self.verified_bytes += size
+            self._state[file] = _HERE
+            self.here[file] = chunk.digest
+            if self._maybe_sent and file in self._maybe_sent:
+                self.resent_bytes += size
+        return True
 
     def end(self, file: int) -> None:
         """Forget a file that is verified, or was before we began."""

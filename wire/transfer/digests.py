@@ -132,7 +132,7 @@ class DigestTable:
         )
 
 
-class DigestRun(msgspec.Struct, frozen=True, array_like=True):
+class DigestRun(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Digests of consecutive chunks of one file, one after another; `root` is 32 bytes or empty."""
 
     file: FileIndex

@@ -26,8 +26,8 @@ FILE: Final = 0
 FOLDER: Final = 1
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
-    """One file or folder of a manifest.
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One file or folder of a manifest; it holds nothing that could hold it (`gc`), and there are many.
 
     path: relative, components joined by `/`, at most 4,096 bytes of UTF-8 and 64 components.
     kind: FILE or FOLDER. size: bytes, 0 for a folder. mtime_ms: milliseconds since 1970, UTC; a label
@@ -53,6 +53,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
         return self.size if self.dense_bytes < 0 else self.dense_bytes
 
 
+_LEAVING: Final = frozenset({"", ".", ".."})
 _decoder = msgspec.msgpack.Decoder(list[Entry], strict=True)
 _encoder = msgspec.msgpack.Encoder()
 
@@ -62,9 +63,12 @@ def digest(content: bytes) -> bytes:
     return blake3(content).digest()
 
 
-def order(path: str) -> tuple[bytes, ...]:
-    """Give what entries are sorted by: the path's components as UTF-8."""
-    return tuple(part.encode() for part in path.split("/"))
+def order(path: str) -> bytes:
+    """Give what entries are sorted by: as the list of the path's components in UTF-8 would be.
+
+    A zero byte, which no component may have, stands between them and is less than all that they may have.
+    """
+    return path.replace("/", "\0").encode()
 
 
 def encode(entries: Iterable[Entry]) -> bytes:
@@ -104,11 +108,11 @@ def check(entries: Sequence[Entry]) -> None:
             Code.TOO_MANY_FILES, f"it has {files} files and {len(entries) - files} folders"
         )
     folders: set[str] = {""}
-    previous: tuple[bytes, ...] = ()
+    previous = b""
     previous_file = ""
     for number, entry in enumerate(entries):
-        _check_entry(number, entry)
         place = order(entry.path)
+        _check_entry(number, entry, len(place))
         if place == previous:
             raise RemoteProtocolError(Code.MANIFEST_CONFLICT, f"entry {number} is there twice")
         if place < previous:
@@ -120,36 +124,36 @@ def check(entries: Sequence[Entry]) -> None:
                     Code.MANIFEST_CONFLICT, f"entry {number} lies in a file of the same name"
                 )
             raise RemoteProtocolError(Code.MANIFEST_INVALID, f"entry {number} lies in no folder")
-        if entry.is_file:
+        if entry.kind == FILE:
             previous_file = entry.path
         else:
             folders.add(entry.path)
         previous = place
 
 
-def _check_entry(number: int, entry: Entry) -> None:
+def _check_entry(number: int, entry: Entry, length: int) -> None:
     path = entry.path
-    if len(path.encode()) > limits.PATH_BYTES:
+    if length > limits.PATH_BYTES:
         raise RemoteProtocolError(Code.NAME_TOO_LONG, f"entry {number} is beyond 4096 bytes")
     components = path.split("/")
     if len(components) > limits.PATH_DEPTH:
         raise RemoteProtocolError(
             Code.NAME_TOO_LONG, f"entry {number} lies deeper than {limits.PATH_DEPTH} folders"
         )
-    if any(part in {"", ".", ".."} for part in components):
+    if not _LEAVING.isdisjoint(components):
         raise RemoteProtocolError(Code.NAME_UNSAFE, f"entry {number} would leave its folder")
     if "\0" in path:
         raise RemoteProtocolError(Code.NAME_UNSAFE, f"entry {number} has a zero byte in its name")
     if entry.kind not in {FILE, FOLDER}:
         raise RemoteProtocolError(Code.MANIFEST_INVALID, f"entry {number} is of no known kind")
-    most = limits.FILE_BYTES if entry.is_file else 0
+    most = limits.FILE_BYTES if entry.kind == FILE else 0
     if not 0 <= entry.size <= most or not -1 <= entry.dense_bytes <= entry.size:
         raise RemoteProtocolError(Code.SIZE_INVALID, f"entry {number} has a size that cannot be")
 
 
 def files_of(entries: Sequence[Entry]) -> int:
     """Count the files (folders do not count)."""
-    return sum(entry.is_file for entry in entries)
+    return sum(entry.kind == FILE for entry in entries)
 
 
 def bytes_of(entries: Sequence[Entry]) -> int:

@@ -32,7 +32,6 @@ from wire.messages.transfer import (
 from wire.transfer.book import Book, Several
 from wire.transfer.digests import (
     DigestBatch,
-    chunk_count,
     chunk_length,
     read_digests,
     zero_digest,
@@ -191,7 +190,7 @@ class Receiver:
         if isinstance(announced, Piece):
             is_asked = self._book.is_expected(announced.file, announced.index, announced.length)
         else:
-            is_asked = all(self._book.is_expected(c.file, 0, c.length) for c in announced.chunks)
+            is_asked = self._book.are_expected(announced.chunks)
         if not is_asked:
             self._stray()
         return is_asked
@@ -209,10 +208,8 @@ class Receiver:
                 raise RemoteProtocolError(
                     Code.VERIFICATION_FAILED, "a packed file is not what was announced"
                 )
-        for chunk in pack.chunks:
-            if not self._book.is_expected(chunk.file, 0, chunk.length):
-                raise RemoteProtocolError(Code.MANIFEST_INVALID, "a pack names a file twice")
-            self._book.take(chunk.file, 0, chunk.digest)
+        if not self._book.take_packed(pack.chunks):
+            raise RemoteProtocolError(Code.MANIFEST_INVALID, "a pack names a file twice")
 
     def on_zeros(self, zeros: Zeros) -> list[tuple[int, bytes]]:
         """Take chunks of one file that are all zero; gives (index, digest) of those to be kept."""
@@ -234,7 +231,7 @@ class Receiver:
         for run in self._read(message.signed).runs:
             if run.file >= len(self._book.sizes):
                 raise RemoteProtocolError(Code.NUMBER_RANGE, "a digest of no file of this offer")
-            if chunk_count(self._book.sizes[run.file]) == 1:
+            if self._book.sizes[run.file] <= limits.CHUNK_BYTES:
                 self._vouch_single(run.file, run.digests)
                 continue
             work = self._book.several.get(run.file)

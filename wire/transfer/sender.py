@@ -32,7 +32,7 @@ from wire.messages.transfer import (
     Zeros,
 )
 from wire.transfer import manifest
-from wire.transfer.digests import chunk_count, chunk_length, zero_digest
+from wire.transfer.digests import chunk_length, zero_digest
 from wire.transfer.holding import Holding, OfferKey
 from wire.transfer.owed import Line, Work, manifest_page, next_read, unread
 from wire.transfer.signing import Unsigned, sign_file
@@ -321,11 +321,12 @@ class Sender:
     ) -> bool:
         """Keep a digest, and have it signed if the chunk goes out; False: it is not what it was."""
         holding = line.holding
-        several = chunk_count(holding.sizes[part.file]) > 1
+        several = holding.sizes[part.file] > limits.CHUNK_BYTES
         if several and holding.table(part.file).get(part.index) not in {None, digest}:
             self._fail(line, step.fetch, part.file, Code.CHANGED_AT_SENDER)
             return False
-        holding.learn(part.file, part.index, digest)
+        if several:
+            holding.learn(part.file, part.index, digest)
         if not step.is_sent:
             if not several and line.works:
                 line.works[0].digest = digest

@@ -90,18 +90,18 @@ def sign_file(holding: Holding, file: int, digest: ChunkDigest | None) -> bytes:
 def _runs(digests: list[tuple[int, int, ChunkDigest]]) -> list[DigestRun]:
     """Join digests of neighbouring chunks that went out one after another."""
     runs: list[DigestRun] = []
-    start = 0
-    for position in range(1, len(digests) + 1):
-        file, first, _ = digests[start]
-        if (
-            position < len(digests)
-            and digests[position][:2] == (file, first + position - start)
-            and position - start < limits.SIGNED_DIGESTS
-        ):
+    run: list[ChunkDigest] = []
+    its_file = first = -1
+    for file, index, digest in digests:
+        is_next = file == its_file and index == first + len(run)
+        if is_next and len(run) < limits.SIGNED_DIGESTS:
+            run.append(digest)
             continue
-        joined = b"".join(digest for _, _, digest in digests[start:position])
-        runs.append(DigestRun(file, first, joined))
-        start = position
+        if run:
+            runs.append(DigestRun(its_file, first, b"".join(run)))
+        its_file, first, run = file, index, [digest]
+    if run:
+        runs.append(DigestRun(its_file, first, b"".join(run)))
     return runs
 
 

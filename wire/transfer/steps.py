@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import msgspec
+
 from wire.messages import Message
 from wire.transfer.holding import OfferKey
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, gc=False):
     """One chunk to read: `length` bytes at `offset` of a file."""
 
     file: int

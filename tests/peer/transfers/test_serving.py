@@ -65,6 +65,11 @@ class Sender:
         bring(accept(bob, offered)[1], bob, self.alice)
         return key_of(self.alice, offered)
 
+    async def find(self, device, identity, key):
+        served = await self.serving.find(device, identity, key)
+        await self.serving.started(served)
+        return served
+
     def states(self):
         return [body["state"] for body in told(self.effects, "transfer")]
 
@@ -92,13 +97,13 @@ def path(tmp_path):
 async def test_a_friend_is_given_what_was_offered_to_them(pair, sender, path):
     _, bob = pair
     key = sender.offer(bob, path)
-    served = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    served = await sender.find(bob.keys.device, bob.keys.identity, key)
     assert (served.holding.key, served.holding.sizes) == (key, [7])
     into = memoryview(bytearray(7))
     assert served.reader.read(0, 0, into) is None
     assert into == b"content"
     assert sender.states() == ["running"]
-    again = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    again = await sender.find(bob.keys.device, bob.keys.identity, key)
     assert again is served
     sender.serving.close()
 
@@ -121,11 +126,11 @@ async def test_nobody_else_is_given_anything(pair, sender, path):
 async def test_a_link_that_ends_lets_the_senders_row_wait(pair, sender, path):
     _, bob = pair
     key = sender.offer(bob, path)
-    served = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    served = await sender.find(bob.keys.device, bob.keys.identity, key)
     await sender.serving.left(bob.keys.device, Talk(served))
     assert sender.states() == ["running", "waiting"]
     assert sender.figures.live() == {}
-    assert await sender.serving.find(bob.keys.device, bob.keys.identity, key) is served
+    assert await sender.find(bob.keys.device, bob.keys.identity, key) is served
 
 
 async def test_what_cannot_be_had_in_all_its_files_has_failed(pair, sender, path, tmp_path):
@@ -133,7 +138,7 @@ async def test_what_cannot_be_had_in_all_its_files_has_failed(pair, sender, path
     other = tmp_path / "other.txt"
     other.write_bytes(b"other")
     key = sender.offer(bob, path, other)
-    served = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    served = await sender.find(bob.keys.device, bob.keys.identity, key)
     served.holding.failed[0] = Code.CHANGED_AT_SENDER
     await sender.serving.left(bob.keys.device, Talk(served))
     assert sender.states()[-1] == "waiting"
@@ -147,7 +152,7 @@ async def test_what_cannot_be_had_in_all_its_files_has_failed(pair, sender, path
 async def test_what_is_not_theirs_any_more_is_served_no_more(pair, sender, path):
     alice, bob = pair
     key = sender.offer(bob, path)
-    served = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    served = await sender.find(bob.keys.device, bob.keys.identity, key)
     talk = Talk(served)
     sender.serving.withdraw(bob.keys.device, bob.keys.identity, talk)
     assert talk.withdrawn == []
@@ -165,7 +170,7 @@ async def test_what_is_paused_is_refused_as_such_and_served_again_when_it_is_res
 ):
     alice, bob = pair
     key = sender.offer(bob, path)
-    served = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    served = await sender.find(bob.keys.device, bob.keys.identity, key)
     [leaves] = transfers(alice)
     alice.database.write(stopping.pause, leaves.id, alice.world.wall())
     talk = Talk(served)
@@ -176,7 +181,7 @@ async def test_what_is_paused_is_refused_as_such_and_served_again_when_it_is_res
     assert [t.state for t in transfers(alice)] == ["paused"]
     _, effects = alice.database.write(stopping.resume, leaves.id, alice.world.wall())
     assert OfferAgain(bob.keys.identity) in effects
-    again = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    again = await sender.find(bob.keys.device, bob.keys.identity, key)
     assert again.holding.key == key
     sender.serving.close()
 
@@ -184,11 +189,11 @@ async def test_what_is_paused_is_refused_as_such_and_served_again_when_it_is_res
 async def test_a_friend_who_wants_nothing_more_for_now_is_waited_for(pair, sender, path):
     _, bob = pair
     key = sender.offer(bob, path)
-    served = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    served = await sender.find(bob.keys.device, bob.keys.identity, key)
     await sender.serving.stopped(served)
     assert sender.states() == ["running", "waiting"]
     assert sender.figures.live() == {}
-    assert await sender.serving.find(bob.keys.device, bob.keys.identity, key) is served
+    assert await sender.find(bob.keys.device, bob.keys.identity, key) is served
     assert sender.states() == ["running", "waiting", "running"]
     sender.serving.close()
 
@@ -203,7 +208,7 @@ async def test_another_device_of_a_friend_may_have_what_is_done(pair, sender, pa
     bob.database.commit()
     bring(effects, bob, alice)
     assert [t.state for t in transfers(alice)] == ["done"]
-    served = await sender.serving.find(DeviceId(b"2" * 16), bob.keys.identity, key)
+    served = await sender.find(DeviceId(b"2" * 16), bob.keys.identity, key)
     assert served is not None
     await sender.serving.left(DeviceId(b"2" * 16), Talk(served))
     assert [t.state for t in transfers(alice)] == ["done"]
@@ -213,7 +218,7 @@ async def test_another_device_of_a_friend_may_have_what_is_done(pair, sender, pa
 async def test_figures_are_told_while_they_change_and_kept_now_and_then(pair, sender, path):
     alice, bob = pair
     key = sender.offer(bob, path)
-    served = await sender.serving.find(bob.keys.device, bob.keys.identity, key)
+    served = await sender.find(bob.keys.device, bob.keys.identity, key)
     said = Verified(key.device, key.offer, 5, 0, 2)
     sender.figures.note(served.number, said)
     sender.figures.note(999, said)  # nobody measures it
