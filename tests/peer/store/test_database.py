@@ -231,3 +231,8 @@ def test_a_crash_in_memory_loses_what_was_not_committed():
     assert told == []
     with pytest.raises(sqlite3.IntegrityError):
         database.write(add, b"kept")
+
+
+def test_the_steps_of_the_schema_are_numbered_each_once():
+    numbers = [number for number, _ in schema_steps()]
+    assert numbers == sorted(set(numbers))
