@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.harness.actors import Item
 from tests.harness.strangers import Scene
 from tests.harness.trackers import FOLDER, PYTHON
 from tests.independent.account import Person
@@ -25,25 +26,33 @@ from tests.independent.files import (
     offer_of,
     sign_digests,
 )
-from tests.independent.link import Ended
-from tests.independent.talk import OFFER, WITHDRAWAL, link_to
+from tests.independent.link import Ended, octets
+from tests.independent.msgpack import Value
+from tests.independent.talk import OFFER, WITHDRAWAL, Event, link_to
 
 NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory) -> Iterator[Scene]:
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with Scene(tmp_path_factory.mktemp("files")) as scene:
         yield scene
 
 
 @pytest.fixture(scope="module")
-def eve(scene) -> Person:
+def eve(scene: Scene) -> Person:
     return scene.friend("eve")
 
 
 def serve(
-    scene, eve, files, *, server=Server, folders=(), offer=None, ends=None
+    scene: Scene,
+    eve: Person,
+    files: dict[str, bytes],
+    *,
+    server: type[Server] = Server,
+    folders: Sequence[str] = (),
+    offer: Callable[[Offer], Offer] | None = None,
+    ends: str | None = None,
 ) -> tuple[str, str, Path]:
     """Offer files; Bob accepts and is served over a link we dialled; gives offer, last word and folder."""
     manifest = manifest_of(files, folders)
@@ -62,7 +71,7 @@ def serve(
             except Ended as ended:
                 code = ended.code
             if ends is not None:
-                scene.bob.node.event("transfer", offer=made.id.hex(), state=ends)
+                scene.node.event("transfer", offer=made.id.hex(), state=ends)
         talk.say(control, WITHDRAWAL, [made.id])
         talk.until(control, lambda: talk.delivered == 2)
     return made.id.hex(), code, to
@@ -74,11 +83,11 @@ def written(folder: Path) -> set[str]:
     return {str(path) for path in inside if not path.parts[0].endswith(".part")}
 
 
-def offer_id(event):
-    return event.content[0].hex()
+def offer_id(event: Event) -> str:
+    return octets(event.content, 0).hex()
 
 
-def transfer(scene, offer):
+def transfer(scene: Scene, offer: str) -> Item:
     return next(item for item in scene.bob.do("transfers") if item["offer"] == offer)
 
 
@@ -99,7 +108,9 @@ UNSAFE = {
 
 
 @pytest.mark.parametrize("name", UNSAFE, ids=repr)
-def test_a_name_that_would_leave_the_folder_is_refused(scene, eve, name):
+def test_a_name_that_would_leave_the_folder_is_refused(
+    scene: Scene, eve: Person, name: str
+) -> None:
     before = scene.files()
     offer, _, to = serve(scene, eve, {name: b"gotcha"}, ends="failed")
     failed = transfer(scene, offer)
@@ -129,7 +140,7 @@ NASTY = {
 }
 
 
-def test_a_name_that_would_do_harm_lands_under_one_that_does_not(scene, eve):
+def test_a_name_that_would_do_harm_lands_under_one_that_does_not(scene: Scene, eve: Person) -> None:
     files = {name: f"content of {number}".encode() for number, name in enumerate(NASTY)}
     before = scene.files()
     _, _, to = serve(scene, eve, files, folders=["folder"], ends="done")
@@ -141,7 +152,7 @@ def test_a_name_that_would_do_harm_lands_under_one_that_does_not(scene, eve):
     scene.is_well(eve)
 
 
-def test_nothing_is_shown_as_a_name_that_would_turn_a_terminal(scene, eve):
+def test_nothing_is_shown_as_a_name_that_would_turn_a_terminal(scene: Scene, eve: Person) -> None:
     name = "\x1b[2Jred\x07\u202egpj.exe\r\n"
     serve(scene, eve, {name: b"a"}, offer=lambda made: replace(made, title=name), ends="done")
     for verb in ("offers", "transfers"):
@@ -162,13 +173,13 @@ class Liar(Server):
 class WrongChunk(Liar):
     """Sends other bytes than it announces."""
 
-    def piece(self, fetch, file, index):
+    def piece(self, fetch: int, file: int, index: int) -> None:
         self.link.say("Piece", fetch, file, index, 10, digest(b"announced!"))
         self.link.say_record(b"other byte")
 
 
 class LongerThanAnnounced(Liar):
-    def piece(self, fetch, file, index):
+    def piece(self, fetch: int, file: int, index: int) -> None:
         self.link.say("Piece", fetch, file, index, 10, digest(b"announced!"))
         self.link.say_record(b"announced! and more")
 
@@ -176,7 +187,7 @@ class LongerThanAnnounced(Liar):
 class LongerThanDeclared(Liar):
     """Announces, a hundred times, more bytes than the manifest said the file has."""
 
-    def piece(self, fetch, file, index):
+    def piece(self, fetch: int, file: int, index: int) -> None:
         content = bytes(range(256)) * 4
         for _ in range(100):
             self.link.say("Piece", fetch, file, index, len(content), digest(content))
@@ -186,7 +197,7 @@ class LongerThanDeclared(Liar):
 class BeyondTheEnd(Liar):
     """Sends chunks that the file does not have."""
 
-    def piece(self, fetch, file, index):
+    def piece(self, fetch: int, file: int, index: int) -> None:
         for beyond in range(1, 101):
             self.link.say("Piece", fetch, file, index + beyond, 10, digest(b"announced!"))
             self.link.say_record(b"announced!")
@@ -195,69 +206,69 @@ class BeyondTheEnd(Liar):
 class NeverAskedFor(Liar):
     """Sends under a number that nobody gave."""
 
-    def piece(self, fetch, file, index):
+    def piece(self, fetch: int, file: int, index: int) -> None:
         for stray in range(1000, 1100):
             self.link.say("Piece", fetch + stray, file, index, 10, digest(b"announced!"))
             self.link.say_record(b"announced!")
 
 
 class SignsSomethingElse(Liar):
-    def vouch(self, file):
-        runs = [[file, 0, digest(b"something else"), b""]]
+    def vouch(self, file: int) -> None:
+        runs: list[Value] = [[file, 0, digest(b"something else"), b""]]
         self.link.say("SignedDigests", sign_digests(self.own, self.offer.id, runs))
 
 
 class SignedBySomebodyElse(Liar):
-    def vouch(self, file):
+    def vouch(self, file: int) -> None:
         forged = replace(self.own, signing_seed=os.urandom(32))
-        runs = [[file, 0, digest(self.contents[file]), b""]]
+        runs: list[Value] = [[file, 0, digest(self.contents[file]), b""]]
         self.link.say("SignedDigests", sign_digests(forged, self.offer.id, runs))
 
 
 class SignsForAnotherFile(Liar):
-    def vouch(self, file):
-        runs = [[file + 50, 0, digest(self.contents[file]), b""]]
+    def vouch(self, file: int) -> None:
+        runs: list[Value] = [[file + 50, 0, digest(self.contents[file]), b""]]
         self.link.say("SignedDigests", sign_digests(self.own, self.offer.id, runs))
 
 
 class SaysItWasAll(Liar):
     """Answers nothing of what was asked."""
 
-    def piece(self, fetch, file, index):
+    def piece(self, fetch: int, file: int, index: int) -> None:
         return
 
-    def vouch(self, file):
+    def vouch(self, file: int) -> None:
         return
 
 
 class LongerManifest(Liar):
-    def page(self, fetch, page):
+    def page(self, fetch: int, page: int) -> None:
         self.link.say("ManifestPage", fetch, page, 1, self.pages + b"more")
 
 
 class OtherManifest(Liar):
-    def page(self, fetch, page):
+    def page(self, fetch: int, page: int) -> None:
         self.link.say("ManifestPage", fetch, page, 1, self.pages[:-1] + b"\x00")
 
 
 class MorePages(Liar):
-    def page(self, fetch, page):
+    def page(self, fetch: int, page: int) -> None:
         self.link.say("ManifestPage", fetch, page, 4096, self.pages)
 
 
 class TooLargeRecord(Liar):
-    def piece(self, fetch, file, index):
+    def piece(self, fetch: int, file: int, index: int) -> None:
         self.link.wire.send((MIB + 17).to_bytes(4, "big"))
 
 
 class PackedTwice(Liar):
-    def piece(self, fetch, file, index):
-        one = [file, 10, digest(b"announced!")]
+    def piece(self, fetch: int, file: int, index: int) -> None:
+        one: list[Value] = [file, 10, digest(b"announced!")]
         self.link.say("Pack", fetch, [one, one])
         self.link.say_record(b"announced!announced!")
 
 
-LIARS = {
+LIARS: dict[type[Server], str] = {
     WrongChunk: "verification-failed",
     LongerThanAnnounced: "size-invalid",
     LongerThanDeclared: "flood",
@@ -276,14 +287,16 @@ LIARS = {
 
 
 @pytest.mark.parametrize("liar", LIARS, ids=lambda liar: liar.__name__)
-def test_bytes_that_are_not_what_was_offered_get_no_name(scene, eve, liar):
+def test_bytes_that_are_not_what_was_offered_get_no_name(
+    scene: Scene, eve: Person, liar: type[Server]
+) -> None:
     _, code, to = serve(scene, eve, {"gift.bin": b"announced!"}, server=liar)
     assert code == LIARS[liar]
     assert not to.exists() or written(to) == set()
-    assert scene.bob.node.process.poll() is None
+    assert scene.node.process.poll() is None
 
 
-def test_an_offer_that_is_not_its_manifest_is_refused(scene, eve):
+def test_an_offer_that_is_not_its_manifest_is_refused(scene: Scene, eve: Person) -> None:
     def fewer_bytes(made: Offer) -> Offer:
         return Offer(
             made.id, made.title, made.files, 5, made.names, made.manifest_size, made.manifest_digest
@@ -299,7 +312,7 @@ def test_an_offer_that_is_not_its_manifest_is_refused(scene, eve):
 # --- who fetches
 
 
-def test_what_is_not_for_the_asker_is_as_if_it_were_not_there(scene, eve):
+def test_what_is_not_for_the_asker_is_as_if_it_were_not_there(scene: Scene, eve: Person) -> None:
     mallory = scene.friend("mallory")
     path = scene.folder / "out" / "secret.txt"
     path.parent.mkdir()
@@ -342,7 +355,9 @@ def test_what_is_not_for_the_asker_is_as_if_it_were_not_there(scene, eve):
     scene.is_well(mallory)
 
 
-def test_an_offer_that_is_taken_back_in_the_middle_is_as_if_it_were_not_there(scene, eve):
+def test_an_offer_that_is_taken_back_in_the_middle_is_as_if_it_were_not_there(
+    scene: Scene, eve: Person
+) -> None:
     path = scene.folder / "out" / "large.bin"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(os.urandom(12 * MIB))

@@ -20,17 +20,19 @@ THEN = 1_700_000_000_000
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory) -> Iterator[Scene]:
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with Scene(tmp_path_factory.mktemp("links")) as scene:
         yield scene
 
 
 @pytest.fixture(scope="module")
-def eve(scene) -> Person:
+def eve(scene: Scene) -> Person:
     return scene.friend("eve")
 
 
-def dial(scene, device, purpose="peer", expected=None):
+def dial(
+    scene: Scene, device: Device, purpose: str = "peer", expected: bytes | None = None
+) -> Link:
     return Link.dial(
         scene.place,
         purpose,
@@ -40,7 +42,7 @@ def dial(scene, device, purpose="peer", expected=None):
     )
 
 
-def end_of_hello(scene, device, purpose="peer") -> str:
+def end_of_hello(scene: Scene, device: Device, purpose: str = "peer") -> str:
     """Call as a device says it is; gives the code that ends the call."""
     with dial(scene, device, purpose) as link:
         link.say_hello(device)
@@ -51,7 +53,9 @@ def end_of_hello(scene, device, purpose="peer") -> str:
 
 
 @pytest.mark.parametrize("purpose", ["peer", "data"])
-def test_a_call_that_was_recorded_and_is_sent_again_fails(scene, eve, purpose):
+def test_a_call_that_was_recorded_and_is_sent_again_fails(
+    scene: Scene, eve: Person, purpose: str
+) -> None:
     with dial(scene, eve.device, purpose) as link:
         link.say_hello(eve.device)
         link.hear_hello(scene.certificate.identity)
@@ -68,13 +72,13 @@ def test_a_call_that_was_recorded_and_is_sent_again_fails(scene, eve, purpose):
     scene.is_well(eve)
 
 
-def test_who_expects_somebody_else_does_not_get_through(scene, eve):
+def test_who_expects_somebody_else_does_not_get_through(scene: Scene, eve: Person) -> None:
     with pytest.raises(Ended, match="handshake-failed"):
         dial(scene, eve.device, expected=os.urandom(32))
     scene.is_well(eve)
 
 
-def test_a_ciphertext_of_another_key_gives_another_secret(scene, eve):
+def test_a_ciphertext_of_another_key_gives_another_secret(scene: Scene, eve: Person) -> None:
     """ML-KEM rejects implicitly: what was tampered with shows at the tag of message 3."""
     with socket.create_connection(scene.place) as connection:
         wire = Wire(connection)
@@ -108,7 +112,9 @@ def certified(seed: bytes, device: Device, link_key: bytes) -> Device:
 
 
 @pytest.mark.parametrize("purpose", ["peer", "data"])
-def test_a_certificate_has_to_be_of_this_very_device_and_identity(scene, eve, purpose):
+def test_a_certificate_has_to_be_of_this_very_device_and_identity(
+    scene: Scene, eve: Person, purpose: str
+) -> None:
     seed, device = scene.seeds["eve"], eve.device
     own_seed = os.urandom(32)
     foreign = values.make_device(own_seed, link_private=device.link_private)
@@ -154,7 +160,7 @@ def test_a_certificate_has_to_be_of_this_very_device_and_identity(scene, eve, pu
     scene.is_well(eve)
 
 
-def test_an_older_list_than_is_known_is_a_rollback(scene):
+def test_an_older_list_than_is_known_is_a_rollback(scene: Scene) -> None:
     mallory = scene.friend("mallory")
     newer = with_list(scene.seeds["mallory"], mallory.device, counter=7)
     with dial(scene, newer) as link:
@@ -168,7 +174,7 @@ def test_an_older_list_than_is_known_is_a_rollback(scene):
 # --- before and after Hello
 
 
-def test_nothing_is_heard_before_both_hellos(scene, eve):
+def test_nothing_is_heard_before_both_hellos(scene: Scene, eve: Person) -> None:
     for name, fields in (("Digests", ([], True)), ("Ping", (1,)), ("Receipt", (b"x",))):
         with dial(scene, eve.device) as link:
             link.say(name, *fields)
@@ -187,7 +193,7 @@ def test_nothing_is_heard_before_both_hellos(scene, eve):
 # --- at the tracker
 
 
-def test_a_proof_of_the_password_holds_on_its_own_link_only(scene, eve):
+def test_a_proof_of_the_password_holds_on_its_own_link_only(scene: Scene, eve: Person) -> None:
     _, key = eve.tracker
     with account.anonymous(eve.address, eve.device.link_private) as link:
         _, said = link.ask("AskKdf", "eve")
@@ -208,7 +214,9 @@ def test_a_proof_of_the_password_holds_on_its_own_link_only(scene, eve):
         link.ask("LogIn", "eve", proof)
 
 
-def test_a_device_is_registered_by_its_own_link_and_identity_only(scene, eve):
+def test_a_device_is_registered_by_its_own_link_and_identity_only(
+    scene: Scene, eve: Person
+) -> None:
     _, key = eve.tracker
     seed = os.urandom(32)
     device = values.make_device(seed)
@@ -228,7 +236,7 @@ def test_a_device_is_registered_by_its_own_link_and_identity_only(scene, eve):
             link.ask("AskKdf", "nobody.yet")
 
 
-def test_a_stranger_learns_nothing_of_bob_and_forges_no_request(scene, eve):
+def test_a_stranger_learns_nothing_of_bob_and_forges_no_request(scene: Scene, eve: Person) -> None:
     stranger = account.register(scene.tracker.address, "stranger", "seven purple owls")
     with Session(stranger) as session:
         with pytest.raises(Refused, match="not-friends"):
@@ -250,7 +258,7 @@ def test_a_stranger_learns_nothing_of_bob_and_forges_no_request(scene, eve):
     scene.is_well(eve)
 
 
-def test_words_between_devices_are_none_for_a_tracker(scene, eve):
+def test_words_between_devices_are_none_for_a_tracker(scene: Scene, eve: Person) -> None:
     for name, fields in (
         ("Digests", ([], True)),
         ("Fetch", (1, bytes(16), bytes(16), [[0, 0, 1]])),

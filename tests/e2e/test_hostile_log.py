@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from tests.harness.strangers import Scene
 from tests.independent import values
 from tests.independent.account import Person
-from tests.independent.msgpack import pack
-from tests.independent.talk import ANSWER, DONE, EDIT, TEXT, Event, sign_receipt
+from tests.independent.msgpack import Value, pack
+from tests.independent.talk import ANSWER, DONE, EDIT, TEXT, Event, Talk, sign_receipt
 
 LIE = "this was never said"
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory) -> Iterator[Scene]:
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with Scene(tmp_path_factory.mktemp("log")) as scene:
         yield scene
 
 
 @pytest.fixture(scope="module")
-def eve(scene) -> Person:
+def eve(scene: Scene) -> Person:
     return scene.friend("eve")
 
 
-def lies_of(talk) -> dict[str, tuple[Event, str]]:
+def lies_of(talk: Talk) -> dict[str, tuple[Event, str]]:
     """Everything that an event can lie about, with what it is refused as."""
-    said = [LIE, b""]
+    said: list[Value] = [LIE, b""]
 
-    def written(kind=TEXT, content=said, **other):
+    def written(kind: int = TEXT, content: Sequence[Value] = said, **other: Value) -> Event:
         return talk.write(kind, content, **other)
 
     true = written()
@@ -76,14 +76,14 @@ def lies_of(talk) -> dict[str, tuple[Event, str]]:
     }
 
 
-def broken(talk, raw):
+def broken(talk: Talk, raw: bytes) -> tuple[bytes, bytes, list[Value]]:
     """Sign an event whose content is no MessagePack."""
     body = os.urandom(16) + raw
     header = [*talk.header(TEXT), hashlib.sha256(body).digest(), len(body)]
     return values.issue(talk.own.signing_seed, "event", header), body, header
 
 
-def test_an_event_that_lies_is_refused_alone(scene, eve):
+def test_an_event_that_lies_is_refused_alone(scene: Scene, eve: Person) -> None:
     with scene.talking(eve) as (talk, link):
         lies = lies_of(talk)
         truth = talk.write(TEXT, ["this was said", b""])
@@ -99,7 +99,7 @@ def test_an_event_that_lies_is_refused_alone(scene, eve):
     assert any(item.get("code") == "event-invalid" for item in scene.seen)
 
 
-def test_an_event_whose_clock_is_not_after_its_parent_is_refused(scene, eve):
+def test_an_event_whose_clock_is_not_after_its_parent_is_refused(scene: Scene, eve: Person) -> None:
     with scene.talking(eve) as (talk, link):
         first = talk.say(link, TEXT, ["first", b""])
         late = talk.write(TEXT, [LIE, b""], clock=first.header[6])
@@ -111,7 +111,7 @@ def test_an_event_whose_clock_is_not_after_its_parent_is_refused(scene, eve):
     scene.is_well(eve)
 
 
-def test_nobody_edits_what_another_said(scene, eve):
+def test_nobody_edits_what_another_said(scene: Scene, eve: Person) -> None:
     mine = scene.bob.one("say", "eve", "mine, and it stays so")
     with scene.talking(eve) as (talk, link):
         talk.until(link, lambda: "mine, and it stays so" in [text for _, text in talk.texts()])
@@ -122,7 +122,7 @@ def test_nobody_edits_what_another_said(scene, eve):
     scene.is_well(eve)
 
 
-def test_two_stories_in_one_place_are_both_kept_and_marked(scene):
+def test_two_stories_in_one_place_are_both_kept_and_marked(scene: Scene) -> None:
     mallory = scene.friend("mallory")
     with scene.talking(mallory) as (talk, link):
         one = talk.write(TEXT, ["to you I say yes", b""])
@@ -142,7 +142,7 @@ def test_two_stories_in_one_place_are_both_kept_and_marked(scene):
     assert [item["friend"] for item in told] == ["mallory"]
 
 
-def test_a_receipt_makes_nothing_delivered_that_was_not_said(scene, eve):
+def test_a_receipt_makes_nothing_delivered_that_was_not_said(scene: Scene, eve: Person) -> None:
     before = scene.bob.one("say", "eve", "who signs for this?", "--wait", "0")["id"]
     with scene.talking(eve) as (talk, link):
         talk.take(link, link.hear("Digests"))
@@ -150,7 +150,7 @@ def test_a_receipt_makes_nothing_delivered_that_was_not_said(scene, eve):
         _, (_, came) = link.hear("Events")
         assert isinstance(came, list)
         ours = [row for row in came if isinstance(row, list)]
-        last = values.peek(ours[-1][0])  # type: ignore[arg-type]
+        last = values.peek(ours[-1][0])
         device, epoch, high = last[1:4]
         assert device == talk.friend.device
         assert isinstance(high, int)
@@ -180,12 +180,11 @@ def test_a_receipt_makes_nothing_delivered_that_was_not_said(scene, eve):
         assert states[before] == "queued"
         true = sign_receipt(me, where, [[device, epoch, high]], 200)
         link.say("Receipt", true)
-        assert scene.bob.node is not None
-        scene.bob.node.event("receipt", id=before, state="delivered")
+        scene.node.event("receipt", id=before, state="delivered")
     scene.is_well(eve)
 
 
-def test_an_answer_to_an_offer_that_there_is_not_changes_nothing(scene, eve):
+def test_an_answer_to_an_offer_that_there_is_not_changes_nothing(scene: Scene, eve: Person) -> None:
     with scene.talking(eve) as (talk, link):
         talk.say(link, ANSWER, [os.urandom(16), DONE])
         talk.say(link, 200, [LIE])  # a kind that nobody knows yet: kept, and not shown
@@ -196,7 +195,7 @@ def test_an_answer_to_an_offer_that_there_is_not_changes_nothing(scene, eve):
     scene.is_well(eve)
 
 
-def test_what_a_control_link_does_not_carry_ends_it_by_name(scene, eve):
+def test_what_a_control_link_does_not_carry_ends_it_by_name(scene: Scene, eve: Person) -> None:
     lies = {
         "unknown-critical": ("Fetch", (1, bytes(16), bytes(16), [[0, 0, 1]])),
         "length-range": ("Events", (bytes(32), [])),

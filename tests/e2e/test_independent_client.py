@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from tests.harness.actors import PASSWORD
+from tests.e2e.conftest import MakePeer
+from tests.harness.actors import PASSWORD, Peer
+from tests.harness.trackers import TrackerProcess
 from tests.independent import account, link, values
-from tests.independent.account import Session
+from tests.independent.account import Person, Session
 from tests.independent.files import MIB, Fetcher, Offer, Server, manifest_of, offer_of
-from tests.independent.link import Refused
+from tests.independent.link import Link, Place, Refused
 from tests.independent.talk import (
     ACCEPTED,
     ANSWER,
@@ -24,10 +27,11 @@ from tests.independent.talk import (
     link_from,
     link_to,
 )
+from tests.independent.values import Certificate
 
 
 @pytest.fixture
-def bob(tracker, make_peer):
+def bob(tracker: TrackerProcess, make_peer: MakePeer) -> Peer:
     """A real peer that is up."""
     bob = make_peer("bob")
     bob.register(tracker.address)
@@ -36,12 +40,12 @@ def bob(tracker, make_peer):
 
 
 @pytest.fixture
-def stranger(tracker):
+def stranger(tracker: TrackerProcess) -> Person:
     """An account that the other client made."""
     return account.register(tracker.address, "stranger", PASSWORD)
 
 
-def meet(session, stranger, bob):
+def meet(session: Session, stranger: Person, bob: Peer) -> tuple[Certificate, Place]:
     """Become friends by code, and give the certificate of Bob's device and where it listens."""
     asked = session.befriend(bob.one("friend", "code")["code"], "hello")
     bob.node.event("friend-request", friend="stranger")
@@ -51,7 +55,9 @@ def meet(session, stranger, bob):
     return certificate, places[0]
 
 
-def test_it_registers_talks_both_ways_and_fetches_a_file(tracker, bob, stranger, tmp_path):
+def test_it_registers_talks_both_ways_and_fetches_a_file(
+    tracker: TrackerProcess, bob: Peer, stranger: Person, tmp_path: Path
+) -> None:
     (host, port), key = stranger.tracker
     assert link.ask_key((host, port)) == key
     with Session(stranger) as session:
@@ -83,7 +89,15 @@ def test_it_registers_talks_both_ways_and_fetches_a_file(tracker, bob, stranger,
         assert talk.refused == []
 
 
-def fetch_what_bob_offers(bob, stranger, talk, control, certificate, place, tmp_path):
+def fetch_what_bob_offers(
+    bob: Peer,
+    stranger: Person,
+    talk: Talk,
+    control: Link,
+    certificate: Certificate,
+    place: Place,
+    tmp_path: Path,
+) -> None:
     """A large file, small ones, an empty one and one of zeros, from a folder."""
     top = tmp_path / "things"
     contents = {
@@ -110,8 +124,8 @@ def fetch_what_bob_offers(bob, stranger, talk, control, certificate, place, tmp_
 
 
 def test_an_account_made_by_one_opens_by_its_password_in_the_other(
-    tracker, bob, stranger, make_peer
-):
+    tracker: TrackerProcess, bob: Peer, stranger: Person, make_peer: MakePeer
+) -> None:
     second = make_peer("laptop")
     made = second.one("login", "stranger", "--tracker", tracker.address)
     assert made["fingerprint"] == stranger.device.identity.hex()
@@ -122,14 +136,16 @@ def test_an_account_made_by_one_opens_by_its_password_in_the_other(
     assert [len(peer.one("whoami")["devices"]) for peer in (bob, second)] == [2, 2]
 
 
-def test_a_wrong_password_opens_nothing(tracker, bob):
+def test_a_wrong_password_opens_nothing(tracker: TrackerProcess, bob: Peer) -> None:
     with pytest.raises(Refused, match="wrong-password"):
         account.log_in(tracker.address, "bob", "not this one at all")
     with pytest.raises(InvalidTag):
         values.open_vault(bytes(32), "bob", os.urandom(200))
 
 
-def test_a_request_of_a_real_peer_is_answered_by_the_other_client(tracker, bob, stranger):
+def test_a_request_of_a_real_peer_is_answered_by_the_other_client(
+    tracker: TrackerProcess, bob: Peer, stranger: Person
+) -> None:
     asked = bob.one("friend", "add", stranger.code)
     assert asked == {"friend": "stranger", "state": "asked"}
     with Session(stranger) as session:
@@ -140,7 +156,9 @@ def test_a_request_of_a_real_peer_is_answered_by_the_other_client(tracker, bob, 
         assert number["presence"] == "available"
 
 
-def test_a_real_peer_dials_it_talks_and_fetches_a_file_from_it(tracker, bob, stranger, tmp_path):
+def test_a_real_peer_dials_it_talks_and_fetches_a_file_from_it(
+    tracker: TrackerProcess, bob: Peer, stranger: Person, tmp_path: Path
+) -> None:
     own = stranger.device
     files = {
         "gift/large.bin": os.urandom(2 * MIB + 5),

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.harness.actors import PASSWORD, Item, Peer
+from tests.harness.actors import PASSWORD, Item, Node, Peer
 from tests.harness.trackers import WIDE, TrackerProcess
 from tests.independent import account
 from tests.independent.account import Person, Session
@@ -57,10 +57,9 @@ class Scene:
         """Make an account and befriend Bob."""
         seed = self.seeds[name] = os.urandom(32)
         person = account.register(self.tracker.address, name, PASSWORD, seed)
-        assert self.bob.node is not None
         with Session(person) as session:
             asked = session.befriend(self.bob.one("friend", "code")["code"])
-            self.bob.node.event("friend-request", friend=name)
+            self.node.event("friend-request", friend=name)
             self.bob.do("friend", "accept", name)
             session.wait_friend(asked)
             ((self.certificate, places),) = session.where("bob")
@@ -77,10 +76,15 @@ class Scene:
             link.end()
 
     @property
+    def node(self) -> Node:
+        """Bob's node."""
+        assert self.bob.node is not None
+        return self.bob.node
+
+    @property
     def seen(self) -> list[Item]:
         """Every event that Bob's node told."""
-        assert self.bob.node is not None
-        return self.bob.node.seen
+        return self.node.seen
 
     def is_well(self, person: Person) -> None:
         """Check that Bob's node runs, takes what a friend says, and answers a verb."""
@@ -88,10 +92,8 @@ class Scene:
         with self.talking(person) as (talk, link):
             talk.say(link, TEXT, [text, b""])
             talk.until(link, lambda: talk.delivered == 1)
-        node = self.bob.node
-        assert node is not None
-        node.event("message", text=text)
-        assert node.process.poll() is None
+        self.node.event("message", text=text)
+        assert self.node.process.poll() is None
         assert self.bob.one("status")["tracker"]["state"] == "online"
 
     def why_refused(self, sealed: bytes) -> str | None:

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ FOREIGN = {"wire", "tracker", "peer", "msgspec", "noise"}
 
 
 @pytest.mark.parametrize("path", CLIENT, ids=short)
-def test_it_imports_the_standard_library_two_others_and_itself(path):
+def test_it_imports_the_standard_library_two_others_and_itself(path: Path) -> None:
     for node in ast.walk(parsed(path)):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
@@ -34,7 +35,7 @@ def test_it_imports_the_standard_library_two_others_and_itself(path):
             ), name
 
 
-def test_nothing_of_ours_is_loaded_with_it():
+def test_nothing_of_ours_is_loaded_with_it() -> None:
     modules = [module_of(path) for path in CLIENT]
     lines = [f"import {module}" for module in modules]
     code = "\n".join(["import sys", *lines, "print(*{m.split('.')[0] for m in sys.modules})"])
@@ -50,7 +51,7 @@ def test_nothing_of_ours_is_loaded_with_it():
     assert not set(done.stdout.split()) & FOREIGN
 
 
-def test_its_numbers_are_those_of_the_document():
+def test_its_numbers_are_those_of_the_document() -> None:
     text = (ROOT / "wire" / "PROTOCOL.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| `(0x[0-9A-F]{4})` \| `(\w+)` \|", text, re.MULTILINE)
     numbers = {name: int(number, 16) for number, name in listed}
