@@ -7,7 +7,18 @@ import os
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
-from peer import api, asks, configuring, conversations, files, history, people, queries, roster
+from peer import (
+    account,
+    api,
+    asks,
+    configuring,
+    conversations,
+    files,
+    history,
+    people,
+    queries,
+    roster,
+)
 from peer.errors import PeerError
 from peer.identity import is_sealed
 from peer.store import own
@@ -16,9 +27,7 @@ from peer.transfers import manager
 from wire.codes import Code
 from wire.ids import account_name
 from wire.limits import PRESENCE_TEXT_CHARS
-from wire.messages import accounts
 from wire.messages.presence import Show
-from wire.messages.session import Done
 
 if TYPE_CHECKING:
     from peer.node import Node
@@ -80,14 +89,8 @@ async def carry_out_command(
         case _ if isinstance(command, configuring.COMMANDS):
             for result in await configuring.carry_out(node.database, node.locations, command):
                 yield result
-        case api.LogOut():
-            yield await _log_out(node, command)
-        case api.Register() | api.LogIn():
-            raise PeerError(
-                Code.ALREADY_RUNNING,
-                f"a node is running here (pid {os.getpid()})",
-                remedy="stop it first: an account is made while none runs",
-            )
+        case _ if isinstance(command, account.COMMANDS):
+            yield await account.on_node(node, command)
         case _:
             raise PeerError(Code.USAGE, f"{type(command).__name__} is not for a running node")
 
@@ -104,7 +107,7 @@ def _status(node: Node) -> api.Status:
         ),
         links=node.linking.status(),
         transfers=node.database.read(manager.transfers, node.live(), only_open=True),
-        alarms=node.database.read(roster.alarms),
+        alarms=node.database.read(lambda c: queries.alarms(c, own.need_account(c))),
         waiting=_waiting(node),
     )
 
@@ -197,14 +200,3 @@ async def _keep_said(
         return kept
     said = str(api.as_json(kept)["id"])
     return api.MessageState(said, node.database.read(history.state_of, bytes.fromhex(said)))
-
-
-async def _log_out(node: Node, command: api.LogOut) -> api.Result:
-    """Sign off where we are signed on; the node ends after that, and wipes the home if told to."""
-    await node.settle(SETTLE_S)
-    if node.profile.tracker is not None:
-        await node.uplink.ask(accounts.LogOut, Done)
-    await node.database.write(own.set_logged_in, False)
-    node.is_to_be_wiped = command.forget
-    node.leaving.set()
-    return api.Nothing()

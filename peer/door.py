@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from peer import api, configuring, queries, register
+from peer import account, api, configuring, queries
 from peer.control import client
 from peer.control.server import ControlServer
 from peer.errors import PeerError
-from peer.identity import Profile, has_key_file, is_sealed, read_key_file
+from peer.identity import has_key_file, is_sealed
 from peer.locations import Locations
 from peer.lock import RETRY_S, Lock
 from peer.node import Node
@@ -80,13 +79,8 @@ async def _run_here(
 ) -> AsyncIterator[api.Result]:
     """Carry out a command as the one who holds the home; raises _GaveWayError if `up` takes over."""
     async with _opened(locations, lock) as database:
-        if isinstance(command, api.Register):
-            yield await register.register(locations, command, database, SystemEntropy())
-        elif isinstance(command, api.LogIn):
-            yield await register.log_in(locations, command, database, SystemEntropy())
-        elif isinstance(command, api.LogOut):
-            async for result in _log_out(locations, command, database, password):
-                yield result
+        if isinstance(command, account.ALONE):
+            yield await account.alone(locations, command, database, password)
         elif isinstance(command, configuring.COMMANDS):
             for result in await configuring.carry_out(database, locations, command):
                 yield result
@@ -144,7 +138,7 @@ async def up(
         finally:
             leave()
         if node.is_to_be_wiped:
-            await _wipe(locations, database)
+            await account.wipe(locations, database)
 
 
 async def tracker_with_key(address: str) -> str:
@@ -292,11 +286,11 @@ async def _node(
     stays: bool = False,
 ) -> AsyncIterator[Node]:
     """Run a node and serve its socket; leaves when the work is done and no verb is connected."""
-    account = database.read(own.account)
-    if account is not None and not account.is_logged_in:
-        raise PeerError(Code.LOGGED_OUT)
-    profile = await _unseal(locations, password)
-    if account is None:
+    me = database.read(own.account)
+    if me is not None and not me.is_logged_in:
+        raise PeerError(Code.ACCOUNT_DELETED if me.is_deleted else Code.LOGGED_OUT)
+    profile = await account.unseal(locations, password)
+    if me is None:
         raise PeerError(Code.NOT_REGISTERED)
     node = Node(
         locations,
@@ -348,31 +342,3 @@ async def _set(event: asyncio.Event, then_s: float = 0.0) -> None:
     """Wait until an event is set, and then so many seconds."""
     await event.wait()
     await asyncio.sleep(then_s)
-
-
-async def _log_out(
-    locations: Locations, command: api.LogOut, database: Database, password: Password
-) -> AsyncIterator[api.Result]:
-    profile = await _unseal(locations, password)
-    await register.log_out(profile, database, SystemEntropy())
-    if command.forget:
-        await _wipe(locations, database)
-    yield api.Nothing()
-
-
-async def _unseal(locations: Locations, password: Password) -> Profile:
-    """Read the keys; the password is asked here and not in a thread, where no Ctrl-C reaches a prompt."""
-    given = password() if has_key_file(locations) and is_sealed(locations) else None
-    return await asyncio.to_thread(read_key_file, locations, lambda: given)
-
-
-async def _wipe(locations: Locations, database: Database) -> None:
-    """Take everything of ours away; what a person received or set stays theirs."""
-    await database.close()
-    keys = (locations.key_file, locations.key_file_before, locations.key_file_fresh)
-    for path in (*keys, locations.last_run):
-        path.unlink(missing_ok=True)
-    for path in locations.home.glob(f"{locations.database.name}*"):
-        path.unlink(missing_ok=True)
-    for folder in (locations.offers, locations.stdin):
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -112,11 +112,17 @@ def is_sealed(locations: Locations) -> bool:
 
 
 def write_key_file(
-    locations: Locations, profile: Profile, password: str | None, entropy: Entropy
+    locations: Locations,
+    profile: Profile,
+    password: str | None,
+    entropy: Entropy,
+    *,
+    keep_former: bool = True,
 ) -> None:
     """Write the keys; password: seals them, None leaves them to the file's mode.
 
-    Raises PeerError with NO_SPACE or HOME_UNUSABLE; the former file stands then.
+    keep_former: let the former generation stay beside; else it is written over once the new one stands, since
+    another password opens it. Raises PeerError with NO_SPACE or HOME_UNUSABLE; the former file stands then.
     """
     keys = profile.keys
     content = pack(
@@ -151,8 +157,11 @@ def write_key_file(
         profile.name,
         content,
     )
+    raw = pack(structs.replace(outer, digest=_digest(outer)))
     try:
-        _replace(locations, pack(structs.replace(outer, digest=_digest(outer))))
+        _replace(locations, raw)
+        if not keep_former:
+            _put(locations, raw, locations.key_file_before)
     except OSError as error:
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         code = Code.NO_SPACE if is_full else Code.HOME_UNUSABLE
@@ -176,7 +185,12 @@ def read_key_file(locations: Locations, password: Callable[[], str | None]) -> P
             wrap = derive_keys(given, AccountName(outer.name), NO_TRACKER, kdf).wrap_key
             content = open_box(wrap, "key-file", content, outer.name.encode(), Code.WRONG_PASSWORD)
         except WireError as error:
-            raise PeerError(error.code, f"the password does not open {path}") from error
+            raise PeerError(
+                error.code,
+                f"the password does not open {path}",
+                remedy="try again; if it was changed on another device, or the change was cut short here,"
+                " the former one opens it, and hobnob passwd with both brings it up to date",
+            ) from error
     try:
         inner = unpack(_Content, content, Code.KEY_FILE_INVALID)
         tracker = TrackerAddress.parse(inner.tracker) if inner.tracker else None
@@ -255,6 +269,20 @@ def _read_private(path: Path) -> bytes:
 
 
 def _replace(locations: Locations, raw: bytes) -> None:
+    """Put a file in place of the present one, which becomes the former generation."""
+    _write_fresh(locations, raw)
+    if _is_whole(locations.key_file):  # a damaged one never takes the place of a good former one
+        os.replace(locations.key_file, locations.key_file_before)  # noqa: PTH105 - a rename, as named
+    _settle(locations, locations.key_file)
+
+
+def _put(locations: Locations, raw: bytes, path: Path) -> None:
+    """Put a file in place of one generation."""
+    _write_fresh(locations, raw)
+    _settle(locations, path)
+
+
+def _write_fresh(locations: Locations, raw: bytes) -> None:
     fresh = locations.key_file_fresh
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
@@ -266,9 +294,10 @@ def _replace(locations: Locations, raw: bytes) -> None:
         with suppress(OSError):
             fresh.unlink()
         raise
-    if _is_whole(locations.key_file):  # a damaged one never takes the place of a good former one
-        os.replace(locations.key_file, locations.key_file_before)  # noqa: PTH105 - a rename, as named
-    os.replace(fresh, locations.key_file)  # noqa: PTH105
+
+
+def _settle(locations: Locations, path: Path) -> None:
+    os.replace(locations.key_file_fresh, path)  # noqa: PTH105 - a rename, as named
     folder = os.open(locations.home, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

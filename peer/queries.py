@@ -9,6 +9,7 @@ from peer import api, asks, history, roster, verifying
 from peer.store import own
 from peer.transfers import manager
 from wire.address import TrackerAddress
+from wire.codes import Code
 from wire.identity import encode_friend_code, fingerprint, peek_certificate
 
 Connection = sqlite3.Connection
@@ -48,20 +49,32 @@ def who_am_i(connection: Connection, sealed: str) -> api.Account:
     )
 
 
+def alarms(connection: Connection, me: own.OwnAccount) -> list[dict[str, str]]:
+    """List what a person has to decide or to know before anything goes on."""
+    found = roster.alarms(connection)
+    if me.is_deleted:
+        code = Code.ACCOUNT_DELETED
+        found.append({"code": code.value, "message": code.what, "remedy": code.remedy})
+    return found
+
+
 def status_without_node(connection: Connection) -> api.Status:
     """Give the status of a home that no node runs for."""
     me = own.account(connection)
     address = None if me is None else me.tracker
+    why = "no node is up: hobnob up"
+    if me is not None and me.is_deleted:
+        why = Code.ACCOUNT_DELETED.what
     return api.Status(
         account=None if me is None else me.name,
         node="down",
         pid=None,
         listen=[],
-        tracker=api.TrackerStatus("offline", address, "no node is up: hobnob up"),
+        tracker=api.TrackerStatus("offline", address, why),
         links=[],
         transfers=manager.transfers(connection, only_open=True),
         waiting=asks.words(connection),
-        alarms=[] if me is None else roster.alarms(connection),
+        alarms=[] if me is None else alarms(connection, me),
     )
 
 

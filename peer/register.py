@@ -11,6 +11,7 @@ import platform
 from dataclasses import replace
 
 from peer import account_state, api, state_exchange
+from peer.credentials import ask_kdf, dial, prove, recovery_key
 from peer.errors import PeerError
 from peer.identity import Profile, has_key_file, read_key_file, write_key_file
 from peer.locations import Locations
@@ -24,8 +25,6 @@ from wire.identity import (
     add_device,
     fingerprint,
     first_device,
-    login_proof,
-    public_of,
     read_device_list,
     register_proof,
 )
@@ -46,30 +45,31 @@ from wire.vault import (
     seal_vault,
 )
 
-RECOVERY_KEY_BYTES = 16
-
 
 async def register(
     locations: Locations, command: api.Register, database: Database, entropy: Entropy
 ) -> api.AccountMade:
     """Make an account; a home with a local account takes that one to the tracker, same identity.
 
+    So does a home whose account was deleted: friends who come back find the key they know.
+
     Raises PeerError or WireError; then the home is as it was, but for a key file that the same call
     finds again.
     """
     name = account_name(command.name)
     check_new_password(command.password)
-    recovery = _recovery(command.recovery_key)
+    recovery = recovery_key(command.recovery_key)
     address = None if command.tracker is None else TrackerAddress.parse(command.tracker)
     if address is not None and address.key is None:
         # Says which key the tracker shows, so that a person can compare it.
-        await _dial(address, entropy.bytes(32), entropy)
+        await dial(address, entropy.bytes(32), entropy)
     seed = entropy.bytes(32)
     before: Profile | None = None
     if has_key_file(locations):
         before = read_key_file(locations, lambda: command.password)
         known = database.read(own.account)
-        if known is not None and (known.tracker is not None or address is None):
+        is_free = known is None or known.is_deleted or known.tracker is None
+        if known is not None and (not is_free or address is None):
             raise PeerError(Code.ALREADY_REGISTERED, f"this home belongs to {known.name}")
         seed = await _identity_seed(before, command.password, recovery)
     parameters = KdfParameters(entropy.bytes(16))
@@ -129,7 +129,7 @@ async def log_in(
     if known is not None and has_key_file(locations):
         before = read_key_file(locations, lambda: command.password)
     link_private = entropy.bytes(32) if before is None else before.keys.link_private
-    link = await _dial(address, link_private, entropy)
+    link = await dial(address, link_private, entropy)
     try:
         profile, changed = await _prove_and_add(
             link, name, address, command, before, link_private, entropy
@@ -203,19 +203,10 @@ async def _prove_and_add(
     The instant is that of the newest change of vault or device list that the tracker shows.
     """
     assert address.key is not None
-    kdf = await link.ask(lambda request: accounts.AskKdf(request, name), accounts.Kdf)
-    parameters = KdfParameters(kdf.salt, kdf.memory_kib, kdf.passes, kdf.lanes)
-    recovery = _recovery(command.recovery_key)
-    secrets = await asyncio.to_thread(
-        derive_keys, command.password, name, address.key, parameters, recovery
-    )
-    proof = login_proof(secrets.auth_seed, name, address.key, link.handshake_hash)
-    found = await link.ask(lambda request: accounts.LogIn(request, name, proof), accounts.LoggedIn)
-    vault = open_vault(found.vault, secrets.wrap_key, name, known_counter=found.vault_counter)
-    if public_of(vault.identity_seed) != found.identity:
-        raise PeerError(
-            Code.KEY_MISMATCH, "the tracker names another identity than the vault holds"
-        )
+    recovery = recovery_key(command.recovery_key)
+    parameters = await ask_kdf(link, name, recovery)
+    proven = await prove(link, name, address.key, parameters, command.password, recovery)
+    found, vault = proven.found, proven.vault
     listed = read_device_list(found.device_list, found.identity)
     if before is not None and before.keys.device in listed.standing:
         keys = replace(before.keys, device_list=found.device_list)
@@ -250,7 +241,7 @@ async def _register_at(
     entropy: Entropy,
 ) -> None:
     assert address.key is not None
-    link = await _dial(address, profile.keys.link_private, entropy)
+    link = await dial(address, profile.keys.link_private, entropy)
     proof = register_proof(seed, profile.name, address.key, link.handshake_hash)
     try:
         await link.ask(
@@ -275,13 +266,6 @@ async def _register_at(
         )
     finally:
         await link.close()
-
-
-async def _dial(address: TrackerAddress, link_private: bytes, entropy: Entropy) -> TrackerLink:
-    boot_id = BootId(entropy.bytes(16))
-    return await TrackerLink.dial(
-        address, link_private=link_private, keys=None, boot_id=boot_id, entropy=entropy
-    )
 
 
 async def _identity_seed(before: Profile, password: str, recovery: bytes | None) -> bytes:
@@ -311,15 +295,3 @@ def _made(profile: Profile) -> api.AccountMade:
 
 def _device_name(wanted: str | None) -> str:
     return (wanted or platform.node() or "device")[:DEVICE_NAME_CHARS]
-
-
-def _recovery(text: str | None) -> bytes | None:
-    if text is None:
-        return None
-    try:
-        key = bytes.fromhex(text.strip())
-    except ValueError:
-        key = b""
-    if len(key) != RECOVERY_KEY_BYTES:
-        raise PeerError(Code.VAULT_INVALID, "a recovery key has 32 hex digits")
-    return key

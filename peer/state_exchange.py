@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Protocol, TypeVar
 
 from peer import account_state, api
 from peer.effects import Effect, Tell
@@ -26,11 +27,20 @@ from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.ids import AccountName, RequestId
 from wire.machine import Entropy
-from wire.messages import accounts
+from wire.messages import Message, accounts
 from wire.messages.session import Done
 
+AnswerT = TypeVar("AnswerT", bound=Message)
 TRIES = 10  # one for each device that may put at the same time
 FETCH_TRIES = 3  # a state that changes while its pages are read is read anew
+
+
+class Asks(Protocol):
+    """Whoever asks the tracker: a link of its own, or a node's uplink."""
+
+    async def ask(self, build: Callable[[RequestId], Message], answer: type[AnswerT]) -> AnswerT:
+        """Ask one thing; raises PeerError."""
+        ...
 
 
 async def fetch(
@@ -39,6 +49,20 @@ async def fetch(
     """Give (version, state) as the tracker has it; (0, None) where nothing was ever put.
 
     Raises PeerError(STATE_INVALID) for one that no device of the account sealed, and what the link raises.
+    """
+    version, box = await fetch_box(link)
+    if box is None:
+        return version, None
+    try:
+        return version, open_state(box, state_key, name)
+    except RemoteProtocolError as error:
+        raise PeerError(error.code, error.detail) from error
+
+
+async def fetch_box(link: Asks) -> tuple[int, bytes | None]:
+    """Give (version, sealed state) as the tracker has it; (0, None) where nothing was ever put.
+
+    Raises PeerError(STATE_INVALID) for one that is too long, STATE_CONFLICT for one that never rests.
     """
     for _ in range(FETCH_TRIES):
         first = await _page(link, 0)
@@ -50,15 +74,11 @@ async def fetch(
         while len(pages) < first.pages and pages[-1].version == first.version:
             pages.append(await _page(link, len(pages)))
         if pages[-1].version == first.version:
-            box = b"".join(page.content for page in pages)
-            try:
-                return first.version, open_state(box, state_key, name)
-            except RemoteProtocolError as error:
-                raise PeerError(error.code, error.detail) from error
+            return first.version, b"".join(page.content for page in pages)
     raise PeerError(Code.STATE_CONFLICT)
 
 
-async def _page(link: TrackerLink, page: int) -> accounts.State:
+async def _page(link: Asks, page: int) -> accounts.State:
     return await link.ask(lambda request: accounts.AskState(request, page), accounts.State)
 
 

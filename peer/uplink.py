@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
-from peer import asks, directory, roster
+from peer import asks, credentials, directory, roster
 from peer.effects import Effect
 from peer.errors import PeerError
 from peer.identity import Profile
@@ -40,6 +40,7 @@ FINAL = frozenset(
     {
         Code.DEVICE_REVOKED,
         Code.DEVICE_UNKNOWN,
+        Code.ACCOUNT_DELETED,
         Code.TRACKER_KEY_MISMATCH,
         Code.TRACKER_KEY_NEEDED,
         Code.VERSION_UNSUPPORTED,
@@ -164,6 +165,10 @@ class Uplink:
             accounts.Entered,
         )
         await self._database.write_patiently(own.set_device_list, entered.device_list)
+        vault_counter = entered.vault_counter
+        self._on_effects(
+            await self._database.write_patiently(credentials.on_entered, vault_counter)
+        )
         await self.exchange.entered(link, entered.state_version)
         self.own_host = link.own_host
         self.is_loopback = link.remote_host in ("127.0.0.1", "::1")
@@ -320,6 +325,8 @@ class Uplink:
         self.state = "refused" if failure.code in FINAL else "connecting"
         self.why = failure.message
         self._settled.set()
+        if failure.code is Code.ACCOUNT_DELETED:
+            await self._database.write_patiently(own.set_deleted, wall())
         await self._database.write_patiently(_lost)
         self._on_state()
 

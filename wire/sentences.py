@@ -145,7 +145,7 @@ not-allowed: your role does not allow this
 device-unknown: the tracker does not know this device
     run: hobnob login NAME --tracker ADDRESS
 account-deleted: this account was deleted at its tracker
-    its history stays in this home; to wipe the home: hobnob logout --forget
+    its history stays in this home; register brings it back with the same key, logout --forget wipes the home
 device-limit: the account has too many devices
     revoke one first
 kicked: you were kicked from this tracker

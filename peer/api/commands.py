@@ -2,59 +2,20 @@
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
+from peer.api.account import (
+    ChangePassword,
+    DeleteAccount,
+    LogIn,
+    LogOut,
+    Register,
+    SaveAccount,
+)
+from peer.api.command import Command, Need
 
-class Need(enum.Enum):
-    """What has to run so that a command can be carried out."""
-
-    STORE = "store"
-    BRIEF = "brief"
-    FULL = "full"
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """Something a face asks for; the subclasses are the closed list."""
-
-    need: ClassVar[Need] = Need.BRIEF
-
-
-# --- account ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Register(Command):
-    """Make an account; without a tracker a local one. Gives one AccountMade."""
-
-    name: str
-    password: str = field(repr=False)
-    tracker: str | None = None
-    invite: str | None = None
-    recovery_key: str | None = field(default=None, repr=False)  # hex, 16 bytes
-    unsealed: bool = False
-    device_name: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LogIn(Command):
-    """Make this machine a device of an account that exists. Gives one AccountMade."""
-
-    name: str
-    password: str = field(repr=False)
-    tracker: str
-    device_name: str | None = None
-    recovery_key: str | None = field(default=None, repr=False)
-    unsealed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LogOut(Command):
-    """Sign this device off at the tracker; `forget` wipes the home. Gives one Nothing."""
-
-    forget: bool = False
+# --- this home --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +315,9 @@ COMMANDS: dict[str, type[Command]] = {
         Register,
         LogIn,
         LogOut,
+        ChangePassword,
+        DeleteAccount,
+        SaveAccount,
         WhoAmI,
         GetStatus,
         WatchEvents,

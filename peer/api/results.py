@@ -31,6 +31,14 @@ class AccountMade(Result):
 
 
 @dataclass(frozen=True, slots=True)
+class AccountSaved(Result):
+    """Where everything that the tracker holds stands now."""
+
+    file: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Account(Result):
     """Who this home is."""
 

@@ -13,17 +13,28 @@ _MOST_BYTES = (
     64 * 1024
 )  # far beyond any password: a wrong file is refused without reading all of it
 VARIABLE = "HOBNOB_PASSWORD"
+NEW_VARIABLE = "HOBNOB_NEW_PASSWORD"
 
 
 class PasswordSource:
     """Gives the password when it is asked for, and asks a person at most once.
 
-    file: the value of --password-file (`-` is stdin), or None. is_new: a prompt asks twice.
+    file: the value of --password-file (`-` is stdin), or None. is_new: a prompt asks twice. variable: of the
+    environment. prompt: what a person is asked for.
     """
 
-    def __init__(self, file: str | None, *, is_new: bool = False) -> None:
+    def __init__(
+        self,
+        file: str | None,
+        *,
+        is_new: bool = False,
+        variable: str = VARIABLE,
+        prompt: str = "Password",
+    ) -> None:
         self._file = file
         self._is_new = is_new
+        self._variable = variable
+        self._prompt = prompt
         self._known: str | None = None
 
     def __repr__(self) -> str:
@@ -46,11 +57,11 @@ class PasswordSource:
     def _find(self) -> str | None:
         if self._file is not None:
             return _from_file(self._file)
-        if VARIABLE in os.environ:
-            return _decoded(os.environb[VARIABLE.encode()], VARIABLE)
+        if self._variable in os.environ:
+            return _decoded(os.environb[self._variable.encode()], self._variable)
         if sys.stdin is None or not sys.stdin.isatty():
             return None
-        return _from_prompt(is_new=self._is_new)
+        return _from_prompt(self._prompt, is_new=self._is_new)
 
 
 def _from_file(name: str) -> str:
@@ -83,14 +94,14 @@ def _decoded(raw: bytes, where: str) -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-def _from_prompt(*, is_new: bool) -> str:
+def _from_prompt(prompt: str, *, is_new: bool) -> str:
     # getpass turns echo off on /dev/tty and restores it in `finally`, also when Ctrl-C ends the prompt.
     import getpass
 
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     catch_signals()  # a running loop would only note them, and the prompt would go on
     try:
-        password = getpass.getpass("Password: ")
+        password = getpass.getpass(f"{prompt}: ")
         if is_new and getpass.getpass("The same again: ") != password:
             raise Failure("password-weak", "the two passwords differ", "type it again")
     except EOFError as error:

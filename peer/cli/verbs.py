@@ -22,6 +22,9 @@ VERBS = (
     ),
     Verb("login", "login", "make this machine a device of your account, by password"),
     Verb("logout", "logout", "sign this device off"),
+    Verb("passwd", "passwd", "change the password"),
+    Verb("account data", "account", "save all that the tracker holds about you into a file"),
+    Verb("account delete", "account", "remove the account from its tracker"),
     Verb("whoami", "whoami", "who this home is: account, fingerprint, friend code, devices"),
     Verb("up", "up", "run the node until stopped: be online, receive, send"),
     Verb("status", "status", "the tracker link, every friend's link, what is being transferred"),
@@ -67,5 +70,6 @@ VERBS = (
 GROUPS = {
     "friend": "befriend people, and see who is there",
     "config": "see and change what can be set",
+    "account": "what the tracker holds about you, and the end of it",
 }
 BY_WORDS = {verb.words: verb for verb in VERBS}

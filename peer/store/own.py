@@ -24,6 +24,7 @@ class OwnAccount:
     device_list: bytes
     list_counter: int
     is_logged_in: bool
+    is_deleted: bool  # at its tracker; the history stays here
 
 
 def remember(
@@ -44,7 +45,7 @@ def remember(
         " identity = excluded.identity, device = excluded.device,"
         " certificate = excluded.certificate, device_list = excluded.device_list,"
         " list_counter = excluded.list_counter, vault = excluded.vault,"
-        " vault_counter = excluded.vault_counter, is_logged_in = 1",
+        " vault_counter = excluded.vault_counter, is_logged_in = 1, deleted = 0",
         (
             name,
             tracker,
@@ -64,13 +65,22 @@ def account(connection: sqlite3.Connection) -> OwnAccount | None:
     """Give the account of this home, or None before `register` and `login`."""
     row = connection.execute(
         "SELECT name, tracker, identity, device, certificate, device_list, list_counter,"
-        " is_logged_in FROM own"
+        " is_logged_in, deleted > 0 FROM own"
     ).fetchone()
     if row is None:
         return None
-    name, tracker, identity, device, certificate, device_list, counter, is_logged_in = row
+    name, tracker, identity, device, certificate, device_list, counter, *flags = row
+    is_logged_in, is_deleted = map(bool, flags)
     return OwnAccount(
-        name, tracker, identity, device, certificate, device_list, counter, bool(is_logged_in)
+        name,
+        tracker,
+        identity,
+        device,
+        certificate,
+        device_list,
+        counter,
+        is_logged_in=is_logged_in,
+        is_deleted=is_deleted,
     )
 
 
@@ -132,6 +142,31 @@ def set_device_list(connection: sqlite3.Connection, signed: bytes) -> bool:
 def set_logged_in(connection: sqlite3.Connection, is_logged_in: bool) -> None:
     """Note whether this device may log in at its tracker."""
     connection.execute("UPDATE own SET is_logged_in = ?", (is_logged_in,))
+
+
+def set_deleted(connection: sqlite3.Connection, at: UnixMillis) -> None:
+    """Note that the account was deleted at its tracker: this home keeps what it has, and dials nobody."""
+    connection.execute("UPDATE own SET deleted = ?, is_logged_in = 0", (at,))
+
+
+def vault_counter(connection: sqlite3.Connection) -> int:
+    """Give the highest counter of any vault of this account that was seen or named here."""
+    return int(connection.execute("SELECT vault_counter FROM own").fetchone()[0])
+
+
+def set_vault(connection: sqlite3.Connection, vault: bytes, counter: int) -> None:
+    """Keep the sealed vault; one that is older than known is not kept."""
+    connection.execute(
+        "UPDATE own SET vault = ?, vault_counter = ? WHERE vault_counter <= ?",
+        (vault, counter, counter),
+    )
+
+
+def raise_vault_counter(connection: sqlite3.Connection, counter: int) -> None:
+    """Note that a newer vault exists than any that was seen here."""
+    connection.execute(
+        "UPDATE own SET vault_counter = ? WHERE vault_counter < ?", (counter, counter)
+    )
 
 
 def state_version(connection: sqlite3.Connection) -> int:
