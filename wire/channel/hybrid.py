@@ -22,10 +22,10 @@ from wire.channel.primitives import (
     KEM_SEED_BYTES,
     KEY_BYTES,
     KemKeyPair,
-    KeyPair,
     hkdf,
     kem_encapsulate,
     require_ml_kem,
+    static_pair,
 )
 from wire.channel.records import Opener, Sealer
 from wire.channel.symmetric import AESGCM_SHA256
@@ -76,7 +76,7 @@ class HybridHandshake:
             suite=AESGCM_SHA256,
             role=role,
             prologue=prologue,
-            static=KeyPair(static_private),
+            static=static_pair(static_private),
             remote_static=expected_static if is_initiator else None,
             entropy=entropy,
         )

@@ -9,6 +9,7 @@ LocalProtocolError. No randomness here: private keys and seeds are arguments. Si
 from __future__ import annotations
 
 import functools
+import hashlib
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
@@ -67,6 +68,15 @@ class KeyPair:
             return self._private.exchange(X25519PublicKey.from_public_bytes(public))
         except ValueError as error:
             raise RemoteProtocolError(Code.HANDSHAKE_FAILED, "a public key is unusable") from error
+
+
+@functools.lru_cache(maxsize=2)
+def static_pair(private: bytes) -> KeyPair:
+    """Give the pair of a key that is used for every link (32 bytes, secret), loaded once.
+
+    A device has one, or two while it is added by a link of its own; ephemeral keys are no business of this.
+    """
+    return KeyPair(private)
 
 
 def x25519_public(private: bytes) -> bytes:
@@ -148,9 +158,7 @@ def kem_encapsulate(entropy: Entropy, public: bytes) -> tuple[bytes, bytes]:
 
 def sha256(content: bytes) -> bytes:
     """Give the SHA-256 (32 bytes) of any bytes."""
-    digest = hashes.Hash(_SHA256)
-    digest.update(content)
-    return digest.finalize()
+    return hashlib.sha256(content).digest()
 
 
 def hmac_sha256(key: bytes, content: bytes) -> bytes:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from wire import codec, frames, limits
 from wire.channel.handshake import Role
 from wire.channel.hybrid import HybridHandshake
-from wire.channel.primitives import x25519_public
+from wire.channel.primitives import static_pair
 from wire.channel.records import Opener, Sealer
 from wire.codes import Code, code_of
 from wire.errors import LocalProtocolError, RemoteProtocolError
@@ -211,7 +211,7 @@ class Link:
         config = self._config
         if config.hello is None or config.expected_static is None:
             raise LocalProtocolError("an initiator brings its hello and the key it expects")
-        if config.expected_static == x25519_public(config.static_private):
+        if config.expected_static == static_pair(config.static_private).public:
             raise LocalProtocolError("that is our own key", Code.SELF_CONNECTION)
         self._stream.emit(frames.preamble(config.purpose))
         try:
@@ -284,7 +284,7 @@ class Link:
         self._step(Step.SHAKEN)
         if self.role is Role.INITIATOR and self._config.hello is not None:
             self._stream.say(self._config.hello)
-        elif self._handshake.remote_static == x25519_public(self._config.static_private):
+        elif self._handshake.remote_static == static_pair(self._config.static_private).public:
             raise RemoteProtocolError(Code.SELF_CONNECTION)
 
     def _on_record(self, frame: bytes, now: Monotonic) -> None:

@@ -205,3 +205,17 @@ def test_an_identity_is_32_bytes_whatever_a_seed_says():
     with pytest.raises(LocalProtocolError):
         first_device(b"short", "x", now=1, entropy=ENTROPY)
     assert len(IdentityKey(KEYS.identity)) == 32
+
+
+def test_what_verified_before_is_still_believed_for_its_own_identity_only():
+    for read, signed in (
+        (read_certificate, KEYS.certificate),
+        (read_device_list, KEYS.device_list),
+    ):
+        first = read(signed, KEYS.identity)
+        assert read(bytes(bytearray(signed)), KEYS.identity) is first
+        assert read(signed, None) is first
+        with refused(Code.IDENTITY_MISMATCH):
+            read(signed, OTHER.identity)
+        with pytest.raises(RemoteProtocolError):
+            read(signed[:-1] + bytes((signed[-1] ^ 1,)), KEYS.identity)
