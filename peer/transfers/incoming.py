@@ -22,7 +22,6 @@ from peer.transfers.manager import Incoming as Due
 from peer.transfers.reports import LIES, Fails, Fits, Landed, Report, Stumbles, Unfit, Waits
 from peer.transfers.sink import Sink
 from peer.transfers.verdicts import all_match
-from wire import limits
 from wire.codes import Code, code_of
 from wire.errors import RemoteProtocolError
 from wire.messages import Message
@@ -279,6 +278,7 @@ class Incoming:
         )
         self._sink = sink
         if sink.is_landing:
+            self._failed = sink.failed
             self._land()
             return
         sizes = [entry.size for entry in self._files]
@@ -306,7 +306,7 @@ class Incoming:
                 case FileVerified(file=file):
                     whole.append(file)
                 case FileFailed(file=file, code=code):
-                    sink.drop_file(file)
+                    sink.drop_file(file, code)
                     self._failed.append((file, code))
         if whole:
             sink.finish_files(whole)
@@ -331,7 +331,6 @@ class Incoming:
                     for ask in asks
                     if isinstance(ask, Fetch)
                     for wanted in ask.ranges
-                    if self._files[wanted.file].size > limits.CHUNK_BYTES
                 ]
             )
         say(*asks)

@@ -7,12 +7,12 @@ appended and not synced, numbers big-endian:
     kind     1   one of `Kind`
     file     4   index of the file (for LANDING: of the entry that stands at the top)
     first    4   chunk index (for LANDING: the number its name got)
-    content 32   CHUNK: the digest. ZEROS, ASKED, DROPPED: where the range ends (4). PINNED: modification time
+    content 32   CHUNK: the digest. ZEROS, ASKED, DROPPED, FILES: where the range ends (4). FAILED: a code. PINNED: modification time
                  and inode of the part file (8 each). SYNCED: how many entries before are on the disk (8).
                  PROOF and SYNCED end with CRC-32 of the whole journal before these 4 bytes.
 
-Three sorts of entries: *hints* (CHUNK, ZEROS, ASKED) count as they stand, for what they claim is hashed again
-unless a SYNCED mark covers it; *facts* (WHOLE, DROPPED, PINNED, LANDING) count once a proof follows; *proofs*
+Three sorts of entries: *hints* (CHUNK, ZEROS, ASKED, FILES) count as they stand, for what they claim is hashed again
+unless a SYNCED mark covers it; *facts* (WHOLE, DROPPED, FAILED, PINNED, LANDING) count once a proof follows; *proofs*
 (PROOF, SYNCED) vouch for every byte before them. A torn or damaged tail ends the journal where it begins.
 """
 
@@ -53,6 +53,8 @@ class Kind(enum.IntEnum):
     LANDING = 7  # the name that an entry at the top lands under is chosen
     PROOF = 8
     SYNCED = 9
+    FILES = 10  # these files of one chunk, `file` and those behind it, were asked for
+    FAILED = 11  # whoever offers this file could not give it: why
 
 
 class Journal:
@@ -83,11 +85,13 @@ class Journal:
         """Note chunks that are zero."""
         self._append([ENTRY.pack(Kind.ZEROS, file, first, _STOP.pack(stop))])
 
-    def asked(self, ranges: Iterable[tuple[int, int, int]]) -> None:
-        """Note chunks that are asked for: (file, first, stop) each."""
-        self._append(
-            [ENTRY.pack(Kind.ASKED, f, first, _STOP.pack(stop)) for f, first, stop in ranges]
-        )
+    def asked(
+        self, ranges: Iterable[tuple[int, int, int]], files: Iterable[tuple[int, int]] = ()
+    ) -> None:
+        """Note what is asked for: chunks (file, first, stop), and runs of files of one (first, stop)."""
+        entries = [ENTRY.pack(Kind.ASKED, f, first, _STOP.pack(stop)) for f, first, stop in ranges]
+        entries += [ENTRY.pack(Kind.FILES, first, 0, _STOP.pack(stop)) for first, stop in files]
+        self._append(entries)
 
     def whole(self, files: Iterable[int]) -> None:
         """Note files that somebody vouched for."""
@@ -99,6 +103,15 @@ class Journal:
             [ENTRY.pack(Kind.DROPPED, f, first, _STOP.pack(stop)) for f, first, stop in ranges],
             Kind.PROOF,
         )
+
+    def failed(self, file: int, code: str) -> None:
+        """Note that nothing of a file counts, since it cannot be had; code: why, at most 32 bytes."""
+        everything = _STOP.pack(2**32 - 1)
+        entries = [
+            ENTRY.pack(Kind.DROPPED, file, 0, everything),
+            ENTRY.pack(Kind.FAILED, file, 0, code.encode()),
+        ]
+        self._append(entries, Kind.PROOF)
 
     def landing(self, names: Iterable[tuple[int, int]]) -> None:
         """Note durably which names were chosen: (entry at the top, number of its name) each."""

@@ -21,8 +21,8 @@ from wire.transfer.holding import OfferKey
 from wire.transfer.ranges import RangeSet
 
 _BLOCK_ENTRIES = 16 * 1024
-_HINTS = frozenset({Kind.CHUNK, Kind.ZEROS, Kind.ASKED})
-_FACTS = frozenset({Kind.WHOLE, Kind.DROPPED, Kind.PINNED, Kind.LANDING})
+_HINTS = frozenset({Kind.CHUNK, Kind.ZEROS, Kind.ASKED, Kind.FILES})
+_FACTS = frozenset({Kind.WHOLE, Kind.DROPPED, Kind.FAILED, Kind.PINNED, Kind.LANDING})
 _PROOFS = frozenset({Kind.PROOF, Kind.SYNCED})
 _CHECKED = ENTRY.size - 4
 _PIN = struct.Struct(">QQ")
@@ -76,13 +76,15 @@ class Notes:
     """What a journal says.
 
     singles: the digest by file, where the first chunk is all there is. several: other files. wholes: files
-    that were vouched for. doubtful: of `singles`. asked: of them, asked for and not here. landing: the
-    number of its name by entry at the top; not empty means that all was whole.
+    that were vouched for. failed: why, by file that could not be had. doubtful: of `singles`. asked: of
+    them, asked for and not here. landing: the number of its name by entry at the top; not empty means that all
+    was whole.
     """
 
     singles: dict[int, bytes] = field(default_factory=dict)
     several: dict[int, ChunkNotes] = field(default_factory=dict)
     wholes: set[int] = field(default_factory=set)
+    failed: dict[int, str] = field(default_factory=dict)
     doubtful: set[int] = field(default_factory=set)
     asked: set[int] = field(default_factory=set)
     landing: dict[int, int] = field(default_factory=dict)
@@ -121,6 +123,9 @@ class Notes:
             notes.known.add(first, stop)
             notes.zeros.add(first, stop)
             notes.pin = None
+        elif kind == Kind.FILES:
+            stop = min(_stop(content), limits.FILES_PER_OFFER)
+            self.asked.update(each for each in range(file, stop) if each not in self.singles)
         elif first == 0 and _stop(content) == 1 and file not in self.several:
             self.asked.add(file)
         else:
@@ -130,6 +135,9 @@ class Notes:
         """Take a fact that is proven."""
         if kind == Kind.WHOLE:
             self.wholes.add(file)
+            self.failed.pop(file, None)
+        elif kind == Kind.FAILED:
+            self.failed[file] = content.rstrip(b"\0").decode(errors="replace")
         elif kind == Kind.LANDING:
             self.landing[file] = first
         elif kind == Kind.PINNED:
@@ -144,7 +152,7 @@ class Notes:
 
     def doubt(self, kind: int, file: int, first: int, content: bytes) -> None:
         """Take note that no mark covers a hint."""
-        if kind == Kind.ASKED:
+        if kind in (Kind.ASKED, Kind.FILES):
             return
         if file not in self.several:
             if file in self.singles:

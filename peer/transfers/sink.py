@@ -21,7 +21,6 @@ from peer.transfers.notes import Notes
 from peer.transfers.parts import Disturbed, Parts, create
 from peer.transfers.paths import TOP
 from peer.transfers.restoring import (
-    EVERY_CHUNK,
     Restored,
     Restoring,
     Slot,
@@ -32,6 +31,7 @@ from peer.transfers.restoring import (
 from peer.transfers.unsynced import Unsynced
 from peer.transfers.workplace import Folders, Workplace
 from wire import limits
+from wire.codes import Code, code_of
 from wire.errors import LocalProtocolError
 from wire.transfer import manifest
 from wire.transfer.digests import chunk_length, zero_digest
@@ -57,6 +57,7 @@ class Sink:
         self._work = place
         self._journal = place.journal
         self._notes = place.found or Notes()
+        self._failed = self._notes.failed
         self._entries = entries
         places = paths.plan(entries)
         self._slots = [
@@ -152,6 +153,11 @@ class Sink:
         return self._landing.is_begun
 
     @property
+    def failed(self) -> list[tuple[int, Code]]:
+        """Give the files an earlier life dropped and went on without, and why; they count if it landed."""
+        return [(file, code_of(code)) for file, code in sorted(self._failed.items())]
+
+    @property
     def unsynced_bytes(self) -> int:
         """How many bytes `sync` would bring to the disk."""
         return self._unsynced.bytes
@@ -186,8 +192,17 @@ class Sink:
 
     def asked(self, ranges: Iterable[tuple[int, int, int]]) -> None:
         """Note what is asked for, (file, first, stop) each: a later life knows what comes twice."""
+        several: list[tuple[int, int, int]] = []
+        runs: list[tuple[int, int]] = []
+        for file, first, stop in ranges:
+            if self._slots[file].entry.size > limits.CHUNK_BYTES:
+                several.append((file, first, stop))
+            elif runs and runs[-1][1] == file:
+                runs[-1] = runs[-1][0], file + 1
+            else:
+                runs.append((file, file + 1))
         with self._translated():
-            self._journal.asked(ranges)
+            self._journal.asked(several, runs)
 
     def write(self, file: int, index: int, data: memoryview, digest: bytes) -> None:
         """Put one verified chunk in its place, then journal it."""
@@ -238,11 +253,11 @@ class Sink:
             self._unsynced.add(files)
             self._journal.whole(files)
 
-    def drop_file(self, file: int) -> None:
-        """Remove what came of a file that will never be whole; the others go on."""
+    def drop_file(self, file: int, code: Code) -> None:
+        """Remove what came of a file that cannot be had, and note why; the others go on."""
         slot = self._slots[file]
         with self._translated():
-            self._journal.dropped([(file, 0, EVERY_CHUNK)])
+            self._journal.failed(file, code.value)
             self._parts.forget(file)
             self._unsynced.discard(file)
             self._state[file] = _DROPPED

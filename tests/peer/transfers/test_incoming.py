@@ -18,35 +18,54 @@ from tests.peer.transfers.landings import KEY, ROOT
 from wire import limits
 from wire.codes import Code
 from wire.identity import public_of
-from wire.ids import AccountName, IdentityKey, SigningKey
+from wire.ids import AccountName, ChunkDigest, IdentityKey, SigningKey
 from wire.machine import Monotonic
 from wire.messages import Message
-from wire.messages.transfer import Fetch, FetchDigests, FetchManifest, Piece, StopFetch
+from wire.messages.transfer import Fetch, FetchDigests, FetchManifest, Pack, Piece, StopFetch
 from wire.transfer import manifest
 from wire.transfer.digests import chunk_digest
 from wire.transfer.holding import Holding
-from wire.transfer.manifest import FILE, Entry
+from wire.transfer.manifest import FILE, FOLDER, Entry
 from wire.transfer.sender import Sender
 from wire.transfer.steps import CheckPin, Read, ReadDigests, Say
 
 SEED = b"s" * 32
 CONTENT = bytes(range(256)) * 4096 * 20  # 20 chunks: more than a window
-ENTRIES = [Entry("big", FILE, len(CONTENT), is_executable=False, mtime_ms=0)]
-MANIFEST = manifest.encode(ENTRIES)
+BIG = {"big": CONTENT}
+SMALL = {f"small/{number:02}": bytes([number + 1]) * 300_000 for number in range(50)}
+
+
+def manifest_of(files: dict[str, bytes]) -> bytes:
+    """The manifest of files in at most one folder."""
+    entries = [Entry(path, FILE, len(data), False, 0) for path, data in files.items()]
+    tops = {path.partition("/")[0] for path in files if "/" in path}
+    return manifest.encode([*(Entry(top, FOLDER, 0, False, 0) for top in tops), *entries])
 
 
 class Transfer:
-    """A transfer and the sender that answers it, chunk by chunk."""
+    """A transfer and the sender that answers it, chunk by chunk. gone: files that the sender cannot read."""
 
-    def __init__(self, disk: MemoryDisk, *, manifest_size: int = len(MANIFEST)) -> None:
+    def __init__(
+        self,
+        disk: MemoryDisk,
+        files: dict[str, bytes] = BIG,
+        *,
+        manifest_size: int | None = None,
+        gone: tuple[int, ...] = (),
+    ) -> None:
         self.reports: list[Report] = []
         self.said: list[Message] = []
         self.fetches = itertools.count()
         self.sender = Sender()
-        self.holding = Holding(KEY, manifest=MANIFEST, sizes=[len(CONTENT)], signing_seed=SEED)
+        self.gone = gone
+        self.contents = list(files.values())
+        content = manifest_of(files)
+        sizes = [len(data) for data in self.contents]
+        self.holding = Holding(KEY, manifest=content, sizes=sizes, signing_seed=SEED)
         due = Due(
             1, KEY, AccountName("bob"), IdentityKey(bytes(32)), SigningKey(public_of(SEED)), ROOT,
-            "big", 1, len(CONTENT), manifest_size, manifest.digest(MANIFEST),
+            "title", len(files), sum(sizes),
+            len(content) if manifest_size is None else manifest_size, manifest.digest(content),
         )  # fmt: skip
         self.incoming = Incoming(due, lambda _, report: self.reports.append(report), disk=disk)
 
@@ -83,14 +102,15 @@ class Transfer:
         return True
 
     def _read(self, step: Read) -> None:
-        [part] = step.parts
-        data = CONTENT[part.offset : part.offset + part.length]
-        piece = self.sender.on_read(step, [chunk_digest(data)], Monotonic(0.0))
-        if not step.is_sent:
-            return
-        assert isinstance(piece, Piece)
-        if self.incoming.expects(piece):
-            self.incoming.chunk(piece, memoryview(data))
+        data, outcome = b"", list[ChunkDigest | Code]()
+        for part in step.parts:
+            chunk = self.contents[part.file][part.offset : part.offset + part.length]
+            is_gone = part.file in self.gone
+            data += b"" if is_gone else chunk
+            outcome.append(Code.NO_SUCH_FILE if is_gone else chunk_digest(chunk))
+        announced = self.sender.on_read(step, outcome, Monotonic(0.0))
+        if isinstance(announced, Piece | Pack) and self.incoming.expects(announced):
+            self.incoming.chunk(announced, memoryview(data))
 
     def run(self) -> None:
         while self.step():
@@ -105,6 +125,14 @@ def disk() -> MemoryDisk:
 def failing(disk: MemoryDisk, what: Callable[[], Exception]) -> None:
     """Have every write fail from here on."""
     disk.fault = lambda operation: what() if operation == "pwrite" else None  # type: ignore[assignment,return-value]
+
+
+def kill(disk: MemoryDisk, transfer: Transfer) -> None:
+    """End a transfer as kill -9 does: nothing more reaches the disk, its threads are gone."""
+    disk.fault = lambda operation: failure(EIO)
+    transfer.incoming.close()
+    disk.fault = lambda operation: None
+    disk.reboot()
 
 
 def test_all_of_it_lands(disk: MemoryDisk) -> None:
@@ -165,4 +193,57 @@ def test_a_fault_of_ours_while_writing_is_no_loss_another_life_goes_on(
     again.run()
     assert again.reports == [Landed(ROOT / "big", [])]
     assert disk.tree()["big"] == CONTENT
+    again.incoming.close()
+
+
+def test_small_files_that_were_asked_for_before_a_kill_count_as_sent_again(
+    disk: MemoryDisk,
+) -> None:
+    transfer = Transfer(disk, SMALL)
+    transfer.attach()
+    while transfer.incoming.verified_bytes < 3_000_000:
+        transfer.step()
+    had = transfer.incoming.verified_bytes
+    kill(disk, transfer)
+    again = Transfer(disk, SMALL)
+    again.attach()
+    again.run()
+    assert again.reports == [Landed(ROOT / "small", [])]
+    assert 0 < again.incoming.resent_bytes <= limits.WINDOW_BYTES
+    assert again.incoming.resent_bytes >= limits.WINDOW_BYTES - had
+    again.incoming.close()
+
+
+def test_files_that_could_not_be_had_are_named_after_a_kill_between_landing_and_noting_it(
+    disk: MemoryDisk,
+) -> None:
+    transfer = Transfer(disk, SMALL, gone=(3, 7))
+    transfer.attach()
+    transfer.run()
+    skipped = [
+        {"path": f"small/{number:02}", "reason": Code.NO_SUCH_FILE.value} for number in (3, 7)
+    ]
+    assert transfer.reports == [Landed(ROOT / "small", skipped)]
+    kill(disk, transfer)
+    again = Transfer(disk, SMALL, gone=(3, 7))
+    again.attach()
+    again.run()
+    assert again.reports == [Landed(ROOT / "small", skipped)]
+    again.incoming.close()
+
+
+def test_files_that_could_not_be_had_are_named_although_another_life_found_them(
+    disk: MemoryDisk,
+) -> None:
+    transfer = Transfer(disk, SMALL, gone=(3, 7))
+    transfer.attach()
+    while transfer.incoming.verified_bytes < 9_000_000:
+        transfer.step()
+    transfer.incoming.close()
+    again = Transfer(disk, SMALL, gone=(3, 7))
+    again.attach()
+    again.run()
+    [landed] = again.reports
+    assert isinstance(landed, Landed)
+    assert [each["path"] for each in landed.skipped] == ["small/03", "small/07"]
     again.incoming.close()

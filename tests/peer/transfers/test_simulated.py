@@ -118,8 +118,7 @@ class Town:
     def turn(self) -> None:
         for ask in self.receiver.asks():
             if isinstance(ask, Fetch):
-                several = [r for r in ask.ranges if SIZES[r.file] > limits.CHUNK_BYTES]
-                self.sink.asked([(r.file, r.first, r.first + r.count) for r in several])
+                self.sink.asked([(r.file, r.first, r.first + r.count) for r in ask.ranges])
                 self.sender.on_fetch(ask, self.holding)
             else:
                 self.sender.on_fetch_digests(ask, self.holding)

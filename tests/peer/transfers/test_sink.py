@@ -243,9 +243,9 @@ def test_a_transfer_lands_in_a_later_life_where_it_said_it_would(tmp_path):
 def test_a_file_that_failed_is_left_out_and_the_others_land(tmp_path):
     sink = open_sink(SystemDisk(), tmp_path)
     bring(sink)
-    sink.drop_file(BIG_FILE)
-    sink.drop_file(3)
-    sink.drop_file(3)
+    sink.drop_file(BIG_FILE, Code.NO_SUCH_FILE)
+    sink.drop_file(3, Code.CHANGED_AT_SENDER)
+    sink.drop_file(3, Code.CHANGED_AT_SENDER)
     assert sink.finish() == tmp_path / "stuff"
     sink.discard()
     assert sorted(found_in(tmp_path)) == ["stuff/empty", "stuff/inner/small"]
