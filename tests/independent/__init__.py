@@ -10,6 +10,7 @@ beyond the wire: a database, a face, several links at once. It blocks on one soc
     link        one sealed connection: preamble, Hello, messages, raw records
     account     a person with a device at a tracker, and the two kinds of session there
     talk        a conversation: events, receipts, digests and vectors
+    mail        items for devices that are away
     files       manifests, digests, fetching and serving
     message_numbers  the numbers of the messages, as the document's table has them
 

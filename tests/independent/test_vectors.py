@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidTag
 
-from tests.independent import files, msgpack, noise, talk, values
+from tests.independent import files, mail, msgpack, noise, talk, values
 from tests.independent.files import MIB
 from tests.independent.message_numbers import NUMBERS
 
@@ -232,6 +233,28 @@ def test_events_receipts_and_vectors() -> None:
     assert talk.vector_digest([]) == found["empty_digest"]
     for vector in found["receipts"]:
         assert values.issue(seeds["bob"], "receipt", vector["fields"]) == vector["signed"]
+
+
+def test_mail() -> None:
+    found, people = vectors("mail"), vectors("identity")
+    alice, bob = (people[name]["devices"][0] for name in ("alice", "bob"))
+    key = mail.MailKey(found["prekey_fields"][1], found["private"][:64], found["private"][64:])
+    assert key.public == found["public"]
+    for name, seed in (("prekey", bob["signing_seed"]), ("nack", alice["signing_seed"])):
+        assert values.issue(seed, name, found[f"{name}_fields"]) == found[name]
+    names = (people["alice"]["identity"], alice["device"], people["bob"]["identity"], bob["device"])
+    info = mail.info_of(*names, key.number)
+    assert info == found["info"]
+    assert msgpack.pack(found["letter_fields"]) == found["letter"]
+    plaintext = mail.open_sealed(key, info, found["item"])
+    certificate, records = mail.read_letter(plaintext, names[0])
+    assert certificate.device == alice["device"]
+    assert records == [("Receipt", [b"a receipt, signed"]), ("Nack", [found["nack"]])]
+    assert len(found["item"]) == 2048
+    again = mail.open_sealed(key, info, mail.seal(key.public, info, plaintext))
+    assert again == plaintext
+    with pytest.raises(InvalidTag):
+        mail.open_sealed(key, mail.info_of(*names, key.number + 1), found["item"])
 
 
 def test_manifests_chunks_and_roots() -> None:

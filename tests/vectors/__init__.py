@@ -7,6 +7,7 @@
     password.json         from a password to a vault                                 tests.vectors.make
     state.json            the account state, sealed                                  tests.vectors.make
     log.json              events, receipts, vectors, a fork                          tests.vectors.make
+    mail.json             prekeys, a letter, the item it is sealed in               tests.vectors.make
     transfer.json         manifests, chunks, pages, roots, signed digests            tests.vectors.make
     link.json             one whole link: preamble, handshake, Hello, talk, Close    tests.vectors.make
 

@@ -1,7 +1,7 @@
 """Writes the vectors that follow from fixed seeds: `python -m tests.vectors.make`.
 
-The same bytes every time; only the ML-KEM encapsulation of link.json, which cannot be seeded, is kept from the
-file that is there. So a change of these files is a change of the protocol.
+The same bytes every time; only the ML-KEM encapsulation of link.json and the item of mail.json, which
+cannot be seeded, are kept from the files that are there. So a change of these files is a change of the protocol.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.vectors import identities, links, logs, passwords, states, transfers
+from tests.vectors import identities, links, logs, mails, passwords, states, transfers
 
 FOLDER = Path(__file__).parent
 MAKERS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -20,6 +20,7 @@ MAKERS: dict[str, Callable[[], dict[str, Any]]] = {
     "password": passwords.make,
     "state": states.make,
     "log": logs.make,
+    "mail": lambda: mails.make(mails.kept(FOLDER / "mail.json")),
     "transfer": transfers.make,
     "link": lambda: links.make(links.kept(FOLDER / "link.json")),
 }

@@ -30,10 +30,12 @@ from wire.identity import (
     read_friend_request,
     read_vouched,
 )
+from wire.identity.packing import pack
 from wire.ids import AccountName, AuthKey, DeviceId, SigningKey
 from wire.link import Ending, Link, LinkClosed, LinkConfig, LinkEvent, LinkIdentified
 from wire.log.event import read_event, read_header
 from wire.log.receipt import read_receipt
+from wire.mailbox import Route, open_letter, read_nack, read_prekey
 from wire.messages import Purpose
 from wire.messages.conversation import SealedEvent
 from wire.messages.session import Hello
@@ -158,6 +160,21 @@ def test_a_conversation_reads_back() -> None:
             vector["signed"], DeviceId(bob["device"]), SigningKey(bob["signing_key"])
         )
         assert receipt.counter == vector["fields"][4]
+
+
+def test_mail_opens_and_reads_back() -> None:
+    vector, people = committed("mail"), committed("identity")
+    alice, bob = (people[name]["devices"][0] for name in ("alice", "bob"))
+    identities = (people["alice"]["identity"], people["bob"]["identity"])
+    number = vector["prekey_fields"][1]
+    route = Route(identities[0], alice["device"], identities[1], bob["device"], number)
+    assert route.info == vector["info"]
+    letter = open_letter(vector["item"], vector["private"], route)
+    assert pack(letter) == vector["letter"]
+    prekey = read_prekey(vector["prekey"], DeviceId(bob["device"]), SigningKey(bob["signing_key"]))
+    assert prekey.public == vector["public"]
+    nack = read_nack(vector["nack"], DeviceId(alice["device"]), SigningKey(alice["signing_key"]))
+    assert nack.sender == bob["device"]
 
 
 def test_what_is_said_of_files_reads_back() -> None:
