@@ -89,6 +89,8 @@ async def carry_out_command(
         case _ if isinstance(command, configuring.COMMANDS):
             for result in await configuring.carry_out(node.database, node.locations, command):
                 yield result
+            if node.linking.data_links is not None and isinstance(command, api.SetSetting):
+                node.linking.data_links.keep_pace()
         case _ if isinstance(command, account.COMMANDS):
             yield await account.on_node(node, command)
         case _:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
+from peer import preferences
 from peer.datadialer import Neighbours, TransferDialer
 from peer.effects import Effect
 from peer.errors import PeerError
@@ -27,6 +28,7 @@ from peer.transfers.figures import Figures
 from peer.transfers.incoming import Incoming
 from peer.transfers.ledger import Live
 from peer.transfers.outgoing import Served
+from peer.transfers.pace import Paces
 from peer.transfers.reports import Fails, Fits, Landed, Report, Stumbles, Unfit, Waits
 from peer.transfers.serving import Serving
 from peer.transfers.shelf import Shelf
@@ -79,6 +81,7 @@ class TransferLinks:
         self._loop = asyncio.get_running_loop()
         self._links = OpenLinks()
         self._coming = UnderWay()
+        self._paces = Paces()
         self._figures = Figures(database, self._coming.open, carry_out)
         self._serving = Serving(database, keys, shelf, self._figures, carry_out)
         self._dialer = TransferDialer(
@@ -94,6 +97,7 @@ class TransferLinks:
         """Settle what the last node left; before anything is offered or asked for."""
         await self._database.write(manager.restarted)
         await self._tidying.begin()
+        self.keep_pace()
 
     async def run(self) -> None:
         """Look after transfers until cancelled."""
@@ -107,6 +111,12 @@ class TransferLinks:
                     await self._wanted.wait()
             except TimeoutError:
                 pass  # what waits for a disk or a dial may be due
+
+    def keep_pace(self) -> None:
+        """Let bytes go as fast as is set now."""
+        up, down = self._database.read(preferences.bandwidth)
+        self._paces.up.set(up)
+        self._paces.down.set(down)
 
     def wake(self, offer: OfferId | None = None) -> None:
         """Take note that something changed: an offer, a link, an answer. offer: which one, if it is known."""
@@ -212,6 +222,7 @@ class TransferLinks:
             first=found.first,
             leftover=found.leftover,
             make_talk=make_talk,
+            paces=self._paces,
             peer=device.hex()[:8],
         )
         assert isinstance(bulk.talk, TransferTalk)

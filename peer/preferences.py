@@ -267,6 +267,12 @@ def held(connection: Connection, name: str, friend: contacts.Contact | None = No
     return value(connection, name, friend) or KEYS[name].default
 
 
+def bandwidth(connection: Connection) -> tuple[int | None, int | None]:
+    """Give how fast files may leave and come, in bytes per second; None for no limit."""
+    up, down = (held(connection, f"bandwidth.{way}") for way in ("up", "down"))
+    return rate_bytes_per_s(up), rate_bytes_per_s(down)
+
+
 def of_friends(connection: Connection, key: Key) -> list[tuple[str, str]]:
     """List what was set of a key for single friends: (name, value)."""
     if not key.is_per_friend:

@@ -20,7 +20,7 @@
     verdicts    what the accept policy says of an offer; policy does it
     underway    which transfers that come are open, closing or set aside
     tidying     takes away what nobody needs any more
-    figures     how far transfers are, for faces and database; rate measures how fast
+    figures     how far transfers are, for faces and database; rate measures how fast, pace holds back
 
 `peer.datalinks` owns the data links (asyncio for dialling and handshakes, `peer.datadialer`; threads for
 the bytes) and is all that the node drives. Nothing here runs on the node's loop for longer than a small

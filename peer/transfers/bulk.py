@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from peer.errors import PeerError
+from peer.transfers.pace import SLICE_BYTES, Paces
 from wire import limits
 from wire.channel.records import OVERHEAD_BYTES, Opener, Sealer
 from wire.codec import decode, encode
@@ -72,7 +73,8 @@ class Bulk:
 
     connection: blocking, owned from here on. sealer, opener: as the link handed them over. first: bytes that
     are to be sent before anything else. leftover: bytes already received. peer: who is at the other end, for
-    the log. lifetime_s, lifetime_bytes: of both directions together, then the link ends.
+    the log. paces: of all links together. lifetime_s, lifetime_bytes: of both directions together, then the
+    link ends.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Bulk:
         leftover: bytes,
         make_talk: Callable[[Bulk], Talk],
         peer: str = "",
+        paces: Paces | None = None,
         lifetime_s: float = limits.LINK_LIFETIME_S,
         lifetime_bytes: int = limits.LINK_LIFETIME_BYTES,
     ) -> None:
@@ -104,6 +107,7 @@ class Bulk:
         self._heard_at = self._busy_at = self._sent_at = now
         self._keepalive = Keepalive(KEEP_S, limits.DEAD_AFTER_S, now=now)
         self._peer = peer
+        self._paces = paces or Paces()
         self.talk = make_talk(self)
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
@@ -235,7 +239,10 @@ class Bulk:
             self._leftover = self._leftover[position:]
         while position < len(view):
             try:
-                count = self._socket.recv_into(view[position:], 0, socket.MSG_WAITALL)
+                ends = len(view)
+                if self._paces.down.is_set:
+                    ends = min(ends, position + SLICE_BYTES)
+                count = self._socket.recv_into(view[position:ends], 0, socket.MSG_WAITALL)
             except (BlockingIOError, InterruptedError):
                 if self._is_over:
                     return False
@@ -246,6 +253,8 @@ class Bulk:
                 self._end(Code.LINK_LOST, f"the connection ended{where}")
                 return False
             position += count
+            if self._paces.down.is_set and not is_start:
+                self._paces.down.take(count, lambda: self._is_over)
             if not is_start and position < len(view):  # a long record over a slow line
                 self._heard_at = _now()
         return True
@@ -273,11 +282,20 @@ class Bulk:
             if size:
                 length += self._sealer.seal_into(chunk[:size], out[length:])
             if length:
-                self._socket.sendall(out[:length])
+                self._send_out(out[:length], is_paced=bool(size))
                 self._busy_at = self._sent_at = _now()
                 self._age()
             elif step is None and not self._rest():
                 return
+
+    def _send_out(self, sealed: memoryview, *, is_paced: bool) -> None:
+        """Send records; those with a chunk wait for their turn, if there is a rate."""
+        while is_paced and self._paces.up.is_set and len(sealed) and not self._is_over:
+            self._paces.up.take(len(sealed[:SLICE_BYTES]), lambda: self._is_over)
+            self._socket.sendall(sealed[:SLICE_BYTES])
+            sealed = sealed[SLICE_BYTES:]
+        if not self._is_over:
+            self._socket.sendall(sealed)
 
     def _put(self, message: Message, out: memoryview, length: int) -> int:
         """Seal a message behind what stands in `out`, sending that first if it is full; gives the new length."""

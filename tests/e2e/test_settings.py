@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from pathlib import Path
 
-from tests.e2e.test_files import digest, write
+from tests.e2e.test_files import MIB, digest, write
 from tests.harness.actors import Peer
 
 Friends = tuple[Peer, Peer]
@@ -132,3 +134,26 @@ def test_a_folder_that_is_away_lets_what_was_taken_wait(friends: Friends, tmp_pa
     folder.mkdir(parents=True)
     bob.node.event("transfer", offer=offered, state="done")
     assert (folder / "note.txt").read_bytes() == b"content"
+
+
+def test_files_go_as_fast_as_is_set_and_a_change_counts_at_once(
+    friends: Friends, tmp_path: Path
+) -> None:
+    alice, bob = friends
+    assert bob.node is not None
+    path = write(tmp_path / "out" / "film.bin", os.urandom(6 * MIB))
+    saved = []
+    bob.do("accept-policy", "auto")
+    for peer, key in ((alice, "bandwidth.up"), (bob, "bandwidth.down")):
+        peer.do("config", "set", key, "2MiB/s")
+        began = time.monotonic()
+        offered = alice.one("send", "bob", str(path))["offer"]
+        saved.append(bob.node.event("transfer", offer=offered, state="done")["saved_as"])
+        assert time.monotonic() - began > 2.0
+        peer.do("config", "set", key, "off")
+    alice.do("config", "set", "bandwidth.up", "10KB/s")
+    offered = alice.one("send", "bob", str(path))["offer"]
+    bob.node.event("transfer", offer=offered, state="running")
+    alice.do("config", "set", "bandwidth.up", "default")  # else it took ten minutes
+    saved.append(bob.node.event("transfer", offer=offered, state="done")["saved_as"])
+    assert {digest(Path(each)) for each in saved} == {digest(path)}
