@@ -17,19 +17,19 @@ from typing import Any
 from peer import preferences
 from peer.datadialer import Neighbours, TransferDialer
 from peer.effects import Effect
-from peer.errors import PeerError
 from peer.openlinks import OpenLink, OpenLinks, let_go, stop_all
 from peer.pump import Pump
 from peer.store.database import Database
 from peer.times import wall
-from peer.transfers import ledger, manager, policy
+from peer.transfers import ledger, manager
 from peer.transfers.bulk import Bulk
 from peer.transfers.figures import Figures
 from peer.transfers.incoming import Incoming
 from peer.transfers.ledger import Live
+from peer.transfers.outcomes import Outcomes
 from peer.transfers.outgoing import Served
 from peer.transfers.pace import Paces
-from peer.transfers.reports import Fails, Fits, Landed, Report, Stumbles, Unfit, Waits
+from peer.transfers.reports import Report
 from peer.transfers.serving import Serving
 from peer.transfers.shelf import Shelf
 from peer.transfers.talk import TransferTalk
@@ -47,8 +47,6 @@ from wire.transfer.holding import OfferKey
 
 log = logging.getLogger("peer")
 LOOK_S = 1.0
-RETRY_S = 15.0
-REFUSED_RETRY_S = 2.0
 PARK_AFTER_S = 20.0  # without a link, although the friend is there
 FIND_S = 10.0
 
@@ -83,6 +81,16 @@ class TransferLinks:
         self._coming = UnderWay()
         self._paces = Paces()
         self._figures = Figures(database, self._coming.open, carry_out)
+        self._outcomes = Outcomes(
+            database,
+            keys,
+            self._coming,
+            self._figures,
+            carry_out=carry_out,
+            release=self._release,
+            on_closed=lambda transfer: self.wake(transfer.due.key.offer),
+            entropy=entropy,
+        )
         self._serving = Serving(database, keys, shelf, self._figures, carry_out)
         self._dialer = TransferDialer(
             keys, neighbours, take=self.take, spawn=spawn, entropy=entropy
@@ -278,7 +286,7 @@ class TransferLinks:
         """Stop what is not to be fetched or served any more."""
         wanted = {each.number for each in due}
         for number in [number for number in self._coming.open if number not in wanted]:
-            self._spawn(self._end(self._take_out(number)))
+            self._spawn(self._outcomes.end(self._outcomes.take_out(number)))
         for link in self._links.every:
             self._serving.withdraw(link.device, link.identity, link.talk)
 
@@ -290,15 +298,15 @@ class TransferLinks:
         link = self._links.of_device(device)
         if link is None:
             if not self._neighbours.is_linked(device):
-                await self._wait(due.number, ledger.FRIEND)
+                await self._outcomes.wait(due.number, ledger.FRIEND)
             elif self._links.is_full:
-                await self._wait(due.number, ledger.SLOT)
+                await self._outcomes.wait(due.number, ledger.SLOT)
             else:
                 self._dialer.dial(due.identity, device)
             return
         if transfer is None:
             if len(self._coming.open) >= limits.TRANSFERS_AT_ONCE and not await self._park_one():
-                await self._wait(due.number, ledger.SLOT)
+                await self._outcomes.wait(due.number, ledger.SLOT)
                 return
             transfer = self._coming.open[due.number] = Incoming(due, self._report)
             self._figures.begin(due.number)
@@ -318,89 +326,21 @@ class TransferLinks:
                 continue
             if self._neighbours.is_linked(device) and transfer.detached_at > since:
                 continue
-            self._take_out(number)
-            await self._wait(number, ledger.FRIEND)
-            await self._end(transfer)
+            self._outcomes.take_out(number)
+            await self._outcomes.wait(number, ledger.FRIEND)
+            await self._outcomes.end(transfer)
             return True
         return False
-
-    async def _wait(self, number: int, reason: str) -> None:
-        self._carry_out(
-            await self._database.write_patiently(manager.waiting, number, reason, wall())
-        )
-
-    async def _end(self, transfer: Incoming) -> None:
-        """Stop a transfer that is held or over by somebody's word; the book says what becomes of its parts."""
-        await asyncio.to_thread(transfer.close)
-        await self._figures.keep(transfer.due.number, transfer)
-        self._closed(transfer)
-
-    async def _drop(self, transfer: Incoming) -> None:
-        """Take the work folder of a transfer away that landed."""
-        try:
-            await asyncio.to_thread(transfer.discard)
-        except PeerError as error:
-            log.warning("the work folder of %s stays: %s", transfer.due.title, error)
 
     # --- what became of transfers
 
     def _report(self, transfer: Incoming, report: Report) -> None:
         """Take a report in the thread it comes from."""
-        self._soon(lambda: self._spawn(self._on_report(transfer, report)))
+        self._soon(lambda: self._spawn(self._outcomes.on_report(transfer, report)))
 
-    async def _on_report(self, transfer: Incoming, report: Report) -> None:
-        number, now = transfer.due.number, wall()
-        if self._coming.open.get(number) is not transfer:
-            return  # taken out in between
-        if isinstance(report, Fits):
-            fits = self._database.write_patiently(
-                policy.fit, self._keys, number, now, self._entropy
-            )
-            self._carry_out(await fits)
-            return
-        self._take_out(number)
-        match report:
-            case Landed(path=path, skipped=skipped):
-                effects = await self._database.write_patiently(
-                    manager.finished, self._keys, number, path, now, self._entropy, skipped
-                )
-                self._carry_out(effects)
-                await self._drop(transfer)
-            case Waits(reason=reason):
-                await self._set_aside(transfer, reason, RETRY_S)
-            case Unfit():
-                await asyncio.to_thread(transfer.close)
-                self._carry_out(await self._database.write_patiently(policy.unfit, number))
-            case Stumbles():
-                await self._set_aside(transfer, ledger.FRIEND, RETRY_S)
-            case Fails(code=Code.UNKNOWN_OFFER) if not self._coming.is_refused_again(number):
-                # a withdrawal comes on another road, and says more
-                await self._set_aside(transfer, ledger.SOURCE, REFUSED_RETRY_S)
-            case Fails(code=code, detail=detail):
-                await asyncio.to_thread(transfer.close)
-                self._carry_out(
-                    await self._database.write_patiently(manager.failed, number, code, now, detail)
-                )
-        self._closed(transfer)
-
-    async def _set_aside(self, transfer: Incoming, reason: str, retry_s: float) -> None:
-        """Close a transfer for now, to be tried again after a while."""
-        until = self._loop.time() + retry_s
-        self._coming.set_aside(transfer, until, is_held=reason == ledger.PAUSED)
-        await asyncio.to_thread(transfer.close)
-        await self._wait(transfer.due.number, reason)
-
-    def _take_out(self, number: int) -> Incoming:
-        """Take a transfer out of those under way, to be closed."""
-        transfer = self._coming.take_out(number)
-        self._figures.end(number)
+    def _release(self, transfer: Incoming) -> None:
         for link in self._links.every:
             link.talk.release(transfer)
-        return transfer
-
-    def _closed(self, transfer: Incoming) -> None:
-        self._coming.closed(transfer)
-        self.wake(transfer.due.key.offer)
 
     def _soon(self, call: Callable[..., object], *arguments: object) -> None:
         """Call something on the loop, from a thread; one that outlives the loop has nobody to tell."""

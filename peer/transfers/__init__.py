@@ -19,6 +19,7 @@
     bulk        one open data link: a thread that receives and a thread that sends, reused buffers
     verdicts    what the accept policy says of an offer; policy does it
     underway    which transfers that come are open, closing or set aside
+    outcomes    what becomes of transfers that come; reports are what they tell
     tidying     takes away what nobody needs any more
     figures     how far transfers are, for faces and database; rate measures how fast, pace holds back
 

@@ -1,0 +1,132 @@
+"""What becomes of the transfers that come: written in the book, closed, set aside or taken away.
+
+The data links call this on the node's loop; what waits for a disk runs in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from peer.effects import Effect
+from peer.errors import PeerError
+from peer.store.database import Database
+from peer.times import wall
+from peer.transfers import ledger, manager, policy
+from peer.transfers.figures import Figures
+from peer.transfers.incoming import Incoming
+from peer.transfers.reports import Fails, Fits, Landed, Report, Stumbles, Unfit, Waits
+from peer.transfers.underway import UnderWay
+from wire.codes import Code
+from wire.identity import DeviceKeys
+from wire.machine import Entropy
+
+log = logging.getLogger("peer")
+RETRY_S = 15.0
+REFUSED_RETRY_S = 2.0
+
+
+class Outcomes:
+    """The ends of transfers, and what holds them up.
+
+    coming: those under way. carry_out: does effects. release: lets every link forget a transfer. on_closed:
+    called when nothing of one is open any more.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keys: DeviceKeys,
+        coming: UnderWay,
+        figures: Figures,
+        *,
+        carry_out: Callable[[list[Effect]], None],
+        release: Callable[[Incoming], None],
+        on_closed: Callable[[Incoming], None],
+        entropy: Entropy,
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._coming = coming
+        self._figures = figures
+        self._carry_out = carry_out
+        self._release = release
+        self._on_closed = on_closed
+        self._entropy = entropy
+
+    def take_out(self, number: int) -> Incoming:
+        """Take a transfer out of those under way; `end` closes it."""
+        transfer = self._coming.take_out(number)
+        self._figures.end(number)
+        self._release(transfer)
+        return transfer
+
+    async def end(self, transfer: Incoming) -> None:
+        """Close a transfer that was taken out; the book says what becomes of its parts."""
+        await asyncio.to_thread(transfer.close)
+        await self._figures.keep(transfer.due.number, transfer)
+        self._closed(transfer)
+
+    async def wait(self, number: int, reason: str) -> None:
+        """Note that a transfer has to wait. reason: one of the words of `ledger`."""
+        self._carry_out(
+            await self._database.write_patiently(manager.waiting, number, reason, wall())
+        )
+
+    async def on_report(self, transfer: Incoming, report: Report) -> None:
+        """Take what a transfer tells of itself."""
+        number, now = transfer.due.number, wall()
+        if self._coming.open.get(number) is not transfer:
+            return  # taken out in between
+        if isinstance(report, Fits):
+            fits = self._database.write_patiently(
+                policy.fit, self._keys, number, now, self._entropy
+            )
+            self._carry_out(await fits)
+            return
+        self.take_out(number)
+        match report:
+            case Landed(path=path, skipped=skipped):
+                effects = await self._database.write_patiently(
+                    manager.finished, self._keys, number, path, now, self._entropy, skipped
+                )
+                self._carry_out(effects)
+                await _discard(transfer)
+            case Waits(reason=reason):
+                await self._set_aside(transfer, reason, RETRY_S)
+            case Unfit():
+                await asyncio.to_thread(transfer.close)
+                self._carry_out(await self._database.write_patiently(policy.unfit, number))
+            case Stumbles():
+                await self._set_aside(transfer, ledger.FRIEND, RETRY_S)
+            case Fails(code=Code.UNKNOWN_OFFER) if not self._coming.is_refused_again(number):
+                # a withdrawal comes on another road, and says more
+                await self._set_aside(transfer, ledger.SOURCE, REFUSED_RETRY_S)
+            case Fails(code=code, detail=detail):
+                await asyncio.to_thread(transfer.close)
+                self._carry_out(
+                    await self._database.write_patiently(manager.failed, number, code, now, detail)
+                )
+        self._closed(transfer)
+
+    # --- inside
+
+    async def _set_aside(self, transfer: Incoming, reason: str, retry_s: float) -> None:
+        """Close a transfer for now, to be tried again after a while."""
+        until = asyncio.get_running_loop().time() + retry_s
+        self._coming.set_aside(transfer, until, is_held=reason == ledger.PAUSED)
+        await asyncio.to_thread(transfer.close)
+        await self.wait(transfer.due.number, reason)
+
+    def _closed(self, transfer: Incoming) -> None:
+        self._coming.closed(transfer)
+        self._on_closed(transfer)
+
+
+async def _discard(transfer: Incoming) -> None:
+    """Take the work folder of a transfer away that landed."""
+    try:
+        await asyncio.to_thread(transfer.discard)
+    except PeerError as error:
+        log.warning("the work folder of %s stays: %s", transfer.due.title, error)
