@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from peer import api
 from peer.effects import Effect, PushEvents
 from peer.transfers import manager
@@ -49,12 +51,26 @@ def decline(one: SimPeer, prefix: str) -> tuple[api.Offer, list[Effect]]:
 
 
 def bring(effects: list[Effect], one: SimPeer, to: SimPeer) -> list[Effect]:
-    """Bring the events that some effects push to another peer, and give what follows there."""
+    """Bring what some effects push to another peer, an event each, and give what follows there.
+
+    The newest ones that are not there yet: what was said last may come first.
+    """
+    pushed = Counter(each.conversation for each in effects if isinstance(each, PushEvents))
     followed: list[Effect] = []
-    for effect in effects:
-        if isinstance(effect, PushEvents):
-            followed += pass_on(one, to, *(event.hex() for event in effect.events))
+    for conversation, count in pushed.items():
+        rows = one.database.connection.execute(
+            "SELECT e.id FROM events e JOIN conversations v ON v.number = e.conversation"
+            " WHERE v.id = ? AND e.device = ? ORDER BY e.number",
+            (conversation, one.keys.device),
+        ).fetchall()
+        lacking = [event for (event,) in rows if not _has(to, event)]
+        followed += pass_on(one, to, *(event.hex() for event in lacking[-count:]))
     return followed
+
+
+def _has(one: SimPeer, event: bytes) -> bool:
+    found = one.database.connection.execute("SELECT 1 FROM events WHERE id = ?", (event,))
+    return found.fetchone() is not None
 
 
 def states(one: SimPeer) -> list[tuple[str, str]]:
