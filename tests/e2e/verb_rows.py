@@ -196,6 +196,18 @@ ROWS = (
         refused=call(TO_NOBODY, code="no-such-friend"),
     ),
     Row(
+        "friend verify",
+        "friend number verified",
+        with_friend(),
+        refused=call(TO_NOBODY, code="no-such-friend"),
+    ),
+    Row(  # a changed key is another test's: here nobody's did
+        "friend accept-key",
+        "friend number verified",
+        with_friend("ab" * 32, code="key-unchanged"),
+        refused=call(TO_NOBODY, "ab" * 32, code="no-such-friend"),
+    ),
+    Row(
         "friend block",
         "",
         Call(lambda s, _: (s.stranger,)),
