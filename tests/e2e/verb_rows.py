@@ -119,6 +119,17 @@ def of_offer(number: int, *words: str, code: str = FINE, goes_on: bool = False) 
     return Call(lambda s, _: (s.offers[number], *words), code, goes_on=goes_on)
 
 
+def of_transfer(number: int) -> Call:
+    """Name the transfer of one of the scene's own offers."""
+
+    def words(scene: Scene, who: Peer) -> tuple[str, ...]:
+        [found] = [t for t in who.do("transfers") if t["offer"] == scene.own[number]]
+        return (found["id"],)
+
+    return Call(words)
+
+
+UNKNOWN = call("0" * 32, code="unknown-transfer")
 TO_NOBODY = "nobody-of-that-name"
 
 ROWS = (
@@ -288,6 +299,15 @@ ROWS = (
         up_away=of_offer(0),
     ),
     Row("decline", OFFER, of_offer(1), refused=call("0" * 32, code="unknown-offer")),
+    Row(
+        "withdraw",
+        OFFER,
+        Call(lambda s, _: (s.own[0],)),
+        refused=of_offer(2, code="offer-not-own"),
+    ),
+    Row("pause", TRANSFER, of_transfer(1), refused=UNKNOWN),
+    Row("resume", TRANSFER, of_transfer(1), refused=UNKNOWN),
+    Row("cancel", TRANSFER, of_transfer(2), refused=UNKNOWN),
     Row("transfers", TRANSFER, call(), refused=NOBODY, up_refused=WRONG, lines=SOME),
     Row(
         "transfers",
