@@ -18,7 +18,7 @@ from peer import account, api, configuring, queries
 from peer.control import client
 from peer.control.server import ControlServer
 from peer.errors import PeerError
-from peer.identity import has_key_file, is_sealed
+from peer.identity import check_keys_are_there, has_key_file, is_sealed
 from peer.locations import Locations
 from peer.lock import RETRY_S, Lock
 from peer.node import Node
@@ -289,6 +289,8 @@ async def _node(
     me = database.read(own.account)
     if me is not None and not me.is_logged_in:
         raise PeerError(Code.ACCOUNT_DELETED if me.is_deleted else Code.LOGGED_OUT)
+    if me is not None:
+        check_keys_are_there(locations, me.name)
     profile = await account.unseal(locations, password)
     if me is None:
         raise PeerError(Code.NOT_REGISTERED)

@@ -106,6 +106,17 @@ def has_key_file(locations: Locations) -> bool:
     return locations.key_file.exists() or locations.key_file_before.exists()
 
 
+def check_keys_are_there(locations: Locations, name: str) -> None:
+    """Raise PeerError(KEY_FILE_INVALID) where the keys of a home with an account are gone.
+
+    Nobody makes new ones in their place: that would be another identity under the same name.
+    """
+    if not has_key_file(locations):
+        raise PeerError(
+            Code.KEY_FILE_INVALID, f"the keys of {name}, {locations.key_file}, are gone"
+        )
+
+
 def is_sealed(locations: Locations) -> bool:
     """Say whether a password is needed to use this home's keys."""
     return _read_outer(locations)[0].seal == BY_PASSWORD
@@ -257,8 +268,18 @@ def _is_whole(path: Path) -> bool:
 
 
 def _read_private(path: Path) -> bytes:
-    with path.open("rb") as file:
-        facts = os.fstat(file.fileno())
+    # O_NONBLOCK: a pipe in the place of the keys must not hold whoever opens it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            raise PeerError(Code.KEY_FILE_INVALID, f"{path} is no regular file")
+        if facts.st_uid != os.geteuid():
+            raise PeerError(
+                Code.KEY_FILE_MODE,
+                f"{path} belongs to another user",
+                remedy=f"run this as its owner, or: chown {os.geteuid()} {path}",
+            )
         if stat.S_IMODE(facts.st_mode) & 0o077:
             raise PeerError(
                 Code.KEY_FILE_MODE,

@@ -44,6 +44,10 @@ class Lock:
         except BlockingIOError:
             os.close(descriptor)
             return False
+        except OSError as error:  # a network's file system without locks
+            os.close(descriptor)
+            detail = f"{self._path} cannot be locked: {error.strerror}"
+            raise PeerError(Code.HOME_UNUSABLE, detail) from error
         with suppress(
             OSError
         ):  # on a full disk the lock is held all the same, only nobody reads by whom

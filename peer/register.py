@@ -13,7 +13,13 @@ from dataclasses import replace
 from peer import account_state, api, state_exchange
 from peer.credentials import ask_kdf, dial, prove, recovery_key
 from peer.errors import PeerError
-from peer.identity import Profile, has_key_file, read_key_file, write_key_file
+from peer.identity import (
+    Profile,
+    check_keys_are_there,
+    has_key_file,
+    read_key_file,
+    write_key_file,
+)
 from peer.locations import Locations
 from peer.store import own
 from peer.store.database import Database
@@ -65,9 +71,11 @@ async def register(
         await dial(address, entropy.bytes(32), entropy)
     seed = entropy.bytes(32)
     before: Profile | None = None
+    known = database.read(own.account)
+    if known is not None and not known.is_deleted:
+        check_keys_are_there(locations, known.name)
     if has_key_file(locations):
         before = read_key_file(locations, lambda: command.password)
-        known = database.read(own.account)
         is_free = known is None or known.is_deleted or known.tracker is None
         if known is not None and (not is_free or address is None):
             raise PeerError(Code.ALREADY_REGISTERED, f"this home belongs to {known.name}")

@@ -13,11 +13,14 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from tracker.errors import TrackerError
-from tracker.output import DONE, INTERRUPTED, Output, exit_code
+from tracker.output import DONE, INTERRUPTED, Output, exit_code, hold_standard_descriptors
 from wire.codes import Code
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 DESCRIPTION = "Host a meeting place for Hobnob: accounts, friends, presence and addresses."
 
@@ -27,6 +30,16 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise TrackerError(Code.USAGE, message, remedy=f"see: {self.prog} --help")
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """Print help; argparse itself would say nothing of an output that takes none."""
+        from tracker.output import output_failed
+
+        try:
+            (file or sys.stdout).write(message)
+            sys.stdout.flush()
+        except OSError as error:
+            raise output_failed() from error
 
 
 def parser() -> argparse.ArgumentParser:
@@ -102,6 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv: the arguments without the program's name; None: those of this process. Gives the exit code.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    hold_standard_descriptors()
     output = Output(is_json="--json" in words)
     try:
         return _run(words, output)
@@ -117,25 +131,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str], output: Output) -> int:
+    if sys.stdout is None:
+        raise TrackerError(Code.OUTPUT_FAILED, "standard output is closed")
     if words in ([], ["--json"]):
         raise TrackerError(Code.USAGE, "a verb is missing", remedy="see: hobnob-tracker --help")
     _check_verb(words)
     try:
         arguments = parser().parse_args(words)
     except SystemExit as ended:  # --help has printed
-        _flush_help()
         return ended.code if isinstance(ended.code, int) else DONE
     home = getattr(arguments, "home", None) or os.environ.get("HOBNOB_TRACKER_HOME")
     return VERBS[arguments.verb](arguments, _home(home), output)
-
-
-def _flush_help() -> None:
-    from tracker.output import output_failed
-
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        raise output_failed() from error
 
 
 def _home(named: str | None) -> Path:
@@ -145,7 +151,10 @@ def _home(named: str | None) -> Path:
         return default_home()
     if "\0" in named:
         raise TrackerError(Code.HOME_UNUSABLE, "--home has a zero character")
-    return Path(named).expanduser().absolute()
+    try:
+        return Path(named).expanduser().absolute()
+    except RuntimeError as error:  # ~somebody who is no user here
+        raise TrackerError(Code.HOME_UNUSABLE, f"{named} is nobody's home") from error
 
 
 def _check_verb(words: list[str]) -> None:

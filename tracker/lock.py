@@ -44,7 +44,8 @@ class Lock:
             ) from error
         except OSError as error:
             raise TrackerError(Code.HOME_UNUSABLE, f"{path}: {error.strerror}") from error
-        self._pid_file.write_text(f"{os.getpid()}\n", encoding="ascii")
+        with suppress(OSError):  # on a full disk nobody reads whose it is
+            self._pid_file.write_text(f"{os.getpid()}\n", encoding="ascii")
 
     def release(self) -> None:
         """Let go of the lock; again changes nothing."""

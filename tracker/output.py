@@ -15,6 +15,16 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 WRONG_USAGE = frozenset({Code.USAGE, Code.PORT_INVALID, Code.ADDRESS_INVALID, Code.CONFIG_INVALID})
 
 
+def hold_standard_descriptors() -> None:
+    """Put nothing in the place of a stdin, stdout or stderr that was closed when the program began.
+
+    Else a socket or the database got its number, and what is meant for stderr went there.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+
+
 def exit_code(error: TrackerError) -> int:
     """Give the exit code that an error asks for."""
     return USAGE if error.code in WRONG_USAGE else FAILED
@@ -44,6 +54,8 @@ class Output:
             line = json.dumps({"error": what}, ensure_ascii=False)
         else:
             line = f"error: {error}".replace("\n", " ")
+        if sys.stderr is None:
+            return
         try:
             sys.stderr.write(f"{line}\n")
             sys.stderr.flush()

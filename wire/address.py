@@ -56,6 +56,8 @@ class TrackerAddress:
             port = tail[1:]
         else:
             host, colon, port = rest.rpartition(":")
+            if not host.isascii():
+                raise _invalid("a host's name is written in ASCII, like xn--bcher-kva.example")
             if not colon or _HOST.match(host) is None:
                 raise _invalid("it has no HOST:PORT")
         return cls(host, _port(port), _key(key) if mark else None)

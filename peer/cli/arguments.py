@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from peer.cli.exit_codes import Misuse, write
+from peer.cli.exit_codes import Failure, Misuse, write
 
 _MARK = "\0"
+_PATHS = frozenset({"PATH", "DIR", "FILE", "F"})
+"""Arguments of these kinds name files: any bytes the system takes; all others are text."""
 
 
 class Arguments(argparse.ArgumentParser):
@@ -64,8 +67,10 @@ class Arguments(argparse.ArgumentParser):
             write(self.format_help().encode())
             return None
         options = super().parse_args(ordered)
+        paths = {action.dest for action in self._actions if action.metavar in _PATHS}
         for name, value in vars(options).items():
-            setattr(options, name, _unmark(value))
+            plain = _unmark(value)
+            setattr(options, name, plain if name in paths else _as_text(plain))
         return options
 
     def error(self, message: str) -> NoReturn:
@@ -119,3 +124,19 @@ def _unmark(value: object) -> object:
     if isinstance(value, list):
         return [_unmark(item) for item in value]
     return value
+
+
+def _as_text(value: object) -> object:
+    """Give the text that stood on the command line, whatever the locale made of it.
+
+    Where the locale is poor, Python keeps the bytes it cannot read as lone surrogates. Raises Failure
+    `text-invalid` for bytes that are no UTF-8 either.
+    """
+    if isinstance(value, list):
+        return [_as_text(item) for item in value]
+    if not isinstance(value, str) or value.isascii():
+        return value
+    try:
+        return os.fsencode(value).decode("utf-8")
+    except UnicodeError as error:
+        raise Failure("text-invalid", "an argument is not valid UTF-8") from error

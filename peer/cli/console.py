@@ -47,7 +47,11 @@ class Console:
         if self._home_text is not None:
             if not self._home_text or "\0" in self._home_text:
                 raise Failure("home-unusable", "the name of the home folder is empty")
-            return Path(os.path.abspath(Path(self._home_text).expanduser()))  # noqa: PTH100 - resolve() asks the disk
+            try:
+                home = Path(self._home_text).expanduser()
+            except RuntimeError as error:  # ~somebody who is no user here
+                raise Failure("home-unusable", f"{self._home_text} is nobody's home") from error
+            return Path(os.path.abspath(home))  # noqa: PTH100 - resolve() asks the disk
         from peer.locations import default_home
 
         return default_home()

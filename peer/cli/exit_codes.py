@@ -60,6 +60,7 @@ def guard(
     is_json: whether errors are JSON, asked when one is there. log: keeps the details of an unforeseen
     error and gives the path of the file.
     """
+    hold_standard_descriptors()
     _prepare_streams()
     try:
         catch_signals()
@@ -139,6 +140,16 @@ def _report(failure: Failure, is_json: bool, exit_code: int) -> int:
 
         note(f"error: {failure.code}: {clean(message)}; {clean(remedy)}")
     return exit_code
+
+
+def hold_standard_descriptors() -> None:
+    """Put nothing in the place of a stdin, stdout or stderr that was closed when the program began.
+
+    Else a socket or the database got its number, and what is meant for stderr went there.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
 
 
 def _prepare_streams() -> None:

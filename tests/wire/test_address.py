@@ -46,6 +46,7 @@ def test_scheme_slash_and_key_may_be_left_out():
         "host:65536",
         "host:-1",
         "host:٣٤",
+        "bücher.example:80",
         "http://host:80",
         "[::1",
         "[..1]:97",
