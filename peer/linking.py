@@ -7,7 +7,6 @@ dialled (`dialer`), what is said on a link (`syncing`).
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -18,7 +17,7 @@ from peer.effects import Effect, Tell
 from peer.errors import PeerError
 from peer.identity import Profile
 from peer.links import Links, PeerLink
-from peer.listener import Knocks
+from peer.listener import Knocks, Refusals
 from peer.pump import Pump
 from peer.roster import Target
 from peer.sessions import Session
@@ -47,7 +46,6 @@ from wire.messages import Message, Purpose
 from wire.messages.reach import AskDial
 from wire.messages.session import Hello
 
-log = logging.getLogger("peer")
 INBOX_MESSAGES = 64
 """Received and not yet stored, of one link; beyond it the other side's stream is held."""
 
@@ -85,6 +83,7 @@ class Linking:
         self._links: Links[PeerLink] = Links()
         self._pumps: set[Pump] = set()
         self._knocks = Knocks(entropy)
+        self._refusals = Refusals(asyncio.get_running_loop().time)
         self.data_links: TransferLinks | None = None  # the node's, from when it stands
         self._dialer = Dialer(
             profile,
@@ -109,11 +108,19 @@ class Linking:
         pump = Pump(
             lambda now: Link(Role.RESPONDER, config, now=now, entropy=self._entropy),
             self._on_event,
-            may_enter=self._knocks.enter,
+            may_enter=self._may_enter,
             for_purpose=self._data_link,
         )
         self._pumps.add(pump)
         return pump
+
+    def _may_enter(self, pump: Pump) -> bool:
+        """Say whether somebody may stand at the door; who may not is forgotten at once."""
+        if self._knocks.enter(pump):
+            return True
+        self._pumps.discard(pump)
+        self._refusals.note(pump.who, Code.TOO_MANY_CONNECTIONS)
+        return False
 
     def _data_link(self, purpose: Purpose, now: Monotonic) -> Link | None:
         """Make the machine of a data link that somebody dials to us; None for any other link."""
@@ -218,10 +225,10 @@ class Linking:
                         pump.hold()
             case LinkAged():
                 pump.close(Code.GOODBYE, "this link has lived long enough")
-            case LinkClosed(code=code, text=text):
+            case LinkClosed(code=code):
                 self._knocks.leave(pump)
                 self._pumps.discard(pump)
-                log.info("link %s closed: %s %s", pump.peer, code.value, text)
+                self._refusals.closed(pump.who, event)
                 if pump.inbox is not None:
                     pump.inbox.put_nowait(None)
                     self._note_fault(pump, code)
@@ -304,7 +311,6 @@ class Linking:
                 if inbox.qsize() < INBOX_MESSAGES // 2:
                     link.pump.release()
         except (WireError, PeerError) as error:
-            log.info("link with %s ends: %s", link.friend, error)
             link.pump.close(error.code, error.detail[: limits.CLOSE_TEXT_CHARS])
         finally:
             self._links.remove(link)

@@ -42,8 +42,9 @@ class Pump(asyncio.Protocol):
 
     make_link: makes the machine when the connection stands (or is given ready for an accepted one).
     on_event: called with each event, in order, on the loop; it must not block. may_enter: asked before
-    anything else with this pump, whose `peer` is known by then; False ends the connection. for_purpose: of an
-    accepted connection, gives the machine for what its preamble asks for, None to leave it to `make_link`'s.
+    anything else with this pump, whose `peer` and `who` (its address, without and with the port) are known by
+    then; False ends the connection. for_purpose: of an accepted connection, gives the machine for what its
+    preamble asks for, None to leave it to `make_link`'s; the instant it gets is that of the connection.
     """
 
     def __init__(
@@ -69,7 +70,8 @@ class Pump(asyncio.Protocol):
         self._may_write.set()
         self._lost = asyncio.Event()
         self.link: Link | None = None
-        self.peer = ""
+        self.peer = self.who = ""
+        self._connected = self._now()
         self.purpose = Purpose.PEER  # of an accepted connection, as its preamble said
         self.inbox: asyncio.Queue[Message | None] | None = (
             None  # where the owner takes messages from
@@ -82,11 +84,13 @@ class Pump(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(high=limits.SEND_QUEUE_BYTES)
-        self.peer = str((transport.get_extra_info("peername") or ("?",))[0])
+        peer = transport.get_extra_info("peername") or ("?", 0)
+        self.peer, self.who = str(peer[0]), f"{peer[0]}:{peer[1]}"
+        self._connected = self._now()
         if self._may_enter is not None and not self._may_enter(self):
             transport.abort()
             return
-        self.link = self._make_link(self._now())
+        self.link = self._make_link(self._connected)
         self._run()
 
     def data_received(self, data: bytes) -> None:
@@ -200,7 +204,7 @@ class Pump(asyncio.Protocol):
             purpose = Purpose.PEER
         if purpose is None or self._for_purpose is None:
             return b""
-        other = self._for_purpose(purpose, self._now())
+        other = self._for_purpose(purpose, self._connected)
         if other is not None and self.link is not None:
             self.link, self.purpose = other, purpose
         self._for_purpose = None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from peer.errors import PeerError
+from peer.listener import Refusals
 from peer.pump import Pump
 from wire import frames, limits
 from wire.address import TrackerAddress, key_text
@@ -26,6 +27,7 @@ from wire.link import (
 )
 from wire.machine import Entropy, Monotonic
 from wire.messages import Message, Purpose
+from wire.messages.friends import FriendsPage
 from wire.messages.session import Hello, HelloAnonymous
 
 AnswerT = TypeVar("AnswerT", bound=Message)
@@ -36,11 +38,13 @@ LOST = Code.TRACKER_UNREACHABLE
 class TrackerLink:
     """A link to a tracker, open from `dial` on.
 
-    `pushed` gives what comes unasked, in order, and None once when the link has ended.
+    `next_pushed` gives what comes unasked, in order, and None once the link has ended.
     """
 
     def __init__(self) -> None:
-        self.pushed: asyncio.Queue[Message | None] = asyncio.Queue()
+        self._pushed: asyncio.Queue[Message | None] = asyncio.Queue()
+        self._untaken = 0  # words in it, a page of friends counts as many as it names
+        self._refusals = Refusals(asyncio.get_running_loop().time)
         self.closed: LinkClosed | None = None
         self.own_host = ""
         self.remote_host = ""
@@ -131,6 +135,21 @@ class TrackerLink:
             raise PeerError(Code.INTERNAL, f"the tracker answered with {type(came).__name__}")
         return came
 
+    async def next_pushed(self) -> Message | None:
+        """Wait for the next thing the tracker says unasked; None once the link has ended."""
+        message = await self._pushed.get()
+        self._untaken -= _words(message)
+        return message
+
+    @property
+    def pushed(self) -> int:
+        """How many messages wait to be taken."""
+        return self._pushed.qsize()
+
+    def refuse(self, code: Code, text: str) -> None:
+        """End the link for a fault of the tracker's."""
+        self._pump.close(code, text)
+
     async def close(self, code: Code = Code.GOODBYE) -> None:
         """End the link and wait until the connection is gone."""
         self._pump.close(code)
@@ -145,7 +164,7 @@ class TrackerLink:
         """The last measured round trip in seconds."""
         return None if self._pump.link is None else self._pump.link.round_trip_s
 
-    def _on_event(self, pump: Pump, event: LinkEvent) -> None:  # noqa: ARG002 - OnEvent's shape
+    def _on_event(self, pump: Pump, event: LinkEvent) -> None:
         match event:
             case LinkOpened():
                 if not self._opened.done():
@@ -153,12 +172,16 @@ class TrackerLink:
             case MessageReceived(message=message):
                 self._on_message(message)
             case LinkClosed():
+                self._refusals.closed(f"the tracker at {pump.who}", event)
                 self._on_closed(event)
 
     def _on_message(self, message: Message) -> None:
         match self._asker.on_message(message):
             case Pushed(message=pushed):
-                self.pushed.put_nowait(pushed)
+                self._untaken += _words(pushed)
+                self._pushed.put_nowait(pushed)
+                if self._untaken > limits.UNTAKEN_WORDS:
+                    self.refuse(Code.FLOOD, "more came unasked than there can be to say")
             case Answered(request=request, answer=answer):
                 future = self._waiting.get(request)
                 if future is not None and not future.done():
@@ -180,7 +203,11 @@ class TrackerLink:
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(error)
-        self.pushed.put_nowait(None)
+        self._pushed.put_nowait(None)
+
+
+def _words(message: Message | None) -> int:
+    return max(1, len(message.friends)) if isinstance(message, FriendsPage) else 1
 
 
 async def ask_key(address: TrackerAddress) -> LinkKey:

@@ -216,11 +216,13 @@ class Uplink:
     async def _listen(self, link: TrackerLink) -> None:
         rows: list[Friend] = []
         to_take = -1  # until all that waited for us there is taken; below 0: that is not known
-        while (message := await link.pushed.get()) is not None:
+        while (message := await link.next_pushed()) is not None:
             to_take -= 1
             if isinstance(message, FriendsPage):
                 rows += message.friends
-                if message.is_last:
+                if len(rows) > limits.FRIENDS:
+                    link.refuse(Code.TOO_MANY_PAGES, "a friend list without an end")
+                elif message.is_last:
                     self._on_effects(
                         await self._database.write_patiently(roster.on_friends, rows, wall())
                     )
@@ -249,7 +251,7 @@ class Uplink:
         name = self._profile.name
         with suppress(PeerError):  # the link ended, and that is settled as well
             await link.ask(lambda request: reach.AskDirectory(request, name), reach.Directory)
-        return link.pushed.qsize()
+        return link.pushed
 
     async def _take(self, message: Message) -> None:
         """Take one thing the tracker said; what is about somebody not known yet is kept for then.

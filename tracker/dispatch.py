@@ -17,6 +17,7 @@ from tracker.presence import Word
 from tracker.storage.port import Account, AccountId, Store
 from tracker.storage.writer import Work
 from wire.codes import Code
+from wire.machine import UnixMillis
 from wire.messages import Message
 from wire.messages.accounts import (
     AddDevice,
@@ -44,7 +45,12 @@ from wire.messages.friends import (
 )
 from wire.messages.held import AskAccount, AskHeldDevices, AskHeldPeople
 from wire.messages.mailbox import (
+    AskMail,
+    AskPrekeys,
+    Deposit,
     MailboxState,
+    PutPrekeys,
+    TakeMail,
 )
 from wire.messages.presence import SetPresence
 from wire.messages.reach import AskDirectory, Directory, PutAddresses
@@ -325,6 +331,18 @@ def _of_caller(
     return on_message
 
 
+def _of_caller_now(
+    service: Callable[[Store, Caller, Any, UnixMillis], Outcome],
+) -> Handler:
+    """Make the handler of a service that needs the caller, the message and the time of day."""
+
+    def on_message(hub: Hub, session: Session, message: Any) -> None:
+        caller, now = session.caller, hub.wall()
+        _serve(hub, session, message, lambda store: service(store, caller, message, now))
+
+    return on_message
+
+
 HANDLERS: dict[type[Message], Handler] = {
     AskKdf: on_ask_kdf,
     Register: on_register,
@@ -349,4 +367,9 @@ HANDLERS: dict[type[Message], Handler] = {
     AskAccount: _of_caller(held.ask_account),
     AskHeldDevices: _of_caller(held.ask_held_devices),
     AskHeldPeople: _of_caller(held.ask_held_people),
+    PutPrekeys: _of_caller(mailbox.put_prekeys),
+    AskPrekeys: _of_caller_now(mailbox.ask_prekeys),
+    Deposit: _of_caller_now(mailbox.deposit),
+    AskMail: _of_caller(mailbox.ask_mail),
+    TakeMail: _of_caller(mailbox.take_mail),
 }

@@ -41,6 +41,7 @@ CLOSE_TEXT_CHARS = 200  # the sentence in Close and Refused
 # --- requests to the tracker
 OPEN_REQUESTS = 256  # per link, unanswered
 REQUEST_TIMEOUT_S = 30.0
+UNTAKEN_WORDS = 20 * KIB  # of a tracker, unasked: addresses of all devices of all friends fit
 
 # --- accounts
 PASSWORD_BYTES = 1024  # after NFC

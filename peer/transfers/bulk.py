@@ -171,7 +171,7 @@ class Bulk:
         try:
             work()
         except WireError as error:
-            log.info("data link ends: %s", error)
+            log.warning("refused data link with %s: %s", self._peer, error)
             self._say_last(error.code, error.detail)
             self._end(error.code, error.detail)
         except PeerError as error:

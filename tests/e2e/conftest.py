@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness.actors import Node, Peer
+from tests.harness.doors import Door, doors_of
+from tests.harness.strangers import Scene
 from tests.harness.trackers import WIDE, TrackerProcess
 
 MakePeer = Callable[[str], Peer]
@@ -61,3 +63,17 @@ def befriend(address: str, alice: Peer, bob: Peer, *words: str) -> tuple[Node, N
     assert bob.one("friend", "accept", alice.name)["state"] == "friends"
     at_alice.event("friend", friend=bob.name, state="friends")
     return at_alice, at_bob
+
+
+@pytest.fixture(scope="module")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Door]]:
+    """The ports of a tracker and of Bob's node, and Eve, a friend of his, who knocks there."""
+    with Scene(tmp_path_factory.mktemp("doors")) as scene:
+        eve = scene.friend("eve")
+        yield {str(door): door for door in doors_of(scene, eve)}
+
+
+@pytest.fixture
+def door(doors: dict[str, Door], name: str) -> Door:
+    """The port that a test names."""
+    return doors[name]

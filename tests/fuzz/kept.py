@@ -254,11 +254,10 @@ class _NoTransport:
 
 def ask_node(data: bytes) -> None:
     """Send a line to a node's control socket."""
-    try:
-        _, command = peer_control._parse(data)
-    except PeerError as error:
-        check(error.code is Code.USAGE, f"{error.code} from a request")
-        json.loads(peer_control._error(error))
+    request_id, command = peer_control._read(data)
+    if isinstance(command, PeerError):
+        check(command.code is Code.USAGE, f"{command.code} from a request")
+        json.loads(peer_control._error(request_id, command))
         return
     check(type(command) in api.COMMANDS.values(), "a command that nobody knows")
 

@@ -6,7 +6,7 @@ Every wait has a bound, so that a tracker that stays silent fails a test instead
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
@@ -14,6 +14,7 @@ from typing import Self, TypeVar
 from tests.harness.people import Person
 from tracker.effects import Channel
 from wire.address import TrackerAddress
+from wire.codes import Code
 from wire.dialogue import Answered, Asker, Denied, Pushed
 from wire.entropy import SystemEntropy
 from wire.errors import WireError
@@ -36,6 +37,7 @@ from wire.messages.friends import (
     FriendsPage,
     TakeAnswer,
 )
+from wire.messages.mailbox import MailboxState
 from wire.messages.presence import Show
 from wire.messages.session import Hello, HelloAnonymous
 
@@ -219,6 +221,7 @@ class Guest:
         pages: list[FriendsPage] = []
         while not pages or not pages[-1].is_last:
             pages.append(await self.hears(FriendsPage))
+        await self.hears(MailboxState)
         return Inside(entered, pages)
 
 
@@ -256,6 +259,15 @@ async def come(
         await guest.hang_up()
         raise
     return guest
+
+
+async def refusal(asking: Awaitable[object]) -> Code:
+    """Ask what has to be refused; gives the code."""
+    try:
+        answer = await asking
+    except WireError as error:
+        return error.code
+    raise AssertionError(f"it was not refused: {answer}")
 
 
 async def befriend(a: Guest, alice: Person, b: Guest, bob: Person) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
 
 import pytest
 
-from tests.harness.guest import Closed, Guest, come, register
-from tests.harness.people import Person, person
+from tests.harness.guest import Closed, Guest, come, refusal, register
+from tests.harness.people import person
 from tests.harness.trackers import WIDE, TrackerProcess
 from wire import frames
 from wire.codes import Code
-from wire.errors import WireError
 from wire.ids import AccountName
 from wire.messages import Purpose
 from wire.messages.accounts import (
@@ -24,36 +22,6 @@ from wire.messages.friends import (
     AskUser,
 )
 from wire.messages.presence import SetPresence, Show
-
-
-@pytest.fixture(scope="module")
-def tracker(tmp_path_factory) -> Iterator[TrackerProcess]:
-    with TrackerProcess(tmp_path_factory.mktemp("tracker") / "home", *WIDE) as running:
-        yield running
-
-
-@pytest.fixture
-def people(request, tracker):
-    """Registers people whose names no other test has."""
-    made = 0
-
-    async def join(count: int, at: str = tracker.address) -> list[Person]:
-        nonlocal made
-        joined = []
-        for _ in range(count):
-            made += 1
-            joined.append(person(f"{'abcdef'[made % 6]}{abs(hash(request.node.name))}.{made}"))
-            await register(at, joined[-1])
-        return joined
-
-    return join
-
-
-async def refusal(awaitable) -> Code:
-    with pytest.raises(WireError) as caught:
-        await awaitable
-    return caught.value.code
-
 
 # --- the door
 

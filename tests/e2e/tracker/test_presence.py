@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.harness.guest import Closed, Guest, befriend, come, register
-from tests.harness.people import Person, person
-from tests.harness.trackers import WIDE, TrackerProcess
+from tests.harness.guest import Closed, Guest, befriend, come, refusal
+from tests.harness.people import Person
 from wire.codes import Code
 from wire.errors import WireError
 from wire.ids import AccountName
@@ -20,36 +18,6 @@ from wire.messages.friends import (
 )
 from wire.messages.presence import PresenceChanged, SetPresence, Show
 from wire.messages.reach import AddressesChanged, AskDirectory, Directory
-
-
-@pytest.fixture(scope="module")
-def tracker(tmp_path_factory) -> Iterator[TrackerProcess]:
-    with TrackerProcess(tmp_path_factory.mktemp("tracker") / "home", *WIDE) as running:
-        yield running
-
-
-@pytest.fixture
-def people(request, tracker):
-    """Registers people whose names no other test has."""
-    made = 0
-
-    async def join(count: int, at: str = tracker.address) -> list[Person]:
-        nonlocal made
-        joined = []
-        for _ in range(count):
-            made += 1
-            joined.append(person(f"{'abcdef'[made % 6]}{abs(hash(request.node.name))}.{made}"))
-            await register(at, joined[-1])
-        return joined
-
-    return join
-
-
-async def refusal(awaitable) -> Code:
-    with pytest.raises(WireError) as caught:
-        await awaitable
-    return caught.value.code
-
 
 # --- presence
 

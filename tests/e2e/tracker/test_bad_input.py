@@ -26,12 +26,6 @@ PREAMBLE = frames.preamble(Purpose.TRACKER)
 
 
 @pytest.fixture(scope="module")
-def tracker(tmp_path_factory) -> Iterator[TrackerProcess]:
-    with TrackerProcess(tmp_path_factory.mktemp("tracker") / "home", *WIDE) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def impatient(tmp_path_factory) -> Iterator[TrackerProcess]:
     home = tmp_path_factory.mktemp("impatient") / "home"
     with TrackerProcess(home, "--limit", "open_timeout_s=0.4") as running:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
 
-from tests.harness.guest import Closed, Guest, befriend, come, register
+from tests.harness.guest import Closed, Guest, befriend, come, refusal, register
 from tests.harness.people import Person, person
 from tests.harness.trackers import WIDE, TrackerProcess
 from wire import limits
@@ -43,36 +42,6 @@ from wire.messages.friends import (
 from wire.messages.presence import PresenceChanged, SetPresence, Show
 from wire.messages.reach import AskDirectory
 from wire.messages.session import Done
-
-
-@pytest.fixture(scope="module")
-def tracker(tmp_path_factory) -> Iterator[TrackerProcess]:
-    with TrackerProcess(tmp_path_factory.mktemp("tracker") / "home", *WIDE) as running:
-        yield running
-
-
-@pytest.fixture
-def people(request, tracker):
-    """Registers people whose names no other test has."""
-    made = 0
-
-    async def join(count: int, at: str = tracker.address) -> list[Person]:
-        nonlocal made
-        joined = []
-        for _ in range(count):
-            made += 1
-            joined.append(person(f"{'abcdef'[made % 6]}{abs(hash(request.node.name))}.{made}"))
-            await register(at, joined[-1])
-        return joined
-
-    return join
-
-
-async def refusal(awaitable) -> Code:
-    with pytest.raises(WireError) as caught:
-        await awaitable
-    return caught.value.code
-
 
 # --- accounts
 

@@ -1,0 +1,36 @@
+"""One tracker for all tests of a module, and people at it whose names no other test has."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+
+from tests.harness.guest import register
+from tests.harness.people import Person, person
+from tests.harness.trackers import WIDE, TrackerProcess
+
+Join = Callable[..., Awaitable[list[Person]]]
+"""Registers so many people: `await people(2)`; at another tracker with its address."""
+
+
+@pytest.fixture(scope="module")
+def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackerProcess]:
+    with TrackerProcess(tmp_path_factory.mktemp("tracker") / "home", *WIDE) as running:
+        yield running
+
+
+@pytest.fixture
+def people(request: pytest.FixtureRequest, tracker: TrackerProcess) -> Join:
+    made = 0
+
+    async def join(count: int, at: str = tracker.address) -> list[Person]:
+        nonlocal made
+        joined = []
+        for _ in range(count):
+            made += 1
+            joined.append(person(f"{'abcdef'[made % 6]}{abs(hash(request.node.name))}.{made}"))
+            await register(at, joined[-1])
+        return joined
+
+    return join
