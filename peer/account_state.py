@@ -212,6 +212,10 @@ def _apply(connection: Connection, entry: Entry) -> list[Effect]:
     return []
 
 
+_IS_ALARM = "(claimed IS NOT NULL AND identity IS ?2 AND ?1 IN ('friends', 'removed'))"
+"""Another key is shown, and what another device says of that person has the former pin: nobody judged it yet."""
+
+
 def _apply_contact(connection: Connection, name: AccountName, said: Contact) -> list[Effect]:
     """Stand with a person as another device of this account does, in every column that `mirror` reads."""
     connection.execute(
@@ -234,8 +238,9 @@ def _apply_contact(connection: Connection, name: AccountName, said: Contact) -> 
         )
     connection.execute(
         "UPDATE contacts SET state = ?, identity = ?, is_by_code = ?, pinned = ?, since = ?, request_hash = ?,"
-        " request = iif(state = 'asked_out' AND ?1 = 'asked_out', request, NULL), asked = ?5,"
-        " claimed = NULL, answer = NULL"
+        f" request = CASE WHEN {_IS_ALARM} OR (state = 'asked_out' AND ?1 = 'asked_out') THEN request"
+        f" END, asked = ?5, claimed = iif({_IS_ALARM}, claimed, NULL),"
+        f" answer = iif({_IS_ALARM}, answer, NULL)"
         " WHERE name = ?",
         (
             "asked_out" if said.state == "asked" else said.state,

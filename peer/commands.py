@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from peer import (
     account,
+    alarms,
     api,
     asks,
     configuring,
@@ -21,7 +22,6 @@ from peer import (
 )
 from peer.errors import PeerError
 from peer.identity import is_sealed
-from peer.store import own
 from peer.times import wall
 from peer.transfers import manager
 from wire.codes import Code
@@ -109,7 +109,7 @@ def _status(node: Node) -> api.Status:
         ),
         links=node.linking.status(),
         transfers=node.database.read(manager.transfers, node.live(), only_open=True),
-        alarms=node.database.read(lambda c: queries.alarms(c, own.need_account(c))),
+        alarms=node.database.read(alarms.standing),
         waiting=_waiting(node),
     )
 

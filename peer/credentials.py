@@ -19,7 +19,7 @@ import asyncio
 import sqlite3
 from dataclasses import dataclass, replace
 
-from peer import api
+from peer import alarms, api
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
 from peer.identity import Profile, is_sealed, write_key_file
@@ -346,24 +346,20 @@ async def delete_account(
 def on_entered(connection: sqlite3.Connection, counter: int) -> list[Effect]:
     """Compare the vault's counter as the tracker has it with the highest known: other devices change it, too."""
     known = own.vault_counter(connection)
+    if counter >= known:
+        alarms.end(connection, Code.VAULT_ROLLBACK)
     if counter == known:
         return []
     if counter < known:
-        code, text = (
-            Code.VAULT_ROLLBACK.value,
-            (
-                f"the tracker shows key vault {counter}, {known} is known: it went back in time, or lies;"
-                " do not log in on another machine before that is settled"
-            ),
+        text = (
+            f"the tracker shows key vault {counter}, {known} is known: it went back in time, or lies;"
+            " do not log in on another machine before that is settled"
         )
-    else:
-        own.raise_vault_counter(connection, counter)
-        code, text = (
-            "password-changed",
-            (
-                "the account's password or devices were changed from another device; if it was not you, act now."
-                " Keys that are sealed on this machine open with the former password until"
-                " hobnob passwd is given both here"
-            ),
-        )
-    return [Tell(api.Event("notice", {"code": code, "message": text}))]
+        return alarms.raise_(connection, Code.VAULT_ROLLBACK, text)
+    own.raise_vault_counter(connection, counter)
+    text = (
+        "the account's password or devices were changed from another device; if it was not you, act now."
+        " Keys that are sealed on this machine open with the former password until"
+        " hobnob passwd is given both here"
+    )
+    return [Tell(api.Event("notice", {"code": "password-changed", "message": text}))]

@@ -127,6 +127,8 @@ def _device(device: held.HeldDevice) -> Item:
         "logged_out": device.is_signed_off,
         "revoked": _instant(device.revoked),
         "addresses": addresses,
+        "mail": {"items": device.mail_items, "bytes": device.mail_bytes},
+        "prekeys": device.prekeys,
         "certificate": _sealed(device.certificate),
         "address_record": _sealed(device.addresses),
     }

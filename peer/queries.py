@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from peer import api, asks, history, roster, verifying
+from peer import alarms, api, asks, history, verifying
 from peer.store import own
 from peer.transfers import manager
 from wire.address import TrackerAddress
@@ -49,15 +49,6 @@ def who_am_i(connection: Connection, sealed: str) -> api.Account:
     )
 
 
-def alarms(connection: Connection, me: own.OwnAccount) -> list[dict[str, str]]:
-    """List what a person has to decide or to know before anything goes on."""
-    found = roster.alarms(connection)
-    if me.is_deleted:
-        code = Code.ACCOUNT_DELETED
-        found.append({"code": code.value, "message": code.what, "remedy": code.remedy})
-    return found
-
-
 def status_without_node(connection: Connection) -> api.Status:
     """Give the status of a home that no node runs for."""
     me = own.account(connection)
@@ -74,7 +65,7 @@ def status_without_node(connection: Connection) -> api.Status:
         links=[],
         transfers=manager.transfers(connection, only_open=True),
         waiting=asks.words(connection),
-        alarms=[] if me is None else alarms(connection, me),
+        alarms=alarms.standing(connection),
     )
 
 

@@ -80,22 +80,6 @@ def list_friends(connection: Connection, *, online_only: bool) -> list[api.Frien
     return listed
 
 
-def alarms(connection: Connection) -> list[dict[str, str]]:
-    """List what a person has to decide before anything goes on: names that show another key."""
-    rows = connection.execute(
-        "SELECT name FROM contacts WHERE claimed IS NOT NULL AND identity IS NOT NULL ORDER BY name"
-    ).fetchall()
-    found = []
-    for (name,) in rows:
-        contact = contacts.find(connection, name)
-        if contact is not None and contact.waits_for_key:
-            error = contacts.key_changed(contact)
-            found.append(
-                {"code": error.code.value, "message": error.message, "remedy": error.remedy}
-            )
-    return found
-
-
 # --- what the tracker says
 
 

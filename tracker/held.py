@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tracker.accounts import owned
 from tracker.effects import Caller, Outcome
-from tracker.storage.port import Store
+from tracker.storage.port import Device, Store
 from wire import limits
 from wire.messages.held import (
     Account,
@@ -57,20 +57,25 @@ def ask_account(store: Store, caller: Caller, message: AskAccount) -> Outcome:
 def ask_held_devices(store: Store, caller: Caller, message: AskHeldDevices) -> Outcome:
     """Give a page of the account's devices, in the order of their ids."""
     devices = [d for d in store.devices_of(caller.account) if d.id > message.after]
-    page = tuple(
-        HeldDevice(
-            device.id,
-            device.link_key,
-            device.certificate,
-            device.addresses,
-            device.is_signed_off,
-            device.revoked,
-            device.added,
-            device.last_seen,
-        )
-        for device in devices[: limits.HELD_DEVICES]
-    )
+    page = tuple(_held(store, device) for device in devices[: limits.HELD_DEVICES])
     return Outcome(HeldDevices(message.request, page, is_last=len(devices) <= limits.HELD_DEVICES))
+
+
+def _held(store: Store, device: Device) -> HeldDevice:
+    mail = store.mail_load(device.id, None)
+    return HeldDevice(
+        device=device.id,
+        link_key=device.link_key,
+        certificate=device.certificate,
+        addresses=device.addresses,
+        is_signed_off=device.is_signed_off,
+        revoked=device.revoked,
+        added=device.added,
+        last_seen=device.last_seen,
+        mail_items=mail.items,
+        mail_bytes=mail.size_bytes,
+        prekeys=store.count_prekeys(device.id),
+    )
 
 
 def ask_held_people(store: Store, caller: Caller, message: AskHeldPeople) -> Outcome:

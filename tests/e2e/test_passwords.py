@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from peer.errors import PeerError
 from peer.identity import read_key_file
 from peer.locations import Locations
 from tests.harness.actors import PASSWORD
+from tests.harness.trackers import WIDE, TrackerProcess
 from wire.codes import Code
 
 NEW = "eight green cats"
@@ -144,6 +147,26 @@ def test_a_tracker_that_is_away_changes_nothing(tracker, alice):
     outcome = alice.try_to("passwd", HOBNOB_NEW_PASSWORD=NEW)
     assert (outcome.code, outcome.error["code"]) == (1, "tracker-unreachable")
     assert opens(alice, PASSWORD)
+
+
+def test_a_tracker_that_went_back_in_time_is_named(tmp_path, make_peer, passwords):
+    home, before = tmp_path / "back", tmp_path / "before"
+    alice = make_peer("alice")
+    with TrackerProcess(home, *WIDE) as tracker:
+        alice.register(tracker.address)
+    shutil.copytree(home, before)
+    with TrackerProcess(home, *WIDE, listen=tracker.listen):
+        alice.one("passwd", *passwords)
+    shutil.rmtree(home)
+    before.rename(home)
+    with TrackerProcess(home, *WIDE, listen=tracker.listen):
+        outcome = alice.try_to("passwd", *passwords)
+        assert (outcome.code, outcome.error["code"]) == (1, "vault-rollback")
+        alice.environment["HOBNOB_PASSWORD"] = NEW
+        with alice.up() as node:
+            node.event("notice", code="vault-rollback")
+            assert [a["code"] for a in alice.one("status")["alarms"]] == ["vault-rollback"]
+    assert opens(alice, NEW)
 
 
 def test_an_account_with_a_recovery_key_keeps_it(tracker, make_peer, tmp_path):

@@ -188,6 +188,26 @@ def test_an_accepted_key_replaces_the_pin_and_takes_the_list_of_the_old_one_away
     assert row == (CAROL, None, 0, None)
 
 
+@pytest.mark.parametrize("end", ["removed", "friends"])
+def test_the_alarm_at_a_changed_key_stays_until_a_person_judged_it(end: str) -> None:
+    desk, laptop = devices()
+    desk.befriend("bob", BOB)
+    desk.sync()
+    laptop.fetch()
+    laptop.database.connection.execute(
+        "UPDATE contacts SET state = ?, claimed = ?, request = x'01'", (end, CAROL)
+    )
+    desk.database.write(overtures.on_removed, "bob", UnixMillis(NOW + 10))
+    desk.sync()
+    laptop.fetch()
+    row = "SELECT state, identity, claimed, request FROM contacts"
+    assert laptop.database.connection.execute(row).fetchone() == ("removed", BOB, CAROL, b"\x01")
+    desk.befriend("bob", CAROL)  # judged there
+    desk.sync()
+    laptop.fetch()
+    assert laptop.database.connection.execute(row).fetchone() == ("friends", CAROL, None, None)
+
+
 def test_a_newer_device_list_seen_elsewhere_makes_the_known_one_old() -> None:
     desk, laptop = devices()
     for one in (desk, laptop):

@@ -3,6 +3,7 @@
 import pytest
 
 from peer import (
+    alarms,
     api,
     befriending,
     contacts,
@@ -114,7 +115,7 @@ def test_a_request_under_a_friends_name_by_another_key_is_loud_and_closes_the_li
         with pytest.raises(WireError) as caught:
             alice.database.read(contacts.may_link, identity)
         assert caught.value.code is Code.NOT_ADMITTED
-    [alarm] = alice.database.read(roster.alarms)
+    [alarm] = alice.database.read(alarms.standing)
     assert alarm["code"] == "key-changed"
     assert shown in alarm["message"]
     assert alice.database.read(queries.status_without_node).alarms == [alarm]
@@ -146,7 +147,7 @@ def test_a_no_to_another_key_leaves_the_friend_as_it_was(alice, bob, again):
     )
     assert not ask_of(effects, friends.AnswerFriend).is_yes
     assert alice.database.read(contacts.may_link, bob.keys.identity).name == "bob"
-    assert alice.database.read(roster.alarms) == []
+    assert alice.database.read(alarms.standing) == []
 
 
 def test_what_is_said_meanwhile_waits_and_goes_to_the_key_that_was_accepted(alice, bob, again):
@@ -209,7 +210,7 @@ def test_only_the_whole_new_fingerprint_is_accepted(alice, bob, again, typed):
     deliver(asks(again, alice), alice)
     typed = typed.format(old=fingerprint(bob.keys.identity), new=fingerprint(again.keys.identity))
     assert refused(accept, alice, typed).code is Code.KEY_MISMATCH
-    assert alice.database.read(roster.alarms) != []
+    assert alice.database.read(alarms.standing) != []
 
 
 def test_a_fingerprint_may_be_typed_in_groups_and_capitals(alice, bob, again):
@@ -323,7 +324,7 @@ def test_a_key_that_a_tracker_lists_can_be_accepted_without_a_request(alice, bob
 def test_removing_or_blocking_ends_the_alarm(alice, bob, again):
     deliver(asks(again, alice), alice)
     do(alice, befriending.remove, "bob", alice.world.wall())
-    assert alice.database.read(roster.alarms) == []
+    assert alice.database.read(alarms.standing) == []
     assert alice.database.read(roster.requests) == []
 
 

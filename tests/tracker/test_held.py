@@ -7,6 +7,7 @@ import pytest
 from tests.tracker.world import NOW
 from tracker import accounts, friends, held
 from tracker.storage.port import NEVER, Device
+from tracker.storage.port_mail import Item
 from wire import codec, limits
 from wire.ids import DeviceId, LinkKey
 from wire.messages import Purpose
@@ -79,6 +80,24 @@ def test_devices_come_with_addresses_and_when_they_were_there(world, alice):
     [mine] = [d for d in found if d.device == caller.device]
     assert (mine.last_seen, mine.added, mine.is_signed_off) == (NOW, NOW, False)
     assert mine.link_key == alice.keys.link_key
+
+
+def test_mail_that_waits_is_counted(world, alice):
+    bob = world.joins("bob")
+    device = world.caller(alice).device
+    world.store.put_prekey(device, 1, b"prekey")
+    for number in range(3):
+        mail = Item(
+            device=device,
+            sender=world.account(bob).id,
+            sender_device=bob.keys.device,
+            item=bytes([number]) * 16,
+            prekey=1,
+            sealed=b"s" * 1000,
+        )
+        world.store.put_mail(mail, NOW)
+    [held_device] = devices(world, alice)
+    assert (held_device.mail_items, held_device.mail_bytes, held_device.prekeys) == (3, 3000, 1)
 
 
 def test_every_tie_is_told_from_its_own_side(world, alice):

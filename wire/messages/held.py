@@ -83,6 +83,9 @@ class HeldDevice(Message, frozen=True):
     revoked: Millis  # when the list revoked it; 0: it did not
     added: Millis  # when it came
     last_seen: Millis  # when it last entered; 0: never
+    mail_items: Counter = 0  # items of sealed mail that wait for it
+    mail_bytes: SizeBytes = 0  # of them, as sealed
+    prekeys: Counter = 0  # one-time prekeys that are left
 
 
 @message(0x0024, Purpose.TRACKER)
