@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.e2e.verb_world import Scene
-from tests.harness.actors import Peer
+from tests.harness.actors import PASSWORD, Peer
 
 Who = Callable[[Scene], Peer]
 Words = Callable[[Scene, Peer], tuple[str, ...]]
@@ -94,6 +94,7 @@ TRANSFER = (
     "id offer direction friend name saved_as files files_done skipped place bytes verified_bytes"
     " resent_bytes rate eta state reason path error"
 )
+SETTING = "key value default help"
 FRIEND = "friend presence text verified devices last_seen"
 RUNNING = "already-running"
 GONE = "tracker-unreachable"
@@ -129,6 +130,22 @@ def of_transfer(number: int) -> Call:
     return Call(words)
 
 
+def changing_to(password: str, code: str = FINE) -> Call:
+    """Change the password to this one."""
+
+    def words(scene: Scene, who: Peer) -> tuple[str, ...]:
+        file = scene.folder / f"{who.name}.password"
+        file.write_text(f"{password}\n")
+        return ("--new-password-file", str(file))
+
+    return Call(words, code)
+
+
+def saving(suffix: str, code: str = FINE) -> Call:
+    """Save what the tracker holds to a file of this ending."""
+    return Call(lambda s, who: (str(s.folder / f"{who.name}{suffix}"),), code)
+
+
 UNKNOWN = call("0" * 32, code="unknown-transfer")
 TO_NOBODY = "nobody-of-that-name"
 
@@ -160,6 +177,27 @@ ROWS = (
         refused=NOBODY,
         up_refused=WRONG,
         away=call(code=GONE),
+    ),
+    Row(
+        "passwd",
+        "",
+        changing_to(PASSWORD),
+        refused=changing_to("short", "password-weak"),
+        away=changing_to(PASSWORD, GONE),
+    ),
+    Row(
+        "account data",
+        "file bytes",
+        saving(".data"),
+        refused=saving("", "file-exists"),  # the home itself
+        away=saving(".data", GONE),
+    ),
+    Row(
+        "account delete",
+        "",
+        call("--yes", who=member),
+        refused=call(code="usage"),
+        away=call("--yes", code=GONE),
     ),
     Row("whoami", f"{ACCOUNT} code devices", call(), refused=NOBODY, up_refused=WRONG),
     Row(
@@ -308,6 +346,25 @@ ROWS = (
     Row("pause", TRANSFER, of_transfer(1), refused=UNKNOWN),
     Row("resume", TRANSFER, of_transfer(1), refused=UNKNOWN),
     Row("cancel", TRANSFER, of_transfer(2), refused=UNKNOWN),
+    Row("config list", SETTING, call(), refused=NOBODY, up_refused=WRONG, lines=SOME),
+    Row(
+        "config get",
+        SETTING,
+        call("bandwidth.up"),
+        refused=call("bandwith.up", code="config-invalid"),
+    ),
+    Row(
+        "config set",
+        SETTING,
+        call("bandwidth.up", "10MB/s"),
+        refused=call("bandwidth.up", "fast", code="config-invalid"),
+    ),
+    Row(
+        "accept-policy",
+        "policy max_size types",
+        with_friend("auto", "--max-size", "1MB"),
+        refused=call("sometimes", code="usage"),
+    ),
     Row("transfers", TRANSFER, call(), refused=NOBODY, up_refused=WRONG, lines=SOME),
     Row(
         "transfers",
