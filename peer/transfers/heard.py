@@ -15,7 +15,7 @@ from peer.notices import notice
 from peer.transfers import ledger, offerings, verdicts
 from peer.transfers.offerings import OfferRow
 from wire import limits
-from wire.codes import Code
+from wire.codes import Code, code_of
 from wire.ids import OfferId
 from wire.log.event import (
     Answer,
@@ -37,6 +37,7 @@ _OFFER_STATE = {
     OfferAnswer.ACCEPTED: "accepted",
     OfferAnswer.DECLINED: "declined",
     OfferAnswer.CANCELLED: "declined",
+    OfferAnswer.FAILED: "accepted",
     OfferAnswer.DONE: "done",
 }
 _END = {
@@ -123,7 +124,7 @@ def _on_word(
         if isinstance(word, Withdrawal):
             effects += withdrawn(connection, row, now)
         else:
-            effects += answered(connection, row, word.answer, now)
+            effects += answered(connection, row, word.answer, now, why=word.code)
     return effects
 
 
@@ -139,11 +140,24 @@ def withdrawn(connection: Connection, row: OfferRow, now: UnixMillis) -> list[Ef
 
 
 def answered(
-    connection: Connection, row: OfferRow, answer: OfferAnswer, now: UnixMillis
+    connection: Connection, row: OfferRow, answer: OfferAnswer, now: UnixMillis, *, why: str = ""
 ) -> list[Effect]:
-    """Take an answer: of the friend to an offer of ours, or of another own device to one of the friend's."""
+    """Take an answer: of the friend to an offer of ours, or of another own device to one of the friend's.
+
+    why: it failed, a code. What failed there is accepted again, or has come to another device of the friend.
+    """
+    if row.is_own and answer is OfferAnswer.FAILED:
+        return _failed_there(connection, row, why, now)
     effects = offerings.raise_to(connection, row, _OFFER_STATE[answer])
     transfer = ledger.transfer_for(connection, row)
+    if (
+        row.is_own
+        and answer in {OfferAnswer.ACCEPTED, OfferAnswer.DONE}
+        and transfer is not None
+        and transfer[1] is TransferState.FAILED
+    ):
+        transfer = ledger.add_transfer(connection, row, now), TransferState.WAITING
+        effects.append(ledger.tell_transfer(connection, transfer[0]))
     is_of_other_device = not row.is_own and answer is OfferAnswer.DONE
     if transfer is not None and answer in _END and not is_of_other_device:
         number, before = transfer
@@ -152,6 +166,15 @@ def answered(
             ledger.complete(connection, number)
         effects += ledger.move(connection, number, state, now, code=code)
     return [*effects, WakeTransfers(OfferId(row.key.offer))]
+
+
+def _failed_there(connection: Connection, row: OfferRow, why: str, now: UnixMillis) -> list[Effect]:
+    transfer = ledger.transfer_for(connection, row)
+    if transfer is None:
+        return []
+    code = code_of(why)
+    text = f"{row.friend} could not take it: {code.what}"
+    return ledger.move(connection, transfer[0], TransferState.FAILED, now, code=code, detail=text)
 
 
 def _words_after(

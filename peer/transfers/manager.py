@@ -170,7 +170,7 @@ def accept(
         friend = contacts.find_friend(connection, row.friend)
         number = ledger.add_transfer(connection, row, now, folder=folder)
         effects.append(ledger.tell_transfer(connection, number))
-        if row.state == "offered":
+        if row.state == "offered" or transfer is not None:
             effects += answer(connection, keys, friend, row, OfferAnswer.ACCEPTED, now, entropy)
     return offerings.shown(connection, row.number), effects
 
@@ -247,14 +247,15 @@ def outgoing(connection: Connection, asker: IdentityKey, key: OfferKey) -> int |
     """Give the transfer by which somebody may fetch an offer of ours, or None: they may not.
 
     asker: as the data link proved it: a friend to whom it was offered and who has not refused it, while it is
-    not withdrawn. One that is done may be fetched again, by another device of the friend.
+    not withdrawn. One that is done or failed may be fetched again: by another device of the friend, or when it
+    is accepted anew.
     """
     row = connection.execute(
         "SELECT t.number FROM transfers t JOIN offers o ON o.number = t.offer"
         " JOIN conversations v ON v.number = o.conversation JOIN contacts c ON c.number = t.contact"
         " WHERE o.offer = ? AND o.device = ? AND o.state <> 'withdrawn' AND v.identity = ?"
-        " AND t.is_out AND (t.ended IS NULL OR t.state = 'done') AND c.state = 'friends' AND c.claimed IS NULL"
-        " AND c.identity = v.identity",
+        " AND t.is_out AND (t.ended IS NULL OR t.state IN ('done', 'failed'))"
+        " AND c.state = 'friends' AND c.claimed IS NULL AND c.identity = v.identity",
         (key.offer, key.device, asker),
     ).fetchone()
     return None if row is None else int(row[0])
@@ -289,6 +290,27 @@ def progressed(
         " WHERE transfers.number = ?4 AND ended IS NULL AND o.its = transfers.offer",
         (files_done, verified_bytes, resent_bytes, number),
     )
+
+
+def gave_up(
+    connection: Connection,
+    keys: DeviceKeys,
+    number: int,
+    code: Code,
+    now: UnixMillis,
+    entropy: Entropy,
+    detail: str = "",
+) -> list[Effect]:
+    """Note that what was to come cannot go on by itself, and tell the friend, who else would wait for ever."""
+    effects = failed(connection, number, code, now, detail)
+    row = connection.execute("SELECT offer FROM transfers WHERE number = ?", (number,)).fetchone()
+    offered = None if row is None else offerings.of_number(connection, row[0])
+    if effects and offered is not None and offered.state == "accepted":
+        friend = contacts.of_identity(connection, offered.identity)
+        if friend is not None and friend.state == "friends" and friend.claimed is None:
+            word = Answer(offered.key.offer, OfferAnswer.FAILED, code.value)
+            effects += add_own(connection, keys, friend, word, now=now, entropy=entropy)[1]
+    return effects
 
 
 def failed(

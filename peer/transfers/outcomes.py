@@ -105,9 +105,10 @@ class Outcomes:
                 await self._set_aside(transfer, ledger.SOURCE, REFUSED_RETRY_S)
             case Fails(code=code, detail=detail):
                 await asyncio.to_thread(transfer.close)
-                self._carry_out(
-                    await self._database.write_patiently(manager.failed, number, code, now, detail)
+                effects = await self._database.write_patiently(
+                    manager.gave_up, self._keys, number, code, now, self._entropy, detail
                 )
+                self._carry_out(effects)
         self._closed(transfer)
 
     # --- inside

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
-from peer import api
+from peer import api, contacts, conversations
 from peer.effects import Effect, PushEvents
 from peer.transfers import manager
 from peer.transfers.manager import Contents
 from tests.harness.simnet import SimPeer
 from tests.harness.talk import pass_on
 from wire.ids import OfferId
+from wire.log.event import Content
 from wire.transfer.holding import OfferKey
 
 MIB = 1024 * 1024
@@ -86,3 +87,18 @@ def transfers(one: SimPeer) -> list[api.Transfer]:
 def key_of(one: SimPeer, offer_id: str) -> OfferKey:
     """Give the key of an offer of somebody."""
     return OfferKey(one.keys.device, OfferId(bytes.fromhex(offer_id)))
+
+
+def say_about(one: SimPeer, friend: str, content: Content) -> list[Effect]:
+    """Write an event about an offer; gives what follows."""
+    contact = one.database.read(contacts.find_friend, friend)
+    _, effects = one.database.write(
+        conversations.add_own,
+        one.keys,
+        contact,
+        content,
+        now=one.world.wall(),
+        entropy=one.entropy,
+    )
+    one.database.commit()
+    return effects

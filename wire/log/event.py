@@ -68,6 +68,7 @@ class OfferAnswer(enum.IntEnum):
     DECLINED = 2
     CANCELLED = 3
     DONE = 4  # every file verified and under its final name
+    FAILED = 5  # it cannot go on there; accepted again it begins anew
 
 
 class Text(Packed, frozen=True):
@@ -122,10 +123,11 @@ class Withdrawal(Packed, frozen=True):
 
 
 class Answer(Packed, frozen=True):
-    """What the receiving side does with an offer."""
+    """What the receiving side does with an offer. code: why it failed there, else empty."""
 
     offer: OfferIdField
     answer: OfferAnswer
+    code: Annotated[str, Meta(max_length=48)] = ""
 
 
 Content = Text | Edit | Delete | Reaction | Offer | Withdrawal | Answer

@@ -16,6 +16,7 @@ from tests.harness.offers import (
     decline,
     key_of,
     offer,
+    say_about,
     states,
     transfers,
 )
@@ -40,16 +41,6 @@ def pair(world):
     alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
     befriend(alice, bob)
     return alice, bob
-
-
-def say_about(one, friend, content):
-    """Write an event about an offer; gives what follows."""
-    contact = one.database.read(contacts.find_friend, friend)
-    _, effects = one.database.write(
-        conversations.add_own, one.keys, contact, content, now=one.world.wall(), entropy=one.entropy
-    )
-    one.database.commit()
-    return effects
 
 
 def finish(one):

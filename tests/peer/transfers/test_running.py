@@ -9,11 +9,22 @@ from peer import befriending
 from peer.store.opening import connect, migrate, schema_steps
 from peer.transfers import ledger, manager
 from peer.transfers.ledger import Live
-from tests.harness.offers import MIB, accept, bring, contents, key_of, offer, states, transfers
+from tests.harness.offers import (
+    MIB,
+    accept,
+    bring,
+    contents,
+    key_of,
+    offer,
+    say_about,
+    states,
+    transfers,
+)
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.talk import told
 from wire.codes import Code
 from wire.ids import OfferId
+from wire.log.event import Answer, OfferAnswer
 from wire.transfer.states import FOLLOWS, TransferState
 
 
@@ -139,10 +150,56 @@ def test_a_failed_transfer_says_why_and_begins_anew_when_it_is_accepted_again(pa
     assert bob.database.read(manager.due) == []
     again, effects = accept(bob, offered, "/srv/other")
     assert again.state == "accepted"
-    assert not [effect for effect in effects if hasattr(effect, "conversation")]  # said already
     [incoming] = bob.database.read(manager.due)
     assert (incoming.folder, incoming.number) == (Path("/srv/other"), number + 1)
     assert [(t.state, t.error) for t in transfers(bob)] == [("waiting", None)]
+
+
+def give_up(one, number, code=Code.VERIFICATION_FAILED):
+    return write(one, manager.gave_up, one.keys, number, code, 9, one.entropy, "a lie")
+
+
+def test_a_friend_who_cannot_take_it_says_so_and_says_when_it_begins_anew(pair):
+    alice, bob = pair
+    offered, out, number = accepted(alice, bob)
+    write(alice, manager.started, out, 7)
+    bring(give_up(bob, number), bob, alice)
+    assert states(alice) == [("out", "accepted")]
+    [failed] = transfers(alice)
+    assert (failed.state, failed.error["code"]) == ("failed", "verification-failed")
+    assert failed.error["message"].startswith("bob could not take it: ")
+    assert give_up(bob, number) == []
+    assert alice.database.read(manager.outgoing, bob.keys.identity, key_of(alice, offered)) == out
+    bring(accept(bob, offered)[1], bob, alice)
+    assert [(t.state, t.error) for t in transfers(alice)] == [("waiting", None)]
+    again = alice.database.read(manager.outgoing, bob.keys.identity, key_of(alice, offered))
+    write(alice, manager.started, again, 8)
+    assert [t.state for t in transfers(alice)] == ["running"]
+
+
+def test_what_failed_with_one_device_of_a_friend_is_done_when_another_has_it(pair):
+    alice, bob = pair
+    offered, _, number = accepted(alice, bob)
+    bring(give_up(bob, number), bob, alice)
+    done = Answer(key_of(alice, offered).offer, OfferAnswer.DONE)
+    bring(say_about(bob, "alice", done), bob, alice)
+    [shown] = transfers(alice)
+    assert (shown.state, shown.verified_bytes) == ("done", shown.bytes)
+
+
+def test_a_failure_with_another_own_device_is_not_ours(pair):
+    alice, bob = pair
+    offered, _, number = accepted(alice, bob)
+    laptop = Answer(key_of(alice, offered).offer, OfferAnswer.FAILED, "verification-failed")
+    say_about(bob, "alice", laptop)
+    assert [incoming.number for incoming in bob.database.read(manager.due)] == [number]
+
+
+def test_with_somebody_who_is_no_friend_now_a_failure_is_noted_here_alone(pair):
+    alice, bob = pair
+    _, _, number = accepted(alice, bob)
+    write(bob, befriending.remove, "alice", 9)
+    assert not [e for e in give_up(bob, number) if hasattr(e, "conversation")]
 
 
 def test_what_comes_late_for_one_that_ended_changes_nothing(pair):
