@@ -35,8 +35,9 @@ from tracker.throttle import Lobby, Window
 from wire import limits
 from wire.codes import Code
 from wire.ids import AccountName, BootId, LinkKey
+from wire.link import LinkConfig
 from wire.machine import Entropy, Monotonic, UnixMillis
-from wire.messages import Message
+from wire.messages import Message, Purpose
 
 REFUSALS_PER_S = 20
 """Lines of the log about refused connections in one second; the rest of a flood is counted in one line."""
@@ -99,8 +100,16 @@ class Hub:
         chosen = config.limits
         self.config = config
         self.writer = writer
-        self.link_private = link_private
         self.link_key = link_key
+        self.link_config = LinkConfig(
+            purpose=Purpose.TRACKER,
+            static_private=link_private,
+            responder=link_key,
+            open_timeout_s=chosen.open_timeout_s,
+            anonymous_timeout_s=chosen.anonymous_timeout_s,
+            heartbeat_s=chosen.heartbeat_s,
+            dead_after_s=chosen.dead_after_s,
+        )
         self.entropy = entropy
         self.boot_id = BootId(entropy.bytes(16))
         self.roster: Roster[Recipient] = Roster()

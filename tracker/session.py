@@ -28,7 +28,6 @@ from wire.link import (
     Link,
     LinkAged,
     LinkClosed,
-    LinkConfig,
     LinkEvent,
     LinkIdentified,
     LinkOpened,
@@ -219,17 +218,8 @@ class Session(Connection):
             self._refuse_in_clear(error.code, error.detail)
 
     def _open_link(self) -> None:
-        hub, chosen = self._hub, self._hub.config.limits
-        config = LinkConfig(
-            purpose=Purpose.TRACKER,
-            static_private=hub.link_private,
-            responder=hub.link_key,
-            open_timeout_s=chosen.open_timeout_s,
-            anonymous_timeout_s=chosen.anonymous_timeout_s,
-            heartbeat_s=chosen.heartbeat_s,
-            dead_after_s=chosen.dead_after_s,
-        )
-        self._link = Link(Role.RESPONDER, config, now=self._connected, entropy=hub.entropy)
+        hub = self._hub
+        self._link = Link(Role.RESPONDER, hub.link_config, now=self._connected, entropy=hub.entropy)
         self._link.receive_data(self._head, now=hub.now())
         self._head = b""
         self._pump()
@@ -320,6 +310,7 @@ class Session(Connection):
         self._is_dirty = False
         if self._link is not None:
             self._write(self._link.data_to_send())
+            self._link.rest()
 
     def _leave(self) -> None:
         super()._leave()

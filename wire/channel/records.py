@@ -56,6 +56,10 @@ class _Direction:
         self.records = 0  # sealed or opened since the handshake
         self.bytes = 0  # of plaintext in them
 
+    def rest(self) -> None:
+        """Free what is only needed while records flow."""
+        self._cipher.rest()
+
     def _count(self, length: int) -> None:
         """Count one record of `length` bytes of plaintext, and replace the key if it is due."""
         self.records += 1

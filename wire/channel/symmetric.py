@@ -80,9 +80,12 @@ AESGCM_SHA256 = Suite(
 
 
 class CipherState:
-    """A key and its counter: the one place where a nonce is chosen."""
+    """A key and its counter: the one place where a nonce is chosen.
 
-    __slots__ = ("_aead", "_blame", "_suite", "nonce")
+    The key is set up for its first use, and again after a rest.
+    """
+
+    __slots__ = ("_aead", "_blame", "_key", "_suite", "nonce")
 
     def __init__(self, suite: Suite, key: bytes | None, *, blame: Code) -> None:
         """Start at nonce 0.
@@ -92,19 +95,20 @@ class CipherState:
         """
         self._suite = suite
         self._blame = blame
-        self._aead = None if key is None else suite.aead(key, blame)
+        self._key = key
+        self._aead: Aead | None = None
         self.nonce = 0
 
     @property
     def has_key(self) -> bool:
         """Whether what passes here is sealed."""
-        return self._aead is not None
+        return self._key is not None
 
     def encrypt(self, ad: bytes, plaintext: bytes) -> bytes:
         """Seal under the next nonce (EncryptWithAd); raises LocalProtocolError if none is left."""
-        if self._aead is None:
+        if self._key is None:
             return plaintext
-        sealed = self._aead.seal(self._next(), ad, plaintext)
+        sealed = self._keyed().seal(self._next(), ad, plaintext)
         self.nonce += 1
         return sealed
 
@@ -113,9 +117,9 @@ class CipherState:
 
         Raises RemoteProtocolError with the blame, LocalProtocolError when no nonce is left.
         """
-        if self._aead is None:
+        if self._key is None:
             return ciphertext
-        plaintext = self._aead.open(self._next(), ad, ciphertext)
+        plaintext = self._keyed().open(self._next(), ad, ciphertext)
         self.nonce += 1
         return plaintext
 
@@ -132,11 +136,18 @@ class CipherState:
     def rekey(self) -> None:
         """Replace the key by REKEY(k) (Noise, section 4.2); the nonce goes on: none repeats."""
         fresh = self._keyed().seal(NONCES, b"", bytes(primitives.KEY_BYTES))
-        self._aead = self._suite.aead(fresh[: primitives.KEY_BYTES], self._blame)
+        self._key = fresh[: primitives.KEY_BYTES]
+        self._aead = None
+
+    def rest(self) -> None:
+        """Free what a key that is set up takes, 2.7 KiB: two microseconds at the next use (2026-11)."""
+        self._aead = None
 
     def _keyed(self) -> Aead:
         if self._aead is None:
-            raise LocalProtocolError("this cipher has no key yet")
+            if self._key is None:
+                raise LocalProtocolError("this cipher has no key yet")
+            self._aead = self._suite.aead(self._key, self._blame)
         return self._aead
 
     def _next(self) -> int:

@@ -9,6 +9,9 @@ from wire.errors import LocalProtocolError, RemoteProtocolError
 from wire.ids import RequestId
 from wire.messages import Message
 
+NOTHING_OPEN: frozenset[RequestId] = frozenset()
+"""One for all links: a tracker has many, and most wait for nothing."""
+
 
 class Answerer:
     """The requests of one link that wait for our answers."""
@@ -18,7 +21,7 @@ class Answerer:
     def __init__(self, state: SessionState) -> None:
         self.state = state
         self.repeated_requests = 0
-        self._open: set[RequestId] = set()
+        self._open = NOTHING_OPEN
 
     def on_message(self, message: Message) -> RequestId | None:
         """Take a request; gives its number, or None for one whose number is still open (counted).
@@ -37,15 +40,14 @@ class Answerer:
             return None
         if len(self._open) >= limits.OPEN_REQUESTS:
             raise RemoteProtocolError(Code.TOO_MANY_REQUESTS)
-        self._open.add(request)
+        self._open |= {request}
         return request
 
     def answered(self, request: RequestId) -> None:
         """Take note that a request was answered; LocalProtocolError for a second answer."""
-        try:
-            self._open.remove(request)
-        except KeyError as error:
-            raise LocalProtocolError(f"request {request} was answered already") from error
+        if request not in self._open:
+            raise LocalProtocolError(f"request {request} was answered already")
+        self._open = (self._open - {request}) or NOTHING_OPEN
 
     @property
     def open_requests(self) -> int:

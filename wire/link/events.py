@@ -67,11 +67,11 @@ class LinkConfig:
 class Remote:
     """Who is at the other end.
 
-    hello: as it came. certificate, device_list: verified on peer and data links; on a tracker's side the
+    hello: as it came, None once forgotten. certificate, device_list: verified on peer and data links; on a tracker's side the
     certificate is only compared with the handshake, and the list is None. link_key: 32 bytes, proven.
     """
 
-    hello: AnyHello
+    hello: AnyHello | None
     certificate: Certificate | None
     device_list: DeviceList | None
     link_key: LinkKey

@@ -32,11 +32,11 @@ from wire.link.events import (
     Remote,
 )
 from wire.link.keepalive import Keepalive
-from wire.link.proving import prove
+from wire.link.proving import is_anonymous, most_record_bytes, prove
 from wire.link.states import TRANSITIONS, LinkState, Step
 from wire.link.stream import Stream
 from wire.machine import Entropy, Monotonic
-from wire.messages import Message, Purpose
+from wire.messages import Message
 from wire.messages.session import Close, Hello, HelloAnonymous, HelloTracker, Ping, Pong
 from wire.messages.transfer import Pack, Piece
 
@@ -59,6 +59,7 @@ class Link:
         "_handshake",
         "_happened",
         "_has_aged",
+        "_is_anonymous",
         "_keepalive",
         "_stream",
         "dropped_messages",
@@ -86,6 +87,7 @@ class Link:
         self._keepalive = Keepalive(config.heartbeat_s, config.dead_after_s, now=now)
         self._chunk_bytes: int | None = None  # of the raw record that must come next
         self._has_aged = False
+        self._is_anonymous = False
         self.dropped_messages = 0
         self.state = LinkState.GREETING
         self.handshake_hash = b""
@@ -143,6 +145,12 @@ class Link:
         self._step(Step.TAKEN)
         return *self._stream.keys, self._stream.incoming.take_rest()
 
+    def rest(self) -> None:
+        """Keep what a silent link needs, of `remote` the key alone: for an owner of many links."""
+        self._stream.rest()
+        if self.state is LinkState.OPEN and self.remote is not None and self.remote.hello:
+            self.remote = Remote(None, None, None, self.remote.link_key)
+
     # --- the machine
 
     def receive_data(self, data: bytes | bytearray | memoryview, *, now: Monotonic) -> None:
@@ -179,9 +187,7 @@ class Link:
         limit = self._open_limit()
         if self.state is not LinkState.OPEN:
             return limit
-        instants = [self._keepalive.deadline()]
-        if limit is not None:
-            instants.append(limit)
+        instants = [self._keepalive.deadline()] + ([] if limit is None else [limit])
         if not self._has_aged:
             instants.append(Monotonic(self._began + self._config.lifetime_s))
         return min(instants)
@@ -344,11 +350,8 @@ class Link:
     def _open(self) -> None:
         assert self.remote is not None
         self._step(Step.OPENED)
-        most = limits.CONTROL_RECORD_BYTES
-        if self._config.purpose is Purpose.DATA:
-            most = limits.DATA_RECORD_BYTES
-        elif isinstance(self.remote.hello, HelloAnonymous):
-            most = limits.HELLO_BYTES  # the largest that may come is AddDevice, a little smaller
+        self._is_anonymous = is_anonymous(self._config.hello, self.remote.hello)
+        most = most_record_bytes(self._config.purpose, is_anonymous=self._is_anonymous)
         self._stream.incoming.bound(most + limits.TAG_BYTES, Code.RECORD_TOO_LARGE)
         self._handshake = None
         self._happened.append(LinkOpened(self.remote, self.handshake_hash))
@@ -356,10 +359,7 @@ class Link:
     def _open_limit(self) -> Monotonic | None:
         if self.state in (LinkState.GREETING, LinkState.PROVING, LinkState.IDENTIFYING):
             return Monotonic(self._began + self._config.open_timeout_s)
-        if self.state is LinkState.OPEN and (
-            isinstance(self._config.hello, HelloAnonymous)
-            or (self.remote is not None and isinstance(self.remote.hello, HelloAnonymous))
-        ):
+        if self.state is LinkState.OPEN and self._is_anonymous:
             return Monotonic(self._began + self._config.anonymous_timeout_s)
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wire import limits
 from wire.channel.handshake import Role
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
@@ -9,7 +10,7 @@ from wire.identity import check_hello, peek_certificate
 from wire.ids import LinkKey
 from wire.link.events import AnyHello, LinkConfig, Remote
 from wire.messages.registry import Purpose
-from wire.messages.session import Hello, HelloTracker
+from wire.messages.session import Hello, HelloAnonymous, HelloTracker
 
 
 def prove(hello: AnyHello, link_key: LinkKey, role: Role, config: LinkConfig) -> Remote:
@@ -40,3 +41,17 @@ def _prove_on_tracker_link(hello: AnyHello, link_key: LinkKey, role: Role) -> Re
     if certificate.link_key != link_key:
         raise RemoteProtocolError(Code.IDENTITY_MISMATCH, "a certificate names another link key")
     return Remote(hello, certificate, None, link_key)
+
+
+def is_anonymous(ours: AnyHello | None, theirs: AnyHello | None) -> bool:
+    """Say whether one of the two ends of a link shows no device."""
+    return isinstance(ours, HelloAnonymous) or isinstance(theirs, HelloAnonymous)
+
+
+def most_record_bytes(purpose: Purpose, *, is_anonymous: bool) -> int:
+    """Give how much plaintext a record of an open link carries at most."""
+    if purpose is Purpose.DATA:
+        return limits.DATA_RECORD_BYTES
+    if is_anonymous:
+        return limits.HELLO_BYTES  # the largest that may come is AddDevice, a little smaller
+    return limits.CONTROL_RECORD_BYTES

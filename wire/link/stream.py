@@ -57,6 +57,11 @@ class Stream:
         assert self.keys is not None
         return self.keys[1].open(frame)
 
+    def rest(self) -> None:
+        """Free what is only needed while records flow."""
+        for end in self.keys or ():
+            end.rest()
+
     @property
     def carried_bytes(self) -> int:
         """How much plaintext went through so far, both directions together."""

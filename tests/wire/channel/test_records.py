@@ -53,13 +53,17 @@ def test_a_record_is_its_length_then_its_ciphertext_with_tag() -> None:
     records=st.integers(1, 8),
     size_bytes=st.integers(1, 900),
     into=st.booleans(),
+    rests=st.booleans(),
 )
-def test_records_arrive_as_they_were_whenever_keys_are_replaced(
-    plaintexts: list[bytes], records: int, size_bytes: int, into: bool
+def test_records_arrive_as_they_were_whenever_keys_are_replaced_or_rest(
+    plaintexts: list[bytes], records: int, size_bytes: int, into: bool, rests: bool
 ) -> None:
     sealer, opener = _ends(records, size_bytes)
     out, back = memoryview(bytearray(400)), memoryview(bytearray(400))
     for plaintext in plaintexts:
+        if rests:
+            sealer.rest()
+            opener.rest()
         if into:
             length = sealer.seal_into(memoryview(plaintext), out)
             assert length == len(plaintext) + OVERHEAD_BYTES

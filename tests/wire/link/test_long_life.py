@@ -25,6 +25,7 @@ from wire.link import (
     LinkOpened,
     LinkState,
     MessageReceived,
+    Remote,
     Role,
 )
 from wire.messages import Purpose
@@ -35,6 +36,32 @@ TRACKER, PEER, DATA = Purpose.TRACKER, Purpose.PEER, Purpose.DATA
 
 def _link(role: Role, config: LinkConfig) -> Link:
     return Link(role, config, now=Clock().now, entropy=SeededEntropy(1))
+
+
+# --- a link that rests between its words
+
+
+@pytest.mark.parametrize("purpose", [TRACKER, PEER])
+def test_a_link_that_rested_goes_on_and_remembers_the_key_alone(purpose: Purpose) -> None:
+    pair = an_open_pair(purpose)
+    for number in range(3):
+        for link in (pair.left.machine, pair.right.machine):
+            known = link.remote
+            link.rest()
+            assert known is not None
+            assert link.remote == Remote(None, None, None, known.link_key)
+        pair.left.machine.send(TALK[purpose], now=pair.clock.now)
+        pair.right.machine.send(TALK[purpose], now=pair.clock.now)
+        pair.run()
+        for end in (pair.left, pair.right):
+            assert end.told == [MessageReceived(TALK[purpose])] * (number + 1)
+
+
+def test_a_link_that_is_not_open_has_nothing_to_forget() -> None:
+    link = _link(Role.RESPONDER, called(PEER))
+    link.rest()
+    assert link.remote is None
+    assert link.state is LinkState.GREETING
 
 
 # --- a link that lived or carried enough
