@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
+from peer.transfers.digestlog import DigestLog
 from peer.transfers.source import Reader
+from wire import limits
 from wire.codes import Code
 from wire.ids import ChunkDigest
 from wire.machine import Monotonic
@@ -22,11 +24,15 @@ from wire.transfer.steps import CheckPin, Read, ReadDigests, Say
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """An offer of ours as one friend may have it. number: the transfer's row in the book."""
+    """An offer of ours as one friend may have it. number: the transfer's row in the book.
+
+    digests: where what was hashed is kept, so that another life need not read it.
+    """
 
     number: int
     holding: Holding
     reader: Reader
+    digests: DigestLog
 
 
 class Outgoing:
@@ -143,6 +149,9 @@ class Outgoing:
                 position += part.length
             else:
                 outcome.append(code)
+        first, digest = step.parts[0], outcome[0]
+        if served.holding.sizes[first.file] > limits.CHUNK_BYTES and not isinstance(digest, Code):
+            served.digests.note(first.file, first.index, digest)
         with self._lock:
             message = self._sender.on_read(step, outcome, _now())
         if message is None:

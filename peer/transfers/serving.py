@@ -9,14 +9,15 @@ from peer.effects import Effect
 from peer.store.database import Database
 from peer.times import wall
 from peer.transfers import ledger, manager
+from peer.transfers.digestlog import DigestLog
 from peer.transfers.figures import Figures
 from peer.transfers.outgoing import Served
-from peer.transfers.shelf import Shelf
+from peer.transfers.shelf import Shelf, Shelved
 from peer.transfers.source import Reader
 from peer.transfers.talk import TransferTalk
 from wire.codes import Code
 from wire.identity import DeviceKeys
-from wire.ids import DeviceId, IdentityKey
+from wire.ids import ChunkDigest, DeviceId, IdentityKey, OfferId
 from wire.transfer.holding import Holding, OfferKey
 
 
@@ -36,6 +37,7 @@ class Serving:
         self._shelf = shelf
         self._figures = figures
         self._carry_out = carry_out
+        self._logs: dict[OfferId, DigestLog] = {}
         self._served: dict[tuple[DeviceId, OfferKey], Served] = {}
         self._dropped: list[tuple[DeviceId, Served]] = []  # a thread may still read their files
 
@@ -53,7 +55,8 @@ class Serving:
             return Code.PAUSED
         served = self._served.get((device, key))
         if served is None or served.number != number:
-            kept = await asyncio.to_thread(self._shelf.load, key.offer)
+            log = self._logs.setdefault(key.offer, self._shelf.digests(key.offer))
+            kept, known = await asyncio.to_thread(_load, self._shelf, key.offer, log)
             if kept is None:
                 return Code.UNKNOWN_OFFER
             holding = Holding(
@@ -62,7 +65,8 @@ class Serving:
                 sizes=kept.files.sizes,
                 signing_seed=self._keys.signing_seed,
             )
-            served = self._served[device, key] = Served(number, holding, Reader(kept.files))
+            await asyncio.to_thread(holding.restore, known)
+            served = self._served[device, key] = Served(number, holding, Reader(kept.files), log)
         self._figures.begin(number)
         return served
 
@@ -103,6 +107,7 @@ class Serving:
             dropped[1].reader.close()
         for served in talk.served:
             served.reader.close()
+            await asyncio.to_thread(served.digests.close)
             self._figures.end(served.number)
             failed = list(served.holding.failed.values())
             if failed and len(failed) == len(served.holding.sizes):
@@ -120,7 +125,17 @@ class Serving:
         """Let go of all files."""
         for served in [*self._served.values(), *(served for _, served in self._dropped)]:
             served.reader.close()
+        for log in self._logs.values():
+            log.close()
 
     def _forget(self, device: DeviceId, served: Served) -> None:
         self._served.pop((device, served.holding.key), None)
         self._figures.end(served.number)
+
+
+def _load(
+    shelf: Shelf, offer: OfferId, log: DigestLog
+) -> tuple[Shelved | None, list[tuple[int, int, ChunkDigest]]]:
+    """Give an offer as it was kept, and what is known of its digests; in a thread."""
+    log.flush()
+    return shelf.load(offer), list(log.load())

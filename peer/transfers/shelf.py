@@ -18,11 +18,13 @@ import msgspec
 from blake3 import blake3
 
 from peer.errors import PeerError
+from peer.transfers.digestlog import DigestLog
 from peer.transfers.survey import Pin, PinnedFile, Survey
 from wire.codes import Code
 from wire.ids import OfferId
 
 _SUFFIX: Final = ".offer"
+_DIGESTS_SUFFIX: Final = ".digests"
 _DIGEST_BYTES: Final = 32
 _VERSION: Final = 1
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -115,10 +117,13 @@ class Shelf:
     def drop(self, offer: OfferId) -> None:
         """Forget an offer; one that is not there does not matter."""
         self._path(offer).unlink(missing_ok=True)
+        self._digests_path(offer).unlink(missing_ok=True)
 
     def sweep(self, standing: Iterable[OfferId]) -> None:
         """Forget every offer that does not stand: its event was never written, or it is over."""
-        names = {self._path(offer).name for offer in standing}
+        names: set[str] = set()
+        for offer in standing:
+            names |= {self._path(offer).name, self._digests_path(offer).name}
         try:
             found = list(self._folder.iterdir())
         except OSError:
@@ -127,6 +132,13 @@ class Shelf:
             if path.name not in names:
                 with suppress(OSError):  # nothing of ours, or the next start sweeps it
                     path.unlink()
+
+    def digests(self, offer: OfferId) -> DigestLog:
+        """Give where digests of an offer's chunks are kept, by one at a time."""
+        return DigestLog(self._digests_path(offer))
+
+    def _digests_path(self, offer: OfferId) -> Path:
+        return self._folder / f"{offer.hex()}{_DIGESTS_SUFFIX}"
 
     def _path(self, offer: OfferId) -> Path:
         return self._folder / f"{offer.hex()}{_SUFFIX}"

@@ -6,7 +6,7 @@ safe to use from two threads at once; the shell guards it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from wire.codes import Code
@@ -51,6 +51,12 @@ class Holding:
         """Keep the digest of a chunk that was read; files of one chunk need no table."""
         if chunk_count(self.sizes[file]) > 1:
             self.table(file).put(index, digest)
+
+    def restore(self, known: Iterable[tuple[int, int, ChunkDigest]]) -> None:
+        """Take digests that were learnt in an earlier life: (file, chunk index, digest) each."""
+        for file, index, digest in known:
+            if self.has_chunks(file, index, 1):
+                self.learn(file, index, digest)
 
     def root(self, file: int) -> FileRoot | None:
         """Give the root of a file of several chunks once all of them were read; None before."""

@@ -1,6 +1,7 @@
 """What is served to whom, what becomes of the sender's rows, and the figures of what is under way."""
 
 import asyncio
+import os
 
 import pytest
 
@@ -9,16 +10,17 @@ from peer.effects import OfferAgain
 from peer.transfers import ledger, manager, stopping
 from peer.transfers.figures import Figures
 from peer.transfers.ledger import Live
+from peer.transfers.outgoing import Outgoing
 from peer.transfers.serving import Serving
 from peer.transfers.shelf import Shelf
 from peer.transfers.survey import survey
-from tests.harness.offers import accept, bring, key_of, offer, transfers
+from tests.harness.offers import MIB, accept, bring, key_of, offer, transfers
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.stations import Rows
 from tests.harness.talk import told
 from wire.codes import Code
 from wire.ids import DeviceId, OfferId
-from wire.messages.transfer import Verified
+from wire.messages.transfer import ChunkRange, Fetch, Verified
 from wire.transfer import manifest
 from wire.transfer.holding import OfferKey
 
@@ -149,6 +151,34 @@ async def test_what_cannot_be_had_in_all_its_files_has_failed(pair, sender, path
     again = await sender.find(bob.keys.device, bob.keys.identity, key)
     assert again.holding.failed == {}  # whoever accepts it anew is given what is there then
     sender.serving.close()
+
+
+async def test_what_was_hashed_is_known_to_another_life_and_to_another_device(
+    pair, sender, tmp_path
+):
+    _, bob = pair
+    content = os.urandom(3 * MIB)
+    path = tmp_path / "big"
+    path.write_bytes(content)
+    key = sender.offer(bob, path)
+    served = await sender.find(bob.keys.device, bob.keys.identity, key)
+    outgoing = Outgoing({key: served}.__getitem__, lambda _: None)
+    outgoing.heard(Fetch(1, *key, (ChunkRange(0, 0, 3),)))
+    into = memoryview(bytearray(MIB))
+    while outgoing.next_record(into) is not None:
+        pass
+    other = await sender.serving.find(DeviceId(b"2" * 16), bob.keys.identity, key)
+    assert other.holding.root(0) == served.holding.root(0) is not None
+    await sender.serving.left(bob.keys.device, Talk(served))
+    sender.serving.close()
+    again = Serving(Rows(sender.alice), sender.alice.keys, sender.shelf, sender.figures, print)
+    found = await again.find(bob.keys.device, bob.keys.identity, key)
+    assert found.holding.root(0) == served.holding.root(0)
+    again.close()
+    sender.shelf.sweep([key.offer])
+    assert [*sender.shelf.digests(key.offer).load()] != []
+    sender.shelf.drop(key.offer)
+    assert [*sender.shelf.digests(key.offer).load()] == []
 
 
 async def test_what_is_not_theirs_any_more_is_served_no_more(pair, sender, path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from peer.transfers.digestlog import DigestLog
 from peer.transfers.incoming import Incoming
 from peer.transfers.manager import Incoming as Due
 from peer.transfers.outgoing import Served
@@ -60,6 +61,7 @@ class Line:
                 number,
                 Holding(key, manifest=b"m", sizes=[1], signing_seed=bytes(32)),
                 Reader([]),
+                DigestLog(Path("/nowhere/log")),
             )
             for number, key in enumerate((KEY, OTHER))
         }
