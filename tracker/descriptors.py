@@ -1,4 +1,4 @@
-"""How many sockets this process may have: the system's limit, raised as far as it allows."""
+"""The system's limits of this process: as many sockets as it allows, and no picture of the memory on disk."""
 
 from __future__ import annotations
 
@@ -25,3 +25,9 @@ def raise_descriptor_limit() -> int:
         except (OSError, ValueError):  # macOS has a lower limit of its own than it says
             hard = soft
     return UNLIMITED if soft == resource.RLIM_INFINITY else max(1, soft - KEPT_BACK)
+
+
+def forbid_core_dumps() -> None:
+    """Let a crash leave no picture of the memory, and so of keys, on the disk; where the system can."""
+    if HAS_RESOURCE:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

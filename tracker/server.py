@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from tracker.config import Config
 from tracker.control import ControlSocket, Reply
-from tracker.descriptors import raise_descriptor_limit
+from tracker.descriptors import forbid_core_dumps, raise_descriptor_limit
 from tracker.errors import TrackerError
 from tracker.home import Home, load_link_key
 from tracker.hub import Hub
@@ -206,6 +206,7 @@ def run(config: Config, output: Output) -> int:
     """Run a tracker until SIGTERM or SIGHUP (gives 0) or Ctrl-C (gives 130); prints the ready line."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     os.umask(0o077)
+    forbid_core_dumps()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(config, output))
 

@@ -1,4 +1,4 @@
-"""Where the details of an unforeseen error go: a file below the home, for its owner's eyes only."""
+"""What a crash leaves behind: the details of an unforeseen error below the home, and no picture of the memory."""
 
 from __future__ import annotations
 
@@ -29,3 +29,12 @@ def keep(home_text: str | None, details: str) -> str:
         return str(path)
     except (OSError, ValueError, RuntimeError, ImportError):
         return ""  # the error itself is still told
+
+
+def forbid_core_dumps() -> None:
+    """Keep the memory, and so keys and passwords, from the disk when the program dies; where the system can."""
+    try:
+        import resource
+    except ImportError:  # pragma: no cover  a system without it
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

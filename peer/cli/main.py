@@ -24,7 +24,9 @@ Passwords come from a prompt, --password-file FILE (- is stdin) or HOBNOB_PASSWO
 def main(words: list[str] | None = None) -> int:
     """Run `hobnob` with these words (default: the process's own) and give the exit code."""
     from peer.cli import exit_codes
+    from peer.cli.crash import forbid_core_dumps
 
+    forbid_core_dumps()
     line = sys.argv[1:] if words is None else words
     run = _Run(line)
     return exit_codes.guard(run, is_json=lambda: run.is_json, log=run.log)
