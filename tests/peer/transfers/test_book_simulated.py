@@ -7,15 +7,18 @@ import pytest
 
 from peer import contacts, conversations
 from peer.errors import PeerError
-from peer.transfers import manager
+from peer.transfers import manager, stopping
 from tests.harness.offers import contents, states, transfers
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
 from wire.codes import Code
 from wire.ids import OfferId
 from wire.log.event import Withdrawal
+from wire.transfer import states as states_of
 
 SEEDS = int(os.environ.get("SIMNET_SEEDS", "40"))
 ONE = os.environ.get("SIMNET_SEED")
+OVER = {"in": ("declined", "withdrawn"), "out": ()}  # one offer may stand with others
+ENDED = {state.value for state in states_of.ENDED}
 CHAOS_MS = 8_000
 CALM_MS = 12_000
 
@@ -54,6 +57,29 @@ def withdraw(one, friend, offer_id):
         one, conversations.add_own, one.keys, contact, Withdrawal(offer_id),
         now=one.world.wall(), entropy=one.entropy,
     )  # fmt: skip
+
+
+def take_back(one, offer_id):
+    return act(
+        one, stopping.withdraw, one.keys, offer_id.hex(), one.world.wall(), one.entropy
+    )  # fmt: skip
+
+
+def stop_one(dice, one):
+    """Hold, resume or call off something at random."""
+    listed = transfers(one)
+    if not listed:
+        return
+    prefix = dice.choice(listed).id
+    now = one.world.wall()
+    does = dice.choice(
+        [
+            (stopping.pause, prefix, now),
+            (stopping.resume, prefix, now),
+            (stopping.cancel, one.keys, prefix, now, one.entropy),
+        ]
+    )
+    act(one, *does)
 
 
 def finish(one):
@@ -189,10 +215,14 @@ class Trouble:
             accept(receiver, offered)
         elif kind < 0.65:
             decline(receiver, offered)
-        elif kind < 0.8:
+        elif kind < 0.75:
             finish(receiver)
-        else:
+        elif kind < 0.82:
             withdraw(self.a_device_of(author), friend, offered)
+        elif kind < 0.87:
+            take_back(self.a_device_of(author), offered)
+        else:
+            stop_one(self.dice, self.dice.choice([receiver, self.a_device_of(author)]))
 
     def a_device_of(self, account):
         return self.dice.choice([peer for peer in self.peers if peer.account == account])
@@ -239,3 +269,6 @@ def test_every_book_agrees_in_the_end(seed):
         finished = {t.offer for t in transfers(one) if t.direction == "out" and t.state == "done"}
         said = {o.offer for o in one.database.read(manager.offers) if o.state == "done"}
         assert finished <= said, again
+        over = {o.offer for o in one.database.read(manager.offers) if o.state in OVER[o.direction]}
+        still = {t.state for t in transfers(one) if t.offer in over and t.direction == "in"}
+        assert still <= ENDED, (again, one.name, still)
