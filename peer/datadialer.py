@@ -79,6 +79,10 @@ class TransferDialer:
         """Take note that a link to this device was good for something: the next may be dialled soon."""
         self._redial.pop(device, None)
 
+    def has_failed(self, device: DeviceId) -> bool:
+        """Say whether the last dial of this device, or the link it gave, was good for nothing."""
+        return device in self._redial
+
     async def _dial_all(self, identity: IdentityKey, device: DeviceId, *, is_asked: bool) -> None:
         """Try the addresses of a device one after another; if none answers, ask it to dial us."""
         try:

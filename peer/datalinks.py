@@ -297,22 +297,34 @@ class TransferLinks:
         device = due.key.device
         link = self._links.of_device(device)
         if link is None:
-            if not self._neighbours.is_linked(device):
-                await self._outcomes.wait(due.number, ledger.FRIEND)
-            elif self._links.is_full:
-                await self._outcomes.wait(due.number, ledger.SLOT)
-            else:
-                self._dialer.dial(due.identity, device)
+            await self._seek(due)
             return
         if transfer is None:
             if len(self._coming.open) >= limits.TRANSFERS_AT_ONCE and not await self._park_one():
-                await self._outcomes.wait(due.number, ledger.SLOT)
+                await self._wait(due, ledger.SLOT)
                 return
             transfer = self._coming.open[due.number] = Incoming(due, self._report)
             self._figures.begin(due.number)
         async with asyncio.TaskGroup() as group:  # the commit takes longer than to ask
             group.create_task(self._note_started(due.number))
             await asyncio.to_thread(link.talk.attach, transfer)
+
+    async def _seek(self, due: manager.Incoming) -> None:
+        """Dial whoever has it, and say what it waits for until there is a link."""
+        device = due.key.device
+        if not self._neighbours.is_linked(device):
+            await self._wait(due, ledger.FRIEND)
+        elif self._links.is_full:
+            await self._wait(due, ledger.SLOT)
+        else:
+            if due.waits_for is None or self._dialer.has_failed(device):
+                await self._wait(due, ledger.SOURCE)
+            self._dialer.dial(due.identity, device)
+
+    async def _wait(self, due: manager.Incoming, reason: str) -> None:
+        """Note what a transfer waits for, if that is news."""
+        if due.waits_for != reason:
+            await self._outcomes.wait(due.number, reason)
 
     async def _note_started(self, number: int) -> None:
         self._carry_out(await self._database.write_patiently(manager.started, number, wall()))

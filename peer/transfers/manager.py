@@ -67,6 +67,7 @@ class Incoming:
     manifest_size: int
     manifest_digest: bytes
     types: str | None = None  # patterns that every file has to match before the offer is answered
+    waits_for: str | None = None  # as its row says; None while it runs
 
 
 # --- what a person does
@@ -227,7 +228,7 @@ def due(connection: Connection) -> list[Incoming]:
     """List what is to be fetched, in the order of the queue: accepted here, not ended, not paused."""
     rows = connection.execute(
         "SELECT t.number, o.device, o.offer, c.name, v.identity, t.folder, o.title, o.files, o.size,"
-        " o.manifest_size, o.manifest_digest, t.types FROM transfers t JOIN offers o ON o.number = t.offer"
+        " o.manifest_size, o.manifest_digest, t.types, t.reason FROM transfers t JOIN offers o ON o.number = t.offer"
         " JOIN conversations v ON v.number = o.conversation JOIN contacts c ON c.number = t.contact"
         " WHERE NOT t.is_out AND t.ended IS NULL AND t.state IN (?, ?) AND c.state = 'friends'"
         " AND c.claimed IS NULL AND c.identity = v.identity ORDER BY t.number",

@@ -115,8 +115,8 @@ class Outcomes:
 
     async def _set_aside(self, transfer: Incoming, reason: str, retry_s: float) -> None:
         """Close a transfer for now, to be tried again after a while."""
-        until = asyncio.get_running_loop().time() + retry_s
-        self._coming.set_aside(transfer, until, is_held=reason == ledger.PAUSED)
+        now = asyncio.get_running_loop().time()
+        self._coming.set_aside(transfer, now, retry_s, is_held=reason == ledger.PAUSED)
         await asyncio.to_thread(transfer.close)
         await self.wait(transfer.due.number, reason)
 

@@ -10,6 +10,8 @@ import asyncio
 from peer.transfers.incoming import Incoming
 from wire.ids import DeviceId
 
+HELD_MOST_S = 600.0
+
 
 class UnderWay:
     """Transfers by their rows in the book. open: those that may ask over a link."""
@@ -19,6 +21,7 @@ class UnderWay:
         self._closing: dict[int, asyncio.Event] = {}
         self._not_before: dict[int, float] = {}
         self._held: dict[int, DeviceId] = {}  # set aside since that device's person paused them
+        self._patience: dict[int, float] = {}  # how long those waited last
         self._refused: set[int] = set()
 
     @property
@@ -44,17 +47,24 @@ class UnderWay:
         for closing in list(self._closing.values()):
             await closing.wait()
 
-    def set_aside(self, transfer: Incoming, until: float, *, is_held: bool) -> None:
-        """Let a transfer wait. until: seconds, of the loop. is_held: its friend's person paused it."""
+    def set_aside(self, transfer: Incoming, now: float, wait_s: float, *, is_held: bool) -> None:
+        """Let a transfer wait. now: seconds, of the loop.
+
+        is_held: its friend's person paused it, so it waits longer each time, until they say that it goes on.
+        """
         number = transfer.due.number
-        self._not_before[number] = until
         if is_held:
             self._held[number] = transfer.due.key.device
+            wait_s = self._patience[number] = min(
+                2 * self._patience.get(number, wait_s / 2), HELD_MOST_S
+            )
+        self._not_before[number] = now + wait_s
 
     def let_ask(self, device: DeviceId) -> None:
         """Let what a device's person had paused ask again at once."""
         for number in [number for number, by in self._held.items() if by == device]:
             del self._held[number]
+            self._patience.pop(number, None)
             self._not_before.pop(number, None)
 
     def is_refused_again(self, number: int) -> bool:

@@ -140,6 +140,13 @@ class Station:
 
     def offer(self, to: Station, *paths: Path) -> str:
         """Offer files to somebody who takes them at once; gives the offer's id."""
+        offered = self.offer_alone(to, *paths)
+        bring(accept(to.one, offered, str(to.downloads))[1], to.one, self.one)
+        to.links.wake()
+        return offered
+
+    def offer_alone(self, to: Station, *paths: Path) -> str:
+        """Offer files to somebody; gives the offer's id."""
         found = survey(paths)
         offer_id = OfferId(self.one.entropy.bytes(16))
         self.shelf.keep(offer_id, found)
@@ -149,8 +156,6 @@ class Station:
         )  # fmt: skip
         offered, effects = offer(self.one, to.one.account, what=what, offer_id=offer_id)
         bring(effects, self.one, to.one)
-        bring(accept(to.one, offered, str(to.downloads))[1], to.one, self.one)
-        to.links.wake()
         return offered
 
     async def until(self, is_it: Callable[[], bool]) -> None:

@@ -163,13 +163,26 @@ async def test_nobody_opens_a_transfer_anew_before_it_is_closed(coming):
 def test_what_was_set_aside_waits_its_time_or_until_its_friend_goes_on(coming):
     first, second = coming
     under_way = UnderWay()
-    under_way.set_aside(first, 15.0, is_held=True)
-    under_way.set_aside(second, 15.0, is_held=False)
+    under_way.set_aside(first, 0.0, 15.0, is_held=True)
+    under_way.set_aside(second, 0.0, 15.0, is_held=False)
     assert not under_way.may_begin(first.due.number, 14.9)
     assert under_way.may_begin(first.due.number, 15.0)
     under_way.let_ask(first.due.key.device)
     assert under_way.may_begin(first.due.number, 0.0)
     assert not under_way.may_begin(second.due.number, 14.9)
+
+
+def test_what_a_friend_holds_is_asked_for_less_and_less_often(coming):
+    first, _ = coming
+    under_way, now = UnderWay(), 100.0
+    waits = []
+    for _ in range(8):
+        under_way.set_aside(first, now, 15.0, is_held=True)
+        waits.append(next(s for s in range(2000) if under_way.may_begin(first.due.number, now + s)))
+    assert waits == [15, 30, 60, 120, 240, 480, 600, 600]
+    under_way.let_ask(first.due.key.device)
+    under_way.set_aside(first, now, 15.0, is_held=True)
+    assert under_way.may_begin(first.due.number, now + 15)
 
 
 def test_a_refusal_counts_from_the_second_time_on(coming):
