@@ -7,24 +7,24 @@ import os
 import signal
 from pathlib import Path
 
-from tests.harness.actors import WAIT_S, Node
+from tests.harness.actors import WAIT_S, Node, Peer
 
 MIB = 1024 * 1024
 LARGE = 512 * MIB
 
 
-def digest(path):
+def digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write(path, content=b"content"):
+def write(path: Path, content: bytes = b"content") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
 
 
-def write_large(path):
+def write_large(path: Path) -> Path:
     """Write something that takes long enough to be interrupted: no two chunks of it are alike."""
     path.parent.mkdir(parents=True, exist_ok=True)
     chunk = os.urandom(MIB)
@@ -34,7 +34,7 @@ def write_large(path):
     return path
 
 
-def tree(folder):
+def tree(folder: Path) -> dict[str, str | None]:
     """Give every file below a folder with its hash, and the folders."""
     return {
         str(path.relative_to(folder)): digest(path) if path.is_file() else None
@@ -42,8 +42,9 @@ def tree(folder):
     }
 
 
-def under_way(peer):
+def under_way(peer: Peer) -> None:
     """Wait until some of what comes is verified, and all of it is not."""
+    assert peer.node is not None
     item = peer.node.wait(lambda item: item["event"] == "transfer" and item["verified_bytes"] > 0)
     assert item["state"] == "running", item
 

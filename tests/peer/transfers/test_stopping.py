@@ -1,11 +1,15 @@
 """Taking back, calling off, holding: what both people's books say, and what is left on the disk."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from peer import befriending
-from peer.effects import OfferAgain, WakeTransfers
+from peer.effects import Effect, OfferAgain, WakeTransfers
 from peer.errors import PeerError
 from peer.transfers import ledger, manager, stopping
 from tests.harness.offers import (
@@ -23,43 +27,45 @@ from wire.codes import Code
 from wire.ids import OfferId
 from wire.transfer.states import ENDED, TransferState
 
+Pair = tuple[SimPeer, SimPeer]
+
 
 @pytest.fixture
-def world():
+def world() -> Simulation:
     return Simulation(1)
 
 
 @pytest.fixture
-def pair(world):
+def pair(world: Simulation) -> Pair:
     alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
     befriend(alice, bob)
     return alice, bob
 
 
-def durably(one, fn, *arguments):
+def durably(one: SimPeer, fn: Callable[..., Any], *arguments: object) -> Any:
     result = one.database.write(fn, *arguments)
     one.database.commit()
     return result
 
 
-def withdraw(one, prefix):
+def withdraw(one: SimPeer, prefix: str) -> Any:
     return durably(one, stopping.withdraw, one.keys, prefix, one.world.wall(), one.entropy)
 
 
-def cancel(one, prefix):
+def cancel(one: SimPeer, prefix: str) -> Any:
     return durably(one, stopping.cancel, one.keys, prefix, one.world.wall(), one.entropy)
 
 
-def pause(one, prefix):
+def pause(one: SimPeer, prefix: str) -> Any:
     return durably(one, stopping.pause, prefix, one.world.wall())
 
 
-def resume(one, prefix):
+def resume(one: SimPeer, prefix: str) -> Any:
     return durably(one, stopping.resume, prefix, one.world.wall())
 
 
-def finish(one):
-    effects = []
+def finish(one: SimPeer) -> list[Effect]:
+    effects: list[Effect] = []
     for due in one.database.read(manager.due):
         effects += durably(one, manager.started, due.number, one.world.wall())
         effects += durably(
@@ -68,13 +74,13 @@ def finish(one):
     return effects
 
 
-def refused(do, *arguments):
+def refused(do: Callable[..., Any], *arguments: object) -> Code:
     with pytest.raises(PeerError) as caught:
         do(*arguments)
     return caught.value.code
 
 
-def accepted(alice, bob):
+def accepted(alice: SimPeer, bob: SimPeer) -> tuple[str, str]:
     """Let bob take an offer of alice; gives the offer's id and the transfer's, the same at both ends."""
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
@@ -83,7 +89,7 @@ def accepted(alice, bob):
     return offered, transfers(bob)[-1].id
 
 
-def test_who_had_not_answered_sees_the_offer_withdrawn_and_cannot_take_it(pair):
+def test_who_had_not_answered_sees_the_offer_withdrawn_and_cannot_take_it(pair: Pair) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
@@ -93,13 +99,16 @@ def test_who_had_not_answered_sees_the_offer_withdrawn_and_cannot_take_it(pair):
     assert transfers(bob) == []
     assert refused(accept, bob, offered) is Code.OFFER_WITHDRAWN
     [ended] = transfers(alice)
+    assert ended.error is not None
     assert (ended.state, ended.error["code"]) == ("cancelled", "offer-withdrawn")
     assert alice.database.read(manager.outgoing, bob.keys.identity, key_of(alice, offered)) is None
     assert alice.database.read(ledger.standing) == []
     assert alice.database.read(ledger.is_over, OfferId(bytes.fromhex(offered)))
 
 
-def test_a_withdrawal_is_told_to_each_friend_who_does_not_have_it(world, pair):
+def test_a_withdrawal_is_told_to_each_friend_who_does_not_have_it(
+    world: Simulation, pair: Pair
+) -> None:
     alice, bob = pair
     carol, dave = SimPeer.make(world, "carol"), SimPeer.make(world, "dave")
     for friend in (carol, dave):
@@ -126,7 +135,7 @@ def test_a_withdrawal_is_told_to_each_friend_who_does_not_have_it(world, pair):
     assert alice.database.read(ledger.standing) == [bytes.fromhex(offered)]  # bob's other devices
 
 
-def test_withdrawing_again_changes_nothing(pair):
+def test_withdrawing_again_changes_nothing(pair: Pair) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
@@ -134,7 +143,7 @@ def test_withdrawing_again_changes_nothing(pair):
     assert withdraw(alice, offered) == (first, [])
 
 
-def test_what_cannot_be_withdrawn_is_named(pair):
+def test_what_cannot_be_withdrawn_is_named(pair: Pair) -> None:
     alice, bob = pair
     assert refused(withdraw, alice, "0" * 32) is Code.UNKNOWN_OFFER
     assert refused(withdraw, alice, "0" * 7) is Code.UNKNOWN_OFFER
@@ -149,7 +158,7 @@ def test_what_cannot_be_withdrawn_is_named(pair):
     assert withdraw(alice, "abcdef012a")[0].state == "withdrawn"
 
 
-def test_an_offer_to_a_friend_whose_key_changed_is_withdrawn_here(pair):
+def test_an_offer_to_a_friend_whose_key_changed_is_withdrawn_here(pair: Pair) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
@@ -160,13 +169,14 @@ def test_an_offer_to_a_friend_whose_key_changed_is_withdrawn_here(pair):
     assert [t.state for t in transfers(alice)] == ["cancelled"]
 
 
-def test_the_receiver_calls_a_transfer_off_and_the_sender_learns_it(pair):
+def test_the_receiver_calls_a_transfer_off_and_the_sender_learns_it(pair: Pair) -> None:
     alice, bob = pair
     offered, transfer = accepted(alice, bob)
     ended, effects = cancel(bob, transfer[:8])
     assert (ended.state, ended.error["code"]) == ("cancelled", "cancelled")
     assert WakeTransfers(OfferId(bytes.fromhex(offered))) in effects
     [at_alice] = told(bring(effects, bob, alice), "transfer")
+    assert isinstance(at_alice["error"], dict)
     assert (at_alice["state"], at_alice["error"]["code"]) == ("cancelled", "cancelled")
     assert bob.database.read(manager.due) == []
     assert cancel(bob, transfer) == (ended, [])
@@ -175,7 +185,9 @@ def test_the_receiver_calls_a_transfer_off_and_the_sender_learns_it(pair):
     assert alice.database.read(ledger.is_over, OfferId(bytes.fromhex(offered)))
 
 
-def test_the_sender_calls_a_transfer_off_for_one_friend_and_the_others_keep_theirs(world, pair):
+def test_the_sender_calls_a_transfer_off_for_one_friend_and_the_others_keep_theirs(
+    world: Simulation, pair: Pair
+) -> None:
     alice, bob = pair
     carol = SimPeer.make(world, "carol")
     befriend(alice, carol)
@@ -196,7 +208,7 @@ def test_the_sender_calls_a_transfer_off_for_one_friend_and_the_others_keep_thei
     assert not alice.database.read(ledger.is_over, OfferId(bytes.fromhex(offered)))
 
 
-def test_what_is_done_or_refused_cannot_be_called_off_or_held(pair):
+def test_what_is_done_or_refused_cannot_be_called_off_or_held(pair: Pair) -> None:
     alice, bob = pair
     _, transfer = accepted(alice, bob)
     bring(finish(bob), bob, alice)
@@ -211,7 +223,7 @@ def test_what_is_done_or_refused_cannot_be_called_off_or_held(pair):
         assert refused(do, bob, "short") is Code.UNKNOWN_TRANSFER
 
 
-def test_a_prefix_of_two_transfers_is_ambiguous(pair):
+def test_a_prefix_of_two_transfers_is_ambiguous(pair: Pair) -> None:
     alice, bob = pair
     accepted(alice, bob)
     accepted(alice, bob)
@@ -225,7 +237,7 @@ def test_a_prefix_of_two_transfers_is_ambiguous(pair):
     assert pause(bob, "abcdef012b")[0].state == "paused"
 
 
-def test_a_failed_transfer_that_is_called_off_says_still_why_it_failed(pair):
+def test_a_failed_transfer_that_is_called_off_says_still_why_it_failed(pair: Pair) -> None:
     alice, bob = pair
     offered, transfer = accepted(alice, bob)
     number = bob.database.read(manager.due)[0].number
@@ -237,7 +249,9 @@ def test_a_failed_transfer_that_is_called_off_says_still_why_it_failed(pair):
     assert refused(accept, bob, offered) is Code.OFFER_ANSWERED
 
 
-def test_a_download_that_another_own_device_has_already_is_called_off_here_alone(pair):
+def test_a_download_that_another_own_device_has_already_is_called_off_here_alone(
+    pair: Pair,
+) -> None:
     alice, bob = pair
     _, transfer = accepted(alice, bob)
     bob.database.connection.execute("UPDATE offers SET state = 'done'")
@@ -247,7 +261,7 @@ def test_a_download_that_another_own_device_has_already_is_called_off_here_alone
     assert states(bob) == [("in", "done")]
 
 
-def test_with_somebody_who_is_no_friend_now_nothing_is_left_to_call_off(pair):
+def test_with_somebody_who_is_no_friend_now_nothing_is_left_to_call_off(pair: Pair) -> None:
     alice, bob = pair
     _, transfer = accepted(alice, bob)
     durably(bob, befriending.remove, "alice", bob.world.wall())
@@ -255,7 +269,7 @@ def test_with_somebody_who_is_no_friend_now_nothing_is_left_to_call_off(pair):
     assert (ended.state, ended.error["code"], effects) == ("cancelled", "not-friends", [])
 
 
-def test_a_download_of_a_friend_whose_key_changed_is_called_off_here(pair):
+def test_a_download_of_a_friend_whose_key_changed_is_called_off_here(pair: Pair) -> None:
     alice, bob = pair
     _, transfer = accepted(alice, bob)
     bob.database.connection.execute("UPDATE contacts SET claimed = ?", (b"k" * 32,))
@@ -264,7 +278,7 @@ def test_a_download_of_a_friend_whose_key_changed_is_called_off_here(pair):
     assert [e for e in effects if getattr(e, "conversation", None)] == []
 
 
-def test_a_held_transfer_stays_held_until_it_is_resumed_whatever_happens(pair):
+def test_a_held_transfer_stays_held_until_it_is_resumed_whatever_happens(pair: Pair) -> None:
     alice, bob = pair
     offered, transfer = accepted(alice, bob)
     number = bob.database.read(manager.due)[0].number
@@ -291,7 +305,7 @@ def test_a_held_transfer_stays_held_until_it_is_resumed_whatever_happens(pair):
     assert [due.number for due in bob.database.read(manager.due)] == [number]
 
 
-def test_a_held_transfer_is_ended_by_the_other_side_all_the_same(pair):
+def test_a_held_transfer_is_ended_by_the_other_side_all_the_same(pair: Pair) -> None:
     alice, bob = pair
     offered, transfer = accepted(alice, bob)
     pause(bob, transfer)
@@ -300,7 +314,9 @@ def test_a_held_transfer_is_ended_by_the_other_side_all_the_same(pair):
 
 
 @pytest.mark.parametrize("state", TransferState)
-def test_every_state_is_held_resumed_and_called_off_or_says_that_it_is_over(pair, state):
+def test_every_state_is_held_resumed_and_called_off_or_says_that_it_is_over(
+    pair: Pair, state: TransferState
+) -> None:
     alice, bob = pair
     _, transfer = accepted(alice, bob)
     for do, then in ((pause, "paused"), (resume, None), (cancel, "cancelled")):

@@ -1,9 +1,13 @@
 """What nobody needs any more is taken away, and nothing else; and which transfers may be opened when."""
 
+from __future__ import annotations
+
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from peer.effects import Effect
 from peer.transfers import ledger, manager, stopping
 from peer.transfers.incoming import Incoming
 from peer.transfers.shelf import Shelf
@@ -18,16 +22,18 @@ from wire.codes import Code
 from wire.ids import OfferId
 from wire.transfer.manifest import Entry
 
+Pair = tuple[SimPeer, SimPeer]
+
 
 @pytest.fixture
-def pair():
+def pair() -> Pair:
     world = Simulation(1)
     alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
     befriend(alice, bob)
     return alice, bob
 
 
-def accepted(alice, bob, folder):
+def accepted(alice: SimPeer, bob: SimPeer, folder: Path) -> tuple[str, str]:
     """Let bob take an offer whose parts stand in a folder; gives the offer's id and the transfer's."""
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
@@ -36,7 +42,7 @@ def accepted(alice, bob, folder):
     return offered, transfers(bob)[-1].id
 
 
-def cancel(one, transfer):
+def cancel(one: SimPeer, transfer: str) -> list[Effect]:
     _, effects = one.database.write(
         stopping.cancel, one.keys, transfer, one.world.wall(), one.entropy
     )
@@ -44,71 +50,85 @@ def cancel(one, transfer):
     return effects
 
 
-def offer_id(text):
+def parts(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir()]
+
+
+def tidying_of(one: SimPeer, shelf: Shelf) -> Tidying:
+    return Tidying(Rows(one), shelf)  # type: ignore[arg-type]
+
+
+def offer_id(text: str) -> OfferId:
     return OfferId(bytes.fromhex(text))
 
 
-async def test_the_parts_of_what_was_called_off_go_and_those_of_others_stay(pair, tmp_path):
+async def test_the_parts_of_what_was_called_off_go_and_those_of_others_stay(
+    pair: Pair, tmp_path: Path
+) -> None:
     alice, bob = pair
     first, transfer = accepted(alice, bob, tmp_path)
     accepted(alice, bob, tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2
-    tidying = Tidying(Rows(bob), Shelf(tmp_path / "offers"))
+    assert len(parts(tmp_path)) == 2
+    tidying = tidying_of(bob, Shelf(tmp_path / "offers"))
     await tidying.tidy_folders()
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(parts(tmp_path)) == 2
     cancel(bob, transfer)
     await tidying.tidy([offer_id(first)], busy=())
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(parts(tmp_path)) == 1
     assert bob.database.read(leftovers) == []
 
 
-async def test_parts_that_are_open_stay_until_they_are_closed(pair, tmp_path):
+async def test_parts_that_are_open_stay_until_they_are_closed(pair: Pair, tmp_path: Path) -> None:
     alice, bob = pair
     first, transfer = accepted(alice, bob, tmp_path)
     number = bob.database.read(manager.due)[0].number
     cancel(bob, transfer)
-    tidying = Tidying(Rows(bob), Shelf(tmp_path / "offers"))
+    tidying = tidying_of(bob, Shelf(tmp_path / "offers"))
     await tidying.tidy([offer_id(first)], busy=[number])
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(parts(tmp_path)) == 1
     await tidying.tidy([offer_id("00" * 16)], busy=())
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(parts(tmp_path)) == 1
     await tidying.tidy([offer_id(first)], busy=())
-    assert list(tmp_path.iterdir()) == []
+    assert parts(tmp_path) == []
 
 
-async def test_parts_on_a_disk_that_is_away_are_taken_away_when_it_is_back(pair, tmp_path):
+async def test_parts_on_a_disk_that_is_away_are_taken_away_when_it_is_back(
+    pair: Pair, tmp_path: Path
+) -> None:
     alice, bob = pair
     folder = tmp_path / "disk"
     folder.mkdir()
     _, transfer = accepted(alice, bob, folder)
     cancel(bob, transfer)
     folder.rename(tmp_path / "away")
-    tidying = Tidying(Rows(bob), Shelf(tmp_path / "offers"))
+    tidying = tidying_of(bob, Shelf(tmp_path / "offers"))
     await tidying.tidy_folders()
     assert [left.folder for left in bob.database.read(leftovers)] == [folder]
     (tmp_path / "away").rename(folder)
     await tidying.tidy_folders()
-    assert list(folder.iterdir()) == []
+    assert parts(folder) == []
     assert bob.database.read(leftovers) == []
 
 
-async def test_what_failed_keeps_its_parts_until_its_offer_is_over(pair, tmp_path):
+async def test_what_failed_keeps_its_parts_until_its_offer_is_over(
+    pair: Pair, tmp_path: Path
+) -> None:
     alice, bob = pair
     _, transfer = accepted(alice, bob, tmp_path)
     number = bob.database.read(manager.due)[0].number
     bob.database.write(manager.failed, number, Code.CHANGED_AT_SENDER, bob.world.wall())
     bob.database.commit()
-    tidying = Tidying(Rows(bob), Shelf(tmp_path / "offers"))
+    tidying = tidying_of(bob, Shelf(tmp_path / "offers"))
     await tidying.tidy_folders()
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(parts(tmp_path)) == 1
     cancel(bob, transfer)
     await tidying.tidy_folders()
-    assert list(tmp_path.iterdir()) == []
+    assert parts(tmp_path) == []
 
 
 async def test_the_shelf_keeps_what_may_be_taken_and_what_is_being_offered_right_now(
-    pair, tmp_path
-):
+    pair: Pair, tmp_path: Path
+) -> None:
     alice, bob = pair
     path = tmp_path / "note.txt"
     path.write_bytes(b"content")
@@ -120,7 +140,7 @@ async def test_the_shelf_keeps_what_may_be_taken_and_what_is_being_offered_right
     bring(decline(bob, over)[1], bob, alice)
     for each in (stands, over, "ab" * 16):  # the last: kept, its event not written yet
         shelf.keep(offer_id(each), survey([path]))
-    tidying = Tidying(Rows(alice), shelf)
+    tidying = tidying_of(alice, shelf)
     await tidying.tidy([offer_id(each) for each in (stands, over, "ab" * 16)], busy=())
     assert [shelf.load(offer_id(each)) is None for each in (stands, over, "ab" * 16)] == [
         False,
@@ -136,7 +156,7 @@ async def test_the_shelf_keeps_what_may_be_taken_and_what_is_being_offered_right
 
 
 @pytest.fixture
-def coming(pair):
+def coming(pair: Pair) -> list[Incoming]:
     alice, bob = pair
     for _ in range(2):
         offered, effects = offer(alice, "bob")
@@ -145,7 +165,7 @@ def coming(pair):
     return [Incoming(due, lambda *_: None) for due in bob.database.read(manager.due)]
 
 
-async def test_nobody_opens_a_transfer_anew_before_it_is_closed(coming):
+async def test_nobody_opens_a_transfer_anew_before_it_is_closed(coming: list[Incoming]) -> None:
     first, second = coming
     under_way = UnderWay()
     for transfer in coming:
@@ -160,7 +180,9 @@ async def test_nobody_opens_a_transfer_anew_before_it_is_closed(coming):
     assert under_way.may_begin(first.due.number, 0.0)
 
 
-def test_what_was_set_aside_waits_its_time_or_until_its_friend_goes_on(coming):
+def test_what_was_set_aside_waits_its_time_or_until_its_friend_goes_on(
+    coming: list[Incoming],
+) -> None:
     first, second = coming
     under_way = UnderWay()
     under_way.set_aside(first, 0.0, 15.0, is_held=True)
@@ -172,7 +194,7 @@ def test_what_was_set_aside_waits_its_time_or_until_its_friend_goes_on(coming):
     assert not under_way.may_begin(second.due.number, 14.9)
 
 
-def test_what_a_friend_holds_is_asked_for_less_and_less_often(coming):
+def test_what_a_friend_holds_is_asked_for_less_and_less_often(coming: list[Incoming]) -> None:
     first, _ = coming
     under_way, now = UnderWay(), 100.0
     waits = []
@@ -185,13 +207,13 @@ def test_what_a_friend_holds_is_asked_for_less_and_less_often(coming):
     assert under_way.may_begin(first.due.number, now + 15)
 
 
-def test_a_refusal_counts_from_the_second_time_on(coming):
+def test_a_refusal_counts_from_the_second_time_on(coming: list[Incoming]) -> None:
     under_way = UnderWay()
     assert [under_way.is_refused_again(1) for _ in range(3)] == [False, True, True]
     assert not under_way.is_refused_again(2)
 
 
-def test_an_offer_that_was_never_made_is_not_over(pair):
+def test_an_offer_that_was_never_made_is_not_over(pair: Pair) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
