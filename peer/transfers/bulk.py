@@ -122,7 +122,7 @@ class Bulk:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, tick)
         stall = _TIMEVAL.pack(int(limits.SEND_STALL_S), 0)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stall)
-        for thread in self._threads:
+        for thread in reversed(self._threads):  # so that the first fault can be answered, too
             thread.start()
 
     def say(self, *messages: Message) -> None:

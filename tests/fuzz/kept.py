@@ -196,6 +196,8 @@ def _journals() -> list[bytes]:
             (Kind.PINNED, 1, 0, struct.pack(">QQ", 5, 6)),
             (Kind.DROPPED, 1, 0, struct.pack(">I", 1)),
             (Kind.SYNCED, 0, 0, struct.pack(">Q", 7)),
+            (Kind.FILES, 0, 0, struct.pack(">I", 4)),
+            (Kind.FAILED, 2, 0, b"file-unreadable"),
             (Kind.LANDING, 0, 1, b""),
             (Kind.PROOF, 0, 0, b""),
         )

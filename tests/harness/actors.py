@@ -105,6 +105,20 @@ class Peer:
         assert '"code": "internal"' not in outcome.err, outcome
         return outcome
 
+    def plain(self, *words: str) -> str:
+        """Run a verb that has to work without --json; gives what a person sees."""
+        home = ("--home", str(self.home))
+        done = subprocess.run(
+            [PYTHON, "-m", "peer", *home, *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=WAIT_S,
+            check=True,
+            cwd=FOLDER,
+            env=self.environment,
+        )
+        return done.stdout.decode()
+
     def do(self, *words: str, stdin: bytes = b"") -> list[Item]:
         """Run a verb that has to work; gives its results."""
         outcome = self.try_to(*words, stdin=stdin)

@@ -42,6 +42,14 @@ def framed(content: bytes) -> bytes:
     return length(len(content)) + content
 
 
+def memory_of(pid: int) -> int:
+    """Give how many bytes of memory a process has (its resident set)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    assert found is not None
+    return int(found[1]) * 1024
+
+
 @dataclass(frozen=True)
 class Before:
     """How a program was: its memory, and how much its log said. A caller's port comes again some day."""
@@ -162,15 +170,15 @@ class Door:
     @property
     def memory_bytes(self) -> int:
         """How much memory the program has (its resident set)."""
-        status = Path(f"/proc/{self._pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+) kB", status)
-        assert found is not None
-        return int(found[1]) * 1024
+        return memory_of(self._pid)
 
     def refusals(self, port: int, before: Before) -> list[str]:
         """Give the codes of the lines that the program's log has got since about a caller's port."""
-        log = self._log()[before.log_chars :]
-        return re.findall(rf"refused 127\.0\.0\.1:{port}: ([a-z-]+)", log)
+        return re.findall(rf"refused 127\.0\.0\.1:{port}: ([a-z-]+)", self.log_since(before))
+
+    def log_since(self, before: Before) -> str:
+        """Give what the program wrote since."""
+        return self._log()[before.log_chars :]
 
     def weathered(self, port: int, code: str, before: Before) -> None:
         """Check that one line names the fault, that no memory went, and that others are served."""
@@ -180,7 +188,7 @@ class Door:
     def lives_on(self, before: Before) -> None:
         """Check that no memory went, and that others are served."""
         assert self.memory_bytes - before.memory_bytes < GROWTH_BYTES
-        assert "Traceback" not in self._log()
+        assert "Traceback" not in self.log_since(before)
         self.is_well()
 
 
