@@ -13,7 +13,6 @@ from peer.contacts import Contact, find
 from peer.effects import Ask, Effect, Tell
 from peer.store import own
 from peer.times import rfc3339
-from wire import limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.identity import (
@@ -29,19 +28,22 @@ from wire.machine import UnixMillis
 from wire.messages import friends
 
 Connection = sqlite3.Connection
+_FOR_GOOD = 2**63 - 1
 
 
 def on_asked(
     connection: Connection, keys: DeviceKeys, asked: friends.FriendAsked, now: UnixMillis
 ) -> list[Effect]:
-    """Take a request that the tracker delivered; forged, stale and foreign ones vanish."""
+    """Take a request that the tracker delivered; forged, repeated and foreign ones vanish.
+
+    How old it is says the tracker, which forgets it after 30 days: the asker's clock may be off by years.
+    """
     request = read_friend_request(asked.signed)
     me = own.need_account(connection)
     is_for_us = request.target_name == me.name and request.target in (b"", me.identity)
-    age_s = (now - request.created) / 1000
     if request.asker_name != asked.name or not is_for_us:
         raise RemoteProtocolError(Code.SIGNATURE_INVALID, "a friend request names others")
-    if age_s > limits.FRIEND_REQUEST_LIFETIME_S or request.asker == me.identity:
+    if request.asker == me.identity:
         return []
     contact = find(connection, asked.name)
     if contact is not None and contact.state == "blocked":
@@ -51,7 +53,7 @@ def on_asked(
     if contact is not None and keychange.is_another(contact, request.asker):
         return _on_asked_anew(connection, contact, request, asked.signed, now)
     is_wanted = contact is not None and contact.state in ("asked_out", "friends")
-    if not is_wanted and _is_repeated(connection, request, now):
+    if not is_wanted and _is_repeated(connection, request):
         return []
     connection.execute(
         "INSERT INTO contacts (name, identity, state, note, request, asked, since)"
@@ -125,7 +127,7 @@ def _on_asked_anew(
     now: UnixMillis,
 ) -> list[Effect]:
     """Keep the request of somebody who has a friend's name and another key; only `accept_key` says yes to it."""
-    if _is_repeated(connection, request, now):
+    if _is_repeated(connection, request):
         return []
     effects = keychange.changed(connection, contact, request.asker, now)
     connection.execute(
@@ -144,12 +146,10 @@ def _on_asked_anew(
     return [*effects, Tell(api.Event("friend-request", api.as_json(shown)))]
 
 
-def _is_repeated(connection: Connection, request: FriendRequest, now: UnixMillis) -> bool:
-    """Remember a request's nonce until it is too old anyway; True if it was seen before."""
-    connection.execute("DELETE FROM nonces WHERE until < ?", (now,))
-    until = request.created + int(limits.FRIEND_REQUEST_LIFETIME_S * 1000)
+def _is_repeated(connection: Connection, request: FriendRequest) -> bool:
+    """Remember a request's nonce for good, as its time proves nothing; True if it was seen before."""
     cursor = connection.execute(
         "INSERT INTO nonces (nonce, until) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        (request.nonce, until),
+        (request.nonce, _FOR_GOOD),
     )
     return cursor.rowcount == 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 
 from peer.errors import PeerError
 from wire.codes import Code
 
-_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}  # the second: its `-shm` cannot grow
+_SHM_BYTES = 32 * 1024  # by which the file beside a database grows that its users share
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _SPACE_REMEDY = "free some space on the disk of the home folder, then try again"
 _DAMAGED_REMEDY = (
@@ -24,7 +25,9 @@ def translate(error: sqlite3.Error, where: str = "") -> PeerError:
     raises it `from` the original.
     """
     number = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    if number in _FULL:
+    if number == sqlite3.SQLITE_FULL or (
+        number == sqlite3.SQLITE_IOERR_SHMSIZE and _free_bytes(where) < _SHM_BYTES
+    ):
         detail = f"the disk is full: {where} could not be written" if where else "the disk is full"
         return PeerError(Code.NO_SPACE, detail, remedy=_SPACE_REMEDY)
     subject = where or "the database"
@@ -32,6 +35,14 @@ def translate(error: sqlite3.Error, where: str = "") -> PeerError:
         detail = f"{subject} is damaged ({error})"
         return PeerError(Code.DATABASE_CORRUPT, detail, remedy=_DAMAGED_REMEDY)
     return PeerError(Code.DATABASE_FAILED, f"{subject} cannot be used ({error})")
+
+
+def _free_bytes(where: str) -> int:
+    try:
+        found = os.statvfs(os.path.dirname(where) or ".")  # noqa: PTH120 - `where` is text to be shown
+    except OSError:
+        return 0
+    return found.f_bavail * found.f_frsize
 
 
 def unwritable(error: OSError, where: str) -> PeerError:

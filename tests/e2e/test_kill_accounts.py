@@ -74,7 +74,7 @@ class TestEveryMoment:
             return done.code == KILLED
 
         attempt(None)
-        Walk(log, seed=1, sample=6).over(attempt)
+        Walk(log, seed=1, sample=4).over(attempt)
 
     def test_of_a_local_account_that_is_taken_to_a_tracker(self, tmp_path):
         log = tmp_path / "calls"
@@ -94,7 +94,7 @@ class TestEveryMoment:
             return done.code == KILLED
 
         attempt(None)
-        Walk(log, seed=2, sample=4).over(attempt)
+        Walk(log, seed=2, sample=3).over(attempt)
 
     def test_of_a_login_on_a_second_machine(self, tmp_path):
         log = tmp_path / "calls"

@@ -42,7 +42,7 @@ def test_a_sender_is_killed_at_every_moment(quick_friends, tmp_path):
         return done.code == KILLED
 
     attempt(None)
-    Walk(log, seed=4, sample=6).over(attempt)
+    Walk(log, seed=4, sample=4).over(attempt)
     arrived = bob.texts_from("alice")
     assert [text for text in arrived if text not in killed] == certain
     assert len(arrived) == len(set(arrived))
@@ -81,6 +81,6 @@ def test_a_receiver_is_killed_at_every_moment(quick_friends, tmp_path):
         return code == KILLED
 
     attempt(None)
-    Walk(log, seed=5, sample=6).over(attempt)
+    Walk(log, seed=5, sample=4).over(attempt)
     states = {item["state"] for item in alice.do("history", "bob")}
     assert states == {"delivered"}

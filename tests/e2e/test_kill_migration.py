@@ -43,4 +43,4 @@ def test_an_upgrade_is_killed_at_every_moment(make_peer, tmp_path):
         return done.code == KILLED
 
     attempt(None)
-    Walk(log, seed=9, sample=8).over(attempt)
+    Walk(log, seed=9, sample=6).over(attempt)

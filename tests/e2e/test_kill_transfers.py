@@ -85,7 +85,7 @@ def test_a_receiver_of_a_file_is_killed_at_every_moment(accepting, tmp_path):
     source.write_bytes(os.urandom(3 * MIB + 5))
     attempt = accepting(source)
     attempt(None)
-    Walk(tmp_path / "calls", seed=6, sample=6).over(attempt)
+    Walk(tmp_path / "calls", seed=6, sample=4).over(attempt)
 
 
 def test_a_receiver_of_a_folder_is_killed_at_every_moment(accepting, tmp_path):
@@ -95,7 +95,7 @@ def test_a_receiver_of_a_folder_is_killed_at_every_moment(accepting, tmp_path):
         (source / name).write_bytes(os.urandom(size))
     attempt = accepting(source)
     attempt(None)
-    Walk(tmp_path / "calls", seed=7, sample=6).over(attempt)
+    Walk(tmp_path / "calls", seed=7, sample=4).over(attempt)
 
 
 def test_who_offers_is_killed_at_every_moment(quick_friends, tmp_path):
@@ -124,7 +124,7 @@ def test_who_offers_is_killed_at_every_moment(quick_friends, tmp_path):
         return done.code == KILLED
 
     attempt(None)
-    Walk(log, seed=8, sample=5).over(attempt)
+    Walk(log, seed=8, sample=3).over(attempt)
     made = [item["offer"] for item in alice.do("offers")]
     assert len(made) == len(set(made))
     assert set(acknowledged) <= set(made)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -32,6 +33,7 @@ class TrackerProcess:
 
     home: where it lives; its log is written beside it. options: more of the command line. listen: where, in
     place of a free port. under: words before the program, as `tests.harness.faults` gives.
+    environment: beside our own.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class TrackerProcess:
         *options: str,
         listen: str = "127.0.0.1:0",
         under: tuple[str, ...] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.home = home
         self.log_file = home.with_name(f"{home.name}.log")
@@ -54,7 +57,7 @@ class TrackerProcess:
             stderr=self._log,
             text=True,
             cwd=FOLDER,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()

@@ -138,10 +138,20 @@ def test_a_forged_request_is_refused_and_not_kept(alice, bob):
     assert bob.database.read(roster.requests) == []
 
 
-def test_a_stale_request_vanishes(alice, bob, world):
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_request_of_somebody_whose_clock_is_off_counts_and_no_request_counts_twice(
+    alice, bob, world, days
+):
+    world.now += 1000 * 24 * 3_600_000
     message = asked(ask(alice, bob), alice)
-    world.now += 31 * 24 * 3_600_000
+    world.now += days * 24 * 3_600_000
+    assert deliver(message, bob) != []
+    bob.database.write(
+        befriending.answer, bob.keys, AccountName("alice"), accept=False, now=world.now
+    )
+    world.now += 400 * 24 * 3_600_000
     assert deliver(message, bob) == []
+    assert bob.database.read(roster.requests) == []
 
 
 def test_removing_a_friend_closes_the_links(alice, bob):

@@ -43,7 +43,7 @@ Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
 
 
 class FriendRequest(Packed, frozen=True):
-    """Somebody asks somebody to be friends; good for FRIEND_REQUEST_LIFETIME_S, once per nonce."""
+    """Somebody asks somebody to be friends; good once per nonce."""
 
     asker_name: AccountNameField
     target_name: AccountNameField

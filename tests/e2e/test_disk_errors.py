@@ -1,0 +1,124 @@
+"""Disks that fail: an error of the drive at any write or sync is named, costs what it hit, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.harness.actors import Peer
+from tests.harness.faults import failing, needs_strace
+
+pytestmark = needs_strace
+
+MIB = 1024 * 1024
+TRIES = 25
+
+
+def log_of(peer: Peer) -> list[Path]:
+    return [peer.home / "peer.sqlite3-wal"]
+
+
+@pytest.mark.parametrize("call", ["pwrite64", "fdatasync"])
+def test_what_a_failing_disk_did_not_take_is_refused_by_name_and_the_rest_arrives(
+    quick_friends, call
+):
+    alice, bob = quick_friends
+    assert alice.node.stop() == 0
+    alice.under = failing(call, "EIO", "12..20", log_of(alice))
+    node = alice.up()
+    alice.under = ()
+    accepted, refused = [], []
+    for number in range(TRIES):
+        outcome = alice.try_to("say", "bob", f"number {number}", "--wait", "0")
+        if outcome.code == 0:
+            accepted.append(f"number {number}")
+        else:
+            assert (outcome.code, outcome.error["code"]) == (1, "database-failed")
+            refused.append(f"number {number}")
+    assert refused, "the disk never failed"
+    assert alice.one("say", "bob", "the end", "--wait", "30")["state"] == "delivered"
+    assert bob.texts_from("alice") == [*accepted, "the end"]
+    assert node.stop() == 0
+    assert [item["text"] for item in alice.do("history", "bob")] == [*accepted, "the end"]
+
+
+@pytest.mark.parametrize("call", ["pwrite64", "fdatasync"])
+def test_what_a_receiver_could_not_store_comes_again_by_itself(quick_friends, call):
+    alice, bob = quick_friends
+    assert bob.node.stop() == 0
+    bob.under = failing(call, "EIO", "12..16", log_of(bob))
+    node = bob.up()
+    bob.under = ()
+    said = [f"number {number}" for number in range(TRIES)]
+    for text in said:
+        alice.one("say", "bob", text)
+    said.append("the end")
+    assert alice.one("say", "bob", "the end", "--wait", "30")["state"] == "delivered"
+    assert bob.texts_from("alice") == said
+    assert any(
+        item["event"] == "notice" and item["code"] == "database-failed" for item in _seen(node)
+    )
+    assert node.stop() == 0
+
+
+def _seen(node):
+    node.event("message", text="the end")
+    return node.seen
+
+
+@pytest.mark.parametrize("call", ["pwrite64", "fsync", "fdatasync", "ftruncate"])
+def test_a_home_on_a_disk_that_always_fails_is_refused_by_name_and_stays_whole(make_peer, call):
+    alice = make_peer("alice")
+    made = alice.one("register", "alice", "--unsealed")
+    paths = [path for path in alice.home.iterdir() if path.is_file()]
+    paths += [
+        alice.home,
+        *log_of(alice),
+        *(alice.home / f"peer.sqlite3{it}" for it in ("-shm", ".stamp.draft")),
+    ]
+    alice.under = failing(call, "EIO", paths=paths)
+    for verb in (("whoami",), ("say", "bob", "hi"), ("up",)):
+        outcome = alice.try_to(*verb)
+        assert outcome.code == 1, outcome
+        assert outcome.error["code"] in {"database-failed", "home-unusable"}, outcome
+    alice.under = ()
+    assert alice.one("whoami")["fingerprint"] == made["fingerprint"]
+    with alice.up() as node:
+        assert node.stop() == 0
+
+
+@pytest.mark.parametrize(("call", "when"), [("pwrite64", "5"), ("fsync", "1")])
+def test_a_part_file_on_a_failing_disk_waits_and_is_not_believed(
+    quick_friends, tmp_path, call, when
+):
+    alice, bob = quick_friends
+    source, target = tmp_path / "film.bin", tmp_path / "in"
+    source.write_bytes(os.urandom(6 * MIB))
+    target.mkdir()
+    offer = alice.one("send", "bob", str(source))["offer"]
+    bob.node.event("offer", offer=offer)
+    assert bob.node.stop() == 0
+    part = target / f"film.bin.{offer[:8]}.part" / "tree" / "film.bin"
+    bob.under = failing(call, "EIO", when, [part])
+    node = bob.up()
+    bob.under = ()
+    bob.do("accept", offer, "--to", str(target))
+    waiting = node.event("transfer", offer=offer, state="waiting", reason="folder")
+    assert waiting["saved_as"] is None
+    assert not (target / "film.bin").exists()
+    if call == "fsync":  # every thread that tries again meets it once, see `tests.harness.faults`
+        assert node.stop() == 0
+        node = bob.up()
+    done = node.event("transfer", offer=offer, state="done")
+    assert done["saved_as"] == str(target / "film.bin")
+    assert _digest(target / "film.bin") == _digest(source)
+    assert [path.name for path in target.iterdir()] == ["film.bin"]
+    assert node.stop() == 0
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
