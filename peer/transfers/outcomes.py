@@ -118,6 +118,7 @@ class Outcomes:
         now = asyncio.get_running_loop().time()
         self._coming.set_aside(transfer, now, retry_s, is_held=reason == ledger.PAUSED)
         await asyncio.to_thread(transfer.close)
+        await self._figures.keep(transfer.due.number, transfer)
         await self.wait(transfer.due.number, reason)
 
     def _closed(self, transfer: Incoming) -> None:

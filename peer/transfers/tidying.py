@@ -1,4 +1,4 @@
-"""Taking away what nobody needs any more: offers on the shelf, and the work folders of transfers called off.
+"""Taking away what nobody needs any more: offers on the shelf, and the work folders of transfers that are over.
 
 The book says what that is, so nothing is lost track of: a work folder stands in its transfer's row until it
 is gone, and what could not be removed (a disk that is away) is tried again when the next node starts.
@@ -28,7 +28,7 @@ log = logging.getLogger("peer")
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A transfer that came and was called off. folder: absolute, where its work folder may stand."""
+    """A transfer that came and is over. folder: absolute, where its work folder may stand."""
 
     number: int
     key: OfferKey
@@ -85,11 +85,14 @@ def _clear(left: Leftover) -> bool:
 
 
 def leftovers(connection: Connection) -> list[Leftover]:
-    """List the transfers that were called off and may have a work folder, or one that failed for good."""
+    """List the transfers that may have a work folder and need none: called off, failed for good, or done.
+
+    Whoever was killed after noting that all landed had no time to take the emptied folder away.
+    """
     rows = connection.execute(
         "SELECT t.number, o.device, o.offer, t.folder, o.title FROM transfers t"
         " JOIN offers o ON o.number = t.offer WHERE NOT t.is_out AND t.folder IS NOT NULL"
-        " AND (t.state IN ('cancelled', 'declined')"
+        " AND (t.state IN ('cancelled', 'declined', 'done')"
         " OR t.state = 'failed' AND o.state IN ('declined', 'withdrawn')) ORDER BY t.number"
     ).fetchall()
     return [
