@@ -30,6 +30,11 @@ def end(connection: Connection, code: Code) -> None:
     settings.write(connection, _KEY + code.value, b"")
 
 
+def stands(connection: Connection, code: Code) -> bool:
+    """Say whether there is an alarm of the account under a code."""
+    return settings.read(connection, _KEY + code.value) is not None
+
+
 def standing(connection: Connection) -> list[dict[str, str]]:
     """List every alarm: those of the account, then names that show another key."""
     me = own.account(connection)

@@ -21,7 +21,7 @@ from wire.codes import Code
 from wire.errors import WireError
 from wire.identity import read_addresses
 from wire.ids import DeviceId, IdentityKey, SigningKey
-from wire.link import Link, LinkClosed, LinkConfig, LinkEvent, LinkOpened, LinkState, Role
+from wire.link import Ending, Link, LinkClosed, LinkConfig, LinkEvent, LinkOpened, LinkState, Role
 from wire.machine import Entropy
 from wire.messages import Purpose
 from wire.messages.session import Hello
@@ -41,7 +41,7 @@ class Vicinity:
 class Dialer:
     """Dials for one node: every device has a link of its own.
 
-    hello: our first record to an identity. is_linked: whether a link with a device stands. on_event: what a
+    hello: our first record to an identity. on_old_list: called with who knows a newer device list of ours. is_linked: whether a link with a device stands. on_event: what a
     dialled link tells its owner. spawn: makes a task that the node owns. pumps: links under way.
     """
 
@@ -54,6 +54,7 @@ class Dialer:
         hello: Callable[[IdentityKey], Hello],
         is_linked: Callable[[DeviceId], bool],
         on_event: OnEvent,
+        on_old_list: Callable[[IdentityKey], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         entropy: Entropy,
     ) -> None:
@@ -63,6 +64,7 @@ class Dialer:
         self._hello = hello
         self._is_linked = is_linked
         self._on_event = on_event
+        self._on_old_list = on_old_list
         self._spawn = spawn
         self._entropy = entropy
         self._dialling: set[DeviceId] = set()
@@ -154,6 +156,8 @@ class Dialer:
         def on_event(pump: Pump, event: LinkEvent) -> None:
             if isinstance(event, LinkClosed):
                 self.pumps.discard(pump)
+                if event.code is Code.LIST_ROLLBACK and event.by is Ending.THEM:
+                    self._on_old_list(target.identity)
             if isinstance(event, LinkOpened) and not race.win(pump):
                 pump.close(Code.LINK_REPLACED)
             else:

@@ -18,12 +18,13 @@ from peer.errors import PeerError
 from peer.identity import Profile
 from peer.links import Links, PeerLink
 from peer.listener import Knocks, Refusals
+from peer.ownlist import ListWatch
 from peer.pump import Pump
 from peer.roster import Target
 from peer.sessions import Session
 from peer.store import own
 from peer.store.database import Database
-from peer.store.devices import known_counter, note_addresses
+from peer.store.devices import check_list, known_counter, note_addresses
 from peer.times import rfc3339, wall
 from wire import limits
 from wire.codes import Code
@@ -55,7 +56,7 @@ class Linking:
 
     vicinity: kept up to date by the node. spawn: makes a task that the node owns. carry_out: does effects
     of a committed transaction; the link they came from is named with them. own_addresses: gives our signed
-    address record as it was published last, empty for none.
+    address record as it was published last, empty for none. lists: hears what friends know of our device list.
     """
 
     def __init__(
@@ -68,9 +69,11 @@ class Linking:
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         carry_out: Callable[[list[Effect], PeerLink | None], None],
         own_addresses: Callable[[], bytes],
+        lists: ListWatch,
         entropy: Entropy,
     ) -> None:
         self._own_addresses = own_addresses
+        self._lists = lists
         self._profile = profile
         self._database = database
         self._boot_id = boot_id
@@ -89,7 +92,8 @@ class Linking:
             profile,
             database,
             vicinity=vicinity,
-            hello=self._hello,
+            hello=self.hello,
+            on_old_list=lists.refused_by,
             is_linked=self.is_linked,
             on_event=self._on_event,
             spawn=spawn,
@@ -206,11 +210,6 @@ class Linking:
 
     # --- one link's life
 
-    def _hello(self, identity: bytes) -> Hello:
-        known = self._database.read(known_counter, IdentityKey(identity))
-        me = self._database.read(own.need_account)
-        return Hello(me.certificate, me.device_list, known, self._boot_id)
-
     def _on_event(self, pump: Pump, event: LinkEvent) -> None:
         match event:
             case LinkIdentified(remote=remote):
@@ -242,17 +241,16 @@ class Linking:
 
     def _on_identified(self, pump: Pump, remote: Remote) -> None:
         link = pump.link
-        if link is None or remote.certificate is None or remote.device_list is None:
+        if link is None or remote.certificate is None or not isinstance(remote.hello, Hello):
             return
         identity = remote.certificate.identity
         try:
             self._database.read(contacts.may_link, identity)
-            if remote.device_list.counter < self._database.read(known_counter, identity):
-                raise PeerError(Code.LIST_ROLLBACK)
+            self._database.read(check_list, identity, remote.hello.device_list)
         except (WireError, PeerError) as error:
             link.refuse(error.code, error.detail)
         else:
-            link.admit(self._hello(identity))
+            link.admit(self.hello(identity))
 
     def _on_opened(self, pump: Pump, remote: Remote) -> None:
         machine = pump.link
@@ -282,6 +280,7 @@ class Linking:
             boot_id=BootId(remote.hello.boot_id),
             since=wall(),
         )
+        self._lists.heard(link.identity, remote.hello.known_counter)
         losers = self._links.add(link)
         for loser in losers:
             loser.pump.close(Code.LINK_REPLACED)
@@ -341,7 +340,9 @@ class Linking:
 
     def hello(self, identity: IdentityKey) -> Hello:
         """Give our first record to somebody."""
-        return self._hello(identity)
+        known = self._database.read(known_counter, identity)
+        me = self._database.read(own.need_account)
+        return Hello(me.certificate, me.device_list, known, self._boot_id)
 
     def target(self, identity: IdentityKey, device: DeviceId) -> Target | None:
         """Give how a device is reached, or None where that is not known."""

@@ -37,7 +37,8 @@ from peer.linking import Linking
 from peer.links import PeerLink
 from peer.listener import WILDCARDS, open_listeners, place_of
 from peer.locations import Locations
-from peer.store import done
+from peer.ownlist import ListWatch
+from peer.store import done, own
 from peer.store.database import Database
 from peer.times import wall
 from peer.transfers import verdicts
@@ -47,6 +48,7 @@ from peer.uplink import Uplink
 from wire.codes import Code
 from wire.ids import BootId
 from wire.machine import Entropy
+from wire.messages import reach
 
 SWEEP_S = 1.0
 FORGET_S = 3600.0
@@ -94,6 +96,12 @@ class Node:
         self.leaving = asyncio.Event()  # this device signed off: the node has no more business
         self.is_to_be_wiped = False
         self._vicinity = Vicinity(is_loopback=read_last_run(locations).was_over_loopback)
+        self.lists = ListWatch(
+            database,
+            refresh=self._refresh_own_list,
+            write=self._write_and_do,
+            spawn=self._spawn,
+        )
         self.linking = Linking(
             profile,
             database,
@@ -102,6 +110,7 @@ class Node:
             spawn=self._spawn,
             carry_out=self.carry_out,
             own_addresses=lambda: self.uplink.addresses,
+            lists=self.lists,
             entropy=entropy,
         )
         self.uplink = Uplink(
@@ -286,6 +295,16 @@ class Node:
         result, effects = await self.database.write(_decide, request_id, fn, args, kwargs)
         self.carry_out(effects)
         return result
+
+    async def _write_and_do(self, fn: Callable[[sqlite3.Connection], list[Effect]]) -> None:
+        """Run a function in a transaction of its own, and carry out what it gives."""
+        self.carry_out(await self.database.write_patiently(fn))
+
+    async def _refresh_own_list(self) -> None:
+        """Take our device list as the tracker has it now, if it is newer; raises PeerError, WireError."""
+        name = self.profile.name
+        found = await self.uplink.ask(lambda n: reach.AskDirectory(n, name), reach.Directory)
+        await self.database.write_patiently(own.set_device_list, found.device_list)
 
     async def _sweep(self) -> None:
         """Dial again whom we want and do not have; mark what was never delivered, say anew what waits for a former key."""

@@ -196,6 +196,7 @@ class Code(enum.Enum):
     AMBIGUOUS_ID = "ambiguous-id", "local", "never"
     LIBRARY_TOO_OLD = "library-too-old", "local", "never"
     TOO_MANY_SESSIONS = "too-many-sessions", "tracker", "later"
+    LIST_OUTDATED = "list-outdated", "local", "later"
     LISTENER_FAILED = "listener-failed", "local", "never"
 
 

@@ -40,6 +40,8 @@ device-revoked: this device was taken off its account's list
     log in again with the password
 list-rollback: the other side showed an older device list than is known
     ask your friend to log in again; if it stays, somebody replays old data
+list-outdated: a friend knows a newer list of your devices than this machine
+    look at hobnob whoami on your other machines; if all of them agree, ask that friend, else your tracker hides a device
 goodbye: the other side ended the link in good order
     nothing to do
 shutting-down: the other side is shutting down

@@ -141,11 +141,10 @@ def _keep(
 def note_list(
     connection: sqlite3.Connection, identity: IdentityKey, device_list: bytes
 ) -> DeviceList:
-    """Take a friend's or our own list; raises RemoteProtocolError(LIST_ROLLBACK) for one older than known."""
+    """Take a friend's or our own list; raises RemoteProtocolError as `check_list`, or for one that does not verify."""
     came = read_device_list(device_list, identity)
+    check_list(connection, identity, device_list)
     known = known_counter(connection, identity)
-    if came.counter < known:
-        raise RemoteProtocolError(Code.LIST_ROLLBACK, f"list {came.counter}, {known} is known")
     if came.counter > known or list_of(connection, identity) is None:
         connection.execute(
             "UPDATE contacts SET device_list = ?, list_counter = ? WHERE identity = ?",
@@ -161,6 +160,23 @@ def note_list(
                 (not entry.is_revoked, entry.revoked_at, entry.device, identity),
             )
     return came
+
+
+def check_list(connection: sqlite3.Connection, identity: IdentityKey, device_list: bytes) -> None:
+    """Compare a list of a friend or of ours, which was verified, with what is known.
+
+    Raises RemoteProtocolError(LIST_ROLLBACK) for one that is older, and for another one of the same counter:
+    whoever was shown an old list made it, and it may have a device that the true one took off.
+    """
+    kept = list_of(connection, identity)
+    if kept == device_list:
+        return
+    known = known_counter(connection, identity)
+    counter = read_device_list(device_list, identity).counter
+    if counter < known:
+        raise RemoteProtocolError(Code.LIST_ROLLBACK, f"list {counter}, {known} is known")
+    if kept is not None and read_device_list(kept, identity).counter == counter:
+        raise RemoteProtocolError(Code.LIST_ROLLBACK, f"another list {counter} is known")
 
 
 def note_addresses(connection: sqlite3.Connection, device: DeviceId, signed: bytes) -> bool:

@@ -153,6 +153,18 @@ def test_a_certificate_has_to_be_of_this_very_device_and_identity(
             ),
             "device-revoked",
         ),
+        "another list of the known counter": (
+            with_list(
+                seed,
+                device,
+                counter=1,
+                entries=[
+                    [device.id, hashlib.sha256(device.certificate).digest(), 0],
+                    [os.urandom(16), bytes(32), 0],
+                ],
+            ),
+            "list-rollback",
+        ),
         "nonsense": (dataclasses.replace(device, certificate=b"\x92\x01\x02"), "decode"),
     }
     ends = {name: end_of_hello(scene, lie, purpose) for name, (lie, _) in lies.items()}
@@ -267,3 +279,43 @@ def test_words_between_devices_are_none_for_a_tracker(scene: Scene, eve: Person)
             session.link.say(name, *fields)
             assert session.link.until_end().code == "unknown-critical", name
     scene.is_well(eve)
+
+
+# --- who knows our own list better
+
+
+def test_a_friend_who_knows_a_newer_list_of_ours_is_an_alarm_until_they_say_otherwise(
+    scene: Scene,
+) -> None:
+    """It may be a lie of the friend's, or one of the tracker's: a person is told, and nothing else happens."""
+    carol = scene.friend("carol")
+
+    def call(known_counter: int) -> None:
+        with dial(scene, carol.device) as link:
+            link.say_hello(carol.device, known_counter)
+            link.hear_hello(scene.certificate.identity)
+            link.end()
+
+    call(9)
+    told = scene.node.event("notice", code="list-outdated")
+    assert told["message"].startswith("carol saw a newer list of your devices than number 1")
+    call(9)
+    assert [alarm["code"] for alarm in scene.bob.one("status")["alarms"]] == ["list-outdated"]
+    call(1)
+    scene.is_well(carol)
+    assert scene.bob.one("status")["alarms"] == []
+    assert len([item for item in scene.seen if item.get("code") == "list-outdated"]) == 1
+
+
+def test_a_friend_who_refuses_our_list_as_an_old_one_is_an_alarm_too(scene: Scene) -> None:
+    dave = scene.friend("dave")
+    with Session(dave) as session, socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
+        session.publish([listener.getsockname()], 1)
+        own = (dave.device.identity, dave.device.link_private)
+        with Link.accept(listener.accept()[0], own=own[0], static=own[1]) as link:
+            assert link.caller() == scene.certificate.identity
+            link.end("list-rollback")
+    told = scene.node.event("notice", code="list-outdated")
+    assert told["message"].startswith("dave saw")
+    scene.is_well(dave)  # whose Hello says that it knows of none

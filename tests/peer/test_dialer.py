@@ -29,6 +29,7 @@ class Dialled:
             hello=lambda identity: None,
             is_linked=lambda device: device in self.linked,
             on_event=lambda pump, event: None,
+            on_old_list=lambda identity: None,
             spawn=self._spawn,
             entropy=peer.entropy,
         )
