@@ -11,6 +11,7 @@ beyond the wire: a database, a face, several links at once. It blocks on one soc
     account     a person with a device at a tracker, and the two kinds of session there
     talk        a conversation: events, receipts, digests and vectors
     mail        items for devices that are away
+    postbox     mail at a tracker: left, and collected
     files       manifests, digests, fetching and serving
     message_numbers  the numbers of the messages, as the document's table has them
 

@@ -31,6 +31,11 @@ REASONS = {
 }
 MOST_BYTES = {"tracker": 128 * 1024, "peer": 128 * 1024, "data": 1024 * 1024}
 
+ANSWERS = (
+    *("Done", "Refused", "Kdf", "LoggedIn", "Entered", "StatePut", "State", "User", "Directory"),
+    *("PrekeysHeld", "Prekeys", "Mail"),
+)
+
 Place = tuple[str, int]
 Message = tuple[str, list[Value]]
 
@@ -267,8 +272,7 @@ class Link:
         self.requests += 1
         number = self.requests
         self.say(name, number, *fields)
-        answers = ("Done", "Refused", "Kdf", "LoggedIn", "Entered", "StatePut", "State", "User")
-        answer = self.hear(*answers, "Directory", where=lambda got: got[0] == number)
+        answer = self.hear(*ANSWERS, where=lambda got: got[0] == number)
         if answer[0] == "Refused":
             raise Refused(str(answer[1][1]))
         return answer

@@ -217,10 +217,7 @@ class Talk:
             if lacking:
                 self.send(link, *sorted(lacking, key=lambda event: event.order))
         elif name == "Events" and fields[0] == self.conversation:
-            for sealed, body in rows(fields, 1):
-                assert isinstance(sealed, bytes)
-                assert isinstance(body, bytes)
-                self._take_event(sealed, body)
+            self.take_events(rows(fields, 1))
             link.say("Receipt", self.receipt())
         elif name == "Receipt":
             self._take_receipt(octets(fields, 0))
@@ -231,6 +228,11 @@ class Talk:
                 self.send(link, *asked)
         elif name == "AskDial":
             self.asked_to_dial = True
+
+    def take_events(self, events: Sequence[Sequence[Value]]) -> None:
+        """Take rows of header and body, from a link or a letter."""
+        for event in events:
+            self._take_event(octets(event, 0), octets(event, 1))
 
     def receipt(self, counter: int | None = None) -> bytes:
         """Sign what we have of the others' chains."""
