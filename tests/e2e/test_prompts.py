@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.conftest import MakePeer
+from tests.e2e.conftest import MakePeer, befriend
 from tests.harness.actors import PASSWORD, Peer
 from tests.harness.terminal import CTRL_C, CTRL_D, Session, at_a_terminal
 from tests.harness.trackers import TrackerProcess
@@ -117,3 +117,67 @@ def test_a_terminal_that_is_small_or_unknown_gets_plain_text(
         )
         assert session.code == 0, session
         assert "\x1b" not in session.shown, session
+
+
+PRESENT, FOLLOWING = "Present password: ", "New password: "
+OTHER = "eight green cats"
+OTHER_TYPED = f"{OTHER}\n".encode()
+
+
+def test_both_passwords_are_asked_for_and_the_new_one_twice(sealed: Peer) -> None:
+    words = [(PRESENT, TYPED), (FOLLOWING, OTHER_TYPED), (AGAIN, OTHER_TYPED)]
+    session = asked(sealed, "passwd", typed=words)
+    assert session.code == 0, session
+    assert OTHER not in session.shown
+    assert sealed.try_to("friend", "list", HOBNOB_PASSWORD=OTHER).code == 0
+
+
+@pytest.mark.parametrize(
+    ("last", "code", "said"),
+    [(TYPED, 1, "password-weak"), (CTRL_C, 130, "interrupted"), (CTRL_D, 1, "password-needed")],
+)
+def test_a_new_password_that_is_not_typed_twice_changes_nothing(
+    sealed: Peer, last: bytes, code: int, said: str
+) -> None:
+    words = [(PRESENT, TYPED), (FOLLOWING, OTHER_TYPED), (AGAIN, last)]
+    session = asked(sealed, "passwd", typed=words)
+    assert session.code == code, session
+    assert f"error: {said}: " in session.shown
+    assert sealed.do("friend", "list") == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [(b"bob\n", 2, "usage"), (CTRL_D, 2, "usage"), (CTRL_C, 130, "interrupted")],
+)
+def test_nothing_is_deleted_unless_the_name_is_typed(
+    sealed: Peer, typed: bytes, code: int, said: str
+) -> None:
+    session = asked(sealed, "account", "delete", typed=[("Type the name: ", typed)])
+    assert session.code == code, session
+    assert f"error: {said}: " in session.shown
+    assert sealed.one("whoami")["account"] == "alice"
+
+
+def test_a_name_and_a_password_that_are_typed_delete_the_account(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
+    bob = make_peer("bob")
+    bob.register(tracker.address)
+    words = [("Type the name: ", b"bob\n"), (FIRST, TYPED)]
+    session = asked(bob, "account", "delete", typed=words)
+    assert session.code == 0, session
+    assert "logout --forget" in session.shown
+    assert bob.one("status")["alarms"][0]["code"] == "account-deleted"
+
+
+def test_a_safety_number_is_drawn_at_a_terminal(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
+    alice, bob = make_peer("alice"), make_peer("bob")
+    befriend(tracker.address, alice, bob)
+    session = asked(alice, "friend", "verify", "bob", typed=[])
+    assert session.code == 0, session
+    number = alice.one("friend", "verify", "bob")["number"]
+    assert number[:5] + " " + number[5:10] in session.shown
+    assert "\u2588" in session.shown or "\u2580" in session.shown  # the picture's blocks
