@@ -62,7 +62,7 @@ class Serving:
             holding = Holding(
                 key,
                 manifest=kept.manifest,
-                sizes=kept.files.sizes,
+                sizes=kept.sizes,
                 signing_seed=self._keys.signing_seed,
             )
             await asyncio.to_thread(holding.restore, known)

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, overload
+from typing import Final
 
 import msgspec
 from blake3 import blake3
 
 from peer.errors import PeerError
 from peer.transfers.digestlog import DigestLog
-from peer.transfers.survey import Pin, PinnedFile, Survey
+from peer.transfers.survey import PinnedFile, Survey
 from wire.codes import Code
 from wire.ids import OfferId
 
@@ -33,40 +33,20 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 class _Kept(msgspec.Struct, array_like=True):
     version: int
     manifest: bytes
-    files: list[tuple[bytes, int, int, int, int, int]]
-
-
-class Files(Sequence[PinnedFile]):
-    """The files of one offer in the manifest's order; made of what was kept as they are asked for."""
-
-    def __init__(self, kept: list[tuple[bytes, int, int, int, int, int]]) -> None:
-        self._kept = kept
-
-    @property
-    def sizes(self) -> list[int]:
-        """Give the bytes of each."""
-        return [size for _, size, *_ in self._kept]
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    @overload
-    def __getitem__(self, index: int) -> PinnedFile: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[PinnedFile]: ...
-    def __getitem__(self, index: int | slice) -> PinnedFile | list[PinnedFile]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        path, *pin = self._kept[index]
-        return PinnedFile(path, Pin(*pin))
+    files: list[PinnedFile]
 
 
 @dataclass(frozen=True, slots=True)
 class Shelved:
-    """One offer as it was kept: the manifest's bytes, and its files."""
+    """One offer as it was kept: the manifest's bytes, and its files in the manifest's order."""
 
     manifest: bytes
-    files: Files
+    files: list[PinnedFile]
+
+    @property
+    def sizes(self) -> list[int]:
+        """Give the bytes of each file."""
+        return [file.size for file in self.files]
 
 
 class Shelf:
@@ -77,8 +57,7 @@ class Shelf:
 
     def keep(self, offer: OfferId, found: Survey) -> None:
         """Keep an offer durably; blocks. Raises PeerError(NO_SPACE) or HOME_UNUSABLE."""
-        files = [(file.path, *file.pin) for file in found.files]
-        body = msgspec.msgpack.encode(_Kept(_VERSION, found.manifest, files))
+        body = msgspec.msgpack.encode(_Kept(_VERSION, found.manifest, found.files))
         path = self._path(offer)
         fresh = path.with_suffix(".new")
         try:
@@ -88,7 +67,8 @@ class Shelf:
             with os.fdopen(
                 os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
             ) as file:
-                file.write(blake3(body).digest() + body)
+                file.write(blake3(body).digest())
+                file.write(body)
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(path)
@@ -112,7 +92,7 @@ class Shelf:
             return None
         if kept.version != _VERSION:
             return None
-        return Shelved(kept.manifest, Files(kept.files))
+        return Shelved(kept.manifest, kept.files)
 
     def drop(self, offer: OfferId) -> None:
         """Forget an offer; one that is not there does not matter."""

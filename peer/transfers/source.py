@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -31,7 +30,7 @@ class Reader:
     def read(self, file: int, offset: int, into: memoryview) -> Code | None:
         """Fill `into` from `offset` of a file; None if that went well."""
         pinned = self._files[file]
-        if pinned.pin.size <= limits.CHUNK_BYTES:
+        if pinned.size <= limits.CHUNK_BYTES:
             return _read_whole(pinned, into)
         try:
             descriptor = self._descriptor(file)
@@ -47,9 +46,9 @@ class Reader:
         pinned = self._files[file]
         try:
             descriptor = self._open.get(file)
-            if descriptor is not None and not is_held(os.fstat(descriptor), pinned.pin):
+            if descriptor is not None and not is_held(os.fstat(descriptor), pinned):
                 return False
-            return is_held(os.stat(pinned.path), pinned.pin)  # noqa: PTH116 - its path is bytes
+            return is_held(os.stat(pinned.path), pinned)  # noqa: PTH116 - its path is bytes
         except OSError:
             return False
 
@@ -66,11 +65,11 @@ class Reader:
             except OSError as error:
                 if error.errno != errno.ENXIO:  # what is no error: there is no data behind
                     return 0
-                data = pinned.pin.size
+                data = pinned.size
         except (OSError, AttributeError):
             return 0
-        if data >= pinned.pin.size:
-            return min(most, -(-(pinned.pin.size - start) // limits.CHUNK_BYTES))
+        if data >= pinned.size:
+            return min(most, -(-(pinned.size - start) // limits.CHUNK_BYTES))
         return min(most, (data - start) // limits.CHUNK_BYTES)
 
     def close(self) -> None:
@@ -85,11 +84,12 @@ class Reader:
             return found
         pinned = self._files[file]
         try:
-            descriptor = os.open(pinned.path, _FLAGS)
+            descriptor = _opened(pinned)
         except OSError as error:
             return _why(error)
-        opened = os.fstat(descriptor)
-        if not stat.S_ISREG(opened.st_mode) or not is_held(opened, pinned.pin):
+        if descriptor is None:
+            return Code.CHANGED_AT_SENDER
+        if not is_held(os.fstat(descriptor), pinned):
             os.close(descriptor)
             return Code.CHANGED_AT_SENDER
         self._open[file] = descriptor
@@ -106,9 +106,11 @@ class Reader:
 def _read_whole(pinned: PinnedFile, into: memoryview) -> Code | None:
     """Read a small file that must be the one that was offered; looked at once, when it was read."""
     try:
-        descriptor = os.open(pinned.path, _FLAGS)
+        descriptor = _opened(pinned)
     except OSError as error:
         return _why(error)
+    if descriptor is None:
+        return Code.CHANGED_AT_SENDER
     code: Code | None = Code.CHANGED_AT_SENDER
     try:
         code = None if _filled(descriptor, 0, into) else code
@@ -117,7 +119,17 @@ def _read_whole(pinned: PinnedFile, into: memoryview) -> Code | None:
     finally:
         found = os.fstat(descriptor)
         os.close(descriptor)
-    return code if is_held(found, pinned.pin) else Code.CHANGED_AT_SENDER
+    return code if is_held(found, pinned) else Code.CHANGED_AT_SENDER
+
+
+def _opened(pinned: PinnedFile) -> int | None:
+    """Open the file that was offered; None for what stands there now and is another.
+
+    Looked at before: to open a device or a fifo may already do something. Raises OSError.
+    """
+    if not is_held(os.stat(pinned.path), pinned):  # noqa: PTH116 - its path is bytes
+        return None
+    return os.open(pinned.path, _FLAGS)
 
 
 def _filled(descriptor: int, offset: int, into: memoryview) -> bool:

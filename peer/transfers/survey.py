@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from peer.errors import PeerError
 from wire import limits
 from wire.codes import Code
@@ -41,11 +43,23 @@ class Pin(NamedTuple):
     device: int
 
 
-class PinnedFile(NamedTuple):
-    """One file to be read. path: absolute, as the file system spells it."""
+class PinnedFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One file to be read, with its pin; there are many, so it holds it flat.
+
+    path: absolute, as the file system spells it.
+    """
 
     path: bytes
-    pin: Pin
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    device: int
+
+    @property
+    def pin(self) -> Pin:
+        """How it was when it was offered."""
+        return Pin(self.size, self.mtime_ns, self.ctime_ns, self.inode, self.device)
 
 
 @dataclass(slots=True)
@@ -85,11 +99,15 @@ def pin_of(found: os.stat_result) -> Pin:
     return Pin(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
 
 
-def is_held(found: os.stat_result, pin: Pin) -> bool:
-    """Say whether a file is as its pin says."""
-    # a plain tuple: it is asked of every file that leaves
-    now = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
-    return now == pin
+def is_held(found: os.stat_result, pinned: PinnedFile) -> bool:
+    """Say whether what was found is the file that was offered, as it was then; it is asked of every file."""
+    return (
+        found.st_size == pinned.size
+        and found.st_mtime_ns == pinned.mtime_ns
+        and found.st_ctime_ns == pinned.ctime_ns
+        and found.st_ino == pinned.inode
+        and found.st_dev == pinned.device
+    )
 
 
 class _Walk:
@@ -168,7 +186,7 @@ class _Walk:
         entry = Entry(name, FILE, found.st_size, is_executable, _mtime_ms(found), dense)
         if found.st_size > limits.FILE_BYTES:
             raise PeerError(Code.SIZE_INVALID, f"{os.fsdecode(path)} is larger than 16 TiB")
-        self._add_entry(entry, PinnedFile(path, pin_of(found)))
+        self._add_entry(entry, PinnedFile(path, *pin_of(found)))
 
     def _add_entry(self, entry: Entry, file: PinnedFile | None) -> None:
         self._found.append((entry, file))
@@ -192,6 +210,8 @@ class _Walk:
             self._skipped.append({"path": "", "reason": f"{self._unlisted} more were left out"})
         self._found.sort(key=lambda found: manifest.order(found[0].path))
         entries = [entry for entry, _ in self._found]
+        files = [file for _, file in self._found if file is not None]
+        self._found.clear()  # what follows needs the memory
         if not entries:
             raise PeerError(Code.NOTHING_TO_SEND)
         try:
@@ -200,7 +220,6 @@ class _Walk:
             raise PeerError(error.code, error.detail) from error
         if manifest.page_count(len(content)) > limits.PAGES:
             raise PeerError(Code.TOO_MANY_FILES, "the list of all their names is too long")
-        files = [file for _, file in self._found if file is not None]
         return Survey(_short(title), entries, files, self._skipped, content)
 
 

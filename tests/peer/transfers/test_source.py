@@ -1,12 +1,15 @@
 """Reading what is offered: the bytes that were offered or a code, never those of another file."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from peer.transfers.source import Reader
 from peer.transfers.survey import survey
+from tests.house.tree import ROOT
 from wire.codes import Code
 from wire.limits import CHUNK_BYTES
 
@@ -134,3 +137,30 @@ def test_holes_are_counted_in_whole_chunks_up_to_the_end(tmp_path):
     assert reader.hole_chunks(0, 11, 30) == 10
     assert reader.hole_chunks(0, 20, 30) == 1
     reader.close()
+
+
+AUDITED = """
+import os, sys
+from pathlib import Path
+from peer.transfers.source import Reader
+from peer.transfers.survey import survey
+
+path, size = Path(sys.argv[1]), int(sys.argv[2])
+reader = Reader(survey([path]).files)
+path.unlink()
+os.mkfifo(path)
+opened = []
+sys.addaudithook(lambda name, words: opened.append(words[0]) if name == "open" else None)
+code = reader.read(0, 0, memoryview(bytearray(min(size, 1024))))
+assert code.value == "changed-at-sender", code
+assert reader.hole_chunks(0, 0, 1) == 0
+assert os.fsencode(path) not in map(os.fsencode, opened), opened
+"""
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_no_file_any_more_is_not_even_opened(tmp_path, size):
+    path = filled(tmp_path / "file", size)
+    words = [sys.executable, "-c", AUDITED, str(path), str(size)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
