@@ -237,3 +237,36 @@ def test_two_of_it_leave_mail_for_each_other(tracker: TrackerProcess, stranger: 
 def own_certificate(person: Person) -> Certificate:
     own = person.device
     return values.read_certificate(own.certificate, own.device_list, own.identity)
+
+
+def test_it_is_another_device_of_a_real_peer(
+    tracker: TrackerProcess, bob: Peer, stranger: Person
+) -> None:
+    """History comes from the own device; what is said here goes out through it, and is his as well."""
+    with Session(stranger) as session:
+        certificate, place = meet(session, stranger, bob)
+    theirs = Talk(stranger.device, certificate)
+    with link_to(stranger.device, certificate, place, "peer") as control:
+        theirs.begin(control)
+        theirs.say(control, TEXT, ["good morning", b""])
+        bob.do("say", "stranger", "to you, too")
+        theirs.until(control, lambda: theirs.delivered == 1 and len(theirs.texts()) == 2)
+        laptop = account.log_in(tracker.address, "bob", PASSWORD)
+        node_of(bob).event("notice", code="device-added")
+        laptop.friends["bob"] = laptop.device.identity
+        with Session(laptop) as session:
+            devices = {one.device: (one, places) for one, places in session.where("bob")}
+        assert set(devices) == {certificate.device, laptop.device.id}
+        desk, places = devices[certificate.device]
+        ours = Talk(laptop.device, desk, with_=stranger.device.identity)
+        with link_to(laptop.device, desk, places[0], "peer") as own_link:
+            ours.begin(own_link)
+            ours.until(own_link, lambda: len(ours.texts()) == 2)
+            assert ours.texts() == theirs.texts()
+            said = ours.say(own_link, TEXT, ["from the laptop", b""])
+            theirs.until(control, lambda: len(theirs.texts()) == 3)
+            assert theirs.texts()[2] == (laptop.device.id, "from the laptop")
+            own_link.end()
+    [shown] = [item for item in bob.do("read", "stranger") if item["id"] == said.id.hex()]
+    assert (shown["from"], shown["text"]) == ("bob", "from the laptop")
+    assert theirs.refused == ours.refused == []

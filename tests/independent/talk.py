@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import socket
@@ -96,13 +97,15 @@ def vector_digest(entries: Sequence[Sequence[Value]]) -> bytes:
 class Talk:
     """What two people said, as one device of ours has it, and the link it is told over.
 
-    friend: the certificate of the device at the other end. delivered: how far a receipt covers our chain.
+    friend: the certificate of the device at the other end; of an own one, with: whose conversation it is.
+    delivered: how far a receipt covers our chain.
     """
 
-    def __init__(self, own: Device, friend: Certificate) -> None:
+    def __init__(self, own: Device, friend: Certificate, *, with_: bytes | None = None) -> None:
         self.own = own
         self.friend = friend
-        self.conversation = values.conversation_of(own.identity, friend.identity)
+        self.conversation = values.conversation_of(own.identity, with_ or friend.identity)
+        self.pins = {own.identity, with_ or friend.identity}
         self.epoch = os.urandom(8)
         self.events: dict[bytes, Event] = {}
         self.authors: dict[bytes, Certificate] = {friend.device: friend}
@@ -221,6 +224,8 @@ class Talk:
             link.say("Receipt", self.receipt())
         elif name == "Receipt":
             self._take_receipt(octets(fields, 0))
+        elif name == "Devices":
+            self._take_devices(octets(fields, 0), fields[1])
         elif name == "AskEvents" and fields[0] == self.conversation:
             assert isinstance(fields[1], list)
             asked = [self.events[one] for one in fields[1] if one in self.events]
@@ -244,6 +249,16 @@ class Talk:
         if not self._told:
             self._told = True
             link.say("Vector", self.conversation, self.vector(), True)
+
+    def _take_devices(self, device_list: bytes, certificates: Value) -> None:
+        """Learn the devices of an account whose pin is known."""
+        identity = octets(values.peek(device_list), 0)
+        assert isinstance(certificates, list)
+        for certificate in certificates if identity in self.pins else ():
+            assert isinstance(certificate, bytes)
+            with contextlib.suppress(ValueError):  # one that was taken off
+                vouched = values.read_certificate(certificate, device_list, identity)
+                self.authors[vouched.device] = vouched
 
     def _take_event(self, sealed: bytes, body: bytes) -> None:
         device = octets(values.peek(sealed), 1)
