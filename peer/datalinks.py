@@ -285,6 +285,7 @@ class TransferLinks:
     def _stop_unwanted(self, due: list[manager.Incoming]) -> None:
         """Stop what is not to be fetched or served any more."""
         wanted = {each.number for each in due}
+        self._coming.forget_all_but(wanted)
         for number in [number for number in self._coming.open if number not in wanted]:
             self._spawn(self._outcomes.end(self._outcomes.take_out(number)))
         for link in self._links.every:

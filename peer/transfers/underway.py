@@ -6,6 +6,7 @@ Bookkeeping on the node's loop: nothing here decides, sends or touches a disk.
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from peer.transfers.incoming import Incoming
 from wire.ids import DeviceId
@@ -32,6 +33,14 @@ class UnderWay:
     def may_begin(self, number: int, now: float) -> bool:
         """Say whether a transfer may be opened or may ask again. now: seconds, of the loop."""
         return number not in self._closing and now >= self._not_before.get(number, 0.0)
+
+    def forget_all_but(self, due: set[int]) -> None:
+        """Forget what was noted of transfers that are over. due: the rows that are not."""
+        noted: dict[int, Any]
+        for noted in (self._not_before, self._held, self._patience):
+            for number in noted.keys() - due:
+                del noted[number]
+        self._refused &= due
 
     def take_out(self, number: int) -> Incoming:
         """Take a transfer out to be closed: nobody opens it anew before `closed`."""

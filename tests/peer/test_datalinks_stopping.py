@@ -182,3 +182,34 @@ async def test_what_is_taken_on_condition_is_answered_when_its_files_are_known(
     else:
         await bob.until(lambda: bob.states() == {})
         assert parts(bob) == []
+
+
+async def test_of_many_accepted_at_once_some_come_and_the_others_have_their_place(
+    two: Two, tmp_path: Path
+) -> None:
+    alice, bob = two
+    limit(alice, SLOW)
+    offers = []
+    for number in range(64):
+        path = tmp_path / f"part {number}"
+        path.write_bytes(os.urandom(200_000))
+        offers.append(alice.offer(bob, path))
+    most = limits.TRANSFERS_AT_ONCE
+    queued = 0
+
+    def is_all_done() -> bool:
+        nonlocal queued
+        listed = transfers(bob.one)
+        running = [each for each in listed if each.state == "running"]
+        waiting = [each for each in listed if each.state == "waiting"]
+        assert len(running) <= most
+        assert [each.place for each in waiting] == list(range(1, len(waiting) + 1))
+        if len(running) == most:
+            limit(alice, "off")  # they begin by themselves, as soon as others are done
+            queued = max(queued, sum(each.reason == "slot" for each in waiting))
+        return {each.state for each in listed} == {"done"}
+
+    await bob.until(is_all_done)
+    assert queued > 0
+    landed = [name for name in parts(bob) if not name.endswith(".part")]
+    assert len(landed) == len(offers)

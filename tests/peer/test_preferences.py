@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from peer import api, befriending, configuring, contacts, preferences
 from peer.errors import PeerError
@@ -96,6 +99,17 @@ def test_what_is_no_value_is_named_with_what_is_expected(name: str, text: str) -
     assert caught.value.code is Code.CONFIG_INVALID
     assert name in caught.value.message
     assert key.expects in caught.value.message
+
+
+@given(
+    st.sampled_from(sorted(KEYS)),
+    st.text() | st.from_regex(r"[0-9.]{1,25} ?[KMGTkmgti]{0,2}B?(/s)?"),
+)
+def test_any_text_is_a_value_of_one_spelling_or_refused_by_name(name: str, text: str) -> None:
+    key = KEYS[name]
+    with suppress(PeerError):  # and nothing else is raised
+        one = preferences.read_value(key, text)
+        assert preferences.read_value(key, one) == one
 
 
 def test_a_key_that_is_none_is_named_with_the_nearest() -> None:

@@ -207,6 +207,19 @@ def test_what_a_friend_holds_is_asked_for_less_and_less_often(coming: list[Incom
     assert under_way.may_begin(first.due.number, now + 15)
 
 
+def test_nothing_is_kept_of_what_is_over(coming: list[Incoming]) -> None:
+    first, second = coming
+    under_way = UnderWay()
+    for transfer in coming:
+        under_way.set_aside(transfer, 0.0, 15.0, is_held=True)
+        under_way.is_refused_again(transfer.due.number)
+    under_way.forget_all_but({second.due.number})
+    assert under_way.may_begin(first.due.number, 0.0)
+    assert not under_way.may_begin(second.due.number, 0.0)
+    assert not under_way.is_refused_again(first.due.number)
+    assert under_way.is_refused_again(second.due.number)
+
+
 def test_a_refusal_counts_from_the_second_time_on(coming: list[Incoming]) -> None:
     under_way = UnderWay()
     assert [under_way.is_refused_again(1) for _ in range(3)] == [False, True, True]
