@@ -275,10 +275,9 @@ class Sender:
         _, ranges = self._open.pop(fetch, (None, 0))
         self._open_ranges -= ranges
 
-    def _refuse(self, fetch: int, code: Code, file: int = -1) -> None:
-        self._said.append(FetchRefused(fetch, code.value, file))
-        if file < 0:
-            self._close(fetch)
+    def _refuse(self, fetch: int, code: Code) -> None:
+        self._said.append(FetchRefused(fetch, code.value, -1))
+        self._close(fetch)
 
     def _work(self) -> Step | None:
         """Take one step for the offer whose turn it is."""

@@ -253,3 +253,10 @@ def test_buffers_of_another_length_are_our_own_mistake() -> None:
         cipher.seal_into(0, b"", memoryview(b"text"), memoryview(bytearray(19)))
     with pytest.raises(LocalProtocolError):
         cipher.open_into(0, b"", memoryview(sealed), memoryview(bytearray(5)))
+
+
+@pytest.mark.parametrize("length", [0, 95, 97])
+def test_a_private_hpke_key_of_another_length_is_our_own_mistake(length: int) -> None:
+    assert length != primitives.HPKE_PRIVATE_BYTES
+    with pytest.raises(LocalProtocolError):
+        primitives.hpke_public(bytes(length))

@@ -248,3 +248,10 @@ def test_very_many_files_are_asked_for_in_bounded_requests() -> None:
     asks = receiver.asks()
     assert len(asks) <= limits.CHUNK_FETCHES
     assert all(len(ask.ranges) <= limits.FETCH_RANGES for ask in asks)  # type: ignore[union-attr]
+
+
+def test_a_file_that_failed_already_fails_once() -> None:
+    receiver = linked(7, 8)
+    receiver.on_refused(FetchRefused(0, Code.FILE_UNREADABLE.value, 0))
+    receiver.on_refused(FetchRefused(0, Code.CHANGED_AT_SENDER.value, 0))
+    assert receiver.events() == [FileFailed(0, Code.FILE_UNREADABLE)]

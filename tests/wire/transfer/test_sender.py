@@ -251,3 +251,89 @@ def test_many_digests_of_many_files_are_signed_in_batches_within_the_limits() ->
                     runs += len(read_digests(message.signed, SIGNING_KEY).runs)
     assert runs == 2048
     assert sender.sent_bytes == 2048
+
+
+def test_the_root_goes_out_by_itself_if_the_digests_went_before_it() -> None:
+    sender, held = Sender(), holding(2 * MIB)
+    sender.on_fetch(fetch(ChunkRange(0, 0, 2)), held)
+    for _ in range(2):
+        step = sender.next_step(NOW)
+        assert isinstance(step, Read)
+        assert isinstance(sender.on_read(step, [DIGEST], NOW), Piece)
+    [digests] = said(sender, Monotonic(limits.SIGN_EVERY_S))
+    assert isinstance(digests, SignedDigests)
+    pin = sender.next_step(NOW)
+    assert isinstance(pin, CheckPin)
+    sender.on_pin(pin, is_held=True, now=NOW)
+    assert sender.deadline() == limits.SIGN_EVERY_S
+    [root] = said(sender, NOW)
+    assert isinstance(root, SignedDigests)
+    [run] = read_digests(root.signed, SIGNING_KEY).runs
+    assert (run.first, run.digests, run.root) == (0, b"", held.root(0))
+
+
+def test_an_offer_of_which_nothing_is_asked_for_is_withdrawn_without_a_word() -> None:
+    sender = Sender()
+    sender.on_fetch(fetch(ChunkRange(0, 0, 1)), holding(7))
+    step = sender.next_step(NOW)
+    assert isinstance(step, Read)
+    sender.on_read(step, [DIGEST], NOW)
+    while sender.next_step(NOW) is not None:
+        pass
+    sender.withdraw(KEY)
+    assert sender.next_step(NOW) is None
+
+
+def test_a_hole_that_is_found_while_a_chunk_is_read_is_told_once_and_not_read() -> None:
+    sender = Sender()
+    sender.on_fetch(fetch(ChunkRange(0, 0, 5)), holding(5 * MIB))
+    step = sender.next_step(NOW)
+    assert isinstance(step, Read)
+    told = sender.on_zeros(step, 3, NOW)
+    assert told is not None
+    assert told.range == ChunkRange(0, 0, 3)
+    following = sender.next_step(NOW)
+    assert isinstance(following, Read)
+    assert [part.index for part in following.parts] == [3]
+    for step, index in ((following, 3), (sender.next_step(NOW), 4)):
+        assert isinstance(step, Read)
+        alone = sender.on_zeros(step, 1, NOW)
+        assert alone is not None
+        assert alone.range == ChunkRange(0, index, 1)
+    assert not isinstance(sender.next_step(NOW), Read)
+
+
+def test_a_file_that_fails_one_request_leaves_the_others_alone() -> None:
+    sender, held = Sender(), holding(7, 7)
+    sender.on_fetch(fetch(ChunkRange(0, 0, 1)), held)
+    sender.on_fetch(fetch(ChunkRange(1, 0, 1), number=2), held)
+    step = sender.next_step(NOW)
+    assert isinstance(step, Read)
+    assert sender.on_read(step, [Code.FILE_UNREADABLE], NOW) is None
+    refused = said(sender)
+    assert refused[0] == FetchRefused(1, Code.FILE_UNREADABLE.value, 0)
+    assert said(sender) == [Fetched(1)]
+    other = sender.next_step(NOW)
+    assert isinstance(other, Read)
+    assert (other.fetch, [part.file for part in other.parts]) == (2, [1])
+
+
+def test_a_pin_of_a_small_file_that_is_told_too_late_vouches_for_nothing() -> None:
+    sender, held = Sender(), holding(7)
+    sender.on_fetch_digests(FetchDigests(1, *KEY, 0, 0), held)
+    step = sender.next_step(NOW)
+    assert isinstance(step, Read)
+    sender.on_read(step, [DIGEST], NOW)
+    pin = sender.next_step(NOW)
+    assert isinstance(pin, CheckPin)
+    sender.on_stop(StopFetch(1))
+    sender.on_pin(pin, is_held=True, now=NOW)
+    assert said(sender) == [Fetched(1)]
+    assert sender.next_step(NOW) is None
+
+
+def test_digests_of_an_earlier_life_are_taken_if_the_offer_has_such_chunks() -> None:
+    held = holding(2 * MIB, 7)
+    held.restore([(0, 0, DIGEST), (0, 1, DIGEST), (0, 2, DIGEST), (1, 0, DIGEST), (2, 0, DIGEST)])
+    assert held.root(0) is not None
+    assert list(held.tables) == [0]
