@@ -89,7 +89,10 @@ async def on_node(node: Node, command: Command) -> api.Result:
                 node.locations, node.profile, command, node.database, node.entropy
             )
         case api.DeleteAccount():
-            await credentials.delete_account(node.profile, command, node.database, node.entropy)
+            effects = await credentials.delete_account(
+                node.profile, command, node.database, node.entropy
+            )
+            node.carry_out(effects)
             node.leaving.set()
         case api.SaveAccount():
             await node.settle(SETTLE_S)

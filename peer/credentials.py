@@ -19,7 +19,7 @@ import asyncio
 import sqlite3
 from dataclasses import dataclass, replace
 
-from peer import alarms, api
+from peer import alarms, api, befriending, contacts
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
 from peer.identity import Profile, is_sealed, write_key_file
@@ -33,7 +33,7 @@ from wire.codes import Code
 from wire.errors import WireError
 from wire.identity import deletion_proof, login_proof, password_proof, public_of
 from wire.ids import AccountName, BootId
-from wire.machine import Entropy
+from wire.machine import Entropy, UnixMillis
 from wire.messages import accounts
 from wire.messages.session import Done
 from wire.vault import (
@@ -307,7 +307,7 @@ def _as_found(profile: Profile, proven: Proven) -> Profile:
 
 async def delete_account(
     profile: Profile, command: api.DeleteAccount, database: Database, entropy: Entropy
-) -> None:
+) -> list[Effect]:
     """Have the tracker remove the account; the home keeps its history and knows that it was deleted.
 
     Raises PeerError with NOT_REGISTERED for an account without a tracker, WRONG_PASSWORD,
@@ -337,7 +337,22 @@ async def delete_account(
             raise
     finally:
         await link.close()
-    await database.write(own.set_deleted, wall())
+    return await database.write(ended, wall())
+
+
+def ended(connection: sqlite3.Connection, now: UnixMillis) -> list[Effect]:
+    """Take note that the account is no more: its friendships and requests are over, nothing waits for the tracker."""
+    names = connection.execute(
+        "SELECT name FROM contacts WHERE state IN ('friends', 'asked_in', 'asked_out')"
+    ).fetchall()
+    effects: list[Effect] = []
+    for (name,) in names:
+        contact = contacts.find(connection, name)
+        if contact is not None:
+            effects += befriending.part(connection, contact, "removed", now)
+    connection.execute("DELETE FROM asks")
+    own.set_deleted(connection, now)
+    return effects
 
 
 # --- what the tracker says about the vault

@@ -26,11 +26,13 @@ from wire.transfer.states import ENDED, TransferState
 
 Connection = sqlite3.Connection
 _WAITING = (
-    " FROM outbox o JOIN events e ON e.number = o.event"
-    " JOIN conversations v ON v.number = e.conversation JOIN contacts c ON c.number = o.contact"
-    " WHERE o.state IN ('queued', 'sent') AND c.state = 'friends' AND c.claimed IS NULL"
-    " AND v.identity <> c.identity AND e.device = ?"
+    " FROM conversations v CROSS JOIN contacts c ON c.number = v.contact"
+    " CROSS JOIN outbox o ON o.contact = c.number CROSS JOIN events e ON e.number = o.event"
+    " WHERE v.identity <> c.identity AND c.state = 'friends' AND c.claimed IS NULL"
+    " AND o.state IN ('queued', 'sent', 'failed') AND o.state <> 'failed'"
+    " AND e.conversation = v.number AND e.device = ?"
 )
+"""In this order: few conversations are with a former key, and this is asked every second."""
 
 
 @dataclass(frozen=True, slots=True)

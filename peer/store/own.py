@@ -45,7 +45,9 @@ def remember(
         " identity = excluded.identity, device = excluded.device,"
         " certificate = excluded.certificate, device_list = excluded.device_list,"
         " list_counter = excluded.list_counter, vault = excluded.vault,"
-        " vault_counter = excluded.vault_counter, is_logged_in = 1, deleted = 0",
+        " vault_counter = excluded.vault_counter, is_logged_in = 1, deleted = 0,"
+        " state_version = iif(deleted > 0, 0, state_version),"
+        " state_counter = iif(deleted > 0, 0, state_counter)",
         (
             name,
             tracker,
@@ -147,6 +149,7 @@ def set_logged_in(connection: sqlite3.Connection, is_logged_in: bool) -> None:
 def set_deleted(connection: sqlite3.Connection, at: UnixMillis) -> None:
     """Note that the account was deleted at its tracker: this home keeps what it has, and dials nobody."""
     connection.execute("UPDATE own SET deleted = ?, is_logged_in = 0", (at,))
+    connection.execute("UPDATE settings SET is_put = 0")  # if it comes back, nothing is held there
 
 
 def vault_counter(connection: sqlite3.Connection) -> int:

@@ -99,6 +99,9 @@ def test_a_deleted_account_can_come_back_with_its_key(tracker, make_peer):
     assert request["key_changed"] is False  # it is the bob that alice knows
     alice.one("friend", "accept", "bob")
     at_bob.event("friend", friend="alice", state="friends")
+    assert bob.one("status")["alarms"] == []
+    told = {event.get("code") for event in at_bob.seen if event["event"] == "notice"}
+    assert told <= {"tracker-online"}, told
 
 
 def test_another_device_of_a_deleted_account_learns_it(tracker, make_peer):
