@@ -204,9 +204,7 @@ class Linking:
         linked = {link.friend for link in listed}
         for friend in self._database.read(roster.list_friends, online_only=False):
             if friend.friend not in linked:
-                why = "offline" if friend.presence == "offline" else "no address answered yet"
-                if friend.key_changed is not None:
-                    why = "another identity key is shown: see friend accept-key"
+                why = roster.why_not_linked(friend)
                 listed.append(api.LinkStatus(friend.friend, None, "none", False, None, None, why))
         return listed
 

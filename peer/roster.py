@@ -80,6 +80,13 @@ def list_friends(connection: Connection, *, online_only: bool) -> list[api.Frien
     return listed
 
 
+def why_not_linked(friend: api.Friend) -> str:
+    """Say why there is no link with a friend, for `status`."""
+    if friend.key_changed is not None:
+        return "another identity key is shown: see friend accept-key"
+    return "offline" if friend.presence == "offline" else "no address answered yet"
+
+
 # --- what the tracker says
 
 
