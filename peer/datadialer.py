@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from peer.pump import Pump
 from peer.roster import Target
+from peer.turns import Turns
 from wire import limits
 from wire.codes import Code
 from wire.identity import DeviceKeys
@@ -57,6 +58,7 @@ class TransferDialer:
         self._spawn = spawn
         self._entropy = entropy
         self._loop = asyncio.get_running_loop()
+        self._turns = Turns()
         self._dialling: set[DeviceId] = set()
         self._redial: dict[DeviceId, tuple[float, float]] = {}  # (not before, wait after)
 
@@ -89,6 +91,7 @@ class TransferDialer:
             target = self._neighbours.target(identity, device)
             places = [] if target is None else self._neighbours.places(target)
             for place in places:
+                await asyncio.sleep(self._turns.take(identity))
                 if target is not None and await self._dial_one(target, place):
                     return
             self.back_off(device)

@@ -16,6 +16,7 @@ from peer.candidates import candidates
 from peer.identity import Profile
 from peer.pump import OnEvent, Pump
 from peer.store.database import Database
+from peer.turns import Turns
 from wire import limits
 from wire.codes import Code
 from wire.errors import WireError
@@ -27,7 +28,6 @@ from wire.messages import Purpose
 from wire.messages.session import Hello
 
 REDIAL_FIRST_S = 0.5
-HEAD_START_S = 1 / limits.DIALS_PER_S
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class Dialer:
         self._entropy = entropy
         self._dialling: set[DeviceId] = set()
         self._backoff: dict[DeviceId, tuple[float, float]] = {}  # (not before, wait after)
-        self._next_dial: dict[IdentityKey, float] = {}  # so that no friend is dialled in a burst
+        self._turns = Turns()
         self.pumps: set[Pump] = set()
 
     def want(self, identity: IdentityKey) -> None:
@@ -107,7 +107,7 @@ class Dialer:
             async with asyncio.TaskGroup() as group:
                 for place in self.places(target):
                     with suppress(TimeoutError):
-                        async with asyncio.timeout(self._turn(target.identity)):
+                        async with asyncio.timeout(self._turns.take(target.identity)):
                             await race.is_over.wait()
                     if race.is_over.is_set() or self._is_linked(target.device):
                         break
@@ -120,13 +120,6 @@ class Dialer:
         wait_s = min(wait_s * 2, limits.RECONNECT_MOST_S)
         dice = int.from_bytes(self._entropy.bytes(2), "big") / 65536
         self._backoff[target.device] = (self._now() + wait_s * (0.75 + dice / 2), wait_s)
-
-    def _turn(self, identity: IdentityKey) -> float:
-        """Give how long to wait for the next dial to anybody's devices, in seconds, and take that turn."""
-        instant = self._now()
-        turn = max(self._next_dial.get(identity, 0.0), instant)
-        self._next_dial[identity] = turn + HEAD_START_S
-        return turn - instant
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +17,7 @@ import pytest
 from tests.harness.actors import Item
 from tests.harness.strangers import Scene
 from tests.harness.trackers import FOLDER, PYTHON
-from tests.independent.account import Person
+from tests.independent.account import Person, addresses
 from tests.independent.files import (
     MIB,
     Fetcher,
@@ -28,7 +31,8 @@ from tests.independent.files import (
 )
 from tests.independent.link import Ended, octets
 from tests.independent.msgpack import Value
-from tests.independent.talk import OFFER, WITHDRAWAL, Event, link_to
+from tests.independent.talk import OFFER, TEXT, WITHDRAWAL, Event, link_to
+from wire import limits
 
 NUMBERS = itertools.count()
 
@@ -378,4 +382,26 @@ def test_an_offer_that_is_taken_back_in_the_middle_is_as_if_it_were_not_there(
         while (came := data.next())[0] != "FetchRefused":
             assert came[0] != "Piece" or data.record()  # what was under way already
         assert came[1] == [11, "unknown-offer", -1, ""]
+    scene.is_well(eve)
+
+
+# --- whom we dial
+
+
+def test_nobody_is_dialled_in_a_burst_whatever_a_friend_signs(scene: Scene, eve: Person) -> None:
+    """A new record of eight places whenever one was tried: at most DIALS_PER_S of them are."""
+    with scene.talking(eve) as (talk, control), socket.create_server(("127.0.0.1", 0)) as door:
+        knocks = 0
+        ends = time.monotonic() + 2.0
+        while (left := ends - time.monotonic()) > 0:
+            places = [door.getsockname()] * 8
+            control.say("AskDial", addresses(eve.device, places, knocks + 1))
+            door.settimeout(left)
+            with contextlib.suppress(TimeoutError):
+                connection, _ = door.accept()
+                connection.close()
+                knocks += 1
+        talk.say(control, TEXT, ["still here?", b""])
+        talk.until(control, lambda: talk.delivered == 1)
+    assert 0 < knocks <= 1 + 2 * limits.DIALS_PER_S
     scene.is_well(eve)

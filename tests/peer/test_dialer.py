@@ -97,7 +97,7 @@ async def test_a_device_that_misbehaved_is_left_alone_until_it_is_wanted(world, 
 async def test_dials_to_one_friend_take_turns_and_to_another_do_not_wait(world, dialled):
     alice, bob, _ = world
     dialer = dialled.dialer
-    waits = [dialer._turn(bob.keys.identity) for _ in range(3)]
+    waits = [dialer._turns.take(bob.keys.identity) for _ in range(3)]
     assert waits[0] == 0.0
     assert waits[0] < waits[1] < waits[2] <= 0.7
-    assert dialer._turn(alice.keys.identity) == 0.0
+    assert dialer._turns.take(alice.keys.identity) == 0.0
