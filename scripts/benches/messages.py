@@ -1,7 +1,8 @@
-"""Messages between two friends, from `say` to the signed receipt, against a bare pair with the same commits.
+"""Messages between two friends, from `say` to the signed receipt, against bare pairs with commits of their own.
 
 The bare pair is the least that keeps the same promise: a line over a plain socket, committed with
-`synchronous=FULL` on both sides before it is answered; no encryption, no signature, no log, no API.
+`synchronous=FULL` on both sides before it is answered; no encryption, no signature, no log, no API. Another
+one commits as often as we do, and as many pages: what this disk makes of that is the floor.
 """
 
 from __future__ import annotations
@@ -10,39 +11,91 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from benches.bare import Bare
+from benches.measure import cpu_s
 from benches.people import Pair, pair
 
 from peer.control import client
+
+PAGES = (11, 10, 4)
+"""Pages in our commits of a message where it leaves, where it comes, and of its receipt (2026-11, by strace)."""
+
+
+class Side(Protocol):
+    """Something that is measured."""
+
+    def trip(self) -> None:
+        """Say one thing and wait until it is known to have arrived."""
+        ...
+
+    def burst(self, count: int, verbs: int) -> float:
+        """Say many, so many commands at a time; gives how many arrived a second."""
+        ...
+
+    def stop(self) -> None:
+        """Leave."""
+        ...
+
+
+@dataclass(slots=True)
+class Figures:
+    """What one side needed: seconds of each trip, messages a second of each burst."""
+
+    side: Side
+    trips: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
 
 
 def run(words: Sequence[str]) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="scripts/bench messages", description=__doc__)
-    parser.add_argument("--count", type=int, default=500, help="messages of each trip measured")
-    parser.add_argument("--burst", type=int, default=6000, help="messages sent one after another")
+    parser.add_argument("--count", type=int, default=50, help="messages of each trip in a round")
+    parser.add_argument("--burst", type=int, default=2000, help="messages of a burst in a round")
     parser.add_argument("--verbs", type=int, default=128, help="commands under way at once")
+    parser.add_argument("--rounds", type=int, default=7)
     chosen = parser.parse_args(words)
+    used = [0.0, 0.0]
     with pair() as people:
-        ours, bare = _Ours(people), Bare(people.folder)
-        try:
-            for side in (ours, bare):
-                _trips(side.trip, chosen.count // 5)
-            trips = [_trips(side.trip, chosen.count) for side in (ours, bare)]
-            rates = [side.burst(chosen.burst, chosen.verbs) for side in (ours, bare)]
-        finally:
-            ours.stop()
-            bare.stop()
-    print(f"{'':20} {'x bare':>7} {'p50 ms':>8} {'p95 ms':>8}")
-    for name, found in zip(("hobnob round trip", "bare round trip"), trips, strict=True):
-        p50, p95 = statistics.median(found), statistics.quantiles(found, n=20)[-1]
+        nodes = [people.at_alice.process.pid, people.at_bob.process.pid]
+        ours = Figures(_Ours(people))
+        figures = {
+            "hobnob": ours,
+            "bare, our commits": Figures(Bare(people.folder, "ours", PAGES)),
+            "bare": Figures(Bare(people.folder, "bare", (0, 0, 0))),
+        }
+        for number in range(chosen.rounds + 1):
+            for each in figures.values():
+                trips = _trips(each.side.trip, chosen.count)
+                before = [cpu_s(node) for node in nodes]
+                rate = each.side.burst(chosen.burst, chosen.verbs)
+                if number:
+                    each.trips += trips
+                    each.rates.append(rate)
+                    if each is ours:
+                        used = [
+                            u + cpu_s(n) - b for u, n, b in zip(used, nodes, before, strict=True)
+                        ]
+        for each in figures.values():
+            each.side.stop()
+    bare = figures["bare"]
+    print(f"{'round trip':20} {'x bare':>8} {'p50 ms':>8} {'p95 ms':>8}")
+    for name, found in figures.items():
+        p50, p95 = statistics.median(found.trips), statistics.quantiles(found.trips, n=20)[-1]
         print(
-            f"{name:20} {p50 / statistics.median(trips[1]):7.2f} {p50 * 1e3:8.2f} {p95 * 1e3:8.2f}"
+            f"{name:20} {p50 / statistics.median(bare.trips):8.2f} {p50 * 1e3:8.2f} {p95 * 1e3:8.2f}"
         )
-    print(f"{'':20} {'x bare':>7} {'a second':>9}")
-    for name, rate in zip(("hobnob one way", "bare one way"), rates, strict=True):
-        print(f"{name:20} {rate / rates[1]:7.2f} {rate:9.0f}")
+    print(f"{'one way':20} {'x bare':>8} {'a second':>8}")
+    for name, found in figures.items():
+        rate = statistics.median(found.rates)
+        print(f"{name:20} {rate / statistics.median(bare.rates):8.3f} {rate:8.0f}")
+    each_ms = [seconds * 1e3 / chosen.burst / chosen.rounds for seconds in used]
+    print(
+        f"CPU of a message in a burst: {each_ms[0]:.2f} ms where it leaves, {each_ms[1]:.2f} ms where it comes"
+    )
 
 
 def _trips(trip: Callable[[], None], count: int) -> list[float]:
@@ -55,10 +108,11 @@ def _trips(trip: Callable[[], None], count: int) -> list[float]:
 
 
 class _Ours:
-    """Alice's node as a face sees it: one connection to its socket, for commands and for events."""
+    """Alice's node as a face sees it: connections to its socket, kept for commands and for events."""
 
     def __init__(self, people: Pair) -> None:
-        self._kept = client.Kept(people.alice.home)
+        self._home = people.alice.home
+        self._kept = client.Kept(self._home)
         self._answers = self._kept.answers()
 
     def trip(self) -> None:
@@ -70,20 +124,22 @@ class _Ours:
 
     def burst(self, count: int, verbs: int) -> float:
         """Say many, so many commands at a time; gives delivered messages a second."""
-        [watching] = self._kept.begin(("WatchEvents", {}))
-        began = time.perf_counter()
-        begun = accepted = delivered = 0
-        while delivered < count:
-            room = min(verbs - (begun - accepted), count - begun)
-            if room >= verbs // 2 or begun + room == count:
-                self._kept.begin(*(_say(begun + number, wait_s=0) for number in range(room)))
-                begun += room
-            answer = next(self._answers)
-            if answer["id"] != watching:
-                accepted += "item" in answer
-            elif answer["item"]["event"] == "receipt":
-                delivered += 1
-        return count / (time.perf_counter() - began)
+        with closing(client.Kept(self._home)) as kept:
+            answers = kept.answers()
+            [watching] = kept.begin(("WatchEvents", {}))
+            began = time.perf_counter()
+            begun = accepted = delivered = 0
+            while delivered < count:
+                room = min(verbs - (begun - accepted), count - begun)
+                if room and (room >= verbs // 2 or begun + room == count):
+                    kept.begin(*(_say(begun + number, wait_s=0) for number in range(room)))
+                    begun += room
+                answer = next(answers)
+                if answer["id"] != watching:
+                    accepted += "item" in answer
+                elif answer["item"]["event"] == "receipt":
+                    delivered += 1
+            return count / (time.perf_counter() - began)
 
     def stop(self) -> None:
         """Leave."""
