@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from peer import chains, forks
+from peer import chains, forks, reissuing
 from peer.chains import ChainRow, Place
 from peer.conversations import await_receipt, insert
 from peer.effects import Effect, PushEvents, SendOnLink
@@ -181,6 +181,8 @@ def _store(connection: Connection, batch: Batch, event: Event) -> list[Effect]:
     )  # fmt: skip
     if is_own:
         await_receipt(connection, number, conversation, "queued", min(now, header.at))
+        if header.device != batch.keys.device:
+            reissuing.follow(connection, conversation, number, event)
     note_lacks(connection, number, missing)
     if not missing:
         new = Stored(number, event, is_own, is_void, is_new=True, is_clock_off=is_clock_off)

@@ -16,11 +16,12 @@ from msgspec import structs
 from peer import contacts
 from peer.conversations import add_own
 from peer.effects import Effect
+from peer.membership import Conversation
 from peer.transfers import ledger, offerings
 from wire.codes import Code
 from wire.identity import DeviceKeys
 from wire.ids import AccountName
-from wire.log.event import Content, Offer, Text, peek_header, read_body
+from wire.log.event import Content, Event, Offer, Text, peek_header, read_body
 from wire.machine import Entropy, UnixMillis
 from wire.transfer.states import ENDED, TransferState
 
@@ -75,6 +76,39 @@ def reissue(
             if stands:
                 effects += _say_anew(connection, keys, waiting, content, said_anew, now, entropy)
     return effects
+
+
+def follow(connection: Connection, conversation: Conversation, number: int, event: Event) -> None:
+    """Show no more what another device of this account said anew, as it shows it no more.
+
+    event: that device's, just stored in row `number`. What it says with the words of one that waits in a former
+    conversation is that one, said anew; what comes without words from a former conversation was said anew before.
+    """
+    if event.content is None:
+        is_former = connection.execute(
+            "UPDATE events SET replaced = id WHERE number = ? AND EXISTS (SELECT 1 FROM contacts c"
+            " WHERE c.number = ? AND c.identity IS NOT ?) RETURNING 1",
+            (number, conversation.contact, conversation.identity),
+        ).fetchone()
+        if is_former is not None:
+            connection.execute("DELETE FROM outbox WHERE event = ?", (number,))
+        return
+    if not isinstance(event.content, Text):
+        return
+    rows = connection.execute(
+        "SELECT e.number, e.header, e.body FROM outbox o CROSS JOIN events e ON e.number = o.event"
+        " WHERE o.contact = ? AND o.state IN ('queued', 'sent', 'failed') AND e.conversation <> ?"
+        " AND e.device = ? ORDER BY e.number",
+        (conversation.contact, conversation.number, event.header.device),
+    ).fetchall()
+    for former, header, body in rows:
+        content = read_body(peek_header(header), body)
+        if isinstance(content, Text) and content.text == event.content.text:
+            connection.execute("DELETE FROM outbox WHERE event = ?", (former,))
+            connection.execute(
+                "UPDATE events SET body = NULL, replaced = ? WHERE number = ?", (event.id, former)
+            )
+            return
 
 
 def _say_anew(

@@ -17,7 +17,7 @@ from peer import (
 from peer.effects import Ask, CloseLinks
 from peer.errors import PeerError
 from tests.harness.offers import offer
-from tests.harness.simnet import SimPeer, Simulation, befriend
+from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
 from tests.harness.talk import lines, messages, say, told
 from wire.codes import Code
 from wire.errors import WireError
@@ -351,3 +351,31 @@ def test_history_of_both_keys_stands_under_the_friends_name(alice, bob, again):
         ("message", "two"),
     ]
     assert {m.to for m in found if m.kind == "message"} == {"bob"}
+
+
+def settle(world, one, other):
+    cable = Cable(world, one, other)
+    world.run(world.now + 20_000)
+    cable.cut()
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_another_own_device_shows_each_message_once(alice, bob, again, world, is_late):
+    laptop = alice.log_in("alice-2")
+    say(alice, "bob", "waits")
+    say(alice, "bob", "waits")
+    if not is_late:
+        settle(world, alice, laptop)
+        assert [m.text for m in messages(laptop, "bob")] == ["waits", "waits"]
+    deliver(asks(again, alice), alice)
+    accept(alice, fingerprint(again.keys.identity))
+    laptop.database.connection.execute(  # as the account state brings it
+        "UPDATE contacts SET identity = ?, claimed = NULL", (again.keys.identity,)
+    )
+    reissue(alice)
+    alice.database.commit()
+    settle(world, alice, laptop)
+    shown = messages(laptop, "bob")
+    assert [m.text for m in shown] == ["waits", "waits"]
+    assert {m.conversation for m in shown} == {messages(alice, "bob")[0].conversation}
+    assert laptop.faults == alice.faults == []
