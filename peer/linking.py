@@ -353,6 +353,10 @@ class Linking:
         """Give the addresses of a device that are worth a dial, best first."""
         return self._dialer.places(target)
 
+    def devices(self) -> set[DeviceId]:
+        """Give the devices with an open link."""
+        return {link.device for link in self._links.every()}
+
     def is_linked(self, device: DeviceId) -> bool:
         """Say whether a control link to a device stands."""
         return self._links.of_device(device) is not None

@@ -119,6 +119,7 @@ class Node:
             boot_id=self._boot_id,
             is_unseen=is_unseen,
             hosts=self._hosts,
+            linked=self.linking.devices,
             on_effects=self.carry_out,
             on_state=self._on_uplink_state,
             entropy=entropy,
@@ -265,6 +266,7 @@ class Node:
                 self.linking.push(conversation, device)
             case WantLink(identity=identity):
                 self.linking.want(identity)
+                self.uplink.mail.press()
             case CloseLinks(identity=identity, code=code, device=of_device):
                 self.linking.close(identity, code, of_device)
                 if self.linking.data_links is not None:

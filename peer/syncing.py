@@ -20,6 +20,7 @@ from typing import TypeGuard
 from peer import chains, contacts, forks, receipts
 from peer.effects import Effect, SendOnLink
 from peer.membership import Conversation, make_all, shared, shares, with_friend
+from peer.postbox import forget_owed
 from peer.receiving import on_events, on_unavailable
 from peer.sessions import BATCH_BYTES, Progress, Session, next_events, note_level, start_of
 from peer.store import own
@@ -65,6 +66,7 @@ def opened(
     """
     contact = contacts.may_link(connection, identity)
     note_device(connection, identity, certificate, device_list)
+    forget_owed(connection, device)
     if contact.number == contacts.OWN:
         make_all(connection)
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
@@ -20,6 +20,7 @@ from peer import asks, credentials, directory, roster
 from peer.effects import Effect
 from peer.errors import PeerError
 from peer.identity import Profile
+from peer.mail_exchange import MailExchange
 from peer.state_exchange import StateExchange
 from peer.store import own
 from peer.store.database import Database
@@ -29,10 +30,11 @@ from wire import limits
 from wire.codes import Code
 from wire.errors import WireError
 from wire.identity import AddressRecord, DeviceKeys, Host, issue_addresses
-from wire.ids import BootId, RequestId
+from wire.ids import BootId, DeviceId, RequestId
 from wire.machine import Entropy, UnixMillis
 from wire.messages import Message, accounts, presence, reach
 from wire.messages.friends import Friend, FriendAdded, FriendsPage
+from wire.messages.mailbox import MailboxState
 from wire.messages.session import Done
 
 AnswerT = TypeVar("AnswerT", bound=Message)
@@ -67,6 +69,7 @@ class Uplink:
         boot_id: BootId,
         is_unseen: bool,
         hosts: Callable[[str], list[tuple[str, int]]],
+        linked: Callable[[], Collection[DeviceId]],
         on_effects: Callable[[list[Effect]], None],
         on_state: Callable[[], None],
         entropy: Entropy,
@@ -82,6 +85,9 @@ class Uplink:
         self._link: TrackerLink | None = None
         self._has_asks = asyncio.Event()
         self.exchange = StateExchange(profile, database, on_effects=on_effects, entropy=entropy)
+        self.mail = MailExchange(
+            profile, database, linked=linked, on_effects=on_effects, entropy=entropy
+        )
         self._early: dict[tuple[object, ...], Message] = {}
         self._has_friends = asyncio.Event()
         self._settled = asyncio.Event()
@@ -121,10 +127,12 @@ class Uplink:
             await asyncio.sleep(wait_s * (0.75 + dice / 2))
 
     async def settle(self, timeout_s: float) -> None:
-        """Wait until the tracker let us in, or until the first try failed."""
+        """Wait until the tracker let us in and what waited there is taken, or until the first try failed."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._settled.wait()
+                if self.state == "online":
+                    await self.mail.has_taken.wait()
         except TimeoutError:
             return
 
@@ -181,6 +189,7 @@ class Uplink:
                 group.create_task(self._keep_sending()),
                 group.create_task(self.exchange.keep(link)),
                 group.create_task(self._keep_learning(link)),
+                group.create_task(self.mail.keep(link)),
             )
             listening.add_done_callback(lambda _: [task.cancel() for task in others])
         closed = link.closed
@@ -237,6 +246,8 @@ class Uplink:
                 for waiting in early.values():
                     await self._take(waiting)
                 self._has_friends.set()
+            elif isinstance(message, MailboxState):
+                self.mail.told(message)
             else:
                 await self._take(message)
             if to_take == 0:
@@ -292,6 +303,7 @@ class Uplink:
         with suppress(PeerError, TimeoutError):
             async with asyncio.timeout(FLUSH_S):
                 await self.exchange.put(link)
+                await self.mail.run(link)
 
     async def _keep_sending(self) -> None:
         while True:

@@ -194,6 +194,11 @@ class Database:
             except sqlite3.Error as error:
                 raise translate(error, str(self.path)) from error
 
+    async def scrub(self) -> None:
+        """Fold the log into the file and empty it: what was deleted before this leaves no bytes in it."""
+        self._writer.wants_scrub = True
+        await self.write(_nothing)
+
     async def close(self) -> None:
         """Let everything submitted so far commit, then close; calling it again changes nothing."""
         await asyncio.to_thread(self.close_now)
@@ -233,6 +238,7 @@ class _Writer(threading.Thread):
     ) -> None:
         super().__init__(name="database-writer", daemon=True)
         self.commits = 0
+        self.wants_scrub = False
         self._path = path
         self._connection = connection
         self._queue = jobs
@@ -245,6 +251,10 @@ class _Writer(threading.Thread):
             if batch:
                 self._run(batch)
                 self.commits += 1
+                if self.wants_scrub:
+                    self.wants_scrub = False
+                    with suppress(sqlite3.Error):  # a reader is in the way: the next one gets it
+                        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 settle(batch)
 
     def _run(self, batch: list[_Job]) -> None:
@@ -344,6 +354,10 @@ def _fail(jobs: list[_Job], cause: sqlite3.Error, where: str) -> None:
         if job.error is None:
             job.error = translate(cause, where)
             job.error.__cause__ = cause
+
+
+def _nothing(connection: Connection) -> None:
+    """Wait for the writer's turn."""
 
 
 def _log_refusal(error: PeerError) -> None:

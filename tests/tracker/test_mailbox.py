@@ -5,10 +5,12 @@ from __future__ import annotations
 from tests.harness.people import Person
 from tests.tracker.world import NOW, World
 from tracker import accounts, friends, mailbox
+from tracker.dispatch import HANDLERS
 from tracker.effects import TellDevice
 from wire import limits
 from wire.channel.primitives import HPKE_PRIVATE_BYTES, hpke_public
 from wire.codes import Code
+from wire.dialogue import REQUESTS
 from wire.ids import DeviceId, RequestId
 from wire.machine import UnixMillis
 from wire.mailbox import Prekey, issue_prekey
@@ -232,3 +234,7 @@ def test_what_is_too_old_goes(world: World) -> None:
     assert mailbox.expire(world.store, late) == 1
     [left] = mail_of(world, bob).items
     assert left.item == (2).to_bytes(16, "big")
+
+
+def test_every_request_there_is_has_somebody_who_answers_it() -> None:
+    assert set(REQUESTS) == set(HANDLERS)

@@ -1,0 +1,226 @@
+"""The talk with the tracker about mail: publishing prekeys, leaving items, fetching those that wait.
+
+One task for as long as a tracker link lasts. What is due decides `postbox`, what comes is taken by `mailing`;
+here is only the asking. Nothing is said to the tracker before it is committed here, and an item is forgotten
+there only after what it held is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import partial
+
+from peer import mailing, postbox, prekeys
+from peer.effects import Effect
+from peer.errors import PeerError
+from peer.identity import Profile
+from peer.store.database import Database
+from peer.store.devices import list_of, note_introduced, note_list, signing_key_of
+from peer.times import wall
+from peer.tracker_link import TrackerLink
+from wire import limits
+from wire.codes import Code
+from wire.errors import RemoteProtocolError
+from wire.identity import peek_certificate
+from wire.ids import DeviceId, IdentityKey
+from wire.machine import Entropy
+from wire.mailbox import Prekey, Route, read_prekey, seal_letter
+from wire.messages import mailbox
+from wire.messages.session import Done
+
+log = logging.getLogger("peer.mail")
+LOOK_S = 60.0  # when nothing said that something is due
+PAUSE_S = 60.0  # a device whose mail was refused is left alone for so long
+PACE_S = 0.1  # between two looks, however much is said meanwhile
+ITEM_BYTES = 16
+NOTHING = mailbox.MailboxState(0, limits.PREKEYS, has_weekly=True)
+"""How a mailbox stands of which nothing new was told."""
+
+
+class MailExchange:
+    """The mail of one node while tracker links come and go.
+
+    linked: gives the devices with an open link now. on_effects: called after each commit.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        database: Database,
+        *,
+        linked: Callable[[], Collection[DeviceId]],
+        on_effects: Callable[[list[Effect]], None],
+        entropy: Entropy,
+    ) -> None:
+        self._profile = profile
+        self._database = database
+        self._linked = linked
+        self._on_effects = on_effects
+        self._entropy = entropy
+        self._news = asyncio.Event()
+        self._told = NOTHING
+        self._is_told = asyncio.Event()
+        self._paused: dict[DeviceId, float] = {}
+        self._turn = asyncio.Lock()
+        self.has_taken = asyncio.Event()  # all that waited when the link began
+
+    def press(self) -> None:
+        """Take note that something may be due."""
+        self._news.set()
+
+    def told(self, state: mailbox.MailboxState) -> None:
+        """Take the tracker's word on how the mailbox stands."""
+        self._told = state
+        self._is_told.set()
+        self._news.set()
+
+    async def keep(self, link: TrackerLink) -> None:
+        """Fetch, publish and leave what there is, until cancelled or the link ends."""
+        self._is_told.clear()
+        self.has_taken.clear()
+        try:
+            await self._is_told.wait()  # how the mailbox stands is the first that is said of it
+            while True:
+                self._news.clear()
+                await self.run(link)
+                due = self._database.read(postbox.due, self._linked(), wall())[1]
+                wait_s = LOOK_S if due is None else min(max((due - wall()) / 1000, 0.0), LOOK_S)
+                await asyncio.sleep(PACE_S)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await self._news.wait()
+        except PeerError as error:
+            log.info("mail waits: %s", error)  # the link ended: the next one begins again
+        finally:
+            self.has_taken.set()
+
+    async def run(self, link: TrackerLink) -> None:
+        """Do all that is due now; raises PeerError if the link ended."""
+        async with self._turn:
+            told, self._told = self._told, NOTHING
+            if told.waiting:
+                await self._fetch(link)
+            self.has_taken.set()
+            await self._publish(link, told.one_time, told.has_weekly)
+            await self._leave_all(link)
+
+    # --- what comes
+
+    async def _fetch(self, link: TrackerLink) -> None:
+        after = 0
+        while True:
+            mail = await link.ask(partial(mailbox.AskMail, after=after), mailbox.Mail)
+            if not mail.items:
+                return
+            taken = await self._database.write(
+                mailing.take, self._profile.keys, mail.items, wall(), self._entropy
+            )
+            self._on_effects(taken.effects)
+            await link.ask(partial(mailbox.TakeMail, items=taken.numbers), Done)
+            after = mail.items[-1].number
+            if taken.has_used_keys:
+                await self._database.scrub()
+
+    async def _publish(self, link: TrackerLink, held: int, has_weekly: bool) -> None:
+        while True:
+            one_time, weekly = await self._database.write(
+                prekeys.make, self._profile.keys, held, has_weekly, wall(), self._entropy
+            )
+            if not one_time and not weekly:
+                return
+            put = partial(mailbox.PutPrekeys, one_time=one_time, weekly=weekly)
+            answer = await link.ask(put, mailbox.PrekeysHeld)
+            await self._database.write(prekeys.published, len(one_time))
+            if answer.one_time <= held and not weekly:
+                return
+            held, has_weekly = answer.one_time, True
+
+    # --- what goes
+
+    async def _leave_all(self, link: TrackerLink) -> None:
+        """Leave everything that is due, a round of one item for each device after the other."""
+        now_s = asyncio.get_running_loop().time()
+        self._paused = {device: at for device, at in self._paused.items() if at > now_s}
+        while True:
+            found, _ = self._database.read(postbox.due, self._linked(), wall())
+            waiting = [one for one in found if one.device not in self._paused]
+            if not waiting:
+                return
+            for name in dict.fromkeys(one.name for one in waiting):
+                mine = [one for one in waiting if one.name == name]
+                keys = await self._prekeys(link, mine)
+                for addressee in mine:
+                    prekey = keys.get(addressee.device)
+                    is_left = prekey is not None and await self._leave(link, addressee, prekey)
+                    if not is_left:
+                        self._paused[addressee.device] = now_s + PAUSE_S
+
+    async def _prekeys(
+        self, link: TrackerLink, mine: list[postbox.Addressee]
+    ) -> dict[DeviceId, Prekey]:
+        """Give a verified prekey for each device of one account that has one."""
+        name, identity = mine[0].name, mine[0].identity
+        try:
+            found = await link.ask(
+                lambda request: mailbox.AskPrekeys(request, name), mailbox.Prekeys
+            )
+        except PeerError as error:
+            if link.closed is not None or error.code is Code.TRACKER_UNREACHABLE:
+                raise
+            return {}
+        keys: dict[DeviceId, Prekey] = {}
+        if found.identity != identity:
+            return keys  # the tracker means somebody else: the pin counts
+        certificates = tuple(device.certificate for device in found.devices)
+        await self._database.write(_note, found.device_list, certificates, identity)
+        for row in found.devices:
+            with suppress(RemoteProtocolError):
+                device = peek_certificate(row.certificate).device
+                signing_key = self._database.read(signing_key_of, device)
+                if row.prekey and signing_key is not None:
+                    keys[device] = read_prekey(row.prekey, device, signing_key)
+        return keys
+
+    async def _leave(self, link: TrackerLink, to: postbox.Addressee, prekey: Prekey) -> bool:
+        """Leave one item; False where the tracker does not take it now."""
+        keys, now = self._profile.keys, wall()
+        parcel = self._database.read(postbox.compose, keys, to, now)
+        if parcel is None:
+            return True
+        route = Route(keys.identity, keys.device, to.identity, to.device, prekey.number)
+        item = self._entropy.bytes(ITEM_BYTES)
+        try:
+            sealed = seal_letter(parcel.letter, prekey.public, route, self._entropy)
+            await link.ask(
+                lambda request: mailbox.Deposit(
+                    request, to.name, to.device, item, prekey.number, sealed
+                ),
+                Done,
+            )
+        except RemoteProtocolError as error:
+            log.info("no mail for %s: %s", to.name, error)
+            return False
+        except PeerError as error:
+            if link.closed is not None or error.code is Code.TRACKER_UNREACHABLE:
+                raise
+            log.info("no mail for %s: %s", to.name, error)
+            return False
+        self._on_effects(await self._database.write(postbox.left, parcel, item, now))
+        return True
+
+
+def _note(
+    connection: sqlite3.Connection,
+    device_list: bytes,
+    certificates: tuple[bytes, ...],
+    identity: IdentityKey,
+) -> None:
+    """Learn an account's devices, as far as they verify under its pin."""
+    with suppress(RemoteProtocolError):
+        if list_of(connection, identity) is None:
+            note_list(connection, identity, device_list)
+        note_introduced(connection, device_list, certificates)

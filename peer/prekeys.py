@@ -1,0 +1,113 @@
+"""Keys that others seal mail to: made here, published at the tracker, and erased when used.
+
+A one-time key's private half goes in the transaction that stores what it opened; a weekly one's is kept as long
+as mail sealed to it may still lie somewhere. Deleted rows leave no bytes (`secure_delete`), and the log of the
+database is folded into it after keys went (`Database.scrub`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from wire import limits
+from wire.channel.primitives import HPKE_PRIVATE_BYTES, hpke_public
+from wire.identity import DeviceKeys
+from wire.machine import Entropy, UnixMillis
+from wire.mailbox import Prekey, issue_prekey
+
+Connection = sqlite3.Connection
+WEEK_MS = int(limits.PREKEY_WEEKLY_S * 1000)
+KEPT_MS = int(limits.PREKEY_KEPT_S * 1000)
+
+
+def make(
+    connection: Connection,
+    keys: DeviceKeys,
+    held: int,
+    has_weekly: bool,
+    now: UnixMillis,
+    entropy: Entropy,
+) -> tuple[tuple[bytes, ...], bytes]:
+    """Give signed prekeys to publish: (one-time ones, the weekly one or empty); none if enough are out.
+
+    held, has_weekly: what the tracker has. The private halves are stored with this very transaction; of
+    those that were made and never got there the same are given again.
+    """
+    connection.execute(
+        "DELETE FROM prekeys WHERE is_one_time = 0 AND replaced > 0 AND replaced < ?",
+        (now - KEPT_MS,),
+    )
+    weekly = b""
+    newest = connection.execute(
+        "SELECT max(made) FROM prekeys WHERE is_one_time = 0 AND replaced = 0 AND is_put = 1"
+    ).fetchone()[0]
+    if not has_weekly or newest is None or newest < now - WEEK_MS:
+        weekly = _publish(connection, keys, _weekly(connection, now, entropy))
+    one_time: list[bytes] = []
+    if held < limits.PREKEYS_LOW:
+        waiting = connection.execute(
+            "SELECT number FROM prekeys WHERE is_one_time = 1 AND is_put = 0 ORDER BY number"
+        ).fetchall()
+        numbers = [number for (number,) in waiting][: limits.PREKEYS_PER_MESSAGE]
+        wanted = min(limits.PREKEYS - held, limits.PREKEYS_PER_MESSAGE)
+        while len(numbers) < wanted:
+            numbers.append(_draw(connection, True, now, entropy))
+        one_time = [_publish(connection, keys, number) for number in numbers]
+    return tuple(one_time), weekly
+
+
+def published(connection: Connection, one_time: int) -> None:
+    """Note that the tracker has what `make` gave; one_time: how many of those were one-time ones."""
+    connection.execute(
+        "UPDATE prekeys SET is_put = 1 WHERE number IN (SELECT number FROM prekeys"
+        " WHERE is_one_time = 1 AND is_put = 0 ORDER BY number LIMIT ?)",
+        (one_time,),
+    )
+    connection.execute("UPDATE prekeys SET is_put = 1 WHERE is_one_time = 0 AND replaced = 0")
+
+
+def private_of(connection: Connection, number: int) -> bytes | None:
+    """Give the private half of a prekey, or None if it is gone or never was."""
+    row = connection.execute("SELECT private FROM prekeys WHERE number = ?", (number,)).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def count(connection: Connection) -> int:
+    """Count the private halves that are here."""
+    return int(connection.execute("SELECT count(*) FROM prekeys").fetchone()[0])
+
+
+def use_up(connection: Connection, number: int) -> None:
+    """Erase a one-time prekey; a weekly one stays."""
+    connection.execute("DELETE FROM prekeys WHERE number = ? AND is_one_time = 1", (number,))
+
+
+def _weekly(connection: Connection, now: UnixMillis, entropy: Entropy) -> int:
+    """Give the number of the weekly prekey to publish: one that never got there, or another."""
+    row = connection.execute(
+        "SELECT number FROM prekeys WHERE is_one_time = 0 AND replaced = 0 AND made >= ?",
+        (now - WEEK_MS,),
+    ).fetchone()
+    if row is not None:
+        return int(row[0])
+    connection.execute(
+        "UPDATE prekeys SET replaced = ? WHERE is_one_time = 0 AND replaced = 0", (now,)
+    )
+    return _draw(connection, False, now, entropy)
+
+
+def _draw(connection: Connection, is_one_time: bool, now: UnixMillis, entropy: Entropy) -> int:
+    cursor = connection.execute(
+        "INSERT INTO prekeys (private, is_one_time, made) VALUES (?, ?, ?)",
+        (entropy.bytes(HPKE_PRIVATE_BYTES), is_one_time, now),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def _publish(connection: Connection, keys: DeviceKeys, number: int) -> bytes:
+    private, is_one_time, made = connection.execute(
+        "SELECT private, is_one_time, made FROM prekeys WHERE number = ?", (number,)
+    ).fetchone()
+    prekey = Prekey(keys.device, number, bool(is_one_time), made, hpke_public(private))
+    return issue_prekey(keys.signing_seed, prekey)
