@@ -78,10 +78,13 @@ class MailExchange:
         self._is_told.set()
         self._news.set()
 
-    async def keep(self, link: TrackerLink) -> None:
-        """Fetch, publish and leave what there is, until cancelled or the link ends."""
+    def begin(self) -> None:
+        """Forget what was told on an earlier link, before the first word of another one can come."""
         self._is_told.clear()
         self.has_taken.clear()
+
+    async def keep(self, link: TrackerLink) -> None:
+        """Fetch, publish and leave what there is, until cancelled or the link ends."""
         try:
             await self._is_told.wait()  # how the mailbox stands is the first that is said of it
             while True:

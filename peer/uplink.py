@@ -182,6 +182,7 @@ class Uplink:
         self.is_loopback = link.remote_host in ("127.0.0.1", "::1")
         self.state, self.why, self.failure = "online", None, None
         self._on_state()
+        self.mail.begin()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._publish(link))
             listening = group.create_task(self._listen(link))
