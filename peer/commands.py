@@ -172,9 +172,10 @@ async def _say(node: Node, command: api.SendText | api.RetryText, request_id: st
     try:
         kept = await _keep_said(node, command, request_id)
         state = kept.state
+        ends = (*ENDED, "sent") if command.is_sent_enough else ENDED
         try:
             async with asyncio.timeout(command.wait_s):
-                while state not in ENDED:
+                while state not in ends:
                     event = await queue.get()
                     if event.event == "receipt" and event.body["id"] == kept.id:
                         state = str(event.body["state"])

@@ -319,21 +319,6 @@ def on_block_user(hub: Hub, session: Session, message: BlockUser) -> None:
     _serve(hub, session, message, lambda store: friends.block_user(store, caller, message, now))
 
 
-# --- mail
-
-
-def on_ask_prekeys(hub: Hub, session: Session, message: AskPrekeys) -> None:
-    """Give keys that mail for somebody's devices can be sealed to."""
-    caller, now = session.caller, hub.wall()
-    _serve(hub, session, message, lambda store: mailbox.ask_prekeys(store, caller, message, now))
-
-
-def on_deposit(hub: Hub, session: Session, message: Deposit) -> None:
-    """Keep an item for a device."""
-    caller, now = session.caller, hub.wall()
-    _serve(hub, session, message, lambda store: mailbox.deposit(store, caller, message, now))
-
-
 def _of_caller(
     service: Callable[[Store, Caller, Any], Outcome],
 ) -> Handler:
@@ -376,11 +361,6 @@ HANDLERS: dict[type[Message], Handler] = {
     AskFriend: on_ask_friend,
     AnswerFriend: on_answer_friend,
     BlockUser: on_block_user,
-    PutPrekeys: _of_caller(mailbox.put_prekeys),
-    AskPrekeys: on_ask_prekeys,
-    Deposit: on_deposit,
-    AskMail: _of_caller(mailbox.ask_mail),
-    TakeMail: _of_caller(mailbox.take_mail),
     TakeAnswer: _of_caller(friends.take_answer),
     RemoveFriend: _of_caller(friends.remove_friend),
     UnblockUser: _of_caller(friends.unblock_user),

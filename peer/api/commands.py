@@ -139,13 +139,14 @@ class SendText(Command):
     """Say something to a friend. Gives one MessageState.
 
     wait_s: how long to stay for `delivered`; None lets the contract's default decide (no wait with a
-    node up, else until sent or delivered, at most 10 s).
+    node up, else until sent or delivered, at most 10 s). is_sent_enough: `sent` ends the wait as well.
     """
 
     to: str
     text: str
     reply_to: str | None = None
     wait_s: float | None = None
+    is_sent_enough: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,7 @@ class RetryText(Command):
 
     id: str
     wait_s: float | None = None  # as for SendText
+    is_sent_enough: bool = False  # as for SendText
 
 
 @dataclass(frozen=True, slots=True)
