@@ -6,10 +6,13 @@ import re
 
 import pytest
 
+from peer.forks import CLAIMED_EPOCHS
 from tests.house.tree import ROOT
+from wire import limits
 from wire.dialogue import REQUESTS
 from wire.frames import REFUSALS
 from wire.identity import SignPurpose
+from wire.identity.naming import SAFETY_ROUNDS
 from wire.log.event import EventKind
 from wire.messages import NUMBER_OF
 from wire.messages.registry import Purpose
@@ -68,3 +71,53 @@ def test_every_test_that_shows_an_attack_is_there() -> None:
 def test_every_file_of_vectors_is_named() -> None:
     files = {file.name for file in (ROOT / "tests" / "vectors").glob("*.json")}
     assert files == set(re.findall(r"`([a-z_]+\.json)`", TEXT))
+
+
+PROSE = " ".join(TEXT.split())
+SAID = {
+    "handshake frames": f"| handshake | {limits.PRE_OPEN_FRAME_BYTES:,} |",
+    "until Hello": f"| until Hello | {limits.HELLO_BYTES:,} + {limits.TAG_BYTES} |",
+    "control records": f"| {limits.CONTROL_RECORD_BYTES:,} + {limits.TAG_BYTES} |",
+    "data records": f"| {limits.DATA_RECORD_BYTES:,} + {limits.TAG_BYTES} |",
+    "rekey": f"reach 2^{limits.REKEY_AFTER_RECORDS.bit_length() - 1}, or their plaintext"
+    f" 2^{limits.REKEY_AFTER_BYTES.bit_length() - 1} bytes",
+    "open timeout": f"not open {limits.OPEN_TIMEOUT_S:.0f} s after it began",
+    "anonymous timeout": f"after {limits.ANONYMOUS_TIMEOUT_S:.0f} s in all",
+    "heartbeat": f"sent nothing for {limits.HEARTBEAT_S:.0f} s",
+    "silence": f"received nothing for {limits.DEAD_AFTER_S:.0f} s",
+    "pings": f"More than {limits.PINGS_PER_S} pings in a second",
+    "lifetime": f"lived {limits.LINK_LIFETIME_S / 3600:.0f} h or carried"
+    f" {limits.LINK_LIFETIME_BYTES >> 40} TiB",
+    "requests": f"At most {limits.OPEN_REQUESTS} may be open",
+    "devices": f"an *account* has one *identity* and 1 to {limits.DEVICES} devices",
+    "listed": f"at most {limits.LISTED_DEVICES}; when it is full",
+    "kdf": f"m = {limits.KDF_MEMORY_KIB // 1024} MiB, t = {limits.KDF_PASSES}, p = {limits.KDF_LANES}",
+    "password": f"at most {limits.PASSWORD_BYTES:,} bytes",
+    "request lifetime": f"keeps it for {limits.FRIEND_REQUEST_LIFETIME_S / 86400:.0f} days",
+    "addresses": f"at most {limits.ADDRESSES} places",
+    "dials": f"at most {limits.DIALS_PER_S} dials a second",
+    "parents": f"at most {limits.PARENTS}, highest (clock, device) first",
+    "text": f"text (1 byte to {limits.MESSAGE_BYTES // 1024} KiB of UTF-8",
+    "clock": f"more than 2^{limits.CLOCK_AHEAD.bit_length() - 1} above",
+    "gap": f"held for {limits.GAP_SHOWN_AFTER_S:.0f} s",
+    "forks": f"At most {limits.FORK_EVENTS:,} events of that part",
+    "epochs": f"at most {limits.EPOCHS} epochs",
+    "claims": f"after {CLAIMED_EPOCHS} mere claims",
+    "files": f"integer 0 to {limits.FILES_PER_OFFER:,} | how many",
+    "top names": f"at most {limits.TOP_NAMES} of text, at most {limits.NAME_BYTES} characters",
+    "recipients": f"at most {limits.OFFER_RECIPIENTS} of identities",
+    "paths": f"at most {limits.PATH_BYTES:,} bytes and {limits.PATH_DEPTH} components",
+    "window": f"at most {limits.WINDOW_BYTES >> 20} MiB are asked for",
+    "fetches": f"at most {limits.OPEN_FETCHES} requests open",
+    "digests": f"{limits.SIGN_EVERY_BYTES >> 20} MiB or {limits.SIGNED_DIGESTS:,} digests",
+    "strays": "a hundred such end the link",
+    "safety": f"{SAFETY_ROUNDS:,} times d = SHA-256(d | identity)",
+    "letters": "2, 4, 8, 16, 32, 64 or 96 KiB",
+}
+
+
+@pytest.mark.parametrize("what", SAID)
+def test_the_prose_has_the_figures_of_the_code(what: str) -> None:
+    assert SAID[what] in PROSE
+    assert limits.STRAY_CHUNKS == 100
+    assert limits.MAIL_ITEM_BYTES == 96 * 1024
