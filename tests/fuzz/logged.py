@@ -36,7 +36,7 @@ from wire.messages.conversation import Events, SealedEvent, Vector
 
 
 @cache
-def _people() -> tuple[SimPeer, SimPeer, SimPeer]:
+def people() -> tuple[SimPeer, SimPeer, SimPeer]:
     """Alice and bob, who are friends and talked, and a stranger; alice's database is the one under test."""
     world = Simulation(7)
     alice, bob, eve = (SimPeer.make(world, name) for name in ("alice", "bob", "eve"))
@@ -87,7 +87,7 @@ def _header(bob: SimPeer, conversation: ConversationId, content: bytes, kind: in
 
 def read_one(data: bytes) -> None:
     """Read an event: a container as it comes (0), any header well signed (1), any body (2 and above)."""
-    alice, bob, _ = _people()
+    alice, bob, _ = people()
     mode, content = (data[0] % (len(BODIES) + 2), data[1:]) if data else (0, b"")
     body: bytes | None = b"s" * limits.SALT_BYTES + content
     if mode == 0:
@@ -117,7 +117,7 @@ def read_one(data: bytes) -> None:
 
 
 def _event_seeds() -> list[bytes]:
-    alice, bob, _ = _people()
+    alice, bob, _ = people()
     chain = Chain(conversation_of(alice, bob), bob.keys.device, Epoch(b"epoch..2"))
     found: list[bytes] = []
     for content in _contents():
@@ -156,7 +156,7 @@ def sync(data: bytes) -> None:
     3 what alice owes goes out         4 one of a stranger                  5 a word of the tracker's
     6 the conversation is shown        7 time passes
     """
-    alice, bob, eve = _people()
+    alice, bob, eve = people()
     connection = alice.database.connection
     connection.execute("SAVEPOINT fuzz")
     try:
@@ -281,7 +281,7 @@ class _Log:
 
 
 def _sync_seeds() -> list[bytes]:
-    alice, bob, _ = _people()
+    alice, bob, _ = people()
     found = [script_of((0, record)) for record in records(Purpose.PEER, 1) if len(record) < 3000]
     found += [
         script_of((5, record)) for record in records(Purpose.TRACKER, 1) if len(record) < 3000

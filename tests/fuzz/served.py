@@ -11,6 +11,7 @@ The first byte of an input says who speaks, the rest is a script:
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable
 from functools import cache
@@ -35,13 +36,19 @@ from tracker.hub import Hub
 from tracker.session import Session
 from wire import codec
 from wire.errors import LocalProtocolError, RemoteProtocolError
-from wire.identity import SignPurpose
+from wire.identity import (
+    SignPurpose,
+    add_device,
+    deletion_proof,
+    password_proof,
+    read_device_list,
+)
 from wire.identity.sign import open_container
-from wire.ids import LinkKey, RequestId
+from wire.ids import AuthKey, LinkKey, RequestId
 from wire.link import Link, Role
-from wire.machine import Monotonic
+from wire.machine import Monotonic, UnixMillis
 from wire.messages import Message, Purpose
-from wire.messages.accounts import Enter, LogIn, Register
+from wire.messages.accounts import ChangePassword, DeleteAccount, Enter, LogIn, Register
 from wire.messages.friends import AnswerFriend, AskFriend
 from wire.messages.presence import Show
 from wire.messages.reach import PutAddresses
@@ -118,7 +125,7 @@ class _Visit:
     def __init__(self, hub: Hub, who: Person) -> None:
         link, ghost = _begun(str(who.name))
         assert ghost._sealer is not None
-        self.who = who
+        self.who = self.owner = who  # owner: of the account whose password was proven last
         self.sealer = twin_key(ghost._sealer)
         self.session = Session(hub)
         self.pipe = Pipe()
@@ -128,8 +135,9 @@ class _Visit:
         self.say(HelloAnonymous() if who.name == "eve" else hello_of(who.keys))
 
     def enter(self) -> None:
-        """Begin the session of a device."""
-        self.say(Enter(RequestId(0), False, Show.AVAILABLE))
+        """Begin the session of a device; somebody anonymous has none."""
+        if self.who.name != "eve":
+            self.say(Enter(RequestId(0), False, Show.AVAILABLE))
 
     def say(self, message: Message) -> None:
         """Say something within bounds."""
@@ -173,12 +181,20 @@ class _Visit:
             message = codec.decode(Purpose.TRACKER, record)
         except RemoteProtocolError:
             return
+        channel = self.channel
+        place = (channel.tracker_key, channel.handshake_hash)
+        seed = self.owner.auth_seed
         if isinstance(message, LogIn):
-            proof = self.who.log_in(self.channel).signature
+            self.owner = _town()[1].get(str(message.name), self.who)
+            message = replace(message, signature=self.owner.log_in(channel).signature)
+        elif isinstance(message, Register):
+            message = replace(message, signature=self.who.register(channel).signature)
+        elif isinstance(message, ChangePassword):
+            fields = (*place, message.auth_key, message.vault)
+            proof = password_proof(seed, self.owner.name, *fields)
             message = replace(message, signature=proof)
-        if isinstance(message, Register):
-            proof = self.who.register(self.channel).signature
-            message = replace(message, signature=proof)
+        elif isinstance(message, DeleteAccount):
+            message = replace(message, signature=deletion_proof(seed, self.owner.name, *place))
         if message is not None:
             self.say(message)
 
@@ -255,9 +271,20 @@ def _seeds() -> list[bytes]:
     eve, alice = people["eve"], people["alice"]
     first = codec.encode(Purpose.TRACKER, eve.register(eve.channel()))
     log_in = codec.encode(Purpose.TRACKER, replace(eve.log_in(eve.channel()), name=alice.name))
-    laptop = codec.encode(Purpose.TRACKER, alice.with_device("laptop").add_device())
+    # A device list of alice's that names eve's link key: whoever has the password may add any device.
+    at_eve = replace_keys(alice)
+    laptop = codec.encode(Purpose.TRACKER, at_eve.add_device())
+    change = codec.encode(
+        Purpose.TRACKER,
+        ChangePassword(
+            RequestId(9), b"n" * 16, 65536, 3, 4, False, AuthKey(b"a" * 32), b"vault", 5, bytes(64)
+        ),
+    )
+    leave = codec.encode(Purpose.TRACKER, DeleteAccount(RequestId(8), bytes(64)))
     found.append(b"\2" + script_of((1, first), (1, log_in)))
     found.append(b"\2" + script_of((1, log_in), (0, laptop)))
+    found.append(b"\2" + script_of((1, log_in), (1, change), (1, log_in)))
+    found.append(b"\2" + script_of((1, log_in), (1, leave), (1, log_in)))
     named = [
         codec.encode(Purpose.TRACKER, replace(message, name=name))
         for name in names
@@ -268,6 +295,21 @@ def _seeds() -> list[bytes]:
     ]
     found += [bytes((0,)) + script_of((0, record), (5, b"x"), (16, record)) for record in named]
     return found
+
+
+def replace_keys(alice: Person) -> Person:
+    """Give alice at the machine that speaks with eve's link key."""
+    eve = _town()[1]["eve"]
+    listed = read_device_list(alice.keys.device_list, alice.identity)
+    keys = add_device(
+        alice.seed,
+        listed,
+        "laptop",
+        now=UnixMillis(3000),
+        entropy=SeededEntropy("laptop"),
+        link_private=eve.keys.link_private,
+    )
+    return dataclasses.replace(alice, keys=keys, vault_counter=2)
 
 
 def targets() -> list[Target]:
