@@ -91,8 +91,8 @@ class Outcomes:
                 effects = await self._database.write_patiently(
                     manager.finished, self._keys, number, path, now, self._entropy, skipped
                 )
-                self._carry_out(effects)
                 await _discard(transfer)
+                self._carry_out(effects)  # who is told that it is done finds nothing else there
             case Waits(reason=reason):
                 await self._set_aside(transfer, reason, RETRY_S)
             case Unfit():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from peer.transfers.disk import CREATE_FILE, REOPEN_FILE, Disk, write_all
 from peer.transfers.restoring import Slot, is_own_file, times
-from peer.transfers.workplace import Folders
+from peer.transfers.workplace import Folders, remove_tree
 from wire import limits
 
 FILES_OPEN = 16
@@ -196,5 +196,5 @@ def create(disk: Disk, slot: Slot, folder: int) -> int:
     try:
         return disk.open(slot.name, CREATE_FILE, mode, dir_fd=folder)
     except FileExistsError:
-        disk.unlink(slot.name, dir_fd=folder)
+        remove_tree(disk, slot.name, folder)
         return disk.open(slot.name, CREATE_FILE, mode, dir_fd=folder)

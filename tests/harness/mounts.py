@@ -51,9 +51,14 @@ class SmallDisk:
         words = ["mount", "-o", f"remount,{options}", str(self.path)]
         subprocess.run([*self.words, *words], check=True)
 
-    def detach(self) -> None:
-        """Take it away under the programs, as a network share goes: what is open stays open."""
-        subprocess.run([*self.words, "umount", "--lazy", str(self.path)], check=True)
+    def cover(self) -> None:
+        """Hide it under an empty disk that takes nothing, as a share that is gone leaves its bare folder."""
+        words = ["mount", "-t", "tmpfs", "-o", "size=4096,ro", "tmpfs", str(self.path)]
+        subprocess.run([*self.words, *words], check=True)
+
+    def uncover(self) -> None:
+        """Show it again."""
+        subprocess.run([*self.words, "umount", str(self.path)], check=True)
 
 
 @contextmanager

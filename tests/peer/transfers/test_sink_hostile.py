@@ -125,7 +125,9 @@ def test_no_journal_is_read_through_anything_but_a_file(root, outside, kind):
 
 
 @pytest.mark.parametrize("name", ["stuff/inner/big", "stuff/inner/small", "stuff/empty", "top.txt"])
-@pytest.mark.parametrize("kind", ["link", "hard-link", "pipe", "missing", "same-size-link"])
+@pytest.mark.parametrize(
+    "kind", ["link", "hard-link", "pipe", "missing", "same-size-link", "folder"]
+)
 def test_a_part_that_was_replaced_between_two_lives_comes_again(root, outside, name, kind):
     part = begun(root) / name
     content = part.read_bytes()
@@ -139,6 +141,8 @@ def test_a_part_that_was_replaced_between_two_lives_comes_again(root, outside, n
         os.link(outside / "precious", part)
     elif kind == "pipe":
         os.mkfifo(part)
+    elif kind == "folder":
+        (part / "below").mkdir(parents=True)
     sink = open_sink(SystemDisk(), root)
     found = dict(missing_of(sink))
     number = [entry.path for entry in ENTRIES if entry.is_file].index(name)
