@@ -5,14 +5,19 @@ from __future__ import annotations
 import base64
 import json
 import stat
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import befriend
+from tests.e2e.conftest import MakePeer, befriend
 from tests.harness.actors import PASSWORD
+from tests.harness.trackers import TrackerProcess
 
 
-def test_everything_that_is_held_comes_in_one_file(tracker, make_peer, tmp_path):
+def test_everything_that_is_held_comes_in_one_file(
+    tracker: TrackerProcess, make_peer: MakePeer, tmp_path: Path
+) -> None:
     alice, bob, carol = make_peer("alice"), make_peer("bob"), make_peer("carol")
     at_alice, _ = befriend(tracker.address, alice, bob)
     carol.register(tracker.address)
@@ -40,7 +45,9 @@ def test_everything_that_is_held_comes_in_one_file(tracker, make_peer, tmp_path)
     assert PASSWORD not in file.read_text()
 
 
-def test_a_file_that_is_there_is_never_overwritten_unasked(tracker, make_peer, tmp_path):
+def test_a_file_that_is_there_is_never_overwritten_unasked(
+    tracker: TrackerProcess, make_peer: MakePeer, tmp_path: Path
+) -> None:
     alice = make_peer("alice")
     alice.register(tracker.address)
     file = tmp_path / "held.json"
@@ -57,7 +64,9 @@ def test_a_file_that_is_there_is_never_overwritten_unasked(tracker, make_peer, t
     assert sorted(path.name for path in tmp_path.glob(".*")) == []
 
 
-def test_an_account_goes_only_by_its_password_and_with_a_yes(tracker, make_peer):
+def test_an_account_goes_only_by_its_password_and_with_a_yes(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
     alice = make_peer("alice")
     alice.register(tracker.address)
     assert alice.try_to("account", "delete").code == 2
@@ -66,7 +75,9 @@ def test_an_account_goes_only_by_its_password_and_with_a_yes(tracker, make_peer)
     assert alice.do("friend", "list") == []
 
 
-def test_a_deleted_account_leaves_its_history_and_says_so(tracker, make_peer):
+def test_a_deleted_account_leaves_its_history_and_says_so(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
     alice, bob = make_peer("alice"), make_peer("bob")
     at_alice, at_bob = befriend(tracker.address, alice, bob)
     alice.do("say", "bob", "keep this")
@@ -85,7 +96,9 @@ def test_a_deleted_account_leaves_its_history_and_says_so(tracker, make_peer):
     assert bob.try_to("whoami").error["code"] == "not-registered"
 
 
-def test_a_deleted_account_can_come_back_with_its_key(tracker, make_peer):
+def test_a_deleted_account_can_come_back_with_its_key(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
     alice, bob = make_peer("alice"), make_peer("bob")
     at_alice, _ = befriend(tracker.address, alice, bob)
     before = bob.one("whoami")["fingerprint"]
@@ -104,7 +117,9 @@ def test_a_deleted_account_can_come_back_with_its_key(tracker, make_peer):
     assert told <= {"tracker-online"}, told
 
 
-def test_another_device_of_a_deleted_account_learns_it(tracker, make_peer):
+def test_another_device_of_a_deleted_account_learns_it(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
     alice, laptop = make_peer("alice"), make_peer("laptop")
     alice.register(tracker.address)
     laptop.one("login", "alice", "--tracker", tracker.address)
@@ -116,7 +131,9 @@ def test_another_device_of_a_deleted_account_learns_it(tracker, make_peer):
     assert [alarm["code"] for alarm in status["alarms"]] == ["account-deleted"]
 
 
-def test_an_account_without_a_tracker_has_nothing_to_delete(make_peer, tmp_path):
+def test_an_account_without_a_tracker_has_nothing_to_delete(
+    make_peer: MakePeer, tmp_path: Path
+) -> None:
     alice = make_peer("alice")
     alice.register(None)
     for verb in (("delete", "--yes"), ("data", str(tmp_path / "file"))):
@@ -127,8 +144,8 @@ def test_an_account_without_a_tracker_has_nothing_to_delete(make_peer, tmp_path)
 
 @pytest.mark.parametrize("is_up", [False, True])
 def test_a_friend_who_comes_back_with_another_key_is_believed_after_a_typed_fingerprint(
-    tracker, make_peer, is_up
-):
+    tracker: TrackerProcess, make_peer: MakePeer, is_up: Any
+) -> None:
     alice, bob, again = make_peer("alice"), make_peer("bob"), make_peer("again")
     at_alice, at_bob = befriend(tracker.address, alice, bob)
     alice.do("say", "bob", "first", "--wait", "20")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 import socket
 import stat
+from pathlib import Path
 
-from tests.e2e.conftest import befriend
+from tests.e2e.conftest import MakePeer, befriend
 from tests.harness.actors import PASSWORD, Node
 from tests.harness.trackers import WIDE, TrackerProcess
 
 
-def test_a_taken_name_is_refused(tracker, make_peer):
+def test_a_taken_name_is_refused(tracker: TrackerProcess, make_peer: MakePeer) -> None:
     make_peer("alice").register(tracker.address)
     other = make_peer("other")
     outcome = other.try_to("register", "alice", "--tracker", tracker.address)
@@ -20,7 +21,9 @@ def test_a_taken_name_is_refused(tracker, make_peer):
     assert other.one("register", "alicia", "--tracker", tracker.address)["account"] == "alicia"
 
 
-def test_a_wrong_password_opens_neither_the_account_nor_the_key_file(tracker, make_peer):
+def test_a_wrong_password_opens_neither_the_account_nor_the_key_file(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
     alice = make_peer("alice")
     alice.register(tracker.address)
     elsewhere = make_peer("elsewhere")
@@ -32,7 +35,7 @@ def test_a_wrong_password_opens_neither_the_account_nor_the_key_file(tracker, ma
     assert (sealed.code, sealed.error["code"]) == (1, "wrong-password")
 
 
-def test_a_second_machine_logs_in_by_password(tracker, make_peer):
+def test_a_second_machine_logs_in_by_password(tracker: TrackerProcess, make_peer: MakePeer) -> None:
     alice = make_peer("alice")
     made = alice.register(tracker.address)
     laptop = make_peer("laptop")
@@ -45,7 +48,9 @@ def test_a_second_machine_logs_in_by_password(tracker, make_peer):
     assert len(who["devices"]) == 2
 
 
-def test_a_sealed_key_file_without_a_password_is_locked(tracker, make_peer):
+def test_a_sealed_key_file_without_a_password_is_locked(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
     alice = make_peer("alice")
     alice.register(tracker.address)
     del alice.environment["HOBNOB_PASSWORD"]
@@ -56,8 +61,8 @@ def test_a_sealed_key_file_without_a_password_is_locked(tracker, make_peer):
 
 
 def test_an_unsealed_key_file_needs_no_password_and_is_its_owners_alone(
-    tracker, make_peer, tmp_path
-):
+    tracker: TrackerProcess, make_peer: MakePeer, tmp_path: Path
+) -> None:
     alice = make_peer("alice")
     secret = tmp_path / "password"
     secret.write_text(f"{PASSWORD}\n")
@@ -71,14 +76,14 @@ def test_an_unsealed_key_file_needs_no_password_and_is_its_owners_alone(
     assert stat.S_IMODE(alice.home.stat().st_mode) == 0o700
 
 
-def test_without_a_password_register_says_that_one_is_needed(make_peer):
+def test_without_a_password_register_says_that_one_is_needed(make_peer: MakePeer) -> None:
     alice = make_peer("alice")
     del alice.environment["HOBNOB_PASSWORD"]
     outcome = alice.try_to("register", "alice")
     assert (outcome.code, outcome.error["code"]) == (1, "password-needed")
 
 
-def test_a_local_account_needs_no_tracker(make_peer):
+def test_a_local_account_needs_no_tracker(make_peer: MakePeer) -> None:
     alice = make_peer("alice")
     made = alice.register(None)
     assert made["tracker"] is None
@@ -87,7 +92,9 @@ def test_a_local_account_needs_no_tracker(make_peer):
     assert alice.one("status")["node"] == "up"
 
 
-def test_two_nodes_on_one_home_are_refused_by_name(tracker, make_peer):
+def test_two_nodes_on_one_home_are_refused_by_name(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
     alice = make_peer("alice")
     alice.register(tracker.address)
     node = alice.up()
@@ -97,7 +104,9 @@ def test_two_nodes_on_one_home_are_refused_by_name(tracker, make_peer):
     assert alice.one("status")["pid"] == node.process.pid
 
 
-def test_a_verbs_node_gives_way_to_up_and_the_verb_goes_on_over_it(tracker, make_peer):
+def test_a_verbs_node_gives_way_to_up_and_the_verb_goes_on_over_it(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
     alice, bob = make_peer("alice"), make_peer("bob")
     for node in befriend(tracker.address, alice, bob):
         node.stop()
@@ -113,7 +122,7 @@ def test_a_verbs_node_gives_way_to_up_and_the_verb_goes_on_over_it(tracker, make
         assert [item["text"] for item in following.seen] == ["before", "after"]
 
 
-def test_a_second_home_is_another_person(tracker, make_peer):
+def test_a_second_home_is_another_person(tracker: TrackerProcess, make_peer: MakePeer) -> None:
     alice, bob = make_peer("alice"), make_peer("bob")
     alice.register(tracker.address)
     bob.register(tracker.address)
@@ -122,7 +131,7 @@ def test_a_second_home_is_another_person(tracker, make_peer):
     assert bob.one("whoami")["account"] == "bob"
 
 
-def test_a_port_in_use_is_named(tracker, make_peer):
+def test_a_port_in_use_is_named(tracker: TrackerProcess, make_peer: MakePeer) -> None:
     alice = make_peer("alice")
     alice.register(tracker.address)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -132,7 +141,9 @@ def test_a_port_in_use_is_named(tracker, make_peer):
     assert place in outcome.error["message"]
 
 
-def test_a_home_comes_before_or_after_the_verb_or_from_the_environment(make_peer, tmp_path):
+def test_a_home_comes_before_or_after_the_verb_or_from_the_environment(
+    make_peer: MakePeer, tmp_path: Path
+) -> None:
     alice, carol = make_peer("alice"), make_peer("carol")
     alice.register(None)
     carol.register(None)
@@ -141,7 +152,7 @@ def test_a_home_comes_before_or_after_the_verb_or_from_the_environment(make_peer
     assert alice.one("friend", *elsewhere, "code") == carol.one("friend", "code")
 
 
-def test_before_register_every_verb_says_so(make_peer):
+def test_before_register_every_verb_says_so(make_peer: MakePeer) -> None:
     nobody = make_peer("nobody")
     for verb in (
         ("whoami",),
@@ -154,7 +165,9 @@ def test_before_register_every_verb_says_so(make_peer):
         assert (outcome.code, outcome.error["code"]) == (1, "not-registered"), outcome
 
 
-def test_after_logout_the_home_says_so_and_login_brings_it_back(tracker, make_peer):
+def test_after_logout_the_home_says_so_and_login_brings_it_back(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
     alice = make_peer("alice")
     alice.register(tracker.address)
     assert alice.one("logout") == {}
@@ -164,7 +177,9 @@ def test_after_logout_the_home_says_so_and_login_brings_it_back(tracker, make_pe
     alice.up()
 
 
-def test_forgetting_wipes_the_home_only_when_somebody_says_yes(tracker, make_peer):
+def test_forgetting_wipes_the_home_only_when_somebody_says_yes(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
     alice = make_peer("alice")
     alice.register(tracker.address)
     assert alice.try_to("logout", "--forget").code == 2
@@ -173,7 +188,9 @@ def test_forgetting_wipes_the_home_only_when_somebody_says_yes(tracker, make_pee
     assert alice.try_to("whoami").error["code"] == "not-registered"
 
 
-def test_a_tracker_without_its_key_is_refused_and_the_key_is_named(tracker, make_peer):
+def test_a_tracker_without_its_key_is_refused_and_the_key_is_named(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
     bare, _, key = tracker.address.partition("#")
     alice = make_peer("alice")
     outcome = alice.try_to("register", "alice", "--tracker", bare)
@@ -181,7 +198,9 @@ def test_a_tracker_without_its_key_is_refused_and_the_key_is_named(tracker, make
     assert key in outcome.error["message"]
 
 
-def test_a_tracker_with_another_key_is_refused(tracker, make_peer, tmp_path):
+def test_a_tracker_with_another_key_is_refused(
+    tracker: TrackerProcess, make_peer: MakePeer, tmp_path: Path
+) -> None:
     with TrackerProcess(tmp_path / "other", *WIDE) as other:
         key = other.address.partition("#")[2]
     bare = tracker.address.partition("#")[0]
@@ -189,7 +208,7 @@ def test_a_tracker_with_another_key_is_refused(tracker, make_peer, tmp_path):
     assert (outcome.code, outcome.error["code"]) == (1, "tracker-key-mismatch")
 
 
-def test_an_address_that_is_none_is_named(make_peer):
+def test_an_address_that_is_none_is_named(make_peer: MakePeer) -> None:
     for address in (
         "nowhere",
         "http://127.0.0.1:1/",
@@ -201,7 +220,9 @@ def test_an_address_that_is_none_is_named(make_peer):
         assert (outcome.code, outcome.error["code"]) == (1, "address-invalid"), outcome
 
 
-def test_a_removed_friend_is_gone_on_both_sides(tracker, make_peer):
+def test_a_removed_friend_is_gone_on_both_sides(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
     alice, bob = make_peer("alice"), make_peer("bob")
     _, at_bob = befriend(tracker.address, alice, bob)
     assert alice.one("friend", "remove", "bob") == {}
@@ -213,7 +234,9 @@ def test_a_removed_friend_is_gone_on_both_sides(tracker, make_peer):
     assert outcome.error["code"] in {"no-such-friend", "not-friends"}
 
 
-def test_a_blocked_person_cannot_talk_and_an_unblocked_one_can_ask_again(tracker, make_peer):
+def test_a_blocked_person_cannot_talk_and_an_unblocked_one_can_ask_again(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
     alice, bob = make_peer("alice"), make_peer("bob")
     befriend(tracker.address, alice, bob)
     alice.one("friend", "block", "bob")
@@ -222,7 +245,7 @@ def test_a_blocked_person_cannot_talk_and_an_unblocked_one_can_ask_again(tracker
     assert bob.one("friend", "add", "alice") == {"friend": "alice", "state": "asked"}
 
 
-def test_sigterm_is_a_clean_end_and_ctrl_c_is_130(make_peer):
+def test_sigterm_is_a_clean_end_and_ctrl_c_is_130(make_peer: MakePeer) -> None:
     alice = make_peer("alice")
     alice.register(None)
     assert alice.up().stop() == 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
+from tests.e2e.conftest import MakePeer
 from tests.harness.actors import Node, Peer
 
 
@@ -11,7 +13,9 @@ def said(peer: Peer, friend: str) -> list[str]:
     return [item["text"] for item in peer.do("history", friend) if item["kind"] == "message"]
 
 
-def test_a_home_put_back_from_a_backup_gets_its_words_back_and_repeats_none(friends, tmp_path):
+def test_a_home_put_back_from_a_backup_gets_its_words_back_and_repeats_none(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
     alice, bob = friends
     alice.one("say", "bob", "before", "--wait", "20")
     assert alice.node.stop() == 0
@@ -35,7 +39,9 @@ def test_a_home_put_back_from_a_backup_gets_its_words_back_and_repeats_none(frie
     assert not any(item["forked"] for item in bob.do("history", "alice"))
 
 
-def test_two_homes_with_one_device_that_take_turns_are_named(friends, make_peer):
+def test_two_homes_with_one_device_that_take_turns_are_named(
+    friends: tuple[Peer, Peer], make_peer: MakePeer
+) -> None:
     alice, bob = friends
     alice.one("say", "bob", "before the copy", "--wait", "20")
     assert alice.node.stop() == 0
@@ -52,7 +58,9 @@ def test_two_homes_with_one_device_that_take_turns_are_named(friends, make_peer)
     assert said(alice, "bob") == said(bob, "alice")
 
 
-def test_what_did_not_fail_is_left_alone_and_what_is_not_there_is_named(friends):
+def test_what_did_not_fail_is_left_alone_and_what_is_not_there_is_named(
+    friends: tuple[Peer, Peer],
+) -> None:
     alice, _ = friends
     event = alice.one("say", "bob", "fine", "--wait", "20")
     assert alice.one("retry", event["id"]) == {"id": event["id"], "state": "delivered"}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import befriend
+from tests.e2e.conftest import MakePeer, befriend
 from tests.harness.actors import Peer
 from tests.harness.trackers import WIDE, TrackerProcess
 
@@ -44,8 +45,8 @@ def said(peer: Peer, friend: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("offset", FAR)
 def test_a_person_whose_clock_is_off_talks_and_sends_like_anybody(
-    tracker, make_peer, tmp_path, offset
-):
+    tracker: TrackerProcess, make_peer: MakePeer, tmp_path: Path, offset: Any
+) -> None:
     alice, bob = make_peer("alice"), make_peer("bob")
     alice.environment |= clock(FAKETIME=offset)
     at_alice, _ = befriend(tracker.address, alice, bob, "--unsealed")
@@ -73,7 +74,9 @@ def test_a_person_whose_clock_is_off_talks_and_sends_like_anybody(
 
 
 @pytest.mark.parametrize("offset", FAR)
-def test_a_tracker_whose_clock_is_off_is_a_tracker(make_peer, tmp_path, offset):
+def test_a_tracker_whose_clock_is_off_is_a_tracker(
+    make_peer: MakePeer, tmp_path: Path, offset: Any
+) -> None:
     with TrackerProcess(tmp_path / "tracker", *WIDE, environment=clock(FAKETIME=offset)) as tracker:
         alice, bob = make_peer("alice"), make_peer("bob")
         befriend(tracker.address, alice, bob, "--unsealed")
@@ -85,7 +88,9 @@ def test_a_tracker_whose_clock_is_off_is_a_tracker(make_peer, tmp_path, offset):
         talk(bob, alice, "two")
 
 
-def test_a_clock_that_jumps_costs_neither_words_nor_order(tracker, make_peer, tmp_path):
+def test_a_clock_that_jumps_costs_neither_words_nor_order(
+    tracker: TrackerProcess, make_peer: MakePeer, tmp_path: Path
+) -> None:
     alice, bob = make_peer("alice"), make_peer("bob")
     offset = tmp_path / "offset"
     offset.write_text("+0")

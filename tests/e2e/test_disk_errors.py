@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.e2e.conftest import MakePeer
 from tests.harness.actors import Peer
 from tests.harness.faults import failing, needs_strace
 
@@ -23,8 +25,8 @@ def log_of(peer: Peer) -> list[Path]:
 
 @pytest.mark.parametrize("call", ["pwrite64", "fdatasync"])
 def test_what_a_failing_disk_did_not_take_is_refused_by_name_and_the_rest_arrives(
-    quick_friends, call
-):
+    quick_friends: Any, call: Any
+) -> None:
     alice, bob = quick_friends
     assert alice.node.stop() == 0
     alice.under = failing(call, "EIO", "12..20", log_of(alice))
@@ -46,7 +48,9 @@ def test_what_a_failing_disk_did_not_take_is_refused_by_name_and_the_rest_arrive
 
 
 @pytest.mark.parametrize("call", ["pwrite64", "fdatasync"])
-def test_what_a_receiver_could_not_store_comes_again_by_itself(quick_friends, call):
+def test_what_a_receiver_could_not_store_comes_again_by_itself(
+    quick_friends: Any, call: Any
+) -> None:
     alice, bob = quick_friends
     assert bob.node.stop() == 0
     bob.under = failing(call, "EIO", "12..16", log_of(bob))
@@ -64,13 +68,15 @@ def test_what_a_receiver_could_not_store_comes_again_by_itself(quick_friends, ca
     assert node.stop() == 0
 
 
-def _seen(node):
+def _seen(node: Any) -> Any:
     node.event("message", text="the end")
     return node.seen
 
 
 @pytest.mark.parametrize("call", ["pwrite64", "fsync", "fdatasync", "ftruncate"])
-def test_a_home_on_a_disk_that_always_fails_is_refused_by_name_and_stays_whole(make_peer, call):
+def test_a_home_on_a_disk_that_always_fails_is_refused_by_name_and_stays_whole(
+    make_peer: MakePeer, call: Any
+) -> None:
     alice = make_peer("alice")
     made = alice.one("register", "alice", "--unsealed")
     paths = [path for path in alice.home.iterdir() if path.is_file()]
@@ -92,8 +98,8 @@ def test_a_home_on_a_disk_that_always_fails_is_refused_by_name_and_stays_whole(m
 
 @pytest.mark.parametrize(("call", "when"), [("pwrite64", "5"), ("fsync", "1")])
 def test_a_part_file_on_a_failing_disk_waits_and_is_not_believed(
-    quick_friends, tmp_path, call, when
-):
+    quick_friends: Any, tmp_path: Path, call: Any, when: Any
+) -> None:
     alice, bob = quick_friends
     source, target = tmp_path / "film.bin", tmp_path / "in"
     source.write_bytes(os.urandom(6 * MIB))

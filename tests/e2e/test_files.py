@@ -7,7 +7,9 @@ import os
 import signal
 from pathlib import Path
 
+from tests.e2e.conftest import MakePeer
 from tests.harness.actors import WAIT_S, Node, Peer
+from tests.harness.trackers import TrackerProcess
 
 MIB = 1024 * 1024
 LARGE = 512 * MIB
@@ -44,12 +46,13 @@ def tree(folder: Path) -> dict[str, str | None]:
 
 def under_way(peer: Peer) -> None:
     """Wait until some of what comes is verified, and all of it is not."""
-    assert peer.node is not None
     item = peer.node.wait(lambda item: item["event"] == "transfer" and item["verified_bytes"] > 0)
     assert item["state"] == "running", item
 
 
-def test_a_file_arrives_whole_and_both_sides_say_so(friends, tmp_path):
+def test_a_file_arrives_whole_and_both_sides_say_so(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
     alice, bob = friends
     path = write(tmp_path / "out" / "film.bin", os.urandom(5 * MIB + 123))
     made = alice.one("send", "bob", str(path))
@@ -72,7 +75,9 @@ def test_a_file_arrives_whole_and_both_sides_say_so(friends, tmp_path):
     assert not (tmp_path / "elsewhere" / "film.bin").exists()
 
 
-def test_a_folder_arrives_as_it_was_and_what_was_left_out_is_listed(friends, tmp_path):
+def test_a_folder_arrives_as_it_was_and_what_was_left_out_is_listed(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
     alice, bob = friends
     top = tmp_path / "out" / "holiday"
     for name, size in (("a.jpg", 3 * MIB), ("b/c.txt", 10), ("b/d/empty", 0), ("ü 😀.txt", 1)):
@@ -98,7 +103,7 @@ def test_a_folder_arrives_as_it_was_and_what_was_left_out_is_listed(friends, tmp
     assert {Path(entry["path"]).name for entry in leaves["skipped"]} == {"fifo", "link"}
 
 
-def test_nothing_that_stands_there_is_replaced(friends, tmp_path):
+def test_nothing_that_stands_there_is_replaced(friends: tuple[Peer, Peer], tmp_path: Path) -> None:
     alice, bob = friends
     first = write(tmp_path / "in" / "note.txt", b"mine")
     path = write(tmp_path / "out" / "note.txt", b"theirs")
@@ -111,7 +116,9 @@ def test_nothing_that_stands_there_is_replaced(friends, tmp_path):
     assert (tmp_path / "in" / "note (2).txt").read_bytes() == b"theirs"
 
 
-def test_who_waits_with_send_is_told_when_it_arrived(friends, tmp_path):
+def test_who_waits_with_send_is_told_when_it_arrived(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
     alice, bob = friends
     path = write(tmp_path / "out" / "note.txt", os.urandom(MIB))
     with Node(alice, "send", "bob", str(path), "--wait") as sending:
@@ -122,7 +129,9 @@ def test_who_waits_with_send_is_told_when_it_arrived(friends, tmp_path):
     assert digest(bob.home / "downloads" / "note.txt") == digest(path)
 
 
-def test_who_waits_with_send_is_told_of_a_refusal(friends, tmp_path):
+def test_who_waits_with_send_is_told_of_a_refusal(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
     alice, bob = friends
     with Node(alice, "send", "bob", str(write(tmp_path / "note.txt")), "--wait") as sending:
         bob.do("decline", bob.node.event("offer", state="offered")["offer"])
@@ -130,7 +139,9 @@ def test_who_waits_with_send_is_told_of_a_refusal(friends, tmp_path):
         assert '"code": "declined"' in sending.log
 
 
-def test_sending_without_a_node_and_waiting_runs_one_until_it_arrived(friends, tmp_path):
+def test_sending_without_a_node_and_waiting_runs_one_until_it_arrived(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
     alice, bob = friends
     assert alice.node.stop() == 0
     path = write(tmp_path / "out" / "note.txt", os.urandom(2 * MIB))
@@ -142,7 +153,7 @@ def test_sending_without_a_node_and_waiting_runs_one_until_it_arrived(friends, t
     assert [offer["state"] for offer in alice.do("offers")] == ["done"]
 
 
-def test_a_person_may_follow_the_transfers(friends, tmp_path):
+def test_a_person_may_follow_the_transfers(friends: tuple[Peer, Peer], tmp_path: Path) -> None:
     alice, bob = friends
     made = alice.one("send", "bob", str(write(tmp_path / "note.txt")))
     with Node(alice, "transfers", "--follow") as following:
@@ -153,7 +164,9 @@ def test_a_person_may_follow_the_transfers(friends, tmp_path):
         assert following.stop(signal.SIGINT) == 130
 
 
-def test_accepting_without_a_node_stays_until_the_file_is_there(friends, tmp_path):
+def test_accepting_without_a_node_stays_until_the_file_is_there(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
     alice, bob = friends
     path = write(tmp_path / "out" / "note.txt", os.urandom(2 * MIB))
     made = alice.one("send", "bob", str(path))
@@ -166,7 +179,7 @@ def test_accepting_without_a_node_stays_until_the_file_is_there(friends, tmp_pat
     alice.node.event("transfer", offer=made["offer"], state="done")
 
 
-def test_a_stream_arrives_under_its_name(friends):
+def test_a_stream_arrives_under_its_name(friends: tuple[Peer, Peer]) -> None:
     alice, bob = friends
     content = os.urandom(3 * MIB)
     made = alice.one("send", "bob", "-", "--name", "backup.tar", stdin=content)
@@ -177,8 +190,8 @@ def test_a_stream_arrives_under_its_name(friends):
 
 
 def test_what_was_offered_and_accepted_while_the_other_was_away_arrives_when_both_are_up(
-    friends, tmp_path
-):
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
     alice, bob = friends
     assert bob.node.stop() == 0
     path = write(tmp_path / "out" / "note.txt", os.urandom(MIB))
@@ -195,8 +208,8 @@ def test_what_was_offered_and_accepted_while_the_other_was_away_arrives_when_bot
 
 
 def test_one_offer_to_two_friends_arrives_at_both_under_one_id(
-    tracker, friends, make_peer, tmp_path
-):
+    tracker: TrackerProcess, friends: tuple[Peer, Peer], make_peer: MakePeer, tmp_path: Path
+) -> None:
     alice, bob = friends
     carol = make_peer("carol")
     carol.register(tracker.address)
@@ -219,7 +232,7 @@ def test_one_offer_to_two_friends_arrives_at_both_under_one_id(
     }
 
 
-def test_both_send_at_once(friends, tmp_path):
+def test_both_send_at_once(friends: tuple[Peer, Peer], tmp_path: Path) -> None:
     sent = {}
     for peer in friends:
         [other] = [one for one in friends if one is not peer]
@@ -236,7 +249,9 @@ def test_both_send_at_once(friends, tmp_path):
         assert digest(other.home / "downloads" / path.name) == digest(path)
 
 
-def test_a_file_that_changed_meanwhile_is_not_sent(friends, tmp_path):
+def test_a_file_that_changed_meanwhile_is_not_sent(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
     alice, bob = friends
     path = write(tmp_path / "out" / "note.txt", b"as it was")
     made = alice.one("send", "bob", str(path))
@@ -249,7 +264,9 @@ def test_a_file_that_changed_meanwhile_is_not_sent(friends, tmp_path):
     assert not (bob.home / "downloads" / "note.txt").exists()
 
 
-def test_a_receiver_that_is_killed_goes_on_from_what_it_had(friends, tmp_path):
+def test_a_receiver_that_is_killed_goes_on_from_what_it_had(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
     alice, bob = friends
     path = write_large(tmp_path / "out" / "film.bin")
     made = alice.one("send", "bob", str(path))
@@ -267,7 +284,7 @@ def test_a_receiver_that_is_killed_goes_on_from_what_it_had(friends, tmp_path):
     alice.node.event("transfer", offer=made["offer"], state="done")
 
 
-def test_a_sender_that_is_killed_is_waited_for(friends, tmp_path):
+def test_a_sender_that_is_killed_is_waited_for(friends: tuple[Peer, Peer], tmp_path: Path) -> None:
     alice, bob = friends
     path = write_large(tmp_path / "out" / "film.bin")
     made = alice.one("send", "bob", str(path))

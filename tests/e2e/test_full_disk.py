@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
+from typing import Any
 
-from tests.e2e.conftest import befriend
+from tests.e2e.conftest import MakePeer, befriend
 from tests.harness.actors import Peer
 from tests.harness.mounts import needs_mounts, small_disk
 from tests.harness.trackers import WIDE, TrackerProcess
@@ -15,7 +17,7 @@ pytestmark = needs_mounts
 MIB = 1024 * 1024
 
 
-def on_disk(peer: Peer, disk) -> Peer:
+def on_disk(peer: Peer, disk: Any) -> Peer:
     """Have a person live on a small disk."""
     peer.home = disk.path / peer.name
     peer.under = disk.words
@@ -23,8 +25,8 @@ def on_disk(peer: Peer, disk) -> Peer:
 
 
 def test_talk_goes_on_by_the_reserve_then_is_refused_by_name_and_nothing_is_lost(
-    tracker, make_peer, tmp_path
-):
+    tracker: TrackerProcess, make_peer: MakePeer, tmp_path: Path
+) -> None:
     with small_disk(tmp_path / "disk", 24 * MIB) as disk:
         alice, bob = on_disk(make_peer("alice"), disk), make_peer("bob")
         at_alice, at_bob = befriend(tracker.address, alice, bob, "--unsealed")
@@ -63,8 +65,8 @@ def test_talk_goes_on_by_the_reserve_then_is_refused_by_name_and_nothing_is_lost
 
 
 def test_a_home_on_a_full_disk_starts_and_a_new_one_is_refused_by_name(
-    tracker, make_peer, tmp_path
-):
+    tracker: TrackerProcess, make_peer: MakePeer, tmp_path: Path
+) -> None:
     with small_disk(tmp_path / "disk", 24 * MIB) as disk:
         alice, carol = (on_disk(make_peer(name), disk) for name in ("alice", "carol"))
         alice.register(tracker.address, "--unsealed")
@@ -78,7 +80,9 @@ def test_a_home_on_a_full_disk_starts_and_a_new_one_is_refused_by_name(
         carol.register(tracker.address, "--unsealed")
 
 
-def test_a_full_download_folder_holds_a_transfer_which_then_goes_on(quick_friends, tmp_path):
+def test_a_full_download_folder_holds_a_transfer_which_then_goes_on(
+    quick_friends: Any, tmp_path: Path
+) -> None:
     alice, bob = quick_friends
     source = tmp_path / "film.bin"
     source.write_bytes(os.urandom(12 * MIB))
@@ -113,7 +117,9 @@ def test_a_full_download_folder_holds_a_transfer_which_then_goes_on(quick_friend
         assert bob.node.stop() == 0
 
 
-def test_a_tracker_whose_disk_is_full_says_so_and_goes_on(make_peer, tmp_path):
+def test_a_tracker_whose_disk_is_full_says_so_and_goes_on(
+    make_peer: MakePeer, tmp_path: Path
+) -> None:
     with (
         small_disk(tmp_path / "disk", 4 * MIB) as disk,
         TrackerProcess(disk.path / "tracker", *WIDE, under=disk.words) as tracker,

@@ -48,7 +48,6 @@ def stranger(tracker: TrackerProcess) -> Person:
 
 
 def node_of(peer: Peer) -> Node:
-    assert peer.node is not None
     return peer.node
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from tests.e2e.conftest import befriend
+from tests.e2e.conftest import MakePeer, befriend
+from tests.harness.trackers import TrackerProcess
 
 
-def test_two_friends_compare_their_safety_number(tracker, make_peer):
+def test_two_friends_compare_their_safety_number(
+    tracker: TrackerProcess, make_peer: MakePeer
+) -> None:
     alice, bob = make_peer("alice"), make_peer("bob")
     _, at_bob = befriend(tracker.address, alice, bob)
     shown = alice.one("friend", "verify", "bob")
@@ -22,7 +25,7 @@ def test_two_friends_compare_their_safety_number(tracker, make_peer):
     assert alice.try_to("friend", "verify", "carol").error["code"] == "no-such-friend"
 
 
-def test_safety_numbers_without_a_node(tracker, make_peer):
+def test_safety_numbers_without_a_node(tracker: TrackerProcess, make_peer: MakePeer) -> None:
     alice, bob = make_peer("alice"), make_peer("bob")
     for node in befriend(tracker.address, alice, bob):
         node.stop()

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import MakePeer
 from tests.harness.actors import Outcome, Peer
 from tests.harness.faults import KILLED, ON_DISK, Moment, Walk, killed_at, needs_strace, watched
+from tests.harness.trackers import TrackerProcess
 
 pytestmark = [needs_strace, pytest.mark.timeout(3600)]
 
@@ -49,7 +51,7 @@ class TestEveryMoment:
     """One scenario each; `attempt` is a run with one kill."""
 
     @pytest.fixture(autouse=True)
-    def _people(self, make_peer, tracker) -> None:
+    def _people(self, make_peer: MakePeer, tracker: TrackerProcess) -> None:
         self.names = (f"user{number}" for number in itertools.count())
         self.make_peer, self.tracker = make_peer, tracker
 
@@ -61,7 +63,7 @@ class TestEveryMoment:
         assert done.code in {0, KILLED}, done
         return done
 
-    def test_of_a_registration_at_a_tracker(self, tmp_path):
+    def test_of_a_registration_at_a_tracker(self, tmp_path: Path) -> None:
         log = tmp_path / "calls"
 
         def attempt(moment: Moment | None) -> bool:
@@ -76,7 +78,7 @@ class TestEveryMoment:
         attempt(None)
         Walk(log, seed=1, sample=4).over(attempt)
 
-    def test_of_a_local_account_that_is_taken_to_a_tracker(self, tmp_path):
+    def test_of_a_local_account_that_is_taken_to_a_tracker(self, tmp_path: Path) -> None:
         log = tmp_path / "calls"
 
         def attempt(moment: Moment | None) -> bool:
@@ -96,7 +98,7 @@ class TestEveryMoment:
         attempt(None)
         Walk(log, seed=2, sample=3).over(attempt)
 
-    def test_of_a_login_on_a_second_machine(self, tmp_path):
+    def test_of_a_login_on_a_second_machine(self, tmp_path: Path) -> None:
         log = tmp_path / "calls"
 
         def attempt(moment: Moment | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,14 +16,14 @@ pytestmark = [needs_strace, pytest.mark.timeout(3600)]
 
 def under(peer: Peer, moment: Moment | None, log: Path) -> tuple[str, ...]:
     """Give the words that kill a program of this person at a moment, or only note its calls."""
-    names = ("lock", "last-run", "last-run.new", "peer.sqlite3.stamp", "peer.sqlite3.stamp.draft")
+    kept = ("lock", "last-run", "last-run.new", "peer.sqlite3.stamp", "peer.sqlite3.stamp.draft")
     base = "peer.sqlite3"
-    names += (base, f"{base}-wal", f"{base}-shm", f"{base}-journal")
+    names = (*kept, base, f"{base}-wal", f"{base}-shm", f"{base}-journal")
     paths = [peer.home, *(peer.home / name for name in names)]
     return watched(log, ON_DISK, paths) if moment is None else killed_at(moment, paths)
 
 
-def test_a_sender_is_killed_at_every_moment(quick_friends, tmp_path):
+def test_a_sender_is_killed_at_every_moment(quick_friends: Any, tmp_path: Path) -> None:
     alice, bob = quick_friends
     assert alice.node.stop() == 0
     numbers = itertools.count()
@@ -39,7 +40,7 @@ def test_a_sender_is_killed_at_every_moment(quick_friends, tmp_path):
         (certain.append if done.out else killed.add)(f"number {number}")
         certain.append(f"after {number}")
         assert alice.one("say", "bob", certain[-1], "--wait", "20")["state"] == "delivered"
-        return done.code == KILLED
+        return bool(done.code == KILLED)
 
     attempt(None)
     Walk(log, seed=4, sample=4).over(attempt)
@@ -50,7 +51,7 @@ def test_a_sender_is_killed_at_every_moment(quick_friends, tmp_path):
     assert not any(item["forked"] for item in bob.do("history", "alice"))
 
 
-def test_a_receiver_is_killed_at_every_moment(quick_friends, tmp_path):
+def test_a_receiver_is_killed_at_every_moment(quick_friends: Any, tmp_path: Path) -> None:
     alice, bob = quick_friends
     assert bob.node.stop() == 0
     numbers = itertools.count()

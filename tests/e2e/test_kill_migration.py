@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import MakePeer
 from tests.harness.faults import KILLED, ON_DISK, Moment, Walk, killed_at, needs_strace, watched
 from tests.harness.frozen import TEXTS, rows, thaw
 
 pytestmark = [needs_strace, pytest.mark.timeout(3600)]
 
 
-def test_an_upgrade_is_killed_at_every_moment(make_peer, tmp_path):
+def test_an_upgrade_is_killed_at_every_moment(make_peer: MakePeer, tmp_path: Path) -> None:
     numbers = itertools.count()
     log = tmp_path / "calls"
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import threading
+from pathlib import Path
 
 import pytest
 
 from peer.control import client
-from tests.e2e.conftest import befriend
+from tests.e2e.conftest import MakePeer, befriend
 from tests.harness.actors import Peer
 from tests.harness.faults import IS_DEEP
 from tests.harness.trackers import WIDE, TrackerProcess
@@ -80,7 +81,9 @@ class Counter:
 
 
 @pytest.mark.timeout(3600 if IS_DEEP else 180)
-def test_two_talk_while_their_nodes_and_the_tracker_are_killed_at_random(make_peer, tmp_path):
+def test_two_talk_while_their_nodes_and_the_tracker_are_killed_at_random(
+    make_peer: MakePeer, tmp_path: Path
+) -> None:
     alice, bob = make_peer("alice"), make_peer("bob")
     home = tmp_path / "tracker"
     tracker = TrackerProcess(home, *WIDE)

@@ -7,6 +7,7 @@ import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,10 +35,11 @@ def under(moment: Moment | None, log: Path) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def accepting(quick_friends, tmp_path) -> Callable[[Path], Callable[[Moment | None], bool]]:
+def accepting(
+    quick_friends: Any, tmp_path: Path
+) -> Callable[[Path], Callable[[Moment | None], bool]]:
     """Give attempts at accepting one thing, in a node of the verb's own that is killed."""
     alice, bob = quick_friends
-    assert bob.node is not None
     assert bob.node.stop() == 0
     numbers = itertools.count()
 
@@ -63,7 +65,7 @@ def accepting(quick_friends, tmp_path) -> Callable[[Path], Callable[[Moment | No
             [transfer] = [item for item in bob.do("transfers") if item["offer"] == offer]
             assert (transfer["state"], transfer["saved_as"]) == ("done", str(target / source.name))
             assert transfer["verified_bytes"] == transfer["bytes"]
-            return done.code == KILLED
+            return bool(done.code == KILLED)
 
         return attempt
 
@@ -79,7 +81,7 @@ def offered(alice: Peer, bob: Peer, source: Path) -> list[str]:
     return offers
 
 
-def test_a_receiver_of_a_file_is_killed_at_every_moment(accepting, tmp_path):
+def test_a_receiver_of_a_file_is_killed_at_every_moment(accepting: Any, tmp_path: Path) -> None:
     source = tmp_path / "out" / "film.bin"
     source.parent.mkdir()
     source.write_bytes(os.urandom(3 * MIB + 5))
@@ -88,7 +90,7 @@ def test_a_receiver_of_a_file_is_killed_at_every_moment(accepting, tmp_path):
     Walk(tmp_path / "calls", seed=6, sample=4).over(attempt)
 
 
-def test_a_receiver_of_a_folder_is_killed_at_every_moment(accepting, tmp_path):
+def test_a_receiver_of_a_folder_is_killed_at_every_moment(accepting: Any, tmp_path: Path) -> None:
     source = tmp_path / "out" / "holiday"
     (source / "deep" / "empty").mkdir(parents=True)
     for name, size in (("a.jpg", 2 * MIB), ("b.txt", 10), ("deep/c", 0), ("deep/d", MIB)):
@@ -98,7 +100,7 @@ def test_a_receiver_of_a_folder_is_killed_at_every_moment(accepting, tmp_path):
     Walk(tmp_path / "calls", seed=7, sample=4).over(attempt)
 
 
-def test_who_offers_is_killed_at_every_moment(quick_friends, tmp_path):
+def test_who_offers_is_killed_at_every_moment(quick_friends: Any, tmp_path: Path) -> None:
     alice, bob = quick_friends
     assert alice.node.stop() == 0
     source = tmp_path / "film.bin"
@@ -121,7 +123,7 @@ def test_who_offers_is_killed_at_every_moment(quick_friends, tmp_path):
                 bob.node.event("transfer", offer=offer, state="done")
                 assert (target / source.name).read_bytes() == source.read_bytes()
                 alice.node.event("transfer", offer=offer, state="done")
-        return done.code == KILLED
+        return bool(done.code == KILLED)
 
     attempt(None)
     Walk(log, seed=8, sample=3).over(attempt)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
-from tests.e2e.conftest import befriend
-from tests.harness.actors import Node
+from tests.e2e.conftest import MakePeer, befriend
+from tests.harness.actors import Node, Peer
 from tests.harness.trackers import WIDE, TrackerProcess
 
 NUMBERED = 200
 
 
-def test_messages_go_both_ways_and_are_delivered(friends):
+def test_messages_go_both_ways_and_are_delivered(friends: tuple[Peer, Peer]) -> None:
     alice, bob = friends
     assert alice.one("say", "bob", "hello", "--wait", "20")["state"] == "delivered"
     event = bob.node.event("message", text="hello")
@@ -30,7 +31,9 @@ def test_messages_go_both_ways_and_are_delivered(friends):
     assert [item["text"] for item in bob.do("read", "--unread")] == ["hello"]
 
 
-def test_a_message_to_a_friend_who_is_away_is_kept_and_comes_when_both_are_there(friends):
+def test_a_message_to_a_friend_who_is_away_is_kept_and_comes_when_both_are_there(
+    friends: tuple[Peer, Peer],
+) -> None:
     alice, bob = friends
     assert bob.node.stop() == 0
     alice.node.event("presence", friend="bob", presence="offline")
@@ -40,14 +43,16 @@ def test_a_message_to_a_friend_who_is_away_is_kept_and_comes_when_both_are_there
     alice.node.event("receipt", id=said["id"], state="delivered")
 
 
-def test_without_a_node_say_runs_one_of_its_own(friends):
+def test_without_a_node_say_runs_one_of_its_own(friends: tuple[Peer, Peer]) -> None:
     alice, bob = friends
     assert alice.node.stop() == 0
     assert alice.one("say", "bob", "short visit", "--wait", "20")["state"] == "delivered"
     bob.node.event("message", text="short visit")
 
 
-def test_a_message_from_stdin_may_have_many_lines_but_not_too_many_bytes(friends):
+def test_a_message_from_stdin_may_have_many_lines_but_not_too_many_bytes(
+    friends: tuple[Peer, Peer],
+) -> None:
     alice, bob = friends
     text = "first\nsecond ü\n\nlast"
     alice.do("say", "bob", "-", "--wait", "20", stdin=f"{text}\n".encode())
@@ -61,7 +66,9 @@ def test_a_message_from_stdin_may_have_many_lines_but_not_too_many_bytes(friends
     assert bob.texts_from("alice") == [text]
 
 
-def test_the_tracker_killed_and_started_again_costs_nothing(tracker, make_peer, tmp_path):
+def test_the_tracker_killed_and_started_again_costs_nothing(
+    tracker: TrackerProcess, make_peer: MakePeer, tmp_path: Path
+) -> None:
     alice, bob = make_peer("alice"), make_peer("bob")
     at_alice, at_bob = befriend(tracker.address, alice, bob)
     assert alice.one("say", "bob", "before", "--wait", "20")["state"] == "delivered"
@@ -78,7 +85,7 @@ def test_the_tracker_killed_and_started_again_costs_nothing(tracker, make_peer, 
     assert bob.texts_from("alice") == ["before", "meanwhile"]
 
 
-def test_a_peer_that_moves_to_another_port_is_found_again(friends):
+def test_a_peer_that_moves_to_another_port_is_found_again(friends: tuple[Peer, Peer]) -> None:
     alice, bob = friends
     old = bob.node.address
     assert bob.node.stop() == 0
@@ -89,7 +96,9 @@ def test_a_peer_that_moves_to_another_port_is_found_again(friends):
     assert bob.texts_from("alice") == ["there you are"]
 
 
-def test_a_receiver_killed_in_the_middle_gets_every_message_once_and_in_order(friends):
+def test_a_receiver_killed_in_the_middle_gets_every_message_once_and_in_order(
+    friends: tuple[Peer, Peer],
+) -> None:
     alice, bob = friends
     expected = [f"number {number}" for number in range(NUMBERED)]
 
@@ -109,7 +118,9 @@ def test_a_receiver_killed_in_the_middle_gets_every_message_once_and_in_order(fr
     alice.node.wait(lambda item: item["event"] == "receipt" and item["state"] == "delivered")
 
 
-def test_a_sender_killed_in_the_middle_keeps_what_was_acknowledged_and_sends_it_once(friends):
+def test_a_sender_killed_in_the_middle_keeps_what_was_acknowledged_and_sends_it_once(
+    friends: tuple[Peer, Peer],
+) -> None:
     alice, bob = friends
     acknowledged: list[str] = []
     refused: list[str] = []
@@ -136,7 +147,7 @@ def test_a_sender_killed_in_the_middle_keeps_what_was_acknowledged_and_sends_it_
     assert set(arrived) - {"the end"} <= set(acknowledged) | set(refused)
 
 
-def test_read_follow_shows_messages_as_they_arrive(friends):
+def test_read_follow_shows_messages_as_they_arrive(friends: tuple[Peer, Peer]) -> None:
     alice, bob = friends
     alice.one("say", "bob", "one", "--wait", "20")
 
@@ -147,7 +158,9 @@ def test_read_follow_shows_messages_as_they_arrive(friends):
         assert following.stop() == 0
 
 
-def test_history_is_exported_in_three_forms_and_never_over_a_file(friends, tmp_path):
+def test_history_is_exported_in_three_forms_and_never_over_a_file(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
     alice, bob = friends
     alice.one("say", "bob", "<b>kept & safe</b>\x1b[2J", "--wait", "20")
     for form in ("jsonl", "text", "html"):

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from typing import Any
+
+from tests.harness.actors import Peer
 
 
-def write(path, content=b"content"):
+def write(path: Any, content: Any = b"content") -> Any:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return str(path)
 
 
-def test_an_offer_is_seen_on_both_sides_and_in_what_is_read(friends, tmp_path):
+def test_an_offer_is_seen_on_both_sides_and_in_what_is_read(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
     alice, bob = friends
     path = write(tmp_path / "out" / "photo.jpg", b"p" * 3000)
     made = alice.one("send", "bob", path)
@@ -48,7 +53,7 @@ def test_an_offer_is_seen_on_both_sides_and_in_what_is_read(friends, tmp_path):
     assert bob.do("read", "alice", "--unread") == []
 
 
-def test_a_refusal_reaches_the_sender_who_waits(friends, tmp_path):
+def test_a_refusal_reaches_the_sender_who_waits(friends: tuple[Peer, Peer], tmp_path: Path) -> None:
     alice, bob = friends
     made = alice.one("send", "bob", write(tmp_path / "note.txt"))
     bob.node.event("offer", offer=made["offer"])
@@ -62,7 +67,9 @@ def test_a_refusal_reaches_the_sender_who_waits(friends, tmp_path):
     assert alice.one("status")["transfers"] == []
 
 
-def test_a_refusal_without_a_node_is_told_before_the_verb_ends(friends, tmp_path):
+def test_a_refusal_without_a_node_is_told_before_the_verb_ends(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
     alice, bob = friends
     made = alice.one("send", "bob", write(tmp_path / "note.txt"))
     bob.node.event("offer", offer=made["offer"])
@@ -71,7 +78,9 @@ def test_a_refusal_without_a_node_is_told_before_the_verb_ends(friends, tmp_path
     alice.node.event("offer", offer=made["offer"], state="declined")
 
 
-def test_waiting_for_what_nobody_accepts_ends_with_its_own_code(friends, tmp_path):
+def test_waiting_for_what_nobody_accepts_ends_with_its_own_code(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
     alice, _ = friends
     path = write(tmp_path / "note.txt")
     outcome = alice.try_to("send", "bob", path, "--wait", "--timeout", "0.5")
@@ -79,7 +88,9 @@ def test_waiting_for_what_nobody_accepts_ends_with_its_own_code(friends, tmp_pat
     assert outcome.item["files"] == 1
 
 
-def test_an_offer_made_without_a_node_says_so_and_leaves_later(friends, tmp_path):
+def test_an_offer_made_without_a_node_says_so_and_leaves_later(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
     alice, bob = friends
     assert alice.node.stop() == 0
     path = write(tmp_path / "note.txt")
@@ -90,7 +101,7 @@ def test_an_offer_made_without_a_node_says_so_and_leaves_later(friends, tmp_path
     bob.node.event("offer", offer=outcome.item["offer"], state="offered")
 
 
-def test_what_cannot_be_sent_is_named(friends, tmp_path):
+def test_what_cannot_be_sent_is_named(friends: tuple[Peer, Peer], tmp_path: Path) -> None:
     alice, _ = friends
     os.mkfifo(tmp_path / "fifo")
     with socket.socket(socket.AF_UNIX) as listener:
@@ -111,7 +122,7 @@ def test_what_cannot_be_sent_is_named(friends, tmp_path):
     assert list((alice.home / "offers").glob("*")) == []
 
 
-def test_what_cannot_be_answered_is_named(friends, tmp_path):
+def test_what_cannot_be_answered_is_named(friends: tuple[Peer, Peer], tmp_path: Path) -> None:
     alice, bob = friends
     made = alice.one("send", "bob", write(tmp_path / "note.txt"))
     bob.node.event("offer", offer=made["offer"])
@@ -131,7 +142,9 @@ def test_what_cannot_be_answered_is_named(friends, tmp_path):
     assert bob.do("offers")[0]["state"] == "offered"
 
 
-def test_a_stream_is_offered_under_its_name_and_swept_when_its_offer_is_over(friends):
+def test_a_stream_is_offered_under_its_name_and_swept_when_its_offer_is_over(
+    friends: tuple[Peer, Peer],
+) -> None:
     alice, bob = friends
     made = alice.do("send", "bob", "-", "--name", "notes.txt", stdin=b"from a pipe")[0]
     assert (made["files"], made["bytes"]) == (1, 11)
@@ -146,7 +159,7 @@ def test_a_stream_is_offered_under_its_name_and_swept_when_its_offer_is_over(fri
     assert second["bytes"] == 4
 
 
-def test_a_removed_friend_ends_what_was_offered(friends, tmp_path):
+def test_a_removed_friend_ends_what_was_offered(friends: tuple[Peer, Peer], tmp_path: Path) -> None:
     alice, bob = friends
     made = alice.one("send", "bob", write(tmp_path / "note.txt"))
     bob.node.event("offer", offer=made["offer"])
@@ -156,7 +169,9 @@ def test_a_removed_friend_ends_what_was_offered(friends, tmp_path):
     assert bob.try_to("accept", made["offer"]).error["code"] == "offer-withdrawn"
 
 
-def test_forgetting_the_profile_takes_what_was_offered_along(friends, tmp_path):
+def test_forgetting_the_profile_takes_what_was_offered_along(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
     alice, bob = friends
     path = write(tmp_path / "note.txt")
     alice.do("send", "bob", path)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from peer.errors import PeerError
 from peer.identity import read_key_file
 from peer.locations import Locations
+from tests.e2e.conftest import MakePeer
 from tests.harness.actors import PASSWORD
 from tests.harness.trackers import WIDE, TrackerProcess
 from wire.codes import Code
@@ -17,14 +20,14 @@ NEW = "eight green cats"
 
 
 @pytest.fixture
-def alice(tracker, make_peer):
+def alice(tracker: TrackerProcess, make_peer: MakePeer) -> Any:
     alice = make_peer("alice")
     alice.register(tracker.address)
     return alice
 
 
 @pytest.fixture
-def passwords(tmp_path):
+def passwords(tmp_path: Path) -> Any:
     """Files that hold the present and the new password."""
     present, new = tmp_path / "present", tmp_path / "new"
     present.write_text(f"{PASSWORD}\n")
@@ -32,7 +35,7 @@ def passwords(tmp_path):
     return ("--password-file", str(present), "--new-password-file", str(new))
 
 
-def opens(peer, password):
+def opens(peer: Any, password: Any) -> Any:
     """Say whether a password opens a home's keys."""
     try:
         read_key_file(Locations(peer.home), lambda: password)
@@ -43,7 +46,7 @@ def opens(peer, password):
     return True
 
 
-def logs_in(make_peer, name, address, password):
+def logs_in(make_peer: MakePeer, name: Any, address: Any, password: Any) -> Any:
     elsewhere = make_peer(name)
     words = ("login", "alice", "--tracker", address)
     outcome = elsewhere.try_to(*words, HOBNOB_PASSWORD=password)
@@ -52,8 +55,8 @@ def logs_in(make_peer, name, address, password):
 
 
 def test_the_new_password_opens_everything_and_the_former_nothing(
-    tracker, make_peer, alice, passwords
-):
+    tracker: TrackerProcess, make_peer: MakePeer, alice: Any, passwords: Any
+) -> None:
     assert alice.one("passwd", *passwords) == {}
     assert opens(alice, NEW)
     assert not opens(alice, PASSWORD)
@@ -64,12 +67,14 @@ def test_the_new_password_opens_everything_and_the_former_nothing(
     assert not opens(alice, PASSWORD)
 
 
-def test_the_new_password_may_come_from_the_environment(alice):
+def test_the_new_password_may_come_from_the_environment(alice: Any) -> None:
     assert alice.try_to("passwd", HOBNOB_NEW_PASSWORD=NEW).code == 0
     assert opens(alice, NEW)
 
 
-def test_a_node_that_is_up_goes_on_and_starts_again_with_the_new_password(alice, passwords):
+def test_a_node_that_is_up_goes_on_and_starts_again_with_the_new_password(
+    alice: Any, passwords: Any
+) -> None:
     node = alice.up()
     alice.one("passwd", *passwords)
     assert alice.one("status")["tracker"]["state"] == "online"
@@ -88,7 +93,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("is_up", [False, True])
-def test_what_is_refused_changes_nothing(alice, is_up):
+def test_what_is_refused_changes_nothing(alice: Any, is_up: Any) -> None:
     if is_up:
         alice.up()
     for present, new, code in REFUSED:
@@ -99,7 +104,7 @@ def test_what_is_refused_changes_nothing(alice, is_up):
     assert opens(alice, NEW)
 
 
-def test_without_a_way_to_have_the_new_password_it_says_so(alice):
+def test_without_a_way_to_have_the_new_password_it_says_so(alice: Any) -> None:
     outcome = alice.try_to("passwd")
     assert (outcome.code, outcome.error["code"]) == (1, "password-needed")
     assert "HOBNOB_NEW_PASSWORD" in outcome.error["remedy"]
@@ -108,8 +113,8 @@ def test_without_a_way_to_have_the_new_password_it_says_so(alice):
 
 
 def test_a_change_whose_key_file_was_not_written_is_finished_by_the_same_words(
-    tracker, make_peer, alice, passwords
-):
+    tracker: TrackerProcess, make_peer: MakePeer, alice: Any, passwords: Any
+) -> None:
     obstacle = alice.home / "keys.new"
     obstacle.mkdir()  # the tracker takes the change, the key file cannot be written
     outcome = alice.try_to("passwd", *passwords)
@@ -126,8 +131,8 @@ def test_a_change_whose_key_file_was_not_written_is_finished_by_the_same_words(
 
 
 def test_another_device_goes_on_and_follows_when_it_is_given_both(
-    tracker, make_peer, alice, passwords
-):
+    tracker: TrackerProcess, make_peer: MakePeer, alice: Any, passwords: Any
+) -> None:
     laptop = make_peer("laptop")
     laptop.one("login", "alice", "--tracker", tracker.address)
     node = laptop.up()
@@ -142,14 +147,16 @@ def test_another_device_goes_on_and_follows_when_it_is_given_both(
     assert not opens(laptop, PASSWORD)
 
 
-def test_a_tracker_that_is_away_changes_nothing(tracker, alice):
+def test_a_tracker_that_is_away_changes_nothing(tracker: TrackerProcess, alice: Any) -> None:
     tracker.stop()
     outcome = alice.try_to("passwd", HOBNOB_NEW_PASSWORD=NEW)
     assert (outcome.code, outcome.error["code"]) == (1, "tracker-unreachable")
     assert opens(alice, PASSWORD)
 
 
-def test_a_tracker_that_went_back_in_time_is_named(tmp_path, make_peer, passwords):
+def test_a_tracker_that_went_back_in_time_is_named(
+    tmp_path: Path, make_peer: MakePeer, passwords: Any
+) -> None:
     home, before = tmp_path / "back", tmp_path / "before"
     alice = make_peer("alice")
     with TrackerProcess(home, *WIDE) as tracker:
@@ -169,7 +176,9 @@ def test_a_tracker_that_went_back_in_time_is_named(tmp_path, make_peer, password
     assert opens(alice, NEW)
 
 
-def test_an_account_with_a_recovery_key_keeps_it(tracker, make_peer, tmp_path):
+def test_an_account_with_a_recovery_key_keeps_it(
+    tracker: TrackerProcess, make_peer: MakePeer, tmp_path: Path
+) -> None:
     alice = make_peer("alice")
     key = str(tmp_path / "recovery")
     register = ("register", "alice", "--tracker", tracker.address)
@@ -185,7 +194,7 @@ def test_an_account_with_a_recovery_key_keeps_it(tracker, make_peer, tmp_path):
     assert laptop.try_to(*login, "--recovery-key-file", key, HOBNOB_PASSWORD=NEW).code == 0
 
 
-def test_a_local_account_changes_only_its_own_file(make_peer, passwords):
+def test_a_local_account_changes_only_its_own_file(make_peer: MakePeer, passwords: Any) -> None:
     alice = make_peer("alice")
     made = alice.register(None)
     wrong = alice.try_to("passwd", HOBNOB_PASSWORD="not it", HOBNOB_NEW_PASSWORD=NEW)
@@ -199,8 +208,8 @@ def test_a_local_account_changes_only_its_own_file(make_peer, passwords):
 
 
 def test_a_local_account_is_taken_to_a_tracker_with_the_changed_password(
-    tracker, make_peer, passwords
-):
+    tracker: TrackerProcess, make_peer: MakePeer, passwords: Any
+) -> None:
     alice = make_peer("alice")
     made = alice.register(None)
     alice.one("passwd", *passwords)
@@ -210,7 +219,9 @@ def test_a_local_account_is_taken_to_a_tracker_with_the_changed_password(
     assert logs_in(make_peer, "laptop", tracker.address, NEW)
 
 
-def test_unsealed_keys_stay_so(tracker, make_peer, passwords):
+def test_unsealed_keys_stay_so(
+    tracker: TrackerProcess, make_peer: MakePeer, passwords: Any
+) -> None:
     alice = make_peer("alice")
     alice.one("register", "alice", "--tracker", tracker.address, "--unsealed")
     alice.one("passwd", *passwords)
@@ -220,7 +231,9 @@ def test_unsealed_keys_stay_so(tracker, make_peer, passwords):
     assert logs_in(make_peer, "laptop", tracker.address, NEW)
 
 
-def test_no_password_is_ever_printed_or_kept(tracker, alice, passwords):
+def test_no_password_is_ever_printed_or_kept(
+    tracker: TrackerProcess, alice: Any, passwords: Any
+) -> None:
     alice.up()
     alice.one("passwd", *passwords)
     alice.close()

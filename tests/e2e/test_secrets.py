@@ -60,7 +60,6 @@ class Found:
 
 
 def node_of(peer: Peer) -> Node:
-    assert peer.node is not None
     return peer.node
 
 

@@ -17,7 +17,6 @@ def test_settings_are_shown_and_changed_with_a_node_and_without(
     friends: Friends, tmp_path: Path
 ) -> None:
     alice, bob = friends
-    assert bob.node is not None
     assert bob.node.stop() == 0
     folder = tmp_path / "in"
     for peer in friends:
@@ -39,7 +38,6 @@ def test_settings_are_shown_and_changed_with_a_node_and_without(
 
 def test_what_cannot_be_set_is_named(friends: Friends, tmp_path: Path) -> None:
     _, bob = friends
-    assert bob.node is not None
     assert bob.node.stop() == 0
     cases = {
         ("config", "get", "downloads.foldr"): (2, "config-invalid", "downloads.folder"),
@@ -64,7 +62,6 @@ def test_what_cannot_be_set_is_named(friends: Friends, tmp_path: Path) -> None:
 
 def test_what_a_friend_offers_is_taken_without_asking(friends: Friends, tmp_path: Path) -> None:
     alice, bob = friends
-    assert bob.node is not None
     bob.do("config", "set", "downloads.folder", str(tmp_path / "in"))
     bob.do("accept-policy", "alice", "auto", "--max-size", "1KiB")
     path = write(tmp_path / "out" / "note.txt", b"n" * 1024)
@@ -80,7 +77,6 @@ def test_what_a_friend_offers_is_taken_without_asking(friends: Friends, tmp_path
 
 def test_what_a_friend_offers_is_refused_without_asking(friends: Friends, tmp_path: Path) -> None:
     alice, bob = friends
-    assert alice.node is not None
     bob.do("accept-policy", "never")
     offered = alice.one("send", "bob", str(write(tmp_path / "note.txt")))["offer"]
     alice.node.event("transfer", offer=offered, state="declined")
@@ -89,8 +85,6 @@ def test_what_a_friend_offers_is_refused_without_asking(friends: Friends, tmp_pa
 
 def test_a_folder_is_taken_if_every_file_in_it_matches(friends: Friends, tmp_path: Path) -> None:
     alice, bob = friends
-    assert alice.node is not None
-    assert bob.node is not None
     bob.do("accept-policy", "auto", "--types", "*.jpg,*.png")
     for name in ("a.jpg", "deep/b.PNG"):
         write(tmp_path / "holiday" / name)
@@ -113,7 +107,6 @@ def test_a_policy_works_on_what_came_while_nobody_was_there(
     friends: Friends, tmp_path: Path
 ) -> None:
     alice, bob = friends
-    assert bob.node is not None
     assert bob.node.stop() == 0
     bob.do("accept-policy", "auto")
     offered = alice.one("send", "bob", str(write(tmp_path / "note.txt")))["offer"]
@@ -123,7 +116,6 @@ def test_a_policy_works_on_what_came_while_nobody_was_there(
 
 def test_a_folder_that_is_away_lets_what_was_taken_wait(friends: Friends, tmp_path: Path) -> None:
     alice, bob = friends
-    assert bob.node is not None
     folder = tmp_path / "disk" / "in"
     folder.parent.mkdir()
     bob.do("config", "set", "downloads.folder", str(folder))
@@ -140,7 +132,6 @@ def test_files_go_as_fast_as_is_set_and_a_change_counts_at_once(
     friends: Friends, tmp_path: Path
 ) -> None:
     alice, bob = friends
-    assert bob.node is not None
     path = write(tmp_path / "out" / "film.bin", os.urandom(6 * MIB))
     saved = []
     bob.do("accept-policy", "auto")

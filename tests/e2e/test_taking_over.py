@@ -20,10 +20,8 @@ def offered(friends: Friends, tmp_path: Path) -> str:
     path.parent.mkdir()
     path.write_bytes(b"p" * 3000)
     offer: str = bob.one("send", "alice", str(path))["offer"]
-    assert alice.node is not None
     alice.node.event("offer", offer=offer)
     for friend in friends:
-        assert friend.node is not None
         assert friend.node.stop() == 0
     return offer
 

@@ -9,6 +9,8 @@ import socket
 import sqlite3
 import time
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ from wire.messages.accounts import PutState, StatePut
 from wire.messages.presence import Show
 
 
-async def test_kill_and_restart_keep_everything_that_was_acknowledged(tmp_path):
+async def test_kill_and_restart_keep_everything_that_was_acknowledged(tmp_path: Path) -> None:
     home, port = tmp_path / "home", "0"
     people = [person(f"user{number}") for number in range(12)]
     acknowledged: list[str] = []
@@ -56,14 +58,16 @@ async def test_kill_and_restart_keep_everything_that_was_acknowledged(tmp_path):
         assert sorted(user["name"] for user in users) == sorted(acknowledged)
 
 
-async def test_a_registration_is_there_or_not_when_the_tracker_is_killed_in_the_middle(tmp_path):
+async def test_a_registration_is_there_or_not_when_the_tracker_is_killed_in_the_middle(
+    tmp_path: Path,
+) -> None:
     home = tmp_path / "home"
     acknowledged: list[str] = []
     for round_number in range(4):
         people = [person(f"r{round_number}.n{number}") for number in range(6)]
         with TrackerProcess(home, *WIDE) as tracker:
 
-            async def attempt(someone, address=tracker.address) -> None:
+            async def attempt(someone: Any, address: Any = tracker.address) -> None:
                 try:
                     await register(address, someone)
                 except (Closed, OSError):
@@ -81,7 +85,7 @@ async def test_a_registration_is_there_or_not_when_the_tracker_is_killed_in_the_
     assert acknowledged
 
 
-async def test_sigterm_says_goodbye_and_ends_with_0_within_5_seconds(tmp_path):
+async def test_sigterm_says_goodbye_and_ends_with_0_within_5_seconds(tmp_path: Path) -> None:
     alice, bob = person("alice"), person("bob")
     with TrackerProcess(tmp_path / "home", *WIDE) as tracker:
         await register(tracker.address, alice)
@@ -103,13 +107,13 @@ async def test_sigterm_says_goodbye_and_ends_with_0_within_5_seconds(tmp_path):
         assert not (tmp_path / "home" / "control").exists()
 
 
-async def test_ctrl_c_ends_with_130(tmp_path):
+async def test_ctrl_c_ends_with_130(tmp_path: Path) -> None:
     with TrackerProcess(tmp_path / "home") as tracker:
         tracker.signal(signal.SIGINT)
         assert tracker.end() == 130
 
 
-async def test_when_friends_were_last_seen_outlives_a_restart(tmp_path):
+async def test_when_friends_were_last_seen_outlives_a_restart(tmp_path: Path) -> None:
     home = tmp_path / "home"
     alice, bob = person("alice"), person("bob")
     with TrackerProcess(home, *WIDE) as tracker:
@@ -130,7 +134,7 @@ async def test_when_friends_were_last_seen_outlives_a_restart(tmp_path):
         assert before <= friend.last_seen <= time.time() * 1000
 
 
-def refused(result, code: str, *words: str) -> None:
+def refused(result: Any, code: str, *words: str) -> None:
     """Check that a verb failed by the contract: exit 1, one line on stderr, nothing on stdout."""
     assert result.returncode == 1, result
     assert result.stdout == ""
@@ -142,17 +146,17 @@ def refused(result, code: str, *words: str) -> None:
         assert word in error["message"]
 
 
-def serve(home, *options: str):
+def serve(home: Any, *options: str) -> Any:
     return run_verb("serve", "--json", "--listen", "127.0.0.1:0", *options, home=home)
 
 
-def test_a_second_tracker_on_one_home_is_refused_naming_the_pid(tmp_path):
+def test_a_second_tracker_on_one_home_is_refused_naming_the_pid(tmp_path: Path) -> None:
     with TrackerProcess(tmp_path / "home") as tracker:
         result = serve(tmp_path / "home")
         refused(result, "already-running", f"pid {tracker.process.pid}")
 
 
-def test_a_port_in_use_is_named(tmp_path):
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     with TrackerProcess(tmp_path / "home") as tracker:
         result = run_verb("serve", "--json", "--listen", tracker.listen, home=tmp_path / "other")
         refused(result, "address-in-use", tracker.listen)
@@ -160,12 +164,12 @@ def test_a_port_in_use_is_named(tmp_path):
         pass  # a refusal leaves nothing locked
 
 
-def test_an_address_of_another_machine_is_named(tmp_path):
+def test_an_address_of_another_machine_is_named(tmp_path: Path) -> None:
     result = run_verb("serve", "--json", "--listen", "192.0.2.1:0", home=tmp_path / "home")
     refused(result, "address-refused", "192.0.2.1")
 
 
-def test_a_newer_and_a_damaged_database_are_named_and_kept(tmp_path):
+def test_a_newer_and_a_damaged_database_are_named_and_kept(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with TrackerProcess(home) as tracker:
         tracker.stop()
@@ -178,12 +182,12 @@ def test_a_newer_and_a_damaged_database_are_named_and_kept(tmp_path):
     assert database.read_bytes() == b"\xa5" * 20_000
 
 
-def test_a_home_that_cannot_be_used_is_named(tmp_path):
+def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file")
     refused(serve(tmp_path / "home"), "home-unusable", str(tmp_path / "home"))
 
 
-def test_a_key_that_others_can_read_is_refused_until_it_is_closed(tmp_path):
+def test_a_key_that_others_can_read_is_refused_until_it_is_closed(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with TrackerProcess(home) as tracker:
         address = tracker.address.partition("#")[2]
@@ -196,7 +200,7 @@ def test_a_key_that_others_can_read_is_refused_until_it_is_closed(tmp_path):
         assert tracker.address.partition("#")[2] == address
 
 
-def test_users_lists_accounts_and_who_is_here(tmp_path):
+def test_users_lists_accounts_and_who_is_here(tmp_path: Path) -> None:
     home = tmp_path / "home"
     alice, bob = person("alice"), person("bob")
 
@@ -232,7 +236,7 @@ def test_users_lists_accounts_and_who_is_here(tmp_path):
     refused(run_verb("users", "--json", home=home), "not-running", str(home))
 
 
-def test_a_home_with_a_very_long_path_has_a_control_socket_too(tmp_path):
+def test_a_home_with_a_very_long_path_has_a_control_socket_too(tmp_path: Path) -> None:
     home = tmp_path / ("x" * 100) / ("y" * 100)
     home.mkdir(parents=True)
     with TrackerProcess(home):

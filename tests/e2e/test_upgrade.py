@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import stat
+from typing import Any
 
 import pytest
 
 from peer.store.opening import schema_steps
+from tests.e2e.conftest import MakePeer
 from tests.harness.frozen import SCHEMAS, TEXTS, rows, thaw
 
 NEWEST = schema_steps()[-1][0]
 
 
-def test_there_is_a_home_of_every_former_version():
+def test_there_is_a_home_of_every_former_version() -> None:
     former = [number for number, _ in schema_steps()[:-1]]
     assert set(former) <= set(SCHEMAS)
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)
-def test_a_home_of_a_former_version_goes_on_with_everything_in_it(make_peer, schema):
+def test_a_home_of_a_former_version_goes_on_with_everything_in_it(
+    make_peer: MakePeer, schema: Any
+) -> None:
     alice = make_peer("alice")
     database = thaw(schema, alice.home)
     before = rows(database)

@@ -34,7 +34,7 @@ def run(*words: str | Path, folder: Path, **environment: str) -> str:
 
 
 @pytest.mark.timeout(400)
-def test_the_wheel_runs_outside_the_checkout(tmp_path):
+def test_the_wheel_runs_outside_the_checkout(tmp_path: Path) -> None:
     run(sys.executable, "-m", "venv", tmp_path / "clean", folder=tmp_path)
     clean = tmp_path / "clean" / "bin"
     run(clean / "python", *PIP, "wheel", "--no-deps", "-w", tmp_path, ROOT, folder=tmp_path)

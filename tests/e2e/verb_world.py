@@ -299,5 +299,4 @@ class _Town:
 
     def node(self, peer: Peer) -> Node:
         """Give the node of somebody who is up."""
-        assert peer.node is not None
         return peer.node

@@ -81,7 +81,7 @@ class Peer:
         self.under: tuple[
             str, ...
         ] = ()  # words before every program, as `tests.harness.faults` gives
-        self.node: Node | None = None
+        self._node: Node | None = None
         self.printed: list[str] = []
 
     def words(self, *words: str) -> list[str]:
@@ -137,9 +137,15 @@ class Peer:
 
     def up(self, *words: str, listen: str = "127.0.0.1:0") -> Node:
         """Start the node and wait until it is ready."""
-        self.node = Node(self, "up", "--listen", listen, *words)
-        self.node.ready = self.node.wait(lambda item: item["event"] == "ready")
-        return self.node
+        node = self._node = Node(self, "up", "--listen", listen, *words)
+        node.ready = node.wait(lambda item: item["event"] == "ready")
+        return node
+
+    @property
+    def node(self) -> Node:
+        """The node that was brought up last."""
+        assert self._node is not None, f"{self.name} was never up"
+        return self._node
 
     def texts_from(self, friend: str) -> list[str]:
         """What the friend said, in display order."""
@@ -147,8 +153,8 @@ class Peer:
 
     def close(self) -> None:
         """End the node if it still runs."""
-        if self.node is not None:
-            self.node.kill()
+        if self._node is not None:
+            self._node.kill()
 
 
 class Node:

@@ -82,7 +82,7 @@ def _strace(log: Path, calls: Sequence[str], paths: Sequence[Path]) -> list[str]
 def moments_in(log: Path) -> list[Moment]:
     """Give every moment at which a program that was watched could have been killed."""
     counts = Counter(
-        _CALL.match(line).groups() for line in log.read_text().splitlines() if _CALL.match(line)
+        found.groups() for line in log.read_text().splitlines() if (found := _CALL.match(line))
     )
     most: dict[str, int] = {}
     for (_, call), count in counts.items():

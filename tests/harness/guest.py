@@ -279,3 +279,8 @@ async def befriend(a: Guest, alice: Person, b: Guest, bob: Person) -> None:
     await a.ask(lambda request: TakeAnswer(request, bob.name))
     await a.hears(FriendAdded)
     await b.hears(FriendAdded)
+
+
+def asking(kind: Callable[..., Message], *fields: object) -> Callable[[RequestId], Message]:
+    """Give what makes a request with these fields, once its id is known."""
+    return lambda request: kind(request, *fields)

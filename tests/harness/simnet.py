@@ -16,6 +16,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from peer import befriending, conversations, history, overtures, syncing
 from peer.effects import Ask, CloseLinks, Effect, PushEvents, SendOnLink, Tell
@@ -330,7 +331,7 @@ class SimPeer:
             self.world.stored.setdefault(self.account, set()).add(event)
             self.seen = number
 
-    def _write(self, cable, fn, *args, came=None) -> None:
+    def _write(self, cable: Any, fn: Any, *args: Any, came: Any = None) -> None:
         def then(effects: list[Effect]) -> None:
             if not cable.is_cut and came is not None:
                 syncing.stored(*came)
@@ -394,5 +395,5 @@ def befriend(one: SimPeer, other: SimPeer) -> None:
     other.database.commit()
 
 
-def _ask_of(effects, kind):
+def _ask_of(effects: list[Effect], kind: type[Message]) -> Any:
     return next(e.message for e in effects if isinstance(e, Ask) and isinstance(e.message, kind))

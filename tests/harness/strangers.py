@@ -78,7 +78,6 @@ class Scene:
     @property
     def node(self) -> Node:
         """Bob's node."""
-        assert self.bob.node is not None
         return self.bob.node
 
     @property

@@ -67,14 +67,14 @@ def loaded_by(module: str) -> set[str]:
 
 
 @pytest.mark.parametrize("module", WIRE)
-def test_a_module_of_wire_loads_nothing_that_touches_the_world(module):
+def test_a_module_of_wire_loads_nothing_that_touches_the_world(module: str) -> None:
     loaded = loaded_by(module)
     assert not {name.partition(".")[0] for name in loaded} & FORBIDDEN
     assert module == "wire.entropy" or "wire.entropy" not in loaded
 
 
 @pytest.mark.parametrize(("package", "other"), [("tracker", "peer"), ("peer", "tracker")])
-def test_the_two_programs_load_nothing_of_each_other(package, other):
+def test_the_two_programs_load_nothing_of_each_other(package: str, other: str) -> None:
     modules = [module_of(path) for path in sources(package)]
     program = "\n".join(f"import {module}" for module in modules if not module.endswith("__main__"))
     code = f"import sys\n{program}\nprint(sorted(m for m in sys.modules if m.split('.')[0] == {other!r}))"
@@ -97,7 +97,7 @@ DOOR = {
 }
 
 
-def test_a_face_knows_the_door_and_nothing_behind_it():
+def test_a_face_knows_the_door_and_nothing_behind_it() -> None:
     for path in sources("peer"):
         if not short(path).startswith("peer/cli/"):
             continue
@@ -128,7 +128,7 @@ HEAVY = {
 
 
 @pytest.mark.parametrize("words", [["--help"], ["say", "--help"], ["sya"], ["--version"]])
-def test_help_and_misuse_load_nothing_heavy(words):
+def test_help_and_misuse_load_nothing_heavy(words: list[str]) -> None:
     code = (
         "import sys\nfrom peer.cli.main import main\n"
         f"main({words!r})\nprint([m for m in sys.modules if m in {HEAVY - {'logging'}!r}], file=sys.stderr)"

@@ -16,12 +16,12 @@ FORBIDDEN_WORDS = ("Manager", "Helper", "Util", "Data", "Info", "Base", "Enhance
 SOURCES = sources(*PACKAGES, "tests", "scripts")
 
 
-def test_no_file_grows_over_its_ceiling():
+def test_no_file_grows_over_its_ceiling() -> None:
     lines = {short(path): len(path.read_text().splitlines()) for path in SOURCES}
     assert {name: count for name, count in lines.items() if count > CEILING} == {}
 
 
-def test_there_are_no_other_folders():
+def test_there_are_no_other_folders() -> None:
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -30,14 +30,14 @@ def test_there_are_no_other_folders():
         assert folders <= set(FOLDERS)
 
 
-def test_every_folder_of_python_is_a_package_so_that_no_test_shadows_a_room():
+def test_every_folder_of_python_is_a_package_so_that_no_test_shadows_a_room() -> None:
     folders = {path.parent for path in sources(*PACKAGES, "tests")}
     assert [
         short(folder) for folder in sorted(folders) if not (folder / "__init__.py").exists()
     ] == []
 
 
-def test_no_class_is_named_by_a_word_that_says_nothing():
+def test_no_class_is_named_by_a_word_that_says_nothing() -> None:
     for path in sources(*PACKAGES):
         if short(path) == "peer/transfers/manager.py":
             continue
@@ -47,11 +47,11 @@ def test_no_class_is_named_by_a_word_that_says_nothing():
                 assert not set(words) & set(FORBIDDEN_WORDS), f"{short(path)}: {node.name}"
 
 
-def test_every_file_says_what_lives_in_it():
+def test_every_file_says_what_lives_in_it() -> None:
     assert [short(path) for path in sources(*PACKAGES) if not ast.get_docstring(parsed(path))] == []
 
 
-def test_every_public_name_of_wire_is_documented():
+def test_every_public_name_of_wire_is_documented() -> None:
     missing = []
     for path in sources("wire"):
         top = parsed(path).body
@@ -76,7 +76,7 @@ ALLOWED = {
 }
 
 
-def test_everything_is_caught_only_at_the_top_of_a_connection_and_of_the_program():
+def test_everything_is_caught_only_at_the_top_of_a_connection_and_of_the_program() -> None:
     found: dict[str, int] = {}
     for path in sources(*PACKAGES):
         for node in ast.walk(parsed(path)):
@@ -94,7 +94,7 @@ def test_everything_is_caught_only_at_the_top_of_a_connection_and_of_the_program
 
 
 @pytest.mark.parametrize("path", sources("tests"), ids=short)
-def test_a_test_neither_sleeps_nor_mocks(path):
+def test_a_test_neither_sleeps_nor_mocks(path: Path) -> None:
     code = path.read_text()
     assert not re.search(r"\btime\.sleep\(|asyncio\.sleep\((?!0\))", code)
     assert not re.search(
@@ -106,7 +106,7 @@ def test_a_test_neither_sleeps_nor_mocks(path):
 
 
 @pytest.mark.parametrize("path", files(), ids=short)
-def test_no_file_names_this_machine_or_where_packages_come_from(path):
+def test_no_file_names_this_machine_or_where_packages_come_from(path: Path) -> None:
     if path.suffix in {".bin", ".sqlite3"} or short(path) == "tests/house/test_rooms.py":
         return
     text = path.read_text(encoding="utf-8")
@@ -118,7 +118,7 @@ def test_no_file_names_this_machine_or_where_packages_come_from(path):
     assert not re.search(r"\b(FIXME|XXX)\b|raise NotImplemented", text)
 
 
-def test_scripts_can_be_run():
+def test_scripts_can_be_run() -> None:
     for name in ("demo", "test", "check", "fmt", "bench", "fuzz"):
         assert (ROOT / "scripts" / name).stat().st_mode & 0o111
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111

@@ -8,11 +8,12 @@ import inspect
 import re
 import subprocess
 import sys
+from typing import Any
 
 import msgspec
 import pytest
 
-from peer.cli.verbs import VERBS
+from peer.cli.verbs import VERBS, Verb
 from tests.house.tree import ROOT, module_of, sources
 from wire import limits
 from wire.codes import Code
@@ -24,7 +25,7 @@ SECRET = re.compile(
 )
 
 
-def test_every_code_has_its_two_sentences_and_no_sentence_is_without_a_code():
+def test_every_code_has_its_two_sentences_and_no_sentence_is_without_a_code() -> None:
     assert {code.value for code in Code} == set(SENTENCES)
     for code in Code:
         assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", code.value)
@@ -37,13 +38,13 @@ def test_every_code_has_its_two_sentences_and_no_sentence_is_without_a_code():
             assert ";" not in sentence or sentence is code.remedy
 
 
-def test_every_code_fits_in_the_message_that_carries_it():
+def test_every_code_fits_in_the_message_that_carries_it() -> None:
     assert max(len(code.value) for code in Code) <= 48
     assert max(len(code.what) for code in Code) <= limits.CLOSE_TEXT_CHARS
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.words)
-def test_every_verb_has_help(verb):
+def test_every_verb_has_help(verb: Verb) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "peer", *verb.words.split(), "--help"],
         capture_output=True,
@@ -57,12 +58,12 @@ def test_every_verb_has_help(verb):
     assert verb.summary in " ".join(done.stdout.split())
 
 
-def test_every_verb_stands_in_the_documentation():
+def test_every_verb_stands_in_the_documentation() -> None:
     using = (ROOT / "peer" / "USING.md").read_text()
     assert [verb.words for verb in VERBS if f"`{verb.words}" not in using] == []
 
 
-def test_every_code_and_every_event_stands_in_the_documentation():
+def test_every_code_and_every_event_stands_in_the_documentation() -> None:
     from peer.api import EVENT_KINDS
 
     using = (ROOT / "peer" / "USING.md").read_text()
@@ -71,7 +72,7 @@ def test_every_code_and_every_event_stands_in_the_documentation():
     assert [kind for kind in ("ready", *EVENT_KINDS) if f"| `{kind}` |" not in using] == []
 
 
-def test_one_number_is_one_message_and_one_message_one_number():
+def test_one_number_is_one_message_and_one_message_one_number() -> None:
     numbers: dict[int, str] = {}
     for table in BY_NUMBER.values():
         for number, message in table.items():
@@ -96,9 +97,9 @@ def structures() -> list[type]:
 
 
 @pytest.mark.parametrize("cls", structures(), ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
-def test_no_secret_stands_in_a_repr(cls):
+def test_no_secret_stands_in_a_repr(cls: Any) -> None:
     if dataclasses.is_dataclass(cls):
-        own = "__repr__" in vars(cls) and not cls.__dataclass_params__.repr  # type: ignore[attr-defined]
+        own = "__repr__" in vars(cls) and not vars(cls)["__dataclass_params__"].repr
         shown = [
             field.name
             for field in dataclasses.fields(cls)
@@ -110,13 +111,13 @@ def test_no_secret_stands_in_a_repr(cls):
         assert secret == [] or "__repr__" in vars(cls)
 
 
-def test_the_message_that_say_reads_from_stdin_may_be_as_long_as_any():
+def test_the_message_that_say_reads_from_stdin_may_be_as_long_as_any() -> None:
     from peer.cli.commands import say
 
     assert say._MESSAGE_BYTES == limits.MESSAGE_BYTES
 
 
-def test_starting_the_program_costs_a_person_no_wait():
+def test_starting_the_program_costs_a_person_no_wait() -> None:
     """`hobnob --help` within 80 ms; the least of five, in the processor's time, as other tests run beside."""
     code = (
         "import os, subprocess, sys\n"
@@ -138,7 +139,7 @@ def test_starting_the_program_costs_a_person_no_wait():
     assert float(done.stdout) < 0.080
 
 
-def test_the_tables_of_the_documentation_are_fresh():
+def test_the_tables_of_the_documentation_are_fresh() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "tables.py"), "--check"],
         capture_output=True,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.people import Person
 from tests.tracker.town import Town
 from tests.tracker.world import World
 
@@ -16,12 +17,12 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture
-def town(world):
+def town(world: World) -> Town:
     return Town(world)
 
 
 @pytest.fixture
-def friends(town):
+def friends(town: Town) -> tuple[Person, Person]:
     alice, bob = town.join("alice", "bob")
     town.world.befriend(alice, bob)
     return alice, bob

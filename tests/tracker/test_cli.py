@@ -3,6 +3,9 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +18,7 @@ from wire.codes import Code
 
 
 @pytest.fixture
-def served(monkeypatch):
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Catches what `serve` would run."""
     configs: list[tuple[Config, bool]] = []
 
@@ -35,7 +38,7 @@ def served(monkeypatch):
         ["--json", "serve", "--home=/h"],
     ],
 )
-def test_common_options_stand_before_or_after_the_verb(served, words):
+def test_common_options_stand_before_or_after_the_verb(served: list[Any], words: list[str]) -> None:
     assert main(words) == 0
     ((config, is_json),) = served
     assert str(config.home) == "/h"
@@ -43,8 +46,8 @@ def test_common_options_stand_before_or_after_the_verb(served, words):
 
 
 def test_the_home_comes_from_the_option_the_environment_or_the_platform(
-    served, monkeypatch, tmp_path
-):
+    served: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.delenv("HOBNOB_TRACKER_HOME", raising=False)
     main(["serve"])
@@ -58,7 +61,7 @@ def test_the_home_comes_from_the_option_the_environment_or_the_platform(
     ]
 
 
-def test_serve_reads_all_its_options(served, tmp_path):
+def test_serve_reads_all_its_options(served: list[Any], tmp_path: Path) -> None:
     words = f"serve --home {tmp_path} --listen 127.0.0.1:0 --listen [::1]:5 --max-peers 7"
     words += " --registration closed --limit lookups=9 --limit open-timeout-s=0.5"
     assert main(words.split()) == 0
@@ -93,7 +96,9 @@ def test_serve_reads_all_its_options(served, tmp_path):
         (["serve", "--max-peers", "none"], "config-invalid", "--help"),
     ],
 )
-def test_wrong_usage_is_one_line_and_exit_code_2(words, code, hint, capsys):
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    words: list[str], code: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(words) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -105,18 +110,18 @@ def test_wrong_usage_is_one_line_and_exit_code_2(words, code, hint, capsys):
         assert hint in line
 
 
-def test_a_home_that_nobody_can_have_is_refused(capsys):
+def test_a_home_that_nobody_can_have_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--home", "a\0b"]) == 1
     assert "home-unusable" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["--help"], ["serve", "--help"], ["users", "-h"]])
-def test_help_is_everywhere(words, capsys):
+def test_help_is_everywhere(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 0
     assert "--home DIR" in " ".join(capsys.readouterr().out.split())
 
 
-def test_every_limit_can_be_found_in_the_handbook():
+def test_every_limit_can_be_found_in_the_handbook() -> None:
     from dataclasses import fields
     from pathlib import Path
 
@@ -127,14 +132,16 @@ def test_every_limit_can_be_found_in_the_handbook():
         assert f"`{limit.name}`" in handbook
 
 
-def failing(error: BaseException):
+def failing(error: BaseException) -> Callable[..., Any]:
     def verb(*_: object) -> int:
         raise error
 
     return verb
 
 
-def test_an_interruption_is_130_and_a_bug_is_one_line(monkeypatch, capsys, tmp_path):
+def test_an_interruption_is_130_and_a_bug_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     monkeypatch.setitem(cli.VERBS, "users", failing(KeyboardInterrupt()))
     assert main(["users", "--home", str(tmp_path)]) == 130
     assert capsys.readouterr().err.startswith("error: interrupted: ")
@@ -145,7 +152,9 @@ def test_an_interruption_is_130_and_a_bug_is_one_line(monkeypatch, capsys, tmp_p
     )
 
 
-def test_users_are_printed_as_lines_or_objects(monkeypatch, capsys, tmp_path):
+def test_users_are_printed_as_lines_or_objects(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     rows = [
         {
             "name": "alice",
@@ -159,7 +168,7 @@ def test_users_are_printed_as_lines_or_objects(monkeypatch, capsys, tmp_path):
     ]
     asked: list[object] = []
 
-    def ask(path, do, arguments):
+    def ask(path: Path, do: str, arguments: dict[str, bool]) -> Any:
         asked.append((path, do, arguments))
         return iter(rows)
 
@@ -182,7 +191,9 @@ class Broken(io.StringIO):
         raise OSError
 
 
-def test_an_output_that_is_full_is_an_error_and_a_full_stderr_is_nobodys_fault(monkeypatch, capsys):
+def test_an_output_that_is_full_is_an_error_and_a_full_stderr_is_nobodys_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "stdout", Broken())
     with pytest.raises(TrackerError) as caught:
         Output(is_json=True).result({}, "")
@@ -192,13 +203,13 @@ def test_an_output_that_is_full_is_an_error_and_a_full_stderr_is_nobodys_fault(m
     Output(is_json=False).error(caught.value)
 
 
-def test_text_that_the_terminal_lacks_is_escaped(monkeypatch):
+def test_text_that_the_terminal_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
     Output(is_json=False).result({}, "schön")
     assert raw.getvalue() == b"sch\\xf6n\n"
 
 
-def test_an_error_says_what_happened_and_what_to_do():
+def test_an_error_says_what_happened_and_what_to_do() -> None:
     error = TrackerError(Code.NAME_TAKEN)
     assert str(error) == f"name-taken: {Code.NAME_TAKEN.what}; {Code.NAME_TAKEN.remedy}"

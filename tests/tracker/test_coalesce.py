@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,20 +13,24 @@ def at(seconds: float) -> Monotonic:
     return Monotonic(seconds)
 
 
-def test_the_first_change_leaves_at_once_and_further_ones_together_a_moment_later():
+def holds(coalescer: Coalescer) -> bool:
+    return coalescer.is_holding
+
+
+def test_the_first_change_leaves_at_once_and_further_ones_together_a_moment_later() -> None:
     coalescer = Coalescer(0.05)
     assert coalescer.put(b"alice away", "alice", at(1.0)) == [b"alice away"]
     assert coalescer.put(b"bob here", "bob", at(1.01)) == []
     assert coalescer.put(b"carol here", "carol", at(1.02)) == []
-    assert coalescer.is_holding
+    assert holds(coalescer)
     assert coalescer.release(at(1.05)) == [b"bob here", b"carol here"]
-    assert not coalescer.is_holding
+    assert not holds(coalescer)
     assert coalescer.put(b"dan here", "dan", at(1.06)) == []
     assert coalescer.release(at(1.1)) == [b"dan here"]
     assert coalescer.put(b"eve here", "eve", at(2.0)) == [b"eve here"]
 
 
-def test_what_was_said_twice_about_one_thing_is_sent_once():
+def test_what_was_said_twice_about_one_thing_is_sent_once() -> None:
     coalescer = Coalescer(0.05)
     coalescer.put(b"x", "x", at(1.0))
     coalescer.put(b"bob here", "bob", at(1.0))
@@ -33,7 +39,7 @@ def test_what_was_said_twice_about_one_thing_is_sent_once():
     assert coalescer.release(at(1.05)) == [b"carol here", b"bob gone"]
 
 
-def test_what_may_not_wait_takes_along_what_is_held():
+def test_what_may_not_wait_takes_along_what_is_held() -> None:
     coalescer = Coalescer(0.05)
     coalescer.put(b"x", "x", at(1.0))
     coalescer.put(b"bob here", "bob", at(1.01))
@@ -45,7 +51,7 @@ keys = st.sampled_from(["a", "b", None])
 
 
 @given(st.lists(st.tuples(keys, st.floats(0, 0.1)), max_size=50))
-def test_the_last_word_about_everything_arrives_in_order(steps):
+def test_the_last_word_about_everything_arrives_in_order(steps: list[Any]) -> None:
     coalescer, now, sent = Coalescer(0.05), 0.0, []
     last: dict[object, bytes] = {}
     urgent: list[bytes] = []

@@ -4,8 +4,10 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,7 @@ from tracker.errors import TrackerError
 from wire.codes import Code
 
 
-def handle(do, arguments, reply) -> None:
+def handle(do: str, arguments: dict[str, Any], reply: Any) -> None:
     match do:
         case "count":
             for number in range(arguments["to"]):
@@ -28,7 +30,7 @@ def handle(do, arguments, reply) -> None:
 
 
 @pytest.fixture
-async def path(tmp_path):
+async def path(tmp_path: Path) -> AsyncIterator[Path]:
     server = ControlSocket(tmp_path / "control", handle)
     await server.open()
     yield tmp_path / "control"
@@ -37,13 +39,17 @@ async def path(tmp_path):
     assert not (tmp_path / "control").exists()
 
 
-async def asked(path, do: str, **arguments: object) -> list[dict[str, object]]:
+def mode_of(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+async def asked(path: Path, do: str, **arguments: object) -> list[dict[str, object]]:
     """Ask from a thread, as another process would."""
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(None, lambda: list(ask(path, do, arguments)))
 
 
-async def raw(path, *lines: bytes) -> list[dict[str, object]]:
+async def raw(path: Path, *lines: bytes) -> list[dict[str, Any]]:
     reader, writer = await asyncio.open_unix_connection(str(path))
     writer.writelines(lines)
     writer.write_eof()
@@ -54,13 +60,13 @@ async def raw(path, *lines: bytes) -> list[dict[str, object]]:
     return [json.loads(line) for line in got.splitlines()]
 
 
-async def test_items_come_one_by_one_and_end(path):
+async def test_items_come_one_by_one_and_end(path: Path) -> None:
     assert await asked(path, "count", to=3) == [{"number": 0}, {"number": 1}, {"number": 2}]
     assert await asked(path, "count", to=0) == []
-    assert path.stat().st_mode & 0o777 == 0o600
+    assert mode_of(path) == 0o600
 
 
-async def test_an_error_comes_with_its_remedy(path):
+async def test_an_error_comes_with_its_remedy(path: Path) -> None:
     with pytest.raises(TrackerError) as caught:
         await asked(path, "fail")
     assert (caught.value.code, caught.value.message, caught.value.remedy) == (
@@ -86,12 +92,12 @@ async def test_an_error_comes_with_its_remedy(path):
         b"\xff\xfe\n",
     ],
 )
-async def test_a_request_that_is_not_understood_is_refused(path, line):
+async def test_a_request_that_is_not_understood_is_refused(path: Path, line: bytes) -> None:
     (answer,) = await raw(path, line)
     assert answer["error"]["code"] == "usage"
 
 
-async def test_an_endless_request_is_cut_off(path):
+async def test_an_endless_request_is_cut_off(path: Path) -> None:
     reader, writer = await asyncio.open_unix_connection(str(path))
     writer.write(b"x" * (REQUEST_BYTES + 1))
     async with asyncio.timeout(10):
@@ -100,7 +106,7 @@ async def test_an_endless_request_is_cut_off(path):
     writer.close()
 
 
-async def test_several_requests_on_one_connection_each_get_their_answer(path):
+async def test_several_requests_on_one_connection_each_get_their_answer(path: Path) -> None:
     answers = await raw(
         path,
         b'{"id": "a", "do": "count", "with": {"to": 1}}\n{"id": "b", "do": ',
@@ -109,8 +115,8 @@ async def test_several_requests_on_one_connection_each_get_their_answer(path):
     assert [answer["id"] for answer in answers] == ["a", "a", "b"]
 
 
-async def test_who_hangs_up_first_is_not_written_to(tmp_path):
-    held = []
+async def test_who_hangs_up_first_is_not_written_to(tmp_path: Path) -> None:
+    held: list[Any] = []
     server = ControlSocket(tmp_path / "control", lambda _do, _with, reply: held.append(reply))
     await server.open()
     reader, writer = await asyncio.open_unix_connection(str(tmp_path / "control"))
@@ -131,13 +137,13 @@ async def test_who_hangs_up_first_is_not_written_to(tmp_path):
     assert reader
 
 
-async def test_a_place_that_cannot_be_used_is_named(tmp_path):
+async def test_a_place_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrackerError) as caught:
         await ControlSocket(tmp_path / "missing" / "control", handle).open()
     assert caught.value.code is Code.HOME_UNUSABLE
 
 
-def test_nobody_there_is_not_running(tmp_path):
+def test_nobody_there_is_not_running(tmp_path: Path) -> None:
     with pytest.raises(TrackerError) as caught:
         list(ask(tmp_path / "control", "count", {}))
     assert caught.value.code is Code.NOT_RUNNING
@@ -145,7 +151,7 @@ def test_nobody_there_is_not_running(tmp_path):
 
 
 @pytest.fixture
-def fading(tmp_path) -> Iterator[socket.socket]:
+def fading(tmp_path: Path) -> Iterator[socket.socket]:
     """Somebody who listens, answers one item and goes away."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "control"))
@@ -164,14 +170,14 @@ def fading(tmp_path) -> Iterator[socket.socket]:
 
 
 @pytest.mark.usefixtures("fading")
-def test_a_tracker_that_vanishes_in_the_middle_is_named(tmp_path):
-    got = []
+def test_a_tracker_that_vanishes_in_the_middle_is_named(tmp_path: Path) -> None:
+    got: list[object] = []
     with pytest.raises(TrackerError) as caught:
         got.extend(ask(tmp_path / "control", "count", {}))
     assert caught.value.code is Code.NODE_VANISHED
 
 
-def test_a_long_path_goes_through_the_folders_descriptor(tmp_path):
+def test_a_long_path_goes_through_the_folders_descriptor(tmp_path: Path) -> None:
     folder = tmp_path / ("x" * 120)
     folder.mkdir()
     with short_path(folder / "control") as name:

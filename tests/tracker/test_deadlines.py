@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +13,7 @@ def at(seconds: float) -> Monotonic:
     return Monotonic(seconds)
 
 
-def test_a_key_is_due_in_the_slot_after_its_instant():
+def test_a_key_is_due_in_the_slot_after_its_instant() -> None:
     wheel: Wheel[str] = Wheel()
     wheel.set("a", at(10.0))
     assert wheel.due(at(9.9)) == []
@@ -20,7 +22,7 @@ def test_a_key_is_due_in_the_slot_after_its_instant():
     assert len(wheel) == 0
 
 
-def test_an_instant_moves_earlier_at_once_and_later_when_its_slot_comes_up():
+def test_an_instant_moves_earlier_at_once_and_later_when_its_slot_comes_up() -> None:
     wheel: Wheel[str] = Wheel()
     wheel.set("a", at(10.0))
     wheel.set("a", at(5.0))
@@ -31,7 +33,7 @@ def test_an_instant_moves_earlier_at_once_and_later_when_its_slot_comes_up():
     assert wheel.due(at(21)) == ["a"]
 
 
-def test_a_key_without_an_instant_is_forgotten():
+def test_a_key_without_an_instant_is_forgotten() -> None:
     wheel: Wheel[str] = Wheel()
     wheel.set("a", None)
     wheel.set("a", at(1))
@@ -43,7 +45,7 @@ def test_a_key_without_an_instant_is_forgotten():
     assert wheel.due(at(50)) == []
 
 
-def test_an_instant_that_has_passed_is_due_at_the_next_look():
+def test_an_instant_that_has_passed_is_due_at_the_next_look() -> None:
     wheel: Wheel[str] = Wheel()
     assert wheel.due(at(100)) == []
     wheel.set("late", at(3))
@@ -55,7 +57,7 @@ instants = st.floats(0, 30)
 
 
 @given(st.lists(st.tuples(keys, st.none() | instants, st.floats(0, 3)), max_size=60))
-def test_nobody_is_called_late_and_nobody_for_ever(steps):
+def test_nobody_is_called_late_and_nobody_for_ever(steps: list[Any]) -> None:
     wheel: Wheel[str] = Wheel()
     wanted: dict[str, float] = {}
     now = 0.0

@@ -35,14 +35,14 @@ class Limits:
     ],
 )
 def test_the_limit_is_raised_as_far_as_the_system_allows(
-    monkeypatch, soft, hard, may_raise, sockets
-):
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, may_raise: bool, sockets: int
+) -> None:
     limits = Limits(soft, hard, may_raise=may_raise)
     monkeypatch.setattr(resource, "getrlimit", limits.get)
     monkeypatch.setattr(resource, "setrlimit", limits.set)
     assert raise_descriptor_limit() == sockets
 
 
-def test_a_system_that_does_not_tell_has_no_limit(monkeypatch):
+def test_a_system_that_does_not_tell_has_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(descriptors, "HAS_RESOURCE", False)
     assert raise_descriptor_limit() == UNLIMITED

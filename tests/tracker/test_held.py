@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from tests.tracker.world import NOW
+from tests.harness.people import Person
+from tests.tracker.world import NOW, World
 from tracker import accounts, friends, held
 from tracker.storage.port import NEVER, Device
 from tracker.storage.port_mail import Item
 from wire import codec, limits
-from wire.ids import DeviceId, LinkKey
+from wire.ids import DeviceId, LinkKey, RequestId
 from wire.messages import Purpose
 from wire.messages.friends import BlockUser
-from wire.messages.held import AskAccount, AskHeldDevices, AskHeldPeople, Tie
+from wire.messages.held import (
+    AskAccount,
+    AskHeldDevices,
+    AskHeldPeople,
+    HeldDevice,
+    HeldPerson,
+    Tie,
+)
 
 
 @pytest.fixture
-def alice(world):
+def alice(world: World) -> Person:
     return world.joins("alice")
 
 
-def people(world, someone, tie):
+def people(world: World, someone: Person, tie: Tie) -> list[HeldPerson]:
     """Read all pages of one tie."""
-    found, after = [], ""
+    found: list[HeldPerson] = []
+    after = ""
     while True:
-        message = AskHeldPeople(1, tie, after)
-        answer = world.do(held.ask_held_people, world.caller(someone), message).answer
+        message = AskHeldPeople(RequestId(1), tie, after)
+        answer: Any = world.do(held.ask_held_people, world.caller(someone), message).answer
         assert len(codec.encode(Purpose.TRACKER, answer)) <= limits.PAGE_BYTES + 64
         found += answer.people
         if answer.is_last:
@@ -33,11 +44,12 @@ def people(world, someone, tie):
         after = answer.people[-1].name
 
 
-def devices(world, someone):
-    found, after = [], b""
+def devices(world: World, someone: Person) -> list[HeldDevice]:
+    found: list[HeldDevice] = []
+    after = b""
     while True:
-        message = AskHeldDevices(1, after)
-        answer = world.do(held.ask_held_devices, world.caller(someone), message).answer
+        message = AskHeldDevices(RequestId(1), after)
+        answer: Any = world.do(held.ask_held_devices, world.caller(someone), message).answer
         assert len(codec.encode(Purpose.TRACKER, answer)) <= limits.PAGE_BYTES
         found += answer.devices
         if answer.is_last:
@@ -45,9 +57,9 @@ def devices(world, someone):
         after = answer.devices[-1].device
 
 
-def test_the_account_itself_is_told_whole(world, alice):
+def test_the_account_itself_is_told_whole(world: World, alice: Person) -> None:
     world.store.put_state(world.account(alice).id, 3, b"sealed state")
-    answer = world.do(held.ask_account, world.caller(alice), AskAccount(5)).answer
+    answer: Any = world.do(held.ask_account, world.caller(alice), AskAccount(RequestId(5))).answer
     account = world.account(alice)
     assert (answer.request, answer.name, answer.identity) == (5, "alice", alice.identity)
     assert (answer.registered, answer.role, answer.salt) == (NOW, "user", account.kdf.salt)
@@ -56,7 +68,7 @@ def test_the_account_itself_is_told_whole(world, alice):
     assert (answer.device_list, answer.list_counter) == (alice.keys.device_list, 1)
 
 
-def test_devices_come_with_addresses_and_when_they_were_there(world, alice):
+def test_devices_come_with_addresses_and_when_they_were_there(world: World, alice: Person) -> None:
     caller = world.caller(alice)
     world.store.put_addresses(caller.device, b"a" * limits.ADDRESS_RECORD_BYTES)
     world.do(accounts.enter, caller, NEVER, NOW)
@@ -82,7 +94,7 @@ def test_devices_come_with_addresses_and_when_they_were_there(world, alice):
     assert mine.link_key == alice.keys.link_key
 
 
-def test_mail_that_waits_is_counted(world, alice):
+def test_mail_that_waits_is_counted(world: World, alice: Person) -> None:
     bob = world.joins("bob")
     device = world.caller(alice).device
     world.store.put_prekey(device, 1, b"prekey")
@@ -100,7 +112,7 @@ def test_mail_that_waits_is_counted(world, alice):
     assert (held_device.mail_items, held_device.mail_bytes, held_device.prekeys) == (3, 3000, 1)
 
 
-def test_every_tie_is_told_from_its_own_side(world, alice):
+def test_every_tie_is_told_from_its_own_side(world: World, alice: Person) -> None:
     bob, carol, dave = world.joins("bob"), world.joins("carol"), world.joins("dave")
     world.befriend(alice, bob)
     to_carol = world.asks(alice, carol)
@@ -114,13 +126,15 @@ def test_every_tie_is_told_from_its_own_side(world, alice):
     assert [(p.name, p.signed) for p in people(world, alice, Tie.ASKED_ME)] == [("dave", from_dave)]
     assert [p.name for p in people(world, alice, Tie.ANSWERED_ME)] == ["bob"]
     assert [p.name for p in people(world, bob, Tie.ANSWERED_BY_ME)] == ["alice"]
-    world.do(friends.block_user, world.caller(alice), BlockUser(1, carol.name), NOW)
+    world.do(friends.block_user, world.caller(alice), BlockUser(RequestId(1), carol.name), NOW)
     assert [p.name for p in people(world, alice, Tie.BLOCKED)] == ["carol"]
 
 
-def test_a_request_to_somebody_who_blocked_me_looks_like_any_other(world, alice):
+def test_a_request_to_somebody_who_blocked_me_looks_like_any_other(
+    world: World, alice: Person
+) -> None:
     bob, carol = world.joins("bob"), world.joins("carol")
-    world.do(friends.block_user, world.caller(bob), BlockUser(1, alice.name), NOW)
+    world.do(friends.block_user, world.caller(bob), BlockUser(RequestId(1), alice.name), NOW)
     world.asks(alice, bob)
     world.asks(alice, carol)
     asked = people(world, alice, Tie.ASKED_BY_ME)
@@ -128,7 +142,7 @@ def test_a_request_to_somebody_who_blocked_me_looks_like_any_other(world, alice)
     assert [len(person.signed) > 0 for person in asked] == [True, True]
 
 
-def test_long_lists_come_in_pages(world, alice):
+def test_long_lists_come_in_pages(world: World, alice: Person) -> None:
     others = [world.joins(f"person{number:03}") for number in range(2 * limits.HELD_PEOPLE + 1)]
     for other in others:
         world.asks(other, alice)

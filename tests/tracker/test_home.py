@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import builtins
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
-from tracker import home as home_module
 from tracker.errors import TrackerError
 from tracker.home import Home, default_home, load_link_key
 from wire.codes import Code
@@ -20,21 +21,23 @@ class Dice:
     def bytes(self, count: int) -> bytes:
         return bytes([self.byte]) * count
 
-    def kem_encapsulate(self, public_key: bytes) -> tuple[bytes, bytes]:
+    def kem_encapsulate(self, public_key: builtins.bytes) -> tuple[builtins.bytes, builtins.bytes]:
         raise AssertionError(public_key)
 
-    def seal(self, plaintext: bytes, public_key: bytes, info: bytes) -> bytes:
+    def seal(
+        self, plaintext: builtins.bytes, public_key: builtins.bytes, info: builtins.bytes
+    ) -> builtins.bytes:
         raise AssertionError(public_key)
 
 
 @pytest.fixture
-def home(tmp_path):
+def home(tmp_path: Path) -> Home:
     home = Home(tmp_path / "home")
     home.prepare()
     return home
 
 
-def test_a_home_is_made_and_closed_to_others(tmp_path):
+def test_a_home_is_made_and_closed_to_others(tmp_path: Path) -> None:
     home = Home(tmp_path / "a" / "b")
     home.prepare()
     assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
@@ -43,7 +46,7 @@ def test_a_home_is_made_and_closed_to_others(tmp_path):
     assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
 
 
-def test_a_file_in_the_place_of_a_home_is_named(tmp_path):
+def test_a_file_in_the_place_of_a_home_is_named(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("")
     with pytest.raises(TrackerError) as caught:
@@ -52,19 +55,21 @@ def test_a_file_in_the_place_of_a_home_is_named(tmp_path):
     assert str(path) in caught.value.message
 
 
-def test_a_home_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+def test_a_home_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(TrackerError) as caught:
         Home(tmp_path).prepare()
     assert caught.value.code is Code.HOME_UNUSABLE
 
 
-def test_the_default_home_is_the_platforms(monkeypatch, tmp_path):
+def test_the_default_home_is_the_platforms(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert default_home().name == "hobnob-tracker"
 
 
-def test_the_link_key_is_made_once_and_kept_twice(home):
+def test_the_link_key_is_made_once_and_kept_twice(home: Home) -> None:
     key = load_link_key(home, Dice(7))
     assert key == b"\x07" * 32
     assert load_link_key(home, Dice(9)) == key
@@ -78,7 +83,9 @@ def test_the_link_key_is_made_once_and_kept_twice(home):
     "damage", [b"", b"rubbish", b"\xff\xfe", b"hobnob-tracker-link-key 2\nab\ncd\n"]
 )
 @pytest.mark.parametrize("which", [0, 1])
-def test_one_damaged_copy_is_made_again_from_the_other(home, which, damage):
+def test_one_damaged_copy_is_made_again_from_the_other(
+    home: Home, which: int, damage: bytes
+) -> None:
     key = load_link_key(home, Dice(7))
     whole = home.link_keys[which].read_bytes()
     home.link_keys[which].write_bytes(damage)
@@ -86,7 +93,7 @@ def test_one_damaged_copy_is_made_again_from_the_other(home, which, damage):
     assert home.link_keys[which].read_bytes() == whole
 
 
-def test_a_flipped_digit_is_damage(home):
+def test_a_flipped_digit_is_damage(home: Home) -> None:
     load_link_key(home, Dice(7))
     for path in home.link_keys:
         path.write_bytes(path.read_bytes().replace(b"0707", b"0708", 1))
@@ -95,7 +102,7 @@ def test_a_flipped_digit_is_damage(home):
     assert caught.value.code is Code.KEY_FILE_INVALID
 
 
-def test_a_lost_key_is_never_replaced_silently(home):
+def test_a_lost_key_is_never_replaced_silently(home: Home) -> None:
     home.database.write_bytes(b"accounts")
     with pytest.raises(TrackerError) as caught:
         load_link_key(home, Dice())
@@ -104,7 +111,7 @@ def test_a_lost_key_is_never_replaced_silently(home):
     assert not home.link_keys[0].exists()
 
 
-def test_a_key_that_others_can_read_is_refused(home):
+def test_a_key_that_others_can_read_is_refused(home: Home) -> None:
     load_link_key(home, Dice())
     home.link_keys[1].chmod(0o640)
     with pytest.raises(TrackerError) as caught:
@@ -113,18 +120,18 @@ def test_a_key_that_others_can_read_is_refused(home):
     assert "0640" in caught.value.message
 
 
-def test_a_folder_in_the_place_of_the_key_is_named(home):
+def test_a_folder_in_the_place_of_the_key_is_named(home: Home) -> None:
     home.link_keys[0].mkdir()
     with pytest.raises(TrackerError) as caught:
         load_link_key(home, Dice())
     assert caught.value.code is Code.KEY_FILE_INVALID
 
 
-def test_a_key_that_cannot_be_written_is_named(home, monkeypatch):
+def test_a_key_that_cannot_be_written_is_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(home_module.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(TrackerError) as caught:
         load_link_key(home, Dice())
     assert caught.value.code is Code.HOME_UNUSABLE

@@ -3,6 +3,10 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+from collections.abc import Iterator
+from pathlib import Path
+from socket import AddressFamily
+from typing import Any
 
 import pytest
 
@@ -17,14 +21,14 @@ LOOPBACK = ListenAddress("127.0.0.1", 0)
 
 
 @pytest.fixture
-def opened():
+def opened() -> Iterator[list[Any]]:
     made: list[socket.socket] = []
     yield made
     for listener in made:
         listener.close()
 
 
-def test_a_free_port_is_found_and_named(opened):
+def test_a_free_port_is_found_and_named(opened: list[Any]) -> None:
     opened += open_listeners((LOOPBACK,), may_lack_family=False)
     place = place_of(opened[0])
     assert place.host == "127.0.0.1"
@@ -32,7 +36,7 @@ def test_a_free_port_is_found_and_named(opened):
     assert places_to_dial(opened) == [place]
 
 
-def test_a_port_in_use_is_named_and_nothing_stays_open(opened):
+def test_a_port_in_use_is_named_and_nothing_stays_open(opened: list[Any]) -> None:
     opened += open_listeners((LOOPBACK,), may_lack_family=False)
     taken = place_of(opened[0])
     with pytest.raises(TrackerError) as caught:
@@ -41,19 +45,21 @@ def test_a_port_in_use_is_named_and_nothing_stays_open(opened):
     assert str(taken) in caught.value.message
 
 
-def test_an_address_of_another_machine_is_refused():
+def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(TrackerError) as caught:
         open_listeners((ListenAddress("192.0.2.1", 0),), may_lack_family=False)
     assert caught.value.code is Code.ADDRESS_REFUSED
 
 
-def test_a_host_that_nobody_has_is_refused():
+def test_a_host_that_nobody_has_is_refused() -> None:
     with pytest.raises(TrackerError) as caught:
         open_listeners((ListenAddress("a..b", 0),), may_lack_family=False)
     assert caught.value.code is Code.ADDRESS_INVALID
 
 
-def test_a_family_that_this_machine_lacks_is_left_out_unless_it_was_asked_for(opened, monkeypatch):
+def test_a_family_that_this_machine_lacks_is_left_out_unless_it_was_asked_for(
+    opened: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = listeners._open
 
     def without_ipv6(address: ListenAddress) -> list[socket.socket]:
@@ -74,7 +80,9 @@ def test_a_family_that_this_machine_lacks_is_left_out_unless_it_was_asked_for(op
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
 @pytest.mark.parametrize("has_fcntl", [True, False])
-def test_reachable_hosts_are_neither_loopback_nor_link_local(family, has_fcntl, monkeypatch):
+def test_reachable_hosts_are_neither_loopback_nor_link_local(
+    family: AddressFamily, has_fcntl: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(hosts, "HAS_FCNTL", has_fcntl)
     for host in reachable_hosts(family):
         address = ipaddress.ip_address(host)
@@ -82,7 +90,9 @@ def test_reachable_hosts_are_neither_loopback_nor_link_local(family, has_fcntl, 
         assert not address.is_link_local
 
 
-def test_without_interfaces_the_system_is_asked_which_address_it_would_use(monkeypatch, tmp_path):
+def test_without_interfaces_the_system_is_asked_which_address_it_would_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(hosts, "IF_INET6", tmp_path / "missing")
     assert isinstance(reachable_hosts(socket.AF_INET6), list)
     listed = tmp_path / "if_inet6"
@@ -95,7 +105,9 @@ def test_without_interfaces_the_system_is_asked_which_address_it_would_use(monke
     assert reachable_hosts(socket.AF_INET6) == ["2001:db8::7"]
 
 
-def test_a_wildcard_stands_for_every_reachable_address(opened, monkeypatch):
+def test_a_wildcard_stands_for_every_reachable_address(
+    opened: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened += open_listeners((ListenAddress("0.0.0.0", 0),), may_lack_family=False)
     port = place_of(opened[0]).port
     monkeypatch.setattr(listeners, "reachable_hosts", lambda _: ["192.0.2.1", "192.0.2.2"])
@@ -107,7 +119,9 @@ def test_a_wildcard_stands_for_every_reachable_address(opened, monkeypatch):
     assert places_to_dial(opened) == [ListenAddress("127.0.0.1", port)]
 
 
-def test_every_address_of_a_name_is_listened_on(opened, monkeypatch):
+def test_every_address_of_a_name_is_listened_on(
+    opened: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         socket,
         "getaddrinfo",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -11,12 +12,12 @@ from wire.codes import Code
 
 
 @pytest.fixture(params=[True, False], ids=["flock", "sqlite"])
-def road(request, monkeypatch):
+def road(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock_module, "HAS_FCNTL", request.param)
 
 
 @pytest.mark.usefixtures("road")
-def test_a_second_holder_is_refused_and_told_the_pid(tmp_path):
+def test_a_second_holder_is_refused_and_told_the_pid(tmp_path: Path) -> None:
     first = Lock(tmp_path / "lock")
     with pytest.raises(TrackerError) as caught:
         Lock(tmp_path / "lock")
@@ -28,7 +29,7 @@ def test_a_second_holder_is_refused_and_told_the_pid(tmp_path):
 
 
 @pytest.mark.usefixtures("road")
-def test_without_a_pid_file_the_refusal_says_less(tmp_path):
+def test_without_a_pid_file_the_refusal_says_less(tmp_path: Path) -> None:
     first = Lock(tmp_path / "lock")
     (tmp_path / "lock.pid").write_text("rubbish")
     with pytest.raises(TrackerError) as caught:
@@ -37,7 +38,7 @@ def test_without_a_pid_file_the_refusal_says_less(tmp_path):
     first.release()
 
 
-def test_a_folder_in_its_place_is_named(tmp_path):
+def test_a_folder_in_its_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()
     with pytest.raises(TrackerError) as caught:
         Lock(tmp_path / "lock")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.harness.people import Person
 from tests.tracker.world import NOW, World
 from tracker import accounts, friends, mailbox
@@ -103,7 +105,7 @@ def test_the_owner_hears_once_that_prekeys_run_short(world: World) -> None:
     for first in range(0, limits.PREKEYS_LOW, limits.PREKEYS_PER_MESSAGE):
         publish(world, bob, *range(first, first + limits.PREKEYS_PER_MESSAGE))
     held = publish(world, bob).one_time
-    told = []
+    told: list[Any] = []
     for number in range(held - limits.PREKEYS_LOW + 3):
         asked = AskPrekeys(REQUEST, bob.name)
         now = UnixMillis(NOW + number * HOUR)

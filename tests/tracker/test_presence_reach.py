@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.tracker.town import HERE, LATER, friend, read, said
+from tests.harness.people import Person
+from tests.tracker.town import HERE, LATER, Town, friend, read, said
 from tests.tracker.world import NOW
 from tracker import accounts
 from tracker.effects import Party
 from tracker.presence import FRIENDS_PER_PAGE, Word
 from tracker.storage.port import AccountId, FriendRow
 from wire import limits
-from wire.ids import AccountName, IdentityKey
+from wire.ids import AccountName, IdentityKey, RequestId
 from wire.machine import UnixMillis
 from wire.messages.friends import FriendAdded
 from wire.messages.presence import PresenceChanged, Show
 from wire.messages.reach import AddressesChanged, AskDirectory, DeviceRecord, Directory
 
 
-def test_friends_learn_addresses_when_they_are_put_and_when_their_owner_comes(town, friends):
+def test_friends_learn_addresses_when_they_are_put_and_when_their_owner_comes(
+    town: Town, friends: tuple[Person, Person]
+) -> None:
     alice, bob = friends
     town.come(bob, "bob")
     town.come(alice, "alice")
@@ -40,8 +43,8 @@ def test_friends_learn_addresses_when_they_are_put_and_when_their_owner_comes(to
 
 
 def test_a_second_device_that_comes_is_dialled_too_and_own_devices_hear_of_each_other(
-    town, friends
-):
+    town: Town, friends: tuple[Person, Person]
+) -> None:
     alice, bob = friends
     laptop = town.add_device(alice)
     town.world.store.put_addresses(laptop.keys.device, laptop.addresses().signed)
@@ -54,7 +57,9 @@ def test_a_second_device_that_comes_is_dialled_too_and_own_devices_hear_of_each_
     assert [who for who, _ in said(town.publishes(laptop))] == ["bob", "desk"]
 
 
-def test_nobody_learns_addresses_of_who_is_invisible(town, friends):
+def test_nobody_learns_addresses_of_who_is_invisible(
+    town: Town, friends: tuple[Person, Person]
+) -> None:
     alice, bob = friends
     town.come(bob, "bob")
     town.come(alice, "alice", Word(Show.INVISIBLE))
@@ -67,7 +72,7 @@ def test_nobody_learns_addresses_of_who_is_invisible(town, friends):
     ]
 
 
-def test_new_friends_see_each_other_at_once_and_former_ones_no_more(town):
+def test_new_friends_see_each_other_at_once_and_former_ones_no_more(town: Town) -> None:
     alice, bob = town.join("alice", "bob")
     town.come(alice, "alice", Word(Show.BUSY, "hm"))
     town.publishes(alice)
@@ -95,7 +100,7 @@ def test_new_friends_see_each_other_at_once_and_former_ones_no_more(town):
     assert said(town.shows(alice, Show.BUSY).deliveries) == []
 
 
-def test_a_new_friend_who_is_invisible_is_offline_since_it_was_last_seen(town):
+def test_a_new_friend_who_is_invisible_is_offline_since_it_was_last_seen(town: Town) -> None:
     alice, bob = town.join("alice", "bob")
     town.come(alice, "alice")
     town.come(bob, "bob")
@@ -108,7 +113,7 @@ def test_a_new_friend_who_is_invisible_is_offline_since_it_was_last_seen(town):
     assert deliveries[0] == ("bob", FriendAdded(friend(alice, Show.OFFLINE, "", LATER)))
 
 
-def test_a_message_reaches_all_devices_but_one(town, friends):
+def test_a_message_reaches_all_devices_but_one(town: Town, friends: tuple[Person, Person]) -> None:
     alice, bob = friends
     laptop = town.add_device(alice)
     for who, session in ((alice, "desk"), (laptop, "laptop"), (bob, "bob")):
@@ -124,22 +129,24 @@ def test_a_message_reaches_all_devices_but_one(town, friends):
     ]
 
 
-def test_the_directory_marks_devices_that_are_shown(town, friends):
+def test_the_directory_marks_devices_that_are_shown(
+    town: Town, friends: tuple[Person, Person]
+) -> None:
     alice, _ = friends
     laptop = town.add_device(alice)
     account = town.world.account(alice).id
     records = tuple(DeviceRecord(who.keys.certificate, b"", False) for who in (alice, laptop))
-    directory = Directory(1, alice.name, alice.identity, b"list", records)
+    directory = Directory(RequestId(1), alice.name, alice.identity, b"list", records)
     assert town.roster.mark_online(account, directory) == directory
     town.come(laptop, "laptop")
     marked = town.roster.mark_online(account, directory)
     assert [record.is_online for record in marked.devices] == [False, True]
     town.shows(laptop, Show.INVISIBLE)
     assert town.roster.mark_online(account, directory) == directory
-    assert AskDirectory(1, alice.name).name == directory.name
+    assert AskDirectory(RequestId(1), alice.name).name == directory.name
 
 
-def test_a_long_friend_list_comes_in_pages_that_fit(town):
+def test_a_long_friend_list_comes_in_pages_that_fit(town: Town) -> None:
     (alice,) = town.join("alice")
     caller = town.caller(alice)
     snapshot = town.world.do(accounts.enter, caller, UnixMillis(0), NOW)
@@ -159,7 +166,7 @@ def test_a_long_friend_list_comes_in_pages_that_fit(town):
     assert names == [row.name for row in rows]
 
 
-def test_pages_of_friends_with_long_texts_fit_too(town):
+def test_pages_of_friends_with_long_texts_fit_too(town: Town) -> None:
     (alice,) = town.join("alice")
     text = "\U0001f600" * limits.PRESENCE_TEXT_CHARS
     others = town.join(*(f"friend{n:02}" for n in range(80)))

@@ -1,21 +1,24 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tracker.world import NOW
+from tests.tracker.world import NOW, World
 from tracker import state
 from tracker.effects import Tell
 from tracker.errors import TrackerError
 from tracker.state import STATE_PAGES, Staging, StagingSpace
 from wire import limits
 from wire.codes import Code
+from wire.ids import RequestId
 from wire.messages.accounts import AskState, PutState, State, StateChanged, StatePut
 
 
 def page(number: int, pages: int, content: bytes = b"x", base: int = 0) -> PutState:
-    return PutState(1, base, number, pages, content)
+    return PutState(RequestId(1), base, number, pages, content)
 
 
 def refused(staging: Staging, message: PutState) -> Code:
@@ -26,11 +29,11 @@ def refused(staging: Staging, message: PutState) -> Code:
 
 
 @pytest.fixture
-def staging():
+def staging() -> Staging:
     return Staging(StagingSpace())
 
 
-def test_pages_are_applied_at_the_last(staging):
+def test_pages_are_applied_at_the_last(staging: Staging) -> None:
     assert staging.take(page(0, 3, b"a")) is None
     assert staging.take(page(1, 3, b"b")) is None
     assert staging.space.used_bytes == 2
@@ -38,7 +41,7 @@ def test_pages_are_applied_at_the_last(staging):
     assert staging.space.used_bytes == 0
 
 
-def test_a_first_page_begins_anew(staging):
+def test_a_first_page_begins_anew(staging: Staging) -> None:
     staging.take(page(0, 3, b"old"))
     assert staging.take(page(0, 2, b"new ")) is None
     assert staging.take(page(1, 2, b"pages")) == b"new pages"
@@ -49,13 +52,13 @@ def test_a_first_page_begins_anew(staging):
     [page(2, 3), page(1, 4), page(1, 3, base=9)],
     ids=["skipped", "other count", "other base"],
 )
-def test_a_page_out_of_turn_forgets_all(staging, message):
+def test_a_page_out_of_turn_forgets_all(staging: Staging, message: PutState) -> None:
     staging.take(page(0, 3))
     assert refused(staging, message) is Code.NOT_NOW
     assert refused(staging, page(1, 3)) is Code.NOT_NOW
 
 
-def test_a_state_has_at_most_so_many_pages(staging):
+def test_a_state_has_at_most_so_many_pages(staging: Staging) -> None:
     assert refused(staging, page(0, STATE_PAGES + 1)) is Code.TOO_MANY_PAGES
     assert refused(staging, page(0, 0)) is Code.TOO_MANY_PAGES
     for number in range(STATE_PAGES):
@@ -64,7 +67,7 @@ def test_a_state_has_at_most_so_many_pages(staging):
     assert len(content) == limits.ACCOUNT_STATE_BYTES
 
 
-def test_all_sessions_together_have_so_much_space():
+def test_all_sessions_together_have_so_much_space() -> None:
     space = StagingSpace(10)
     one, other = Staging(space), Staging(space)
     one.take(page(0, 2, b"x" * 8))
@@ -81,7 +84,7 @@ numbers = st.integers(0, 4)
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), numbers, numbers, st.binary(max_size=6)), max_size=40))
-def test_the_space_is_never_lost_or_exceeded(steps):
+def test_the_space_is_never_lost_or_exceeded(steps: list[tuple[int, int, int, bytes]]) -> None:
     space = StagingSpace(20)
     sessions = [Staging(space), Staging(space)]
     for who, number, pages, content in steps:
@@ -95,26 +98,32 @@ def test_the_space_is_never_lost_or_exceeded(steps):
     assert space.used_bytes == 0
 
 
-def test_the_state_is_replaced_only_from_the_present_version(world):
+def test_the_state_is_replaced_only_from_the_present_version(world: World) -> None:
     alice = world.joins("alice")
     caller = world.caller(alice)
     outcome = world.do(state.put_state, caller, page(0, 1), b"first")
-    assert outcome.answer == StatePut(1, 1)
+    assert outcome.answer == StatePut(RequestId(1), 1)
     assert outcome.effects == (Tell(caller.account, StateChanged(1), except_device=caller.device),)
     code = world.refused(state.put_state, caller, page(0, 1), b"late")
     assert code is Code.STATE_CONFLICT
-    assert world.do(state.put_state, caller, page(0, 1, base=1), b"second").answer == StatePut(1, 2)
-    answer = world.do(state.ask_state, caller.account, AskState(7, 0)).answer
-    assert answer == State(7, 2, 0, 1, b"second")
+    assert world.do(state.put_state, caller, page(0, 1, base=1), b"second").answer == StatePut(
+        RequestId(1), 2
+    )
+    answer = world.do(state.ask_state, caller.account, AskState(RequestId(7), 0)).answer
+    assert answer == State(RequestId(7), 2, 0, 1, b"second")
 
 
-def test_a_state_is_read_in_pages_and_an_empty_one_has_none(world):
+def test_a_state_is_read_in_pages_and_an_empty_one_has_none(world: World) -> None:
     alice = world.joins("alice")
     account = world.account(alice).id
-    assert world.do(state.ask_state, account, AskState(7, 0)).answer == State(7, 0, 0, 0, b"")
+    assert world.do(state.ask_state, account, AskState(RequestId(7), 0)).answer == State(
+        RequestId(7), 0, 0, 0, b""
+    )
     content = bytes(range(256)) * 300
     world.store.put_state(account, 1, content)
-    pages = [world.do(state.ask_state, account, AskState(7, n)).answer for n in range(4)]
+    pages: list[Any] = [
+        world.do(state.ask_state, account, AskState(RequestId(7), n)).answer for n in range(4)
+    ]
     assert b"".join(answer.content for answer in pages) == content
     assert [answer.pages for answer in pages] == [3] * 4
     assert pages[3].content == b""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.harness.people import Person
 from tests.tracker.world import NOW, World
 from tracker import accounts
 from tracker.effects import Caller
 from tracker.presence import Delivery, Roster, Told, Word
 from wire.codec import decode
+from wire.ids import RequestId
 from wire.machine import UnixMillis
 from wire.messages import Message, Purpose
 from wire.messages.friends import Friend
@@ -17,7 +20,7 @@ LATER = UnixMillis(NOW + 5000)
 HERE = Word(Show.AVAILABLE)
 
 
-def read(record: bytes) -> Message:
+def read(record: bytes) -> Any:
     message = decode(Purpose.TRACKER, record)
     assert message is not None
     return message
@@ -65,7 +68,7 @@ class Town:
         return told
 
     def shows(self, who: Person, show: Show, text: str = "", until: int = 0) -> Told[str]:
-        message = SetPresence(1, show, text, until)
+        message = SetPresence(RequestId(1), show, text, until)
         return self.roster.set_presence(self.caller(who), message, LATER)
 
     def publishes(self, who: Person) -> list[Delivery[str]]:

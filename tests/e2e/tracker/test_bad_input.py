@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,21 +28,21 @@ PREAMBLE = frames.preamble(Purpose.TRACKER)
 
 
 @pytest.fixture(scope="module")
-def impatient(tmp_path_factory) -> Iterator[TrackerProcess]:
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackerProcess]:
     home = tmp_path_factory.mktemp("impatient") / "home"
     with TrackerProcess(home, "--limit", "open_timeout_s=0.4") as running:
         yield running
 
 
 @pytest.fixture
-def watched(tmp_path) -> Iterator[TrackerProcess]:
+def watched(tmp_path: Path) -> Iterator[TrackerProcess]:
     """A tracker of its own: the log of the shared one counts what goes beyond 20 refusals a second."""
     with TrackerProcess(tmp_path / "home", *WIDE) as running:
         yield running
 
 
 @pytest.fixture(autouse=True)
-async def still_serves(tracker) -> Iterator[None]:
+async def still_serves(tracker: TrackerProcess) -> AsyncIterator[None]:
     """After each bad input somebody else is served as if nothing had been."""
     yield
     async with await Guest.dial(tracker.address, person("someone"), is_anonymous=True):
@@ -77,7 +79,7 @@ def logged(tracker: TrackerProcess, *words: str) -> bool:
     "beginning",
     [b"", PREAMBLE[:3], PREAMBLE, PREAMBLE + struct.pack(">I", 1500) + b"half a frame"],
 )
-def test_1_and_2_silence_is_closed_after_the_time_to_open(impatient, beginning):
+def test_1_and_2_silence_is_closed_after_the_time_to_open(impatient: Any, beginning: Any) -> None:
     before = impatient.log.count("handshake-timeout")
     assert send(impatient, beginning) == b""
     assert impatient.log.count("handshake-timeout") == before + 1
@@ -92,12 +94,14 @@ def test_1_and_2_silence_is_closed_after_the_time_to_open(impatient, beginning):
         (2**32 - 1, "frame-too-large-before-auth"),
     ],
 )
-def test_3_and_4_impossible_lengths_are_refused_by_their_header_alone(watched, length, code):
+def test_3_and_4_impossible_lengths_are_refused_by_their_header_alone(
+    watched: Any, length: Any, code: Any
+) -> None:
     send(watched, PREAMBLE + struct.pack(">I", length))
     assert logged(watched, "refused", code)
 
 
-def test_5_megabytes_of_noise_are_not_read(watched):
+def test_5_megabytes_of_noise_are_not_read(watched: Any) -> None:
     send(watched, *[b"\xa5" * limits.MIB] * 4)
     assert logged(watched, "not-our-protocol")
 
@@ -111,13 +115,17 @@ def test_5_megabytes_of_noise_are_not_read(watched):
         (b"SSH-2.0-OpenSSH_9.6\r\n", "SSH"),
     ],
 )
-def test_6_and_7_other_protocols_are_named_in_the_log(watched, beginning, name):
+def test_6_and_7_other_protocols_are_named_in_the_log(
+    watched: Any, beginning: Any, name: Any
+) -> None:
     assert send(watched, beginning) == b""
     assert logged(watched, "not-our-protocol", name)
 
 
 @pytest.mark.parametrize("version", [0, 2, 255])
-def test_8_another_version_is_told_which_one_is_spoken(tracker, version):
+def test_8_another_version_is_told_which_one_is_spoken(
+    tracker: TrackerProcess, version: Any
+) -> None:
     answer = send(tracker, b"HBNB" + bytes((version, 1, 1, 0)))
     error = frames.read_clear_refusal(answer)
     assert error is not None
@@ -137,13 +145,15 @@ def test_8_another_version_is_told_which_one_is_spoken(tracker, version):
         (1, Purpose.PROBE, 0),
     ],
 )
-def test_9_what_a_tracker_does_not_serve_is_refused_in_clear(tracker, rest):
+def test_9_what_a_tracker_does_not_serve_is_refused_in_clear(
+    tracker: TrackerProcess, rest: Any
+) -> None:
     error = frames.read_clear_refusal(send(tracker, b"HBNB\x01" + bytes(rest)))
     assert error is not None
     assert error.code is Code.SUITE_UNKNOWN
 
 
-def test_10_to_13_a_handshake_that_does_not_verify_is_refused(tracker):
+def test_10_to_13_a_handshake_that_does_not_verify_is_refused(tracker: TrackerProcess) -> None:
     for message in (b"\0" * 1300, b"\xff" * 1232, b"x" * 17):
         answer = send(tracker, PREAMBLE + frames.frame(message))
         error = frames.read_clear_refusal(answer)
@@ -151,14 +161,14 @@ def test_10_to_13_a_handshake_that_does_not_verify_is_refused(tracker):
         assert error.code is Code.HANDSHAKE_FAILED
 
 
-async def test_113_a_tracker_with_another_key_is_not_believed(tracker):
+async def test_113_a_tracker_with_another_key_is_not_believed(tracker: TrackerProcess) -> None:
     wrong = tracker.address.partition("#")[0] + "#" + "ABCDEFGHIJ" * 4 + "ABA"
     with pytest.raises(Closed) as caught:
         await Guest.dial(wrong, person("someone"), is_anonymous=True)
     assert caught.value.code is Code.HANDSHAKE_FAILED
 
 
-async def test_16_a_certificate_of_another_device_is_refused(tracker):
+async def test_16_a_certificate_of_another_device_is_refused(tracker: TrackerProcess) -> None:
     alice, mallory = person("alice"), person("mallory")
     keys = mallory.keys
     mallory.keys = type(keys)(
@@ -174,7 +184,7 @@ async def test_16_a_certificate_of_another_device_is_refused(tracker):
     assert caught.value.code is Code.IDENTITY_MISMATCH
 
 
-async def test_an_unknown_device_is_sent_to_log_in(tracker):
+async def test_an_unknown_device_is_sent_to_log_in(tracker: TrackerProcess) -> None:
     with pytest.raises(Closed) as caught:
         await Guest.dial(tracker.address, person("stranger"))
     assert caught.value.code is Code.DEVICE_UNKNOWN
@@ -196,13 +206,17 @@ async def ends_with(guest: Guest, *raw: bytes) -> Closed:
     return caught.value
 
 
-async def test_18_and_19_a_record_that_does_not_verify_ends_the_link(tracker):
+async def test_18_and_19_a_record_that_does_not_verify_ends_the_link(
+    tracker: TrackerProcess,
+) -> None:
     async with await inside(tracker, "row19") as guest:
         closed = await ends_with(guest, frames.frame(b"\xa5" * 40))
     assert closed.code is Code.LINK_CORRUPT
 
 
-async def test_23_a_record_beyond_the_limit_ends_the_link_by_its_header(tracker):
+async def test_23_a_record_beyond_the_limit_ends_the_link_by_its_header(
+    tracker: TrackerProcess,
+) -> None:
     async with await inside(tracker, "row23") as guest:
         too_long = limits.CONTROL_RECORD_BYTES + limits.TAG_BYTES + 1
         closed = await ends_with(guest, struct.pack(">I", too_long))
@@ -225,8 +239,8 @@ async def test_23_a_record_beyond_the_limit_ends_the_link_by_its_header(tracker)
     ],
 )
 async def test_22_to_33_what_does_not_decode_ends_the_link_with_a_precise_code(
-    tracker, record, code, request
-):
+    tracker: TrackerProcess, record: Any, code: Any, request: pytest.FixtureRequest
+) -> None:
     name = f"row22.{request.node.callspec.indices['record']}"
     async with await inside(tracker, name) as guest:
         guest.link.send_record(record, now=0.0)  # type: ignore[arg-type]
@@ -235,13 +249,17 @@ async def test_22_to_33_what_does_not_decode_ends_the_link_with_a_precise_code(
     assert len(closed.text) <= limits.CLOSE_TEXT_CHARS
 
 
-async def test_22_an_unknown_message_that_is_not_critical_is_dropped(tracker):
+async def test_22_an_unknown_message_that_is_not_critical_is_dropped(
+    tracker: TrackerProcess,
+) -> None:
     async with await inside(tracker, "row22.clear") as guest:
         guest.link.send_record(b"\x7f\xee\x90", now=0.0)  # type: ignore[arg-type]
         await guest.ask(lambda request: AskUser(request, person("row22.clear").name))
 
 
-async def test_34_a_link_that_breaks_in_the_middle_of_a_frame_leaves_nothing_behind(tracker):
+async def test_34_a_link_that_breaks_in_the_middle_of_a_frame_leaves_nothing_behind(
+    tracker: TrackerProcess,
+) -> None:
     for is_reset in (False, True):
         async with await inside(tracker, f"row34.{'reset' if is_reset else 'fin'}") as guest:
             guest.writer.write(struct.pack(">I", 100) + b"half")
@@ -249,7 +267,7 @@ async def test_34_a_link_that_breaks_in_the_middle_of_a_frame_leaves_nothing_beh
                 guest.writer.transport.abort()
 
 
-async def test_35_a_flood_of_pings_ends_the_link(tracker):
+async def test_35_a_flood_of_pings_ends_the_link(tracker: TrackerProcess) -> None:
     async with await inside(tracker, "row35") as guest:
         for token in range(50):
             guest.link.send(Ping(token), now=0.0)  # type: ignore[arg-type]
@@ -257,7 +275,9 @@ async def test_35_a_flood_of_pings_ends_the_link(tracker):
     assert closed.code is Code.FLOOD
 
 
-async def test_36_a_number_that_is_still_open_is_ignored_and_too_many_end_the_link(tracker):
+async def test_36_a_number_that_is_still_open_is_ignored_and_too_many_end_the_link(
+    tracker: TrackerProcess,
+) -> None:
     async with await inside(tracker, "row36") as guest:
         who = person("row36").name
         for _ in range(5):
@@ -269,7 +289,7 @@ async def test_36_a_number_that_is_still_open_is_ignored_and_too_many_end_the_li
     assert closed.code is Code.TOO_MANY_REQUESTS
 
 
-async def test_37_silence_on_an_open_link_ends_it(tmp_path):
+async def test_37_silence_on_an_open_link_ends_it(tmp_path: Path) -> None:
     options = ("--limit", "dead_after_s=1.5", "--limit", "heartbeat_s=0.7")
     alice = person("alice")
     with TrackerProcess(tmp_path / "home", *options) as watched:
@@ -284,7 +304,7 @@ async def test_37_silence_on_an_open_link_ends_it(tmp_path):
         assert logged(watched, "link-silent")
 
 
-async def test_38_what_comes_behind_a_close_is_ignored(tracker):
+async def test_38_what_comes_behind_a_close_is_ignored(tracker: TrackerProcess) -> None:
     async with await inside(tracker, "row38") as guest:
         guest.link.close()
         data = guest.link.data_to_send()
@@ -293,7 +313,7 @@ async def test_38_what_comes_behind_a_close_is_ignored(tracker):
             assert await guest.reader.read() == b""
 
 
-async def test_a_message_of_the_tracker_is_not_a_peers_to_say(tracker):
+async def test_a_message_of_the_tracker_is_not_a_peers_to_say(tracker: TrackerProcess) -> None:
     async with await inside(tracker, "wrongway") as guest:
         record = encode(Purpose.TRACKER, Ping(1))[:2].replace(b"\x80\x05", b"\x80\x08")
         guest.link.send_record(record + b"\x92\x01\xa4done", now=0.0)  # type: ignore[arg-type]
@@ -301,7 +321,7 @@ async def test_a_message_of_the_tracker_is_not_a_peers_to_say(tracker):
     assert closed.code is Code.NOT_NOW
 
 
-async def test_requests_behind_a_fault_are_not_carried_out(tracker):
+async def test_requests_behind_a_fault_are_not_carried_out(tracker: TrackerProcess) -> None:
     async with await inside(tracker, "behind") as guest:
         guest.link.send(Enter(1, False, Show.BUSY), now=0.0)  # type: ignore[arg-type]
         requests = [guest.post(lambda r: AskUser(r, person("behind").name)) for _ in range(3)]
@@ -310,7 +330,7 @@ async def test_requests_behind_a_fault_are_not_carried_out(tracker):
         assert not any(request in guest._answers for request in requests)
 
 
-async def test_a_reader_that_does_not_read_is_dropped(tmp_path):
+async def test_a_reader_that_does_not_read_is_dropped(tmp_path: Path) -> None:
     options = (*WIDE, "--limit", "send_queue_bytes=20000")
     alice = person("alice")
     page = b"x" * limits.PAGE_BYTES
@@ -318,7 +338,8 @@ async def test_a_reader_that_does_not_read_is_dropped(tmp_path):
         await register(tracker.address, alice)
         async with await come(tracker.address, alice) as guest:
             await guest.ask(lambda request: PutState(request, 0, 0, 1, page))
-            guest.writer.transport.pause_reading()
+            transport: Any = guest.writer.transport
+            transport.pause_reading()
             for number in range(250):  # 8 MiB of answers: more than the kernel keeps for a reader
                 guest.link.send(AskState(1000 + number, 0), now=0.0)  # type: ignore[arg-type]
             guest.writer.write(guest.link.data_to_send())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.harness.guest import Closed, Guest, come, refusal, register
+from tests.harness.guest import Closed, Guest, asking, come, refusal, register
 from tests.harness.people import person
 from tests.harness.trackers import WIDE, TrackerProcess
 from wire import frames
@@ -26,7 +28,7 @@ from wire.messages.presence import SetPresence, Show
 # --- the door
 
 
-async def test_the_clear_service_tells_the_key_and_closes(tracker):
+async def test_the_clear_service_tells_the_key_and_closes(tracker: TrackerProcess) -> None:
     reader, writer = await asyncio.open_connection(*tracker.place)
     writer.write(frames.preamble(Purpose.KEY))
     async with asyncio.timeout(10):
@@ -37,7 +39,9 @@ async def test_the_clear_service_tells_the_key_and_closes(tracker):
         assert key == guest.tracker_key
 
 
-async def test_a_full_tracker_turns_further_devices_away_but_not_returning_ones(tmp_path):
+async def test_a_full_tracker_turns_further_devices_away_but_not_returning_ones(
+    tmp_path: Path,
+) -> None:
     alice, bob = person("alice"), person("bob")
     with TrackerProcess(tmp_path / "home", *WIDE, "--max-peers", "1") as tracker:
         await register(tracker.address, alice)
@@ -50,7 +54,7 @@ async def test_a_full_tracker_turns_further_devices_away_but_not_returning_ones(
                 pass
 
 
-async def test_one_address_has_so_many_places_at_the_door(tmp_path):
+async def test_one_address_has_so_many_places_at_the_door(tmp_path: Path) -> None:
     alice = person("alice")
     with TrackerProcess(tmp_path / "home", "--limit", "sockets_per_address=2") as tracker:
         await register(tracker.address, alice)
@@ -66,21 +70,18 @@ async def test_one_address_has_so_many_places_at_the_door(tmp_path):
         assert "too-many-connections" in tracker.log
 
 
-async def test_names_cannot_be_listed_by_asking_on_and_on(tmp_path):
+async def test_names_cannot_be_listed_by_asking_on_and_on(tmp_path: Path) -> None:
     alice = person("alice")
     with TrackerProcess(tmp_path / "home", "--limit", "lookups=3") as tracker:
         await register(tracker.address, alice)
         async with await come(tracker.address, alice) as guest:
             codes = [
-                await refusal(
-                    guest.ask(lambda request, n=n: AskUser(request, AccountName(f"name{n}")))
-                )
-                for n in range(4)
+                await refusal(guest.ask(asking(AskUser, AccountName(f"name{n}")))) for n in range(4)
             ]
     assert codes == [Code.NO_SUCH_USER] * 3 + [Code.FLOOD]
 
 
-async def test_ipv6_and_ipv4_side_by_side(tmp_path):
+async def test_ipv6_and_ipv4_side_by_side(tmp_path: Path) -> None:
     if not socket.has_ipv6:
         pytest.skip("this interpreter was built without IPv6")
     alice = person("alice")
@@ -95,7 +96,9 @@ async def test_ipv6_and_ipv4_side_by_side(tmp_path):
             assert (await six.enter()).entered.observed_host == "::1"
 
 
-async def test_a_request_out_of_its_state_ends_the_link(tracker, people):
+async def test_a_request_out_of_its_state_ends_the_link(
+    tracker: TrackerProcess, people: Any
+) -> None:
     (alice,) = await people(1)
     async with await Guest.dial(tracker.address, alice) as guest:
         with pytest.raises(Closed) as caught:
@@ -108,7 +111,7 @@ async def test_a_request_out_of_its_state_ends_the_link(tracker, people):
         assert "Enter" in caught.value.text
 
 
-async def test_a_device_that_does_not_enter_is_not_kept(tmp_path):
+async def test_a_device_that_does_not_enter_is_not_kept(tmp_path: Path) -> None:
     alice = person("alice")
     with TrackerProcess(tmp_path / "home", "--limit", "open_timeout_s=1.5") as tracker:
         await register(tracker.address, alice)
@@ -121,7 +124,7 @@ async def test_a_device_that_does_not_enter_is_not_kept(tmp_path):
             assert not isinstance(entered, Entered)
 
 
-async def test_somebody_anonymous_has_so_long_to_make_up_their_mind(tmp_path):
+async def test_somebody_anonymous_has_so_long_to_make_up_their_mind(tmp_path: Path) -> None:
     options = ("--limit", "anonymous_timeout_s=0.5")
     with TrackerProcess(tmp_path / "home", *options) as tracker:
         with pytest.raises(Closed) as caught:

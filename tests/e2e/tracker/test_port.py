@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.harness.guest import Closed, Guest, befriend, come, refusal, register
+from tests.harness.guest import Closed, Guest, asking, befriend, come, refusal, register
 from tests.harness.people import Person, person
 from tests.harness.trackers import WIDE, TrackerProcess
 from wire import limits
 from wire.codes import Code
 from wire.errors import WireError
+from wire.ids import RequestId
 from wire.messages.accounts import (
     AskKdf,
     AskState,
@@ -46,7 +49,9 @@ from wire.messages.session import Done
 # --- accounts
 
 
-async def test_a_new_account_enters_by_its_link_key_alone(tracker, people):
+async def test_a_new_account_enters_by_its_link_key_alone(
+    tracker: TrackerProcess, people: Any
+) -> None:
     (alice,) = await people(1)
     async with await Guest.dial(tracker.address, alice) as guest:
         inside = await guest.enter()
@@ -58,7 +63,7 @@ async def test_a_new_account_enters_by_its_link_key_alone(tracker, people):
     assert inside.friends == {}
 
 
-async def test_of_two_registrations_at_once_exactly_one_wins(tracker):
+async def test_of_two_registrations_at_once_exactly_one_wins(tracker: TrackerProcess) -> None:
     rivals = [person("rival.name", salt=str(number)) for number in range(4)]
     outcomes: list[object] = []
 
@@ -73,13 +78,13 @@ async def test_of_two_registrations_at_once_exactly_one_wins(tracker):
         for rival in rivals:
             group.create_task(attempt(rival))
     assert sorted(map(str, outcomes)) == sorted(
-        map(str, [Done(1), Code.NAME_TAKEN, Code.NAME_TAKEN, Code.NAME_TAKEN])
+        map(str, [Done(RequestId(1)), Code.NAME_TAKEN, Code.NAME_TAKEN, Code.NAME_TAKEN])
     )
 
 
 async def test_a_fresh_machine_joins_by_password_and_everybody_concerned_hears_of_it(
-    tracker, people
-):
+    tracker: TrackerProcess, people: Any
+) -> None:
     alice, bob = await people(2)
     laptop = alice.with_device("laptop")
     async with AsyncExitStack() as stack:
@@ -108,7 +113,7 @@ async def test_a_fresh_machine_joins_by_password_and_everybody_concerned_hears_o
         assert inside.entered.vault_counter == 2
 
 
-async def test_wrong_passwords_are_refused_and_then_have_to_wait(tmp_path):
+async def test_wrong_passwords_are_refused_and_then_have_to_wait(tmp_path: Path) -> None:
     alice, bob = person("alice"), person("bob")
     wrong = replace(alice, auth_seed=b"w" * 32)
     options = (*WIDE, "--limit", "failed_logins=3", "--limit", "failed_logins_window_s=600")
@@ -130,7 +135,7 @@ async def test_wrong_passwords_are_refused_and_then_have_to_wait(tmp_path):
             assert isinstance(answer, LoggedIn)
 
 
-async def test_attempts_that_are_sent_all_at_once_gain_nothing(tmp_path):
+async def test_attempts_that_are_sent_all_at_once_gain_nothing(tmp_path: Path) -> None:
     alice = person("alice")
     wrong = replace(alice, auth_seed=b"w" * 32)
     with TrackerProcess(tmp_path / "home", "--limit", "failed_logins=3") as tracker:
@@ -144,7 +149,7 @@ async def test_attempts_that_are_sent_all_at_once_gain_nothing(tmp_path):
     assert codes == [Code.WRONG_PASSWORD] * 3 + [Code.TOO_MANY_FAILURES] * 17
 
 
-async def test_a_closed_tracker_takes_no_accounts_but_known_devices(tmp_path):
+async def test_a_closed_tracker_takes_no_accounts_but_known_devices(tmp_path: Path) -> None:
     alice, bob = person("alice"), person("bob")
     with TrackerProcess(tmp_path / "home") as tracker:
         await register(tracker.address, alice)
@@ -155,7 +160,9 @@ async def test_a_closed_tracker_takes_no_accounts_but_known_devices(tmp_path):
             pass
 
 
-async def test_a_device_that_logs_out_is_let_go_and_not_let_in_again(tracker, people):
+async def test_a_device_that_logs_out_is_let_go_and_not_let_in_again(
+    tracker: TrackerProcess, people: Any
+) -> None:
     (alice,) = await people(1)
     async with await come(tracker.address, alice) as guest:
         assert isinstance(await guest.ask(LogOut), Done)
@@ -167,7 +174,9 @@ async def test_a_device_that_logs_out_is_let_go_and_not_let_in_again(tracker, pe
     assert caught.value.code is Code.DEVICE_UNKNOWN
 
 
-async def test_the_account_state_goes_up_by_compare_and_swap_in_pages(tracker, people):
+async def test_the_account_state_goes_up_by_compare_and_swap_in_pages(
+    tracker: TrackerProcess, people: Any
+) -> None:
     (alice,) = await people(1)
     laptop = alice.with_device("laptop")
     page = limits.PAGE_BYTES
@@ -179,13 +188,10 @@ async def test_the_account_state_goes_up_by_compare_and_swap_in_pages(tracker, p
             await fresh.ask(lambda request: laptop.add_device(request=request))
         one = await stack.enter_async_context(await come(tracker.address, alice))
         two = await stack.enter_async_context(await come(tracker.address, laptop))
-        answers = [
-            await one.ask(lambda request, n=n: PutState(request, 0, n, 3, pieces[n]))
-            for n in range(3)
-        ]
+        answers = [await one.ask(asking(PutState, 0, n, 3, pieces[n])) for n in range(3)]
         assert [type(answer) for answer in answers] == [Done, Done, StatePut]
         assert await two.hears(StateChanged) == StateChanged(1)
-        got = [await two.ask(lambda request, n=n: AskState(request, n)) for n in range(3)]
+        got = [await two.ask(asking(AskState, n)) for n in range(3)]
         assert b"".join(state.content for state in got if isinstance(state, State)) == content
         assert {(s.version, s.pages) for s in got if isinstance(s, State)} == {(1, 3)}
         code = await refusal(two.ask(lambda request: PutState(request, 0, 0, 1, b"late")))
@@ -200,7 +206,9 @@ async def test_the_account_state_goes_up_by_compare_and_swap_in_pages(tracker, p
 # --- friends
 
 
-async def test_a_request_waits_for_its_target_and_an_answer_until_it_is_taken(tracker, people):
+async def test_a_request_waits_for_its_target_and_an_answer_until_it_is_taken(
+    tracker: TrackerProcess, people: Any
+) -> None:
     alice, bob = await people(2)
     async with await come(tracker.address, alice) as a:
         message = alice.ask(bob, note="it is me")
@@ -227,11 +235,13 @@ async def test_a_request_waits_for_its_target_and_an_answer_until_it_is_taken(tr
         assert a.pushed == []
 
 
-def replace_request(message, request):
+def replace_request(message: Any, request: RequestId) -> Any:
     return type(message)(request, message.name, message.signed)
 
 
-async def test_a_friendship_that_ends_ends_presence_and_addresses_with_it(tracker, people):
+async def test_a_friendship_that_ends_ends_presence_and_addresses_with_it(
+    tracker: TrackerProcess, people: Any
+) -> None:
     alice, bob = await people(2)
     async with (
         await come(tracker.address, alice) as a,
@@ -247,7 +257,9 @@ async def test_a_friendship_that_ends_ends_presence_and_addresses_with_it(tracke
         assert b.pushed == []
 
 
-async def test_a_blocked_friend_sees_the_friendship_end_and_nothing_after(tracker, people):
+async def test_a_blocked_friend_sees_the_friendship_end_and_nothing_after(
+    tracker: TrackerProcess, people: Any
+) -> None:
     alice, bob = await people(2)
     async with (
         await come(tracker.address, alice) as a,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
-from tests.harness.guest import Closed, Guest, befriend, come, refusal
+from tests.harness.guest import Closed, Guest, asking, befriend, come, refusal
 from tests.harness.people import Person
+from tests.harness.trackers import TrackerProcess
 from wire.codes import Code
 from wire.errors import WireError
 from wire.ids import AccountName
@@ -22,7 +24,9 @@ from wire.messages.reach import AddressesChanged, AskDirectory, Directory
 # --- presence
 
 
-async def test_friends_see_each_other_come_change_and_go(tracker, people):
+async def test_friends_see_each_other_come_change_and_go(
+    tracker: TrackerProcess, people: Any
+) -> None:
     alice, bob = await people(2)
     async with await come(tracker.address, bob) as b:
         async with await come(tracker.address, alice) as a:
@@ -37,7 +41,9 @@ async def test_friends_see_each_other_come_change_and_go(tracker, people):
             assert await b.hears(PresenceChanged) == PresenceChanged(alice.name, Show.AWAY)
 
 
-async def test_who_is_invisible_or_unseen_looks_offline(tracker, people):
+async def test_who_is_invisible_or_unseen_looks_offline(
+    tracker: TrackerProcess, people: Any
+) -> None:
     alice, bob = await people(2)
     async with await come(tracker.address, bob) as b:
         async with await come(tracker.address, alice) as a:
@@ -58,7 +64,9 @@ async def test_who_is_invisible_or_unseen_looks_offline(tracker, people):
             assert (await a.enter()).friends == {bob.name: Show.AVAILABLE}
 
 
-async def test_what_is_shown_until_an_instant_goes_back_by_itself(tracker, people):
+async def test_what_is_shown_until_an_instant_goes_back_by_itself(
+    tracker: TrackerProcess, people: Any
+) -> None:
     alice, bob = await people(2)
     async with (
         await come(tracker.address, alice) as a,
@@ -74,7 +82,9 @@ async def test_what_is_shown_until_an_instant_goes_back_by_itself(tracker, peopl
         assert await a.hears(PresenceChanged) == PresenceChanged(bob_sees, Show.AVAILABLE)
 
 
-async def test_a_second_session_of_one_device_replaces_the_first_without_a_flicker(tracker, people):
+async def test_a_second_session_of_one_device_replaces_the_first_without_a_flicker(
+    tracker: TrackerProcess, people: Any
+) -> None:
     alice, bob = await people(2)
     async with (
         await come(tracker.address, alice) as first,
@@ -90,7 +100,7 @@ async def test_a_second_session_of_one_device_replaces_the_first_without_a_flick
             assert b.pushed == []
 
 
-async def test_everybody_who_comes_at_once_is_seen(tracker, people):
+async def test_everybody_who_comes_at_once_is_seen(tracker: TrackerProcess, people: Any) -> None:
     alice, *others = await people(13)
     async with AsyncExitStack() as stack:
         a = await stack.enter_async_context(await come(tracker.address, alice))
@@ -118,7 +128,9 @@ async def test_everybody_who_comes_at_once_is_seen(tracker, people):
 # --- directory
 
 
-async def test_friends_learn_addresses_at_once_at_coming_online_and_on_asking(tracker, people):
+async def test_friends_learn_addresses_at_once_at_coming_online_and_on_asking(
+    tracker: TrackerProcess, people: Any
+) -> None:
     alice, bob, carol = await people(3)
     async with await come(tracker.address, bob) as b:
         async with await come(tracker.address, alice) as a:
@@ -150,13 +162,15 @@ async def test_friends_learn_addresses_at_once_at_coming_online_and_on_asking(tr
         refusals = []
         for name in (alice.name, AccountName("nobody.here")):
             with pytest.raises(WireError) as caught:
-                await c.ask(lambda request, name=name: AskDirectory(request, name))
+                await c.ask(asking(AskDirectory, name))
             refusals.append((caught.value.code, caught.value.detail))
         assert refusals[0] == refusals[1]
         assert refusals[0][0] is Code.NOT_FRIENDS
 
 
-async def test_addresses_that_another_device_signed_are_refused(tracker, people):
+async def test_addresses_that_another_device_signed_are_refused(
+    tracker: TrackerProcess, people: Any
+) -> None:
     alice, bob = await people(2)
     async with await come(tracker.address, alice) as a:
         code = await refusal(a.ask(lambda request: bob.addresses(request=request)))

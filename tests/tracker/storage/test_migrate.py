@@ -19,7 +19,7 @@ def refused(path: Path, **options: Path) -> TrackerError:
     return caught.value
 
 
-def test_a_fresh_database_has_the_newest_schema_and_is_closed_to_others(tmp_path):
+def test_a_fresh_database_has_the_newest_schema_and_is_closed_to_others(tmp_path: Path) -> None:
     path = tmp_path / "tracker.db"
     with closing(open_database(path)) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (3,)
@@ -32,7 +32,7 @@ def test_a_fresh_database_has_the_newest_schema_and_is_closed_to_others(tmp_path
     assert set(modes.values()) == {0o600}
 
 
-def test_opening_again_changes_nothing_and_copies_nothing(tmp_path):
+def test_opening_again_changes_nothing_and_copies_nothing(tmp_path: Path) -> None:
     path = tmp_path / "tracker.db"
     open_database(path).close()
     before = path.read_bytes()
@@ -41,7 +41,7 @@ def test_opening_again_changes_nothing_and_copies_nothing(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["tracker.db"]
 
 
-def test_every_column_of_every_schema_file_has_a_comment():
+def test_every_column_of_every_schema_file_has_a_comment() -> None:
     for file in SCHEMA.glob("*.sql"):
         for block in re.findall(r"CREATE TABLE \w+ \((.*?)\n\)", file.read_text(), re.DOTALL):
             for line in block.splitlines():
@@ -49,7 +49,7 @@ def test_every_column_of_every_schema_file_has_a_comment():
                     assert "-- " in line, line
 
 
-def test_a_newer_database_is_refused_and_left_alone(tmp_path):
+def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "tracker.db"
     with closing(open_database(path)) as database:
         database.execute("PRAGMA user_version = 99")
@@ -67,7 +67,7 @@ def test_a_newer_database_is_refused_and_left_alone(tmp_path):
         b"SQLite format 3\0" + b"\xff" * 4096,
     ],
 )
-def test_a_damaged_database_is_refused_and_left_alone(tmp_path, content):
+def test_a_damaged_database_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "tracker.db"
     path.write_bytes(content)
     error = refused(path)
@@ -76,7 +76,7 @@ def test_a_damaged_database_is_refused_and_left_alone(tmp_path, content):
     assert path.read_bytes() == content
 
 
-def test_a_database_with_a_torn_page_is_refused(tmp_path):
+def test_a_database_with_a_torn_page_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "tracker.db"
     with closing(open_database(path)) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -87,7 +87,7 @@ def test_a_database_with_a_torn_page_is_refused(tmp_path):
     assert path.read_bytes() == content
 
 
-def test_the_database_of_another_program_is_refused(tmp_path):
+def test_the_database_of_another_program_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "tracker.db"
     with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE bookmarks (url TEXT)")
@@ -96,7 +96,7 @@ def test_the_database_of_another_program_is_refused(tmp_path):
     assert "no tracker's database" in error.message
 
 
-def test_a_folder_in_its_place_is_named(tmp_path):
+def test_a_folder_in_its_place_is_named(tmp_path: Path) -> None:
     path = tmp_path / "tracker.db"
     path.mkdir()
     error = refused(path)
@@ -104,7 +104,9 @@ def test_a_folder_in_its_place_is_named(tmp_path):
     assert str(path) in error.message
 
 
-def test_a_database_that_another_program_holds_is_named(tmp_path, monkeypatch):
+def test_a_database_that_another_program_holds_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tracker.storage.migrate.BUSY_TIMEOUT_S", 0.0)
     path = tmp_path / "tracker.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -119,7 +121,7 @@ def steps(folder: Path, *more: str) -> Path:
     return folder
 
 
-def test_an_upgrade_keeps_a_copy_of_what_was_before(tmp_path):
+def test_an_upgrade_keeps_a_copy_of_what_was_before(tmp_path: Path) -> None:
     path = tmp_path / "tracker.db"
     with closing(open_database(path, schema=steps(tmp_path / "one"))) as database:
         database.execute("INSERT INTO things VALUES ('kept')")
@@ -134,7 +136,7 @@ def test_an_upgrade_keeps_a_copy_of_what_was_before(tmp_path):
         assert before.execute("SELECT * FROM things").fetchall() == [("kept",)]
 
 
-def test_a_step_that_fails_leaves_the_last_good_version(tmp_path):
+def test_a_step_that_fails_leaves_the_last_good_version(tmp_path: Path) -> None:
     path = tmp_path / "tracker.db"
     open_database(path, schema=steps(tmp_path / "one")).close()
     two = steps(tmp_path / "two", "CREATE TABLE more (x TEXT);", "CREATE TABLE more (y TEXT);")
@@ -144,7 +146,7 @@ def test_a_step_that_fails_leaves_the_last_good_version(tmp_path):
         assert database.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
 
 
-def test_the_schema_in_memory_is_the_newest():
+def test_the_schema_in_memory_is_the_newest() -> None:
     with closing(open_in_memory()) as database:
         tables = {row[0] for row in database.execute("SELECT name FROM sqlite_schema")}
     assert {"accounts", "devices", "friendships", "friend_requests", "blocks"} <= tables

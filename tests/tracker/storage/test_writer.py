@@ -4,6 +4,7 @@ import logging
 import sqlite3
 import threading
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,11 +52,11 @@ class Desk:
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> Path:
     return tmp_path / "tracker.db"
 
 
-def names(path) -> list[str]:
+def names(path: Path) -> list[str]:
     with closing(open_database(path)) as database:
         return [row[0] for row in database.execute("SELECT name FROM accounts ORDER BY id")]
 
@@ -64,7 +65,7 @@ def add(number: int) -> Any:
     return lambda store: store.add_account(applicant(number), NOW)
 
 
-def test_results_come_in_order_and_are_durable_when_they_come(path):
+def test_results_come_in_order_and_are_durable_when_they_come(path: Path) -> None:
     desk = Desk(open_database(path))
     durable: list[list[str]] = []
 
@@ -81,7 +82,7 @@ def test_results_come_in_order_and_are_durable_when_they_come(path):
     assert durable == [["z.0", "y.1", "x.2"]]
 
 
-def test_what_waits_together_is_committed_together(path):
+def test_what_waits_together_is_committed_together(path: Path) -> None:
     desk = Desk(open_database(path))
     for number in range(4):
         desk.submit(add(number))
@@ -89,7 +90,7 @@ def test_what_waits_together_is_committed_together(path):
     assert desk.groups == [1, 4]
 
 
-def test_a_group_has_a_bound(path, monkeypatch):
+def test_a_group_has_a_bound(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tracker.storage.writer.GROUP", 2)
     desk = Desk(open_database(path))
     for number in range(5):
@@ -98,7 +99,7 @@ def test_a_group_has_a_bound(path, monkeypatch):
     assert desk.groups == [1, 2, 2, 1]
 
 
-def test_a_refusal_takes_back_its_own_changes_only(path):
+def test_a_refusal_takes_back_its_own_changes_only(path: Path) -> None:
     def refuse(store: Store) -> None:
         store.add_account(applicant(1), NOW)
         raise TrackerError(Code.NAME_TAKEN)
@@ -114,7 +115,9 @@ def test_a_refusal_takes_back_its_own_changes_only(path):
     assert names(path) == ["z.0", "x.2"]
 
 
-def test_a_bug_in_one_piece_is_an_internal_error_of_that_piece(path, caplog):
+def test_a_bug_in_one_piece_is_an_internal_error_of_that_piece(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     def stumble(store: Store) -> None:
         store.add_account(applicant(1), NOW)
         raise ZeroDivisionError
@@ -130,7 +133,9 @@ def test_a_bug_in_one_piece_is_an_internal_error_of_that_piece(path, caplog):
     assert "a piece of work failed" in caplog.text
 
 
-def test_a_constraint_that_is_violated_fails_that_piece(path, caplog):
+def test_a_constraint_that_is_violated_fails_that_piece(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     desk = Desk(open_database(path))
     desk.submit(add(0))
     desk.submit(add(0))
@@ -138,7 +143,9 @@ def test_a_constraint_that_is_violated_fails_that_piece(path, caplog):
     assert names(path) == ["z.0"]
 
 
-def test_a_commit_that_fails_fails_its_whole_group(path, caplog):
+def test_a_commit_that_fails_fails_its_whole_group(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A deferred foreign key is checked at the commit: the way to make one fail on purpose."""
     connection = open_database(path)
     connection.execute(
@@ -156,7 +163,9 @@ def test_a_commit_that_fails_fails_its_whole_group(path, caplog):
     assert names(path) == []
 
 
-def test_an_error_that_ends_the_transaction_fails_its_whole_group(path, caplog):
+def test_an_error_that_ends_the_transaction_fails_its_whole_group(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     connection = open_database(path)
 
     def fill_the_disk(store: Store) -> None:
@@ -173,7 +182,9 @@ def test_an_error_that_ends_the_transaction_fails_its_whole_group(path, caplog):
     assert names(path) == []
 
 
-def test_after_a_failed_group_the_next_one_works(path, caplog):
+def test_after_a_failed_group_the_next_one_works(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     connection = open_database(path)
     desk = Desk(connection)
     desk.submit(lambda store: connection.execute("ROLLBACK"))
@@ -184,7 +195,9 @@ def test_after_a_failed_group_the_next_one_works(path, caplog):
     assert again.finish() == [1]
 
 
-def test_a_full_disk_fails_its_group_and_nothing_that_comes_later(path, caplog):
+def test_a_full_disk_fails_its_group_and_nothing_that_comes_later(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     connection = open_database(path)
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages + 2}")
@@ -204,7 +217,9 @@ def test_a_full_disk_fails_its_group_and_nothing_that_comes_later(path, caplog):
     assert again.finish() == [1]
 
 
-def test_a_failure_of_one_operation_alone_takes_no_others_along(path, caplog):
+def test_a_failure_of_one_operation_alone_takes_no_others_along(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(_: Store) -> None:
         raise sqlite3.OperationalError("interrupted")
 
