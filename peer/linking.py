@@ -25,7 +25,7 @@ from peer.sessions import Session
 from peer.store import own
 from peer.store.database import Database
 from peer.store.devices import check_list, known_counter, note_addresses
-from peer.times import rfc3339, wall
+from peer.times import wall
 from wire import limits
 from wire.codes import Code
 from wire.errors import WireError
@@ -186,21 +186,8 @@ class Linking:
 
     def status(self) -> list[api.LinkStatus]:
         """List every friend's link; one without says so."""
-        listed = []
-        for link in sorted(self._links.every(), key=lambda link: (link.friend, link.device)):
-            machine = link.pump.link
-            trip_s = None if machine is None else machine.round_trip_s
-            listed.append(
-                api.LinkStatus(
-                    friend=link.friend,
-                    device=link.device.hex(),
-                    path=link.path,
-                    verified=True,
-                    rtt_ms=None if trip_s is None else round(trip_s * 1000, 2),
-                    since=rfc3339(link.since),
-                    why_not_better=None,
-                )
-            )
+        links = sorted(self._links.every(), key=lambda link: (link.friend, link.device))
+        listed = [link.status for link in links]
         linked = {link.friend for link in listed}
         for friend in self._database.read(roster.list_friends, online_only=False):
             if friend.friend not in linked:

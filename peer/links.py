@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from peer import api
 from peer.sessions import Session
+from peer.times import rfc3339
 from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
 
 if TYPE_CHECKING:
@@ -69,6 +71,21 @@ class PeerLink:
     def identity(self) -> IdentityKey:
         """Whose device it is."""
         return self.session.identity
+
+    @property
+    def status(self) -> api.LinkStatus:
+        """Show it to a person."""
+        machine = self.pump.link
+        trip_s = None if machine is None else machine.round_trip_s
+        return api.LinkStatus(
+            friend=self.friend,
+            device=self.device.hex(),
+            path=self.path,
+            verified=True,
+            rtt_ms=None if trip_s is None else round(trip_s * 1000, 2),
+            since=rfc3339(self.since),
+            why_not_better=None,
+        )
 
 
 class Links(Generic[Kept]):
