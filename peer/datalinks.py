@@ -203,9 +203,9 @@ class TransferLinks:
         made: list[OpenLink] = []
 
         def make_talk(bulk: Bulk) -> TransferTalk:
-            def find(key: OfferKey) -> Served | Code:
+            def find(key: OfferKey, before: Served | None) -> Served | Code:
                 asked = asyncio.run_coroutine_threadsafe(
-                    self._find(device, identity, key), self._loop
+                    self._find(identity, key, before), self._loop
                 )
                 return asked.result(FIND_S)
 
@@ -241,9 +241,11 @@ class TransferLinks:
         bulk.start()
         self.wake()
 
-    async def _find(self, device: DeviceId, identity: IdentityKey, key: OfferKey) -> Served | Code:
-        """Give what a device may fetch, or why not; that it is fetched is noted meanwhile."""
-        found = await self._serving.find(device, identity, key)
+    async def _find(
+        self, identity: IdentityKey, key: OfferKey, before: Served | None
+    ) -> Served | Code:
+        """Give what somebody may fetch, or why not; that it is fetched is noted meanwhile."""
+        found = await self._serving.find(identity, key, before)
         if isinstance(found, Served):
             self._spawn(self._serving.started(found))
         return found
@@ -266,7 +268,7 @@ class TransferLinks:
             self._dialer.reached(link.device)
         if link.talk.incoming:
             self._dialer.back_off(link.device)
-        await self._serving.left(link.device, link.talk)
+        await self._serving.left(link.talk)
         self.wake()
 
     # --- what is due
@@ -289,7 +291,7 @@ class TransferLinks:
         for number in [number for number in self._coming.open if number not in wanted]:
             self._spawn(self._outcomes.end(self._outcomes.take_out(number)))
         for link in self._links.every:
-            self._serving.withdraw(link.device, link.identity, link.talk)
+            self._serving.withdraw(link.identity, link.talk)
 
     async def _consider(self, due: manager.Incoming) -> None:
         transfer = self._coming.open.get(due.number)

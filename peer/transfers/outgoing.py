@@ -38,12 +38,14 @@ class Served:
 class Outgoing:
     """The answers of one link.
 
-    find: gives what an asker may have under a key, or why not; it may block. on_stop: called with an offer
-    of which the asker wants nothing more for now.
+    find: gives what an asker may have under a key, or why not; it may block, and is told what it gave before.
+    on_stop: called with an offer of which the asker wants nothing more for now.
     """
 
     def __init__(
-        self, find: Callable[[OfferKey], Served | Code], on_stop: Callable[[Served], None]
+        self,
+        find: Callable[[OfferKey, Served | None], Served | Code],
+        on_stop: Callable[[Served], None],
     ) -> None:
         self._find = find
         self._on_stop = on_stop
@@ -57,8 +59,9 @@ class Outgoing:
         match message:
             case FetchManifest() | Fetch() | FetchDigests():
                 key = OfferKey(message.offering_device, message.offer)
-                served = None if key in self._stopped else self._served.get(key)
-                found = served or self._find(key)
+                before = self._served.get(key)
+                is_current = before is not None and key not in self._stopped
+                found = before if is_current and before else self._find(key, before)
                 holding = found if isinstance(found, Code) else found.holding
                 with self._lock:
                     if isinstance(found, Served):

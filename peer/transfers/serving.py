@@ -1,9 +1,10 @@
-"""What this device gives to whom: own offers that friends fetch, one `Served` for each device and offer."""
+"""What this device gives to whom: own offers that friends fetch, one `Served` for each link and offer."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from peer.effects import Effect
 from peer.store.database import Database
@@ -17,7 +18,7 @@ from peer.transfers.source import Reader
 from peer.transfers.talk import TransferTalk
 from wire.codes import Code
 from wire.identity import DeviceKeys
-from wire.ids import ChunkDigest, DeviceId, IdentityKey, OfferId
+from wire.ids import ChunkDigest, IdentityKey, OfferId
 from wire.transfer.holding import Holding, OfferKey
 
 
@@ -38,11 +39,11 @@ class Serving:
         self._figures = figures
         self._carry_out = carry_out
         self._logs: dict[OfferId, DigestLog] = {}
-        self._served: dict[tuple[DeviceId, OfferKey], Served] = {}
-        self._dropped: list[tuple[DeviceId, Served]] = []  # a thread may still read their files
 
-    async def find(self, device: DeviceId, identity: IdentityKey, key: OfferKey) -> Served | Code:
-        """Give what a device may fetch under a key, or why not.
+    async def find(
+        self, identity: IdentityKey, key: OfferKey, before: Served | None = None
+    ) -> Served | Code:
+        """Give what somebody may fetch under a key, or why not. before: what this link was given of it.
 
         UNKNOWN_OFFER: it is not theirs, or we do not have it. PAUSED: a person holds it here.
         """
@@ -53,8 +54,8 @@ class Serving:
             return Code.UNKNOWN_OFFER
         if self._database.read(ledger.is_paused, number):
             return Code.PAUSED
-        served = self._served.get((device, key))
-        if served is None or served.number != number:
+        served = before
+        if served is None:
             log = self._logs.setdefault(key.offer, self._shelf.digests(key.offer))
             kept, known = await asyncio.to_thread(_load, self._shelf, key.offer, log)
             if kept is None:
@@ -66,7 +67,9 @@ class Serving:
                 signing_seed=self._keys.signing_seed,
             )
             await asyncio.to_thread(holding.restore, known)
-            served = self._served[device, key] = Served(number, holding, Reader(kept.files), log)
+            served = Served(number, holding, Reader(kept.files), log)
+        elif served.number != number:  # it failed, and was accepted anew
+            served = replace(served, number=number)
         self._figures.begin(number)
         return served
 
@@ -75,7 +78,7 @@ class Serving:
         change = self._database.write_patiently(manager.started, served.number, wall())
         self._carry_out(await change)
 
-    def withdraw(self, device: DeviceId, identity: IdentityKey, talk: TransferTalk) -> None:
+    def withdraw(self, identity: IdentityKey, talk: TransferTalk) -> None:
         """Serve no more on a link what was withdrawn, answered, held or taken from a friend."""
         for served in talk.served:
             key = served.holding.key
@@ -86,8 +89,7 @@ class Serving:
                 talk.withdraw(key, Code.PAUSED)
             else:
                 continue
-            self._forget(device, served)
-            self._dropped.append((device, served))
+            self._figures.end(served.number)
 
     async def stopped(self, served: Served) -> None:
         """Note that a friend wants nothing more of an offer for now: they hold it, or their disk does."""
@@ -97,21 +99,17 @@ class Serving:
         )
         self._carry_out(await change)
 
-    async def left(self, device: DeviceId, talk: TransferTalk) -> None:
+    async def left(self, talk: TransferTalk) -> None:
         """Note of what was served on a link that nobody fetches it now; a link ended, its threads too.
 
         What the friend was told cannot be had, in all its files, has failed: nothing will bring it back.
         """
-        for dropped in [dropped for dropped in self._dropped if dropped[0] == device]:
-            self._dropped.remove(dropped)
-            dropped[1].reader.close()
         for served in talk.served:
             served.reader.close()
             await asyncio.to_thread(served.digests.close)
             self._figures.end(served.number)
             failed = list(served.holding.failed.values())
             if failed and len(failed) == len(served.holding.sizes):
-                self._forget(device, served)
                 change = self._database.write_patiently(
                     manager.failed, served.number, failed[0], wall()
                 )
@@ -122,15 +120,9 @@ class Serving:
             self._carry_out(await change)
 
     def close(self) -> None:
-        """Let go of all files."""
-        for served in [*self._served.values(), *(served for _, served in self._dropped)]:
-            served.reader.close()
+        """Write down what waits to be; the files go with the links."""
         for log in self._logs.values():
             log.close()
-
-    def _forget(self, device: DeviceId, served: Served) -> None:
-        self._served.pop((device, served.holding.key), None)
-        self._figures.end(served.number)
 
 
 def _load(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -17,7 +18,7 @@ _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
 class Reader:
-    """The files of one offer, from one thread at a time. files: in the manifest's order.
+    """The files of one offer, from one thread at a time; descriptors go with it. files: in the manifest's order.
 
     What goes wrong with a file comes back as the code its asker is told: CHANGED_AT_SENDER, NO_SUCH_FILE or
     FILE_UNREADABLE.
@@ -26,6 +27,7 @@ class Reader:
     def __init__(self, files: Sequence[PinnedFile]) -> None:
         self._files = files
         self._open: OrderedDict[int, int] = OrderedDict()
+        weakref.finalize(self, _close_all, self._open)
 
     def read(self, file: int, offset: int, into: memoryview) -> Code | None:
         """Fill `into` from `offset` of a file; None if that went well."""
@@ -74,8 +76,7 @@ class Reader:
 
     def close(self) -> None:
         """Let go of all descriptors."""
-        while self._open:
-            os.close(self._open.popitem()[1])
+        _close_all(self._open)
 
     def _descriptor(self, file: int) -> int | Code:
         found = self._open.get(file)
@@ -101,6 +102,11 @@ class Reader:
         descriptor = self._open.pop(file, None)
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _close_all(descriptors: OrderedDict[int, int]) -> None:
+    while descriptors:
+        os.close(descriptors.popitem()[1])
 
 
 def _read_whole(pinned: PinnedFile, into: memoryview) -> Code | None:

@@ -35,7 +35,7 @@ _LAST_WORDS = (Fetched, ManifestPage, DigestPage)
 class TransferTalk:
     """One data link's talk, see `peer.transfers.bulk.Talk`.
 
-    find: what the other end may have under a key, or why not; it may block. on_progress: called from a thread when
+    find: as of `Outgoing`. on_progress: called from a thread when
     `take_progress` has something new. on_stop: called with an offer of which the other end wants nothing more for
     now. on_end: called once, from a thread.
     """
@@ -44,7 +44,7 @@ class TransferTalk:
         self,
         bulk: Bulk,
         *,
-        find: Callable[[OfferKey], Served | Code],
+        find: Callable[[OfferKey, Served | None], Served | Code],
         on_progress: Callable[[], None],
         on_stop: Callable[[Served], None],
         on_end: Callable[[Code, str], None],

@@ -10,7 +10,7 @@ from peer.effects import OfferAgain
 from peer.transfers import ledger, manager, stopping
 from peer.transfers.figures import Figures
 from peer.transfers.ledger import Live
-from peer.transfers.outgoing import Outgoing
+from peer.transfers.outgoing import Outgoing, Served
 from peer.transfers.serving import Serving
 from peer.transfers.shelf import Shelf
 from peer.transfers.survey import survey
@@ -19,7 +19,7 @@ from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.stations import Rows
 from tests.harness.talk import told
 from wire.codes import Code
-from wire.ids import DeviceId, OfferId
+from wire.ids import OfferId
 from wire.messages.transfer import ChunkRange, Fetch, Verified
 from wire.transfer import manifest
 from wire.transfer.holding import OfferKey
@@ -67,8 +67,8 @@ class Sender:
         bring(accept(bob, offered)[1], bob, self.alice)
         return key_of(self.alice, offered)
 
-    async def find(self, device, identity, key):
-        served = await self.serving.find(device, identity, key)
+    async def find(self, identity, key):
+        served = await self.serving.find(identity, key)
         await self.serving.started(served)
         return served
 
@@ -99,14 +99,16 @@ def path(tmp_path):
 async def test_a_friend_is_given_what_was_offered_to_them(pair, sender, path):
     _, bob = pair
     key = sender.offer(bob, path)
-    served = await sender.find(bob.keys.device, bob.keys.identity, key)
+    served = await sender.find(bob.keys.identity, key)
     assert (served.holding.key, served.holding.sizes) == (key, [7])
     into = memoryview(bytearray(7))
     assert served.reader.read(0, 0, into) is None
     assert into == b"content"
     assert sender.states() == ["running"]
-    again = await sender.find(bob.keys.device, bob.keys.identity, key)
+    again = await sender.serving.find(bob.keys.identity, key, served)
     assert again is served
+    other_link = await sender.serving.find(bob.keys.identity, key)
+    assert other_link.reader is not served.reader  # it has a thread of its own
     sender.serving.close()
 
 
@@ -115,24 +117,24 @@ async def test_nobody_else_is_given_anything(pair, sender, path):
     key = sender.offer(bob, path)
     serving = sender.serving
     mallory = SimPeer.make(alice.world, "mallory")
-    assert await serving.find(mallory.keys.device, mallory.keys.identity, key) is UNKNOWN
+    assert await serving.find(mallory.keys.identity, key) is UNKNOWN
     foreign = OfferKey(bob.keys.device, key.offer)
-    assert await serving.find(bob.keys.device, bob.keys.identity, foreign) is UNKNOWN
+    assert await serving.find(bob.keys.identity, foreign) is UNKNOWN
     unknown = OfferKey(alice.keys.device, OfferId(b"u" * 16))
-    assert await serving.find(bob.keys.device, bob.keys.identity, unknown) is UNKNOWN
+    assert await serving.find(bob.keys.identity, unknown) is UNKNOWN
     sender.shelf.drop(key.offer)
-    assert await serving.find(bob.keys.device, bob.keys.identity, key) is UNKNOWN
+    assert await serving.find(bob.keys.identity, key) is UNKNOWN
     assert sender.effects == []
 
 
 async def test_a_link_that_ends_lets_the_senders_row_wait(pair, sender, path):
     _, bob = pair
     key = sender.offer(bob, path)
-    served = await sender.find(bob.keys.device, bob.keys.identity, key)
-    await sender.serving.left(bob.keys.device, Talk(served))
+    served = await sender.find(bob.keys.identity, key)
+    await sender.serving.left(Talk(served))
     assert sender.states() == ["running", "waiting"]
     assert sender.figures.live() == {}
-    assert await sender.find(bob.keys.device, bob.keys.identity, key) is served
+    assert isinstance(await sender.serving.find(bob.keys.identity, key), Served)
 
 
 async def test_what_cannot_be_had_in_all_its_files_has_failed(pair, sender, path, tmp_path):
@@ -140,15 +142,15 @@ async def test_what_cannot_be_had_in_all_its_files_has_failed(pair, sender, path
     other = tmp_path / "other.txt"
     other.write_bytes(b"other")
     key = sender.offer(bob, path, other)
-    served = await sender.find(bob.keys.device, bob.keys.identity, key)
+    served = await sender.find(bob.keys.identity, key)
     served.holding.failed[0] = Code.CHANGED_AT_SENDER
-    await sender.serving.left(bob.keys.device, Talk(served))
+    await sender.serving.left(Talk(served))
     assert sender.states()[-1] == "waiting"
     served.holding.failed[1] = Code.NO_SUCH_FILE
-    await sender.serving.left(bob.keys.device, Talk(served))
+    await sender.serving.left(Talk(served))
     [ended] = transfers(alice)
     assert (ended.state, ended.error["code"]) == ("failed", "changed-at-sender")
-    again = await sender.find(bob.keys.device, bob.keys.identity, key)
+    again = await sender.find(bob.keys.identity, key)
     assert again.holding.failed == {}  # whoever accepts it anew is given what is there then
     sender.serving.close()
 
@@ -161,18 +163,18 @@ async def test_what_was_hashed_is_known_to_another_life_and_to_another_device(
     path = tmp_path / "big"
     path.write_bytes(content)
     key = sender.offer(bob, path)
-    served = await sender.find(bob.keys.device, bob.keys.identity, key)
-    outgoing = Outgoing({key: served}.__getitem__, lambda _: None)
+    served = await sender.find(bob.keys.identity, key)
+    outgoing = Outgoing(lambda key, _: served, lambda _: None)
     outgoing.heard(Fetch(1, *key, (ChunkRange(0, 0, 3),)))
     into = memoryview(bytearray(MIB))
     while outgoing.next_record(into) is not None:
         pass
-    other = await sender.serving.find(DeviceId(b"2" * 16), bob.keys.identity, key)
+    other = await sender.serving.find(bob.keys.identity, key)
     assert other.holding.root(0) == served.holding.root(0) is not None
-    await sender.serving.left(bob.keys.device, Talk(served))
+    await sender.serving.left(Talk(served))
     sender.serving.close()
     again = Serving(Rows(sender.alice), sender.alice.keys, sender.shelf, sender.figures, print)
-    found = await again.find(bob.keys.device, bob.keys.identity, key)
+    found = await again.find(bob.keys.identity, key)
     assert found.holding.root(0) == served.holding.root(0)
     again.close()
     sender.shelf.sweep([key.offer])
@@ -184,16 +186,16 @@ async def test_what_was_hashed_is_known_to_another_life_and_to_another_device(
 async def test_what_is_not_theirs_any_more_is_served_no_more(pair, sender, path):
     alice, bob = pair
     key = sender.offer(bob, path)
-    served = await sender.find(bob.keys.device, bob.keys.identity, key)
+    served = await sender.find(bob.keys.identity, key)
     talk = Talk(served)
-    sender.serving.withdraw(bob.keys.device, bob.keys.identity, talk)
+    sender.serving.withdraw(bob.keys.identity, talk)
     assert talk.withdrawn == []
     alice.database.write(befriending.remove, "bob", alice.world.wall())
     alice.database.commit()
-    sender.serving.withdraw(bob.keys.device, bob.keys.identity, talk)
+    sender.serving.withdraw(bob.keys.identity, talk)
     assert talk.withdrawn == [(key, Code.UNKNOWN_OFFER)]
     assert sender.figures.live() == {}
-    await sender.serving.left(bob.keys.device, Talk())
+    await sender.serving.left(Talk())
     sender.serving.close()
 
 
@@ -202,18 +204,18 @@ async def test_what_is_paused_is_refused_as_such_and_served_again_when_it_is_res
 ):
     alice, bob = pair
     key = sender.offer(bob, path)
-    served = await sender.find(bob.keys.device, bob.keys.identity, key)
+    served = await sender.find(bob.keys.identity, key)
     [leaves] = transfers(alice)
     alice.database.write(stopping.pause, leaves.id, alice.world.wall())
     talk = Talk(served)
-    sender.serving.withdraw(bob.keys.device, bob.keys.identity, talk)
+    sender.serving.withdraw(bob.keys.identity, talk)
     assert talk.withdrawn == [(key, Code.PAUSED)]
-    assert await sender.serving.find(bob.keys.device, bob.keys.identity, key) is Code.PAUSED
-    await sender.serving.left(bob.keys.device, Talk())
+    assert await sender.serving.find(bob.keys.identity, key) is Code.PAUSED
+    await sender.serving.left(Talk())
     assert [t.state for t in transfers(alice)] == ["paused"]
     _, effects = alice.database.write(stopping.resume, leaves.id, alice.world.wall())
     assert OfferAgain(bob.keys.identity) in effects
-    again = await sender.find(bob.keys.device, bob.keys.identity, key)
+    again = await sender.find(bob.keys.identity, key)
     assert again.holding.key == key
     sender.serving.close()
 
@@ -221,11 +223,11 @@ async def test_what_is_paused_is_refused_as_such_and_served_again_when_it_is_res
 async def test_a_friend_who_wants_nothing_more_for_now_is_waited_for(pair, sender, path):
     _, bob = pair
     key = sender.offer(bob, path)
-    served = await sender.find(bob.keys.device, bob.keys.identity, key)
+    served = await sender.find(bob.keys.identity, key)
     await sender.serving.stopped(served)
     assert sender.states() == ["running", "waiting"]
     assert sender.figures.live() == {}
-    assert await sender.find(bob.keys.device, bob.keys.identity, key) is served
+    assert isinstance(await sender.find(bob.keys.identity, key), Served)
     assert sender.states() == ["running", "waiting", "running"]
     sender.serving.close()
 
@@ -240,9 +242,9 @@ async def test_another_device_of_a_friend_may_have_what_is_done(pair, sender, pa
     bob.database.commit()
     bring(effects, bob, alice)
     assert [t.state for t in transfers(alice)] == ["done"]
-    served = await sender.find(DeviceId(b"2" * 16), bob.keys.identity, key)
+    served = await sender.find(bob.keys.identity, key)
     assert served is not None
-    await sender.serving.left(DeviceId(b"2" * 16), Talk(served))
+    await sender.serving.left(Talk(served))
     assert [t.state for t in transfers(alice)] == ["done"]
     assert alice.database.read(ledger.standing) == [key.offer]
 
@@ -250,7 +252,7 @@ async def test_another_device_of_a_friend_may_have_what_is_done(pair, sender, pa
 async def test_figures_are_told_while_they_change_and_kept_now_and_then(pair, sender, path):
     alice, bob = pair
     key = sender.offer(bob, path)
-    served = await sender.find(bob.keys.device, bob.keys.identity, key)
+    served = await sender.find(bob.keys.identity, key)
     said = Verified(key.device, key.offer, 5, 0, 2)
     sender.figures.note(served.number, said)
     sender.figures.note(999, said)  # nobody measures it

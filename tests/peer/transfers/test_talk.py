@@ -73,7 +73,7 @@ class Line:
             on_end=lambda code, text: None,
         )
 
-    def _find(self, key: OfferKey) -> Served | Code:
+    def _find(self, key: OfferKey, before: Served | None) -> Served | Code:
         self.found += [key]
         return self.served.get(key, Code.UNKNOWN_OFFER)
 
