@@ -19,7 +19,7 @@ from benches.measure import Rival, Sample, interleave, table
 
 from wire.entropy import SystemEntropy
 from wire.identity import DeviceKeys, first_device
-from wire.ids import BootId
+from wire.ids import BootId, LinkKey
 from wire.link import Link, LinkConfig, LinkIdentified, LinkState, Role
 from wire.machine import Monotonic, UnixMillis
 from wire.messages import Purpose
@@ -37,10 +37,11 @@ def run(words: Sequence[str]) -> None:
     chosen = parser.parse_args(words)
     now = UnixMillis(int(time.time() * 1000))
     alice, bob = _someone(now), _someone(now)
+    link_key = bob.link_key  # as a caller has it: from the other's certificate
     with tempfile.TemporaryDirectory() as folder:
         server, caller = tls_contexts(Path(folder))
         rivals = [
-            Rival("hobnob", _many(lambda: _ours(alice, bob), chosen.count), is_ours=True),
+            Rival("hobnob", _many(lambda: _ours(alice, bob, link_key), chosen.count), is_ours=True),
             Rival("hobnob, first contact", _first_contacts(now, chosen.count)),
             Rival("TLS 1.3, mutual", _many(lambda: _tls(server, caller), chosen.count)),
         ]
@@ -69,25 +70,27 @@ def _first_contacts(now: UnixMillis, count: int) -> Callable[[], Sample]:
     """Measure people who never met: nothing that was verified or loaded before is of use."""
 
     def once() -> Sample:
-        pairs = [(_someone(now), _someone(now)) for _ in range(count)]
-        return _many(lambda: _ours(*pairs.pop()), count)()
+        called = [_someone(now) for _ in range(count)]
+        meetings = [(_someone(now), other, other.link_key) for other in called]
+        return _many(lambda: _ours(*meetings.pop()), count)()
 
     return once
 
 
-def _ours(alice: DeviceKeys, bob: DeviceKeys) -> None:
-    def config(keys: DeviceKeys, other: DeviceKeys | None) -> LinkConfig:
-        return LinkConfig(
-            purpose=Purpose.PEER,
-            static_private=keys.link_private,
-            responder=bob.identity,
-            hello=None if other is None else _hello(keys),
-            expected_static=None if other is None else other.link_key,
-            expected_identity=None if other is None else other.identity,
-        )
-
-    caller = Link(Role.INITIATOR, config(alice, bob), now=START, entropy=ENTROPY)
-    called = Link(Role.RESPONDER, config(bob, None), now=START, entropy=ENTROPY)
+def _ours(alice: DeviceKeys, bob: DeviceKeys, link_key: LinkKey) -> None:
+    calling = LinkConfig(
+        purpose=Purpose.PEER,
+        static_private=alice.link_private,
+        responder=bob.identity,
+        hello=_hello(alice),
+        expected_static=link_key,
+        expected_identity=bob.identity,
+    )
+    waiting = LinkConfig(
+        purpose=Purpose.PEER, static_private=bob.link_private, responder=bob.identity
+    )
+    caller = Link(Role.INITIATOR, calling, now=START, entropy=ENTROPY)
+    called = Link(Role.RESPONDER, waiting, now=START, entropy=ENTROPY)
     for _ in range(8):
         called.receive_data(caller.data_to_send(), now=START)
         if any(isinstance(event, LinkIdentified) for event in called.events()):

@@ -16,7 +16,6 @@ from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from wire.codes import Code
@@ -161,11 +160,9 @@ def sha256(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def hmac_sha256(key: bytes, content: bytes) -> bytes:
-    """Give HMAC-SHA256 (RFC 2104; 32 bytes) of any bytes under a key of any length."""
-    mac = HMAC(key, _SHA256)
-    mac.update(content)
-    return mac.finalize()
+def derive(secret: bytes, salt: bytes, length: int) -> bytes:
+    """Do what Noise calls HKDF: the one of RFC 5869 without info; arguments as of `hkdf`."""
+    return hkdf(secret, salt, b"", length)
 
 
 def hkdf(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:

@@ -44,36 +44,32 @@ class Suite:
     """The functions of one Noise cipher suite.
 
     name: as in a protocol name, `25519_AESGCM_SHA256`. hash_length: 32 or 64 bytes. hash: bytes to
-    digest. hmac: (key, bytes) to digest. aead: (key of 32 bytes, code to blame) to an AEAD under
-    that key.
+    digest. derive: (secret, salt, length) to so many bytes, by HKDF (RFC 5869) without info. aead:
+    (key of 32 bytes, code to blame) to an AEAD under that key.
     """
 
     name: str
     hash_length: int
     hash: Callable[[bytes], bytes]
-    hmac: Callable[[bytes, bytes], bytes]
+    derive: Callable[[bytes, bytes, int], bytes]
     aead: Callable[[bytes, Code], Aead]
 
     def hkdf(self, chaining_key: bytes, material: bytes, outputs: int) -> list[bytes]:
-        """Derive keys from a chaining key and new material (Noise, section 4.3).
+        """Derive keys from a chaining key and new material: HKDF with empty info (Noise, section 4.3).
 
         chaining_key: hash_length bytes. material: 0, 32 or 64 bytes. outputs: 2 or 3. Gives so many
         values of hash_length bytes.
         """
-        secret = self.hmac(chaining_key, material)
-        derived: list[bytes] = []
-        block = b""
-        for number in range(1, outputs + 1):
-            block = self.hmac(secret, block + bytes((number,)))
-            derived.append(block)
-        return derived
+        size = self.hash_length
+        derived = self.derive(material, chaining_key, outputs * size)
+        return [derived[at : at + size] for at in range(0, outputs * size, size)]
 
 
 AESGCM_SHA256 = Suite(
     "25519_AESGCM_SHA256",
     primitives.HASH_BYTES,
     primitives.sha256,
-    primitives.hmac_sha256,
+    primitives.derive,
     primitives.AesGcm,
 )
 """The suite of our links."""

@@ -46,8 +46,15 @@ def _digest(name: str, content: bytes) -> bytes:
     return hashlib.new(name, content).digest()
 
 
-def _hmac(name: str, key: bytes, content: bytes) -> bytes:
-    return hmac.digest(key, content, name)
+def _derive(name: str, secret: bytes, salt: bytes, length: int) -> bytes:
+    """Do HKDF as the Noise text spells it out (section 4.3), not as the product does."""
+    key = hmac.digest(salt, secret, name)
+    derived = block = hmac.digest(key, b"\x01", name)
+    while len(derived) < length:
+        number = len(derived) // len(block) + 1
+        block = hmac.digest(key, block + bytes((number,)), name)
+        derived += block
+    return derived
 
 
 def _suites() -> dict[str, Suite]:
@@ -63,7 +70,7 @@ def _suites() -> dict[str, Suite]:
                 name,
                 hashlib.new(library).digest_size,
                 functools.partial(_digest, library),
-                functools.partial(_hmac, library),
+                functools.partial(_derive, library),
                 aead,
             )
     suites[AESGCM_SHA256.name] = AESGCM_SHA256
@@ -100,4 +107,4 @@ def noting_suite(notes: list[tuple[bytes, int]]) -> Suite:
         return NotingAead(notes, key, blame)
 
     suite = AESGCM_SHA256
-    return Suite(suite.name, suite.hash_length, suite.hash, suite.hmac, aead)
+    return Suite(suite.name, suite.hash_length, suite.hash, suite.derive, aead)

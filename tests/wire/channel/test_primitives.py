@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.harness.entropy import SeededEntropy
+from tests.wire.channel.suites import SUITES
 from wire.channel import primitives
 from wire.channel.handshake import Role
 from wire.channel.hybrid import HybridHandshake
@@ -156,9 +157,10 @@ def test_the_hash_is_sha_256() -> None:
     assert primitives.sha256(b"abc").hex() == digest
 
 
-def test_hmac_is_the_one_of_rfc_4231_case_2() -> None:
-    mac = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
-    assert primitives.hmac_sha256(b"Jefe", b"what do ya want for nothing?").hex() == mac
+@given(st.binary(max_size=70), st.binary(max_size=70), st.sampled_from([64, 96]))
+def test_noise_derives_as_its_text_spells_it_out(secret: bytes, salt: bytes, length: int) -> None:
+    spelt = SUITES["25519_ChaChaPoly_SHA256"].derive(secret, salt, length)[:length]
+    assert primitives.derive(secret, salt, length) == spelt
 
 
 HKDF_CASES = [
