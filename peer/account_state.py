@@ -11,8 +11,8 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from peer import api, befriending, contacts
-from peer.effects import Effect, FriendsChanged, Tell
+from peer import alarms, befriending, contacts
+from peer.effects import Effect, FriendsChanged
 from peer.store import settings
 from wire import limits
 from wire.account_state import (
@@ -96,6 +96,7 @@ def put(connection: Connection, snapshot: Snapshot, version: int) -> None:
         [(entry.key, entry.clock, entry.device) for entry in snapshot.state.entries],
     )
     _note_version(connection, version, snapshot.state.counter)
+    alarms.end(connection, Code.STATE_ROLLBACK)
 
 
 def _entries(connection: Connection) -> dict[str, Entry]:
@@ -175,12 +176,11 @@ def _alarm(connection: Connection, state: AccountState) -> list[Effect]:
     (known,) = connection.execute("SELECT state_counter FROM own").fetchone()
     if state.counter >= known:
         return []
-    body: dict[str, object] = {
-        "code": Code.STATE_ROLLBACK.value,
-        "message": f"the tracker brought account state {state.counter}, {known} is known here;"
-        " what this device knows is put again",
-    }
-    return [Tell(api.Event("notice", body))]
+    text = (
+        f"the tracker brought account state {state.counter}, {known} is known here;"
+        " what this device knows is put again"
+    )
+    return alarms.raise_(connection, Code.STATE_ROLLBACK, text)
 
 
 def _note_version(connection: Connection, version: int, counter: int) -> None:
