@@ -15,9 +15,7 @@ from tests.harness.trackers import TrackerProcess
 from tests.independent import account, link, values
 from tests.independent.account import Person, Session
 from tests.independent.files import MIB, Fetcher, Offer, Server, manifest_of, offer_of
-from tests.independent.link import Link, Place, Refused, rows
-from tests.independent.msgpack import Value
-from tests.independent.postbox import Postbox, leave
+from tests.independent.link import Link, Place, Refused
 from tests.independent.talk import (
     ACCEPTED,
     ANSWER,
@@ -196,46 +194,6 @@ def test_a_real_peer_dials_it_talks_and_fetches_a_file_from_it(
                 assert answers == [[offer.id, ACCEPTED], [offer.id, DONE]]
     for name, content in files.items():
         assert (tmp_path / "in" / name).read_bytes() == content
-
-
-def test_two_of_it_leave_mail_for_each_other(tracker: TrackerProcess, stranger: Person) -> None:
-    friend = account.register(tracker.address, "friend", PASSWORD)
-    box = Postbox()
-    with Session(stranger) as here, Session(friend) as there:
-        asked = here.befriend(friend.code)
-        assert there.answer() == "stranger"
-        assert here.wait_friend(asked) == "friend"
-        assert box.publish(there, 2) == 2
-    talk = Talk(stranger.device, own_certificate(friend))
-    with Session(stranger) as here:
-        used = []
-        for text in ("one", "two", "three"):
-            event = talk.write(TEXT, [text, b""])
-            talk.events[event.id] = event
-            content: list[Value] = [talk.conversation, [[event.sealed, event.body]]]
-            used += leave(here, "friend", [("Events", content)])
-        assert used[2] == box.weekly
-        assert sorted(used) == [1, 2, 3]
-    with Session(friend) as there:
-        _, state = there.link.hear("MailboxState")
-        assert state == [3, 0, True]
-        letters = box.collect(there)
-        assert [certificate.device for certificate, _ in letters] == [stranger.device.id] * 3
-        reader = Talk(friend.device, letters[0][0])
-        for _, records in letters:
-            [(name, fields)] = records
-            assert (name, fields[0]) == ("Events", talk.conversation)
-            reader.take_events(rows(fields, 1))
-        assert [text for _, text in reader.texts()] == ["one", "two", "three"]
-        assert box.collect(there) == []
-        assert list(box.keys) == [box.weekly]
-        with pytest.raises(Refused, match="not-friends"):
-            there.link.ask("AskPrekeys", "nobody.here")
-
-
-def own_certificate(person: Person) -> Certificate:
-    own = person.device
-    return values.read_certificate(own.certificate, own.device_list, own.identity)
 
 
 def test_it_is_another_device_of_a_real_peer(

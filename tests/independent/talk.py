@@ -239,6 +239,16 @@ class Talk:
         for event in events:
             self._take_event(octets(event, 0), octets(event, 1))
 
+    def take_letter(self, records: Sequence[Message]) -> None:
+        """Take what a letter says, as if it had come on a link; there is nobody to answer."""
+        for name, fields in records:
+            if name == "Devices":
+                self._take_devices(octets(fields, 0), fields[1])
+            elif name == "Events" and fields[0] == self.conversation:
+                self.take_events(rows(fields, 1))
+            elif name == "Receipt":
+                self._take_receipt(octets(fields, 0))
+
     def receipt(self, counter: int | None = None) -> bytes:
         """Sign what we have of the others' chains."""
         self.receipts += 1
