@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
+from itertools import pairwise
 
 from peer import mailing, postbox, prekeys
 from peer.effects import Effect
@@ -118,6 +119,10 @@ class MailExchange:
         while True:
             mail = await link.ask(partial(mailbox.AskMail, after=after), mailbox.Mail)
             if not mail.items:
+                return
+            numbers = [after, *(item.number for item in mail.items)]
+            if any(later <= earlier for earlier, later in pairwise(numbers)):
+                link.refuse(Code.NUMBER_RANGE, "mail whose numbers do not go up")
                 return
             taken = await self._database.write(
                 mailing.take, self._profile.keys, mail.items, wall(), self._entropy

@@ -222,9 +222,11 @@ def owe_receipts(
 
 
 def owe_nack(connection: Connection, device: DeviceId, item: bytes) -> None:
-    """Note that an item of a device did not open here."""
+    """Note that an item of a device did not open here; beyond NACKS_OWED nobody is told any more."""
     connection.execute(
-        "INSERT INTO owed_nacks (device, item) VALUES (?, ?) ON CONFLICT DO NOTHING", (device, item)
+        "INSERT INTO owed_nacks (device, item) SELECT ?, ?"
+        " WHERE (SELECT count(*) FROM owed_nacks) < ? ON CONFLICT DO NOTHING",
+        (device, item, limits.NACKS_OWED),
     )
 
 

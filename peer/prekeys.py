@@ -38,6 +38,11 @@ def make(
         (now - KEPT_MS,),
     )
     weekly = b""
+    connection.execute(  # whatever a tracker says it holds, it cannot have keys made without end
+        "DELETE FROM prekeys WHERE is_one_time = 1"
+        " AND number <= (SELECT max(number) FROM prekeys) - ?",
+        (limits.PREKEYS_MADE,),
+    )
     newest = connection.execute(
         "SELECT max(made) FROM prekeys WHERE is_one_time = 0 AND replaced = 0 AND is_put = 1"
     ).fetchone()[0]

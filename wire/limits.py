@@ -115,6 +115,9 @@ PREKEYS = 100  # one-time ones of a device that a tracker holds
 PREKEYS_LOW = 50  # from here on the device puts more
 PREKEYS_PER_MESSAGE = 20  # 1.4 KiB each
 PREKEYS_PER_HOUR = 10  # one-time ones of one device that one friend is given
+PREKEYS_MADE = (
+    2000  # newest one-time ones whose private halves a device keeps: few are given away unused
+)
 PREKEY_BYTES = 1400  # signed
 PREKEY_WEEKLY_S = 7 * 24 * 3600.0  # then the device puts another
 PREKEY_KEPT_S = 37 * 24 * 3600.0  # a replaced one's private half: mail lives for 30 days
@@ -129,6 +132,7 @@ MAIL_LIFETIME_S = 30 * 24 * 3600.0
 MAIL_AFTER_S = 5.0  # without a receipt over a link: then it goes by mail as well
 LETTER_RECORDS = 512
 NACK_BYTES = 256
+NACKS_OWED = 2048  # by one device, of items that did not open: a tracker could make up any number
 
 # --- transfers
 CHUNK_BYTES = 1 * MIB  # always; the last of a file is shorter

@@ -7,7 +7,7 @@ from functools import cache
 import msgspec
 from msgspec.structs import replace
 
-from peer import history, roster, syncing
+from peer import history, mailing, prekeys, roster, syncing
 from peer.effects import SendOnLink
 from peer.errors import PeerError
 from peer.sessions import Session
@@ -19,20 +19,23 @@ from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.talk import conversation_of, events_of, introduce, open_link, say
 from tests.strategies import _of_type
 from wire import codec, limits
-from wire.channel.primitives import sha256
+from wire.channel.primitives import hpke_public, sha256
 from wire.codes import Code
+from wire.entropy import SystemEntropy
 from wire.errors import LocalProtocolError, RemoteProtocolError, WireError
 from wire.identity import SignPurpose, read_certificate
 from wire.identity.packing import pack
-from wire.ids import ConversationId, Epoch, EventId
+from wire.ids import AccountName, ConversationId, Epoch, EventId
 from wire.log import event as events
 from wire.log.branches import Twig, below, tips, whole
 from wire.log.event import BODIES, Chain, Content, EventKind, Header, peek_header, write_event
 from wire.log.order import display_key, waits_for
 from wire.log.vector import DIGEST_BYTES, digest_of
 from wire.machine import UnixMillis
+from wire.mailbox import Letter, Route, seal_letter
 from wire.messages import Purpose
 from wire.messages.conversation import Events, SealedEvent, Vector
+from wire.messages.mailbox import MailItem
 
 
 @cache
@@ -52,6 +55,9 @@ def people() -> tuple[SimPeer, SimPeer, SimPeer]:
             world.wall(), alice.entropy,
         )  # fmt: skip
     say(alice, "bob", "I am")
+    alice.database.write(
+        prekeys.make, alice.keys, limits.PREKEYS, False, world.wall(), alice.entropy
+    )
     for one in (alice, bob, eve):
         one.database.commit()
     return alice, bob, eve
@@ -154,7 +160,7 @@ def sync(data: bytes) -> None:
 
     0 a message of bob's as it comes   1 any header, well signed by bob     2 any content, in a right event
     3 what alice owes goes out         4 one of a stranger                  5 a word of the tracker's
-    6 the conversation is shown        7 time passes
+    6 the conversation is shown        7 time passes                      8 a letter of bob's with this record
     """
     alice, bob, eve = people()
     connection = alice.database.connection
@@ -180,6 +186,7 @@ class _Log:
         self.seq = 0
         self.head = b""
         self.dice = SeededEntropy("fuzz")
+        self.letter: tuple[bytes, ...] = ()  # what else stands in the next letter
 
     def run(self, data: bytes) -> None:
         """Run a script."""
@@ -210,6 +217,8 @@ class _Log:
                     check(len({m.id for m in shown}) == len(shown), "something is shown twice")
                 case 7:
                     self.now = UnixMillis(self.now + len(step.content) * 1000)
+                case 8:
+                    self._mail(step.content)
                 case _:
                     self._hear(step.content, self.bob)
 
@@ -261,6 +270,25 @@ class _Log:
         pages = sum(len(entries) for entries in self.session.pages.values())
         check(pages <= limits.VECTOR_ENTRIES, "a vector is kept without bound")
 
+    def _mail(self, record: bytes) -> None:
+        """Let a letter come that bob sealed well, with anything for its records."""
+        alice, bob = self.alice.keys, self.bob.keys
+        number, private = self.connection.execute(
+            "SELECT number, private FROM prekeys WHERE is_one_time = 0"
+        ).fetchone()
+        route = Route(bob.identity, bob.device, alice.identity, alice.device, number)
+        try:
+            letter = Letter(bob.certificate, bob.device_list, (record, *self.letter))
+            sealed = seal_letter(letter, hpke_public(bytes(private)), route, SystemEntropy())
+        except LocalProtocolError:
+            return
+        self.letter = (record,)
+        item = MailItem(7, AccountName("bob"), bob.device, b"i" * 16, number, 0, sealed)
+        before = self.connection.execute("SELECT count(*) FROM owed_nacks").fetchone()
+        self._write(mailing.take, alice, (item,), self.now, self.dice)
+        after = self.connection.execute("SELECT count(*) FROM owed_nacks").fetchone()
+        check(before == after, "a letter that opens is answered by a nack")
+
     def _tracker(self, record: bytes) -> None:
         try:
             message = codec.decode(Purpose.TRACKER, record)
@@ -282,7 +310,12 @@ class _Log:
 
 def _sync_seeds() -> list[bytes]:
     alice, bob, _ = people()
-    found = [script_of((0, record)) for record in records(Purpose.PEER, 1) if len(record) < 3000]
+    found = [
+        script_of((kind, record))
+        for record in records(Purpose.PEER, 1)
+        if len(record) < 3000
+        for kind in (0, 8)
+    ]
     found += [
         script_of((5, record)) for record in records(Purpose.TRACKER, 1) if len(record) < 3000
     ]
@@ -310,6 +343,7 @@ def _sync_seeds() -> list[bytes]:
     headers = [pack(peek_header(message.events[0].header)) for message in talk]
     found.append(script_of((0, digests), (3, b""), *((0, record) for record in said), (3, b"")))
     found.append(script_of((0, vector), (3, b""), (3, b""), (3, b"")))
+    found.append(script_of(*((8, record) for record in said), (8, said[0]), (3, b"")))
     found += [script_of((1, header)) for header in headers]
     bob.database.crash()
     return found
