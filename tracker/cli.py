@@ -10,7 +10,7 @@ import argparse
 import difflib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -22,7 +22,12 @@ from wire.codes import Code
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
+    from tracker.config import Config
+
 DESCRIPTION = "Host a meeting place for Hobnob: accounts, friends, presence and addresses."
+
+
+Run = Callable[[argparse.Namespace, Path, Output], int]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -109,16 +114,17 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, verbs: Mapping[str, Run] | None = None) -> int:
     """Run one verb.
 
-    argv: the arguments without the program's name; None: those of this process. Gives the exit code.
+    argv: the arguments without the program's name; None: those of this process. verbs: what does each, in
+    place of VERBS. Gives the exit code.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     hold_standard_descriptors()
     output = Output(is_json="--json" in words)
     try:
-        return _run(words, output)
+        return _run(words, output, VERBS if verbs is None else verbs)
     except TrackerError as error:
         output.error(error)
         return exit_code(error)
@@ -130,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return exit_code(TrackerError(Code.INTERNAL))
 
 
-def _run(words: list[str], output: Output) -> int:
+def _run(words: list[str], output: Output, verbs: Mapping[str, Run]) -> int:
     if sys.stdout is None:
         raise TrackerError(Code.OUTPUT_FAILED, "standard output is closed")
     if words in ([], ["--json"]):
@@ -141,7 +147,7 @@ def _run(words: list[str], output: Output) -> int:
     except SystemExit as ended:  # --help has printed
         return ended.code if isinstance(ended.code, int) else DONE
     home = getattr(arguments, "home", None) or os.environ.get("HOBNOB_TRACKER_HOME")
-    return VERBS[arguments.verb](arguments, _home(home), output)
+    return verbs[arguments.verb](arguments, _home(home), output)
 
 
 def _home(named: str | None) -> Path:
@@ -175,7 +181,8 @@ def _check_verb(words: list[str]) -> None:
             return
 
 
-def _serve(arguments: argparse.Namespace, home: Path, output: Output) -> int:
+def configured(arguments: argparse.Namespace, home: Path) -> Config:
+    """Give what `serve` with these arguments runs with; raises TrackerError for wrong ones."""
     from tracker.config import (
         DEFAULT_LISTEN,
         Config,
@@ -184,10 +191,9 @@ def _serve(arguments: argparse.Namespace, home: Path, output: Output) -> int:
         parse_limits,
         parse_listen,
     )
-    from tracker.server import run
 
     listen = tuple(parse_listen(text) for text in arguments.listen)
-    config = Config(
+    return Config(
         home=home,
         listen=listen or DEFAULT_LISTEN,
         is_default_listen=not listen,
@@ -195,15 +201,25 @@ def _serve(arguments: argparse.Namespace, home: Path, output: Output) -> int:
         registration=Registration(arguments.registration),
         limits=parse_limits(arguments.limit),
     )
-    return run(config, output)
+
+
+def _serve(arguments: argparse.Namespace, home: Path, output: Output) -> int:
+    from tracker.server import run
+
+    return run(configured(arguments, home), output)
 
 
 def _users(arguments: argparse.Namespace, home: Path, output: Output) -> int:
     from tracker.control import ask
     from tracker.home import Home
 
+    return print_users(ask(Home(home).control, "users", {"online": arguments.online}), output)
+
+
+def print_users(users: Iterable[dict[str, object]], output: Output) -> int:
+    """Print the accounts as they come; gives the exit code."""
     with suppress(BrokenPipeError):
-        for user in ask(Home(home).control, "users", {"online": arguments.online}):
+        for user in users:
             output.result(user, _user_line(user))
     return DONE
 
@@ -216,7 +232,7 @@ def _user_line(user: dict[str, object]) -> str:
     )
 
 
-VERBS: dict[str, Callable[[argparse.Namespace, Path, Output], int]] = {
+VERBS: dict[str, Run] = {
     "serve": _serve,
     "users": _users,
 }

@@ -10,6 +10,8 @@ itself to somebody it has asked, the first answer makes them friends.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from tracker.accounts import named, owned
 from tracker.effects import Befriended, Caller, Effect, Outcome, Parted, Party, Tell
 from tracker.errors import TrackerError
@@ -40,7 +42,21 @@ def expired_before(now: UnixMillis) -> UnixMillis:
     return UnixMillis(now - LIFETIME_MS)
 
 
-def ask_friend(store: Store, caller: Caller, message: AskFriend, now: UnixMillis) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many of each one account may have; the reasons stand in `wire.limits`."""
+
+    friends: int = limits.FRIENDS
+    pending: int = limits.PENDING_FRIEND_REQUESTS
+    blocks: int = limits.BLOCKS
+
+
+BOUNDS = Bounds()
+
+
+def ask_friend(
+    store: Store, caller: Caller, message: AskFriend, now: UnixMillis, bounds: Bounds = BOUNDS
+) -> Outcome:
     """Keep a friend request and deliver it; asking again replaces it.
 
     Whoever is blocked by the target gets the same Done, and nothing is ever delivered. Raises
@@ -60,7 +76,7 @@ def ask_friend(store: Store, caller: Caller, message: AskFriend, now: UnixMillis
     is_void = store.has_blocked(target.id, asker.id)
     earlier = store.request_of(asker.id, target.id)
     if earlier is None:
-        _check_room(store, asker.id, target.id, is_void=is_void)
+        _check_room(store, asker.id, target.id, bounds, is_void=is_void)
     elif (earlier.signed, earlier.is_void) == (message.signed, is_void):
         return Outcome(Done(message.request))
     store.put_request(asker.id, target.id, message.signed, is_void, now)
@@ -71,7 +87,9 @@ def ask_friend(store: Store, caller: Caller, message: AskFriend, now: UnixMillis
     return Outcome(Done(message.request), (asked,))
 
 
-def answer_friend(store: Store, caller: Caller, message: AnswerFriend, now: UnixMillis) -> Outcome:
+def answer_friend(
+    store: Store, caller: Caller, message: AnswerFriend, now: UnixMillis, bounds: Bounds = BOUNDS
+) -> Outcome:
     """Take an answer back to its asker; a yes makes the two friends in the same transaction.
 
     Raises REQUEST_UNKNOWN for a request that never came, has expired or was withdrawn, ALREADY_FRIENDS,
@@ -87,7 +105,7 @@ def answer_friend(store: Store, caller: Caller, message: AnswerFriend, now: Unix
     _check_answer(message, row, asker, answerer)
     if message.is_yes:
         for side in (asker.id, answerer.id):
-            if store.count_friends(side) >= limits.FRIENDS:
+            if store.count_friends(side) >= bounds.friends:
                 raise TrackerError(Code.TOO_MANY_FRIENDS)
         store.befriend(asker.id, answerer.id, now)
         store.drop_request(answerer.id, asker.id)
@@ -124,7 +142,9 @@ def remove_friend(store: Store, caller: Caller, message: RemoveFriend) -> Outcom
     return Outcome(Done(message.request), tuple(effects))
 
 
-def block_user(store: Store, caller: Caller, message: BlockUser, now: UnixMillis) -> Outcome:
+def block_user(
+    store: Store, caller: Caller, message: BlockUser, now: UnixMillis, bounds: Bounds = BOUNDS
+) -> Outcome:
     """End any friendship, and swallow that person's requests from now on.
 
     Raises FRIEND_SELF, NO_SUCH_USER, TOO_MANY_BLOCKS.
@@ -133,7 +153,7 @@ def block_user(store: Store, caller: Caller, message: BlockUser, now: UnixMillis
     if message.name == me.name:
         raise TrackerError(Code.FRIEND_SELF)
     other = named(store, message.name)
-    if not store.has_blocked(me.id, other.id) and store.count_blocks(me.id) >= limits.BLOCKS:
+    if not store.has_blocked(me.id, other.id) and store.count_blocks(me.id) >= bounds.blocks:
         raise TrackerError(Code.TOO_MANY_BLOCKS)
     store.block(me.id, other.id, now)
     store.void_request(other.id, me.id)
@@ -161,12 +181,14 @@ def _part(store: Store, me: Account, other: Account) -> list[Effect]:
     return [Parted(me.id, other.id), Tell(other.id, FriendRemoved(me.name))]
 
 
-def _check_room(store: Store, asker: AccountId, target: AccountId, *, is_void: bool) -> None:
-    if store.count_friends(asker) >= limits.FRIENDS:
+def _check_room(
+    store: Store, asker: AccountId, target: AccountId, bounds: Bounds, *, is_void: bool
+) -> None:
+    if store.count_friends(asker) >= bounds.friends:
         raise TrackerError(Code.TOO_MANY_FRIENDS)
-    if store.count_requests_from(asker) >= limits.PENDING_FRIEND_REQUESTS:
+    if store.count_requests_from(asker) >= bounds.pending:
         raise TrackerError(Code.TOO_MANY_PENDING, "too many of your friend requests are waiting")
-    if not is_void and store.count_requests_to(target) >= limits.PENDING_FRIEND_REQUESTS:
+    if not is_void and store.count_requests_to(target) >= bounds.pending:
         raise TrackerError(
             Code.TOO_MANY_PENDING, "too many friend requests are waiting for that person"
         )

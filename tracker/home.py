@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +51,8 @@ class Home:
         """Where the two copies of the link key stand."""
         return self.path / "link-key", self.path / "link-key.second"
 
-    def prepare(self) -> None:
-        """Make the folder, closed to others; raises HOME_UNUSABLE."""
+    def prepare(self, may: Callable[[Path, int], bool] = os.access) -> None:
+        """Make the folder, closed to others; raises HOME_UNUSABLE. may: asks the system as `os.access`."""
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             mode = stat.S_IMODE(self.path.stat().st_mode)
@@ -59,7 +60,7 @@ class Home:
                 self.path.chmod(0o700)
         except OSError as error:
             raise TrackerError(Code.HOME_UNUSABLE, f"{self.path}: {error.strerror}") from error
-        if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
+        if not may(self.path, os.R_OK | os.W_OK | os.X_OK):
             raise TrackerError(Code.HOME_UNUSABLE, f"{self.path} cannot be written")
 
 
@@ -70,10 +71,11 @@ def default_home() -> Path:
     return Path(platformdirs.user_data_dir("hobnob-tracker", appauthor=False))
 
 
-def load_link_key(home: Home, entropy: Entropy) -> bytes:
+def load_link_key(home: Home, entropy: Entropy, *, sync: Callable[[int], None] = os.fsync) -> bytes:
     """Give the tracker's link key (32 bytes, secret), making it at the first start.
 
-    A copy that is missing or damaged is made again from the other one. Raises TrackerError with
+    sync: makes a file durable, as `os.fsync`. A copy that is missing or damaged is made again from the
+    other one. Raises TrackerError with
     KEY_FILE_MODE if others can read one, KEY_FILE_INVALID if neither can be used although there is one or a
     database: a new key would lock out every peer, so none is made silently.
     """
@@ -90,7 +92,7 @@ def load_link_key(home: Home, entropy: Entropy) -> bytes:
         key = entropy.bytes(32)
     for path, copy in zip(home.link_keys, copies, strict=True):
         if copy != key:
-            _write(path, key)
+            _write(path, key, sync)
     return key
 
 
@@ -118,7 +120,7 @@ def _check(key: bytes) -> str:
     return hashlib.sha256(KEY_HEADER.encode() + key).hexdigest()[:16]
 
 
-def _write(path: Path, key: bytes) -> None:
+def _write(path: Path, key: bytes, sync: Callable[[int], None]) -> None:
     """Write one copy whole or not at all: temporary file, sync, rename, sync of the folder."""
     part = path.with_name(f"{path.name}.part")
     try:
@@ -127,7 +129,7 @@ def _write(path: Path, key: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(f"{KEY_HEADER}\n{key.hex()}\n{_check(key)}\n".encode("ascii"))
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         part.replace(path)
         _sync_folder(path.parent)
     except OSError as error:

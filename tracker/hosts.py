@@ -23,13 +23,16 @@ OUTSIDE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}  # RFC 5
 IF_INET6 = Path("/proc/net/if_inet6")
 
 
-def reachable_hosts(family: socket.AddressFamily) -> list[str]:
+def reachable_hosts(
+    family: socket.AddressFamily, *, has_fcntl: bool = HAS_FCNTL, if_inet6: Path = IF_INET6
+) -> list[str]:
     """List the addresses that others can reach, without loopback and link-local ones, sorted stably.
 
-    family: AF_INET or AF_INET6. Empty on a machine without a network.
+    family: AF_INET or AF_INET6. has_fcntl, if_inet6: what the system has to tell them by. Empty on a
+    machine without a network.
     """
     try:
-        found = _of_interfaces(family)
+        found = _of_interfaces(family, has_fcntl=has_fcntl, if_inet6=if_inet6)
     except OSError:
         found = []
     found = found or _towards_outside(family)
@@ -41,12 +44,12 @@ def _is_reachable(host: str) -> bool:
     return not (address.is_loopback or address.is_link_local or address.is_unspecified)
 
 
-def _of_interfaces(family: socket.AddressFamily) -> list[str]:
+def _of_interfaces(family: socket.AddressFamily, *, has_fcntl: bool, if_inet6: Path) -> list[str]:
     """Ask Linux: one IPv4 address of each interface by ioctl, all IPv6 addresses from /proc."""
     if family == socket.AF_INET6:
-        lines = IF_INET6.read_text(encoding="ascii").splitlines()
+        lines = if_inet6.read_text(encoding="ascii").splitlines()
         return [str(ipaddress.IPv6Address(bytes.fromhex(line.split()[0]))) for line in lines]
-    if not HAS_FCNTL:
+    if not has_fcntl:
         return []
     found: list[str] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

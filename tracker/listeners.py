@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+from collections.abc import Callable
+from typing import Any
 
 from tracker.config import ListenAddress
 from tracker.errors import TrackerError
@@ -19,11 +21,15 @@ log = logging.getLogger("tracker")
 
 
 def open_listeners(
-    addresses: tuple[ListenAddress, ...], *, may_lack_family: bool
+    addresses: tuple[ListenAddress, ...],
+    *,
+    may_lack_family: bool,
+    open_one: Callable[[ListenAddress], list[socket.socket]] | None = None,
 ) -> list[socket.socket]:
     """Bind and listen on all of the addresses.
 
-    may_lack_family: leave out an address whose family this machine lacks, as long as one is left. Raises
+    may_lack_family: leave out an address whose family this machine lacks, as long as one is left.
+    open_one: in place of `open_place`. Raises
     TrackerError with ADDRESS_IN_USE, ADDRESS_REFUSED or ADDRESS_INVALID, with nothing left open.
     """
     opened: list[socket.socket] = []
@@ -31,7 +37,7 @@ def open_listeners(
         for number, address in enumerate(addresses):
             is_last_hope = number == len(addresses) - 1 and not opened
             try:
-                opened += _open(address)
+                opened += (open_one or open_place)(address)
             except OSError as error:
                 if may_lack_family and not is_last_hope and error.errno in FAMILY_MISSING:
                     log.info("not listening on %s: %s", address, error.strerror)
@@ -44,10 +50,15 @@ def open_listeners(
     return opened
 
 
-def _open(address: ListenAddress) -> list[socket.socket]:
-    """Listen on what one address stands for: itself, or all that a name resolves to."""
+def open_place(
+    address: ListenAddress, resolve: Callable[..., list[Any]] = socket.getaddrinfo
+) -> list[socket.socket]:
+    """Listen on what one address stands for: itself, or all that a name resolves to.
+
+    resolve: as `socket.getaddrinfo`. Raises OSError, or TrackerError with ADDRESS_INVALID.
+    """
     try:
-        found = socket.getaddrinfo(
+        found = resolve(
             address.host,
             address.port,
             type=socket.SOCK_STREAM,
@@ -87,16 +98,20 @@ def place_of(listener: socket.socket) -> ListenAddress:
     return ListenAddress(str(host), int(port))
 
 
-def places_to_dial(listeners: list[socket.socket]) -> list[ListenAddress]:
+def places_to_dial(
+    listeners: list[socket.socket],
+    reachable: Callable[[socket.AddressFamily], list[str]] = reachable_hosts,
+) -> list[ListenAddress]:
     """List where others can dial: for a wildcard each address of this machine that they can reach.
 
+    reachable: gives those addresses of a family.
     A machine without a network gives its loopback address. IPv4 stands first: more people have it.
     """
     places: list[ListenAddress] = []
     for listener in sorted(listeners, key=lambda listener: listener.family != socket.AF_INET):
         place = place_of(listener)
         if place.host in ("0.0.0.0", "::"):
-            places += [ListenAddress(host, place.port) for host in reachable_hosts(listener.family)]
+            places += [ListenAddress(host, place.port) for host in reachable(listener.family)]
         else:
             places.append(place)
     if not places:

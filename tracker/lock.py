@@ -25,16 +25,16 @@ except ImportError:  # pragma: no cover  a system without it; tests force the ot
 class Lock:
     """The lock of one home, held from the constructor to `release`.
 
-    path: of the lock file; it stays when the lock is released. Raises TrackerError with
+    path: of the lock file; it stays when the lock is released. has_fcntl: take the first road. Raises TrackerError with
     ALREADY_RUNNING, naming the pid of whoever holds it, or HOME_UNUSABLE.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, has_fcntl: bool = HAS_FCNTL) -> None:
         self._pid_file = path.with_name(f"{path.name}.pid")
         self._descriptor: int | None = None
         self._transaction: sqlite3.Connection | None = None
         try:
-            if HAS_FCNTL:
+            if has_fcntl:
                 self._descriptor = self._flock(path)
             else:
                 self._transaction = self._begin_exclusive(path)

@@ -2,32 +2,37 @@ from __future__ import annotations
 
 import io
 import json
-import sys
+from argparse import Namespace
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tracker import cli, server
+from tracker import cli
 from tracker.cli import main
 from tracker.config import DEFAULT_LISTEN, Config, ListenAddress, Registration
 from tracker.errors import TrackerError
 from tracker.output import Output
 from wire.codes import Code
 
+Served = list[tuple[Config, bool]]
 
-@pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Catches what `serve` would run."""
-    configs: list[tuple[Config, bool]] = []
 
-    def run(config: Config, output: Output) -> int:
-        configs.append((config, output.is_json))
+def serve(words: list[str], served: Served) -> int:
+    """Run the command line, and note what `serve` would run."""
+
+    def note(arguments: Namespace, home: Path, output: Output) -> int:
+        served.append((cli.configured(arguments, home), output.is_json))
         return 0
 
-    monkeypatch.setattr(server, "run", run)
-    return configs
+    return main(words, {**cli.VERBS, "serve": note})
+
+
+@pytest.fixture
+def served() -> Served:
+    return []
 
 
 @pytest.mark.parametrize(
@@ -38,22 +43,22 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         ["--json", "serve", "--home=/h"],
     ],
 )
-def test_common_options_stand_before_or_after_the_verb(served: list[Any], words: list[str]) -> None:
-    assert main(words) == 0
+def test_common_options_stand_before_or_after_the_verb(served: Served, words: list[str]) -> None:
+    assert serve(words, served) == 0
     ((config, is_json),) = served
     assert str(config.home) == "/h"
     assert is_json
 
 
 def test_the_home_comes_from_the_option_the_environment_or_the_platform(
-    served: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.delenv("HOBNOB_TRACKER_HOME", raising=False)
-    main(["serve"])
+    serve(["serve"], served)
     monkeypatch.setenv("HOBNOB_TRACKER_HOME", "/from/environment")
-    main(["serve"])
-    main(["serve", "--home", "/from/option"])
+    serve(["serve"], served)
+    serve(["serve", "--home", "/from/option"], served)
     assert [str(config.home) for config, _ in served] == [
         str(tmp_path / "hobnob-tracker"),
         "/from/environment",
@@ -61,17 +66,17 @@ def test_the_home_comes_from_the_option_the_environment_or_the_platform(
     ]
 
 
-def test_serve_reads_all_its_options(served: list[Any], tmp_path: Path) -> None:
+def test_serve_reads_all_its_options(served: Served, tmp_path: Path) -> None:
     words = f"serve --home {tmp_path} --listen 127.0.0.1:0 --listen [::1]:5 --max-peers 7"
     words += " --registration closed --limit lookups=9 --limit open-timeout-s=0.5"
-    assert main(words.split()) == 0
+    assert serve(words.split(), served) == 0
     ((config, is_json),) = served
     assert config.listen == (ListenAddress("127.0.0.1", 0), ListenAddress("::1", 5))
     assert not config.is_default_listen
     assert (config.max_peers, config.registration) == (7, Registration.CLOSED)
     assert (config.limits.lookups, config.limits.open_timeout_s) == (9, 0.5)
     assert not is_json
-    main(["serve"])
+    serve(["serve"], served)
     config = served[1][0]
     assert (config.listen, config.is_default_listen) == (DEFAULT_LISTEN, True)
     assert config.max_peers is None
@@ -140,22 +145,19 @@ def failing(error: BaseException) -> Callable[..., Any]:
 
 
 def test_an_interruption_is_130_and_a_bug_is_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(cli.VERBS, "users", failing(KeyboardInterrupt()))
-    assert main(["users", "--home", str(tmp_path)]) == 130
+    words = ["users", "--home", str(tmp_path)]
+    assert main(words, {**cli.VERBS, "users": failing(KeyboardInterrupt())}) == 130
     assert capsys.readouterr().err.startswith("error: interrupted: ")
-    monkeypatch.setitem(cli.VERBS, "users", failing(ZeroDivisionError("by\nzero")))
-    assert main(["users", "--home", str(tmp_path)]) == 1
+    assert main(words, {**cli.VERBS, "users": failing(ZeroDivisionError("by\nzero"))}) == 1
     assert capsys.readouterr().err == (
         "error: internal: ZeroDivisionError: by zero; try again; if it stays, report it with the log\n"
     )
 
 
-def test_users_are_printed_as_lines_or_objects(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    rows = [
+def test_users_are_printed_as_lines_or_objects(capsys: pytest.CaptureFixture[str]) -> None:
+    rows: list[dict[str, object]] = [
         {
             "name": "alice",
             "role": "user",
@@ -166,19 +168,10 @@ def test_users_are_printed_as_lines_or_objects(
             "last_seen": None,
         }
     ]
-    asked: list[object] = []
-
-    def ask(path: Path, do: str, arguments: dict[str, bool]) -> Any:
-        asked.append((path, do, arguments))
-        return iter(rows)
-
-    monkeypatch.setattr("tracker.control.ask", ask)
-    assert main(["users", "--home", str(tmp_path), "--online", "--json"]) == 0
+    assert cli.print_users(rows, Output(is_json=True)) == 0
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == rows
-    assert main(["users", "--home", str(tmp_path)]) == 0
+    assert cli.print_users(rows, Output(is_json=False)) == 0
     assert capsys.readouterr().out.split() == "alice user busy 2 devices last seen never".split()
-    assert asked[0] == (tmp_path / "control", "users", {"online": True})
-    assert asked[1] == (tmp_path / "control", "users", {"online": False})
 
 
 class Broken(io.StringIO):
@@ -191,22 +184,21 @@ class Broken(io.StringIO):
         raise OSError
 
 
-def test_an_output_that_is_full_is_an_error_and_a_full_stderr_is_nobodys_fault(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "stdout", Broken())
-    with pytest.raises(TrackerError) as caught:
-        Output(is_json=True).result({}, "")
-    assert caught.value.code is Code.OUTPUT_FAILED
-    assert main(["--help"]) == 1
-    monkeypatch.setattr(sys, "stderr", Broken())
-    Output(is_json=False).error(caught.value)
+def test_an_output_that_is_full_is_an_error_and_a_full_stderr_is_nobodys_fault() -> None:
+    with redirect_stdout(Broken()):
+        with pytest.raises(TrackerError) as caught:
+            Output(is_json=True).result({}, "")
+        assert caught.value.code is Code.OUTPUT_FAILED
+        assert main(["--help"]) == 1
+    with redirect_stderr(Broken()):
+        Output(is_json=False).error(caught.value)
 
 
-def test_text_that_the_terminal_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_that_the_terminal_lacks_is_escaped() -> None:
     raw = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
-    Output(is_json=False).result({}, "schön")
+    ascii_only = io.TextIOWrapper(raw, encoding="ascii")
+    with redirect_stdout(ascii_only):
+        Output(is_json=False).result({}, "schön")
     assert raw.getvalue() == b"sch\\xf6n\n"
 
 

@@ -79,7 +79,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def hub(tmp_path: Path, clock: Any) -> Iterator[Hub]:
+def hub(tmp_path: Path, clock: Any, request: pytest.FixtureRequest) -> Iterator[Hub]:
     world = World()
     later: list[Callable[[], object]] = []
     writer = Writer(world.connection, lambda callbacks: [callback() for callback in callbacks])
@@ -93,7 +93,7 @@ def hub(tmp_path: Path, clock: Any) -> Iterator[Hub]:
         monotonic=clock,
         soon=later.append,
         later=lambda _, call: later.append(call),
-        most_sockets=100,
+        most_sockets=getattr(request, "param", 100),
     )
     writer.stop()
 
@@ -195,14 +195,14 @@ def test_whoever_is_gone_is_forgotten_whatever_comes_later(hub: Hub, clock: Cloc
 
 
 def test_a_bug_of_ours_ends_one_session_and_is_logged(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    hub: Hub, caplog: pytest.LogCaptureFixture
 ) -> None:
-    session, pipe = connect(hub)
+    class Stumbling(Session):
+        def _route(self, data: bytes) -> None:
+            raise ZeroDivisionError(data)
 
-    def stumble(_: bytes) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(frames, "read_preamble", stumble)
+    session, pipe = Stumbling(hub), Pipe()
+    session.connection_made(pipe)  # type: ignore[arg-type]
     session.data_received(b"HBNB")
     assert pipe.ending == "aborted"
     assert "a session failed" in caplog.text
@@ -226,10 +226,8 @@ def test_a_flood_of_refusals_does_not_flood_the_log(
     ]
 
 
-def test_beyond_the_systems_limit_sockets_are_turned_away(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub, "_most_sockets", 1)
+@pytest.mark.parametrize("hub", [1], indirect=True, ids=["one socket"])
+def test_beyond_the_systems_limit_sockets_are_turned_away(hub: Hub) -> None:
     first, _ = connect(hub)
     _, pipe = connect(hub, "192.0.2.10")
     assert pipe.ending == "closed"

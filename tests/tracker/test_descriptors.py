@@ -4,21 +4,23 @@ import resource
 
 import pytest
 
-from tracker import descriptors
 from tracker.descriptors import KEPT_BACK, UNLIMITED, raise_descriptor_limit
 
 
 class Limits:
     """Stands for the system's limit of open files."""
 
+    RLIMIT_NOFILE = resource.RLIMIT_NOFILE
+    RLIM_INFINITY = resource.RLIM_INFINITY
+
     def __init__(self, soft: int, hard: int, *, may_raise: bool = True) -> None:
         self.limit = (soft, hard)
         self.may_raise = may_raise
 
-    def get(self, _: int) -> tuple[int, int]:
+    def getrlimit(self, _: int, /) -> tuple[int, int]:
         return self.limit
 
-    def set(self, _: int, limit: tuple[int, int]) -> None:
+    def setrlimit(self, _: int, limit: tuple[int, int], /) -> None:
         if not self.may_raise:
             raise ValueError
         self.limit = limit
@@ -35,14 +37,11 @@ class Limits:
     ],
 )
 def test_the_limit_is_raised_as_far_as_the_system_allows(
-    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, may_raise: bool, sockets: int
+    soft: int, hard: int, may_raise: bool, sockets: int
 ) -> None:
     limits = Limits(soft, hard, may_raise=may_raise)
-    monkeypatch.setattr(resource, "getrlimit", limits.get)
-    monkeypatch.setattr(resource, "setrlimit", limits.set)
-    assert raise_descriptor_limit() == sockets
+    assert raise_descriptor_limit(limits) == sockets
 
 
-def test_a_system_that_does_not_tell_has_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(descriptors, "HAS_RESOURCE", False)
-    assert raise_descriptor_limit() == UNLIMITED
+def test_a_system_that_does_not_tell_has_no_limit() -> None:
+    assert raise_descriptor_limit(None) == UNLIMITED

@@ -10,7 +10,6 @@ from tests.harness.people import Person, person
 from tests.tracker.world import NOW, World
 from tracker import friends
 from tracker.effects import Befriended, Effect, Parted, Party, Tell
-from wire import limits
 from wire.codes import Code
 from wire.ids import AccountName, RequestId
 from wire.machine import UnixMillis
@@ -40,8 +39,10 @@ def ask(world: World, asker: Person, message: AskFriend) -> tuple[Effect, ...]:
     return outcome.effects
 
 
-def ask_refused(world: World, asker: Person, message: AskFriend) -> Code:
-    return world.refused(friends.ask_friend, world.caller(asker), message, NOW)
+def ask_refused(
+    world: World, asker: Person, message: AskFriend, bounds: friends.Bounds = friends.BOUNDS
+) -> Code:
+    return world.refused(friends.ask_friend, world.caller(asker), message, NOW, bounds)
 
 
 def remove(world: World, someone: Person, name: str) -> tuple[Effect, ...]:
@@ -303,28 +304,26 @@ def test_whom_one_cannot_block(world: World, alice: Person) -> None:
 
 
 def test_the_limits_hold_at_the_limit_and_one_past_it(
-    world: World, alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+    world: World, alice: Person, bob: Person
 ) -> None:
+    few = friends.Bounds(friends=1, pending=2, blocks=1)
     carol, dan = world.joins("carol"), world.joins("dan")
-    monkeypatch.setattr(limits, "PENDING_FRIEND_REQUESTS", 2)
-    monkeypatch.setattr(limits, "FRIENDS", 1)
-    monkeypatch.setattr(limits, "BLOCKS", 1)
     world.asks(alice, bob)
     world.asks(alice, carol)
-    assert ask_refused(world, alice, alice.ask(dan)) is Code.TOO_MANY_PENDING
+    assert ask_refused(world, alice, alice.ask(dan), few) is Code.TOO_MANY_PENDING
     world.asks(bob, carol)
-    assert ask_refused(world, dan, dan.ask(carol)) is Code.TOO_MANY_PENDING
+    assert ask_refused(world, dan, dan.ask(carol), few) is Code.TOO_MANY_PENDING
     world.asks(alice, bob)  # asking again takes no further room
     world.befriend(dan, bob)
     signed = world.asks(alice, bob)
     message = bob.answer(alice, signed)
-    code = world.refused(friends.answer_friend, world.caller(bob), message, NOW)
+    code = world.refused(friends.answer_friend, world.caller(bob), message, NOW, few)
     assert code is Code.TOO_MANY_FRIENDS
-    assert ask_refused(world, dan, dan.ask(alice)) is Code.TOO_MANY_FRIENDS
+    assert ask_refused(world, dan, dan.ask(alice), few) is Code.TOO_MANY_FRIENDS
     block(world, alice, "dan")
     block(world, alice, "dan")
     one_more = BlockUser(RequestId(9), carol.name)
-    found = world.refused(friends.block_user, world.caller(alice), one_more, NOW)
+    found = world.refused(friends.block_user, world.caller(alice), one_more, NOW, few)
     assert found is Code.TOO_MANY_BLOCKS
 
 

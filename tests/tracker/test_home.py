@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import builtins
-import os
 import stat
 from pathlib import Path
 
@@ -55,12 +54,9 @@ def test_a_file_in_the_place_of_a_home_is_named(tmp_path: Path) -> None:
     assert str(path) in caught.value.message
 
 
-def test_a_home_that_cannot_be_written_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "access", lambda *_: False)
+def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrackerError) as caught:
-        Home(tmp_path).prepare()
+        Home(tmp_path).prepare(may=lambda *_: False)
     assert caught.value.code is Code.HOME_UNUSABLE
 
 
@@ -127,12 +123,11 @@ def test_a_folder_in_the_place_of_the_key_is_named(home: Home) -> None:
     assert caught.value.code is Code.KEY_FILE_INVALID
 
 
-def test_a_key_that_cannot_be_written_is_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_cannot_be_written_is_named(home: Home) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(TrackerError) as caught:
-        load_link_key(home, Dice())
+        load_link_key(home, Dice(), sync=full)
     assert caught.value.code is Code.HOME_UNUSABLE
     assert "No space" in caught.value.message

@@ -5,35 +5,32 @@ from pathlib import Path
 
 import pytest
 
-from tracker import lock as lock_module
 from tracker.errors import TrackerError
 from tracker.lock import Lock
 from wire.codes import Code
 
 
 @pytest.fixture(params=[True, False], ids=["flock", "sqlite"])
-def road(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock_module, "HAS_FCNTL", request.param)
+def has_fcntl(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
 
 
-@pytest.mark.usefixtures("road")
-def test_a_second_holder_is_refused_and_told_the_pid(tmp_path: Path) -> None:
-    first = Lock(tmp_path / "lock")
+def test_a_second_holder_is_refused_and_told_the_pid(tmp_path: Path, has_fcntl: bool) -> None:
+    first = Lock(tmp_path / "lock", has_fcntl=has_fcntl)
     with pytest.raises(TrackerError) as caught:
-        Lock(tmp_path / "lock")
+        Lock(tmp_path / "lock", has_fcntl=has_fcntl)
     assert caught.value.code is Code.ALREADY_RUNNING
     assert f"(pid {os.getpid()})" in caught.value.message
     first.release()
     first.release()
-    Lock(tmp_path / "lock").release()
+    Lock(tmp_path / "lock", has_fcntl=has_fcntl).release()
 
 
-@pytest.mark.usefixtures("road")
-def test_without_a_pid_file_the_refusal_says_less(tmp_path: Path) -> None:
-    first = Lock(tmp_path / "lock")
+def test_without_a_pid_file_the_refusal_says_less(tmp_path: Path, has_fcntl: bool) -> None:
+    first = Lock(tmp_path / "lock", has_fcntl=has_fcntl)
     (tmp_path / "lock.pid").write_text("rubbish")
     with pytest.raises(TrackerError) as caught:
-        Lock(tmp_path / "lock")
+        Lock(tmp_path / "lock", has_fcntl=has_fcntl)
     assert "pid" not in caught.value.message
     first.release()
 

@@ -23,10 +23,13 @@ SCHEMA = Path(__file__).parent / "schema"
 BUSY_TIMEOUT_S = 5.0  # another program (a backup, an operator's shell) holds the file for so long
 
 
-def open_database(path: Path, *, schema: Path = SCHEMA) -> sqlite3.Connection:
+def open_database(
+    path: Path, *, schema: Path = SCHEMA, busy_timeout_s: float = BUSY_TIMEOUT_S
+) -> sqlite3.Connection:
     """Open the database, making or upgrading it as needed.
 
     path: where it stands or shall stand; its folder exists. schema: the folder of numbered `.sql` files.
+    busy_timeout_s: how long another program that holds the file is waited for.
     Gives a connection in autocommit mode that may be handed to another thread. Raises TrackerError with
     DATABASE_NEWER, DATABASE_CORRUPT (the file stays untouched) or DATABASE_FAILED.
     """
@@ -36,7 +39,7 @@ def open_database(path: Path, *, schema: Path = SCHEMA) -> sqlite3.Connection:
         raise TrackerError(Code.DATABASE_FAILED, f"{path}: {error.strerror}") from error
     connection = sqlite3.connect(
         path,
-        timeout=BUSY_TIMEOUT_S,
+        timeout=busy_timeout_s,
         isolation_level=None,
         check_same_thread=False,
         cached_statements=256,

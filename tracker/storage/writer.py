@@ -43,15 +43,20 @@ class Writer:
 
     connection: open, in autocommit mode, usable from another thread; the writer owns and closes it.
     deliver: called on the writer's thread with what is to be called, in order, on the caller's; for
-    asyncio something around `call_soon_threadsafe`.
+    asyncio something around `call_soon_threadsafe`. group: pieces that one commit takes at most.
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, deliver: Callable[[Callbacks], object]
+        self,
+        connection: sqlite3.Connection,
+        deliver: Callable[[Callbacks], object],
+        *,
+        group: int = GROUP,
     ) -> None:
         self._connection = connection
         self._store: Store = SqliteStore(connection)
         self._deliver = deliver
+        self._group = group
         self._queue: queue.SimpleQueue[_Piece | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="tracker-storage")
 
@@ -92,7 +97,7 @@ class Writer:
         item = self._queue.get()
         while item is not None:
             pieces.append(item)
-            if len(pieces) == GROUP:
+            if len(pieces) == self._group:
                 return pieces, False
             try:
                 item = self._queue.get_nowait()

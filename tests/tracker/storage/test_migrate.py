@@ -13,9 +13,9 @@ from tracker.storage.migrate import APPLICATION_ID, SCHEMA, open_database, open_
 from wire.codes import Code
 
 
-def refused(path: Path, **options: Path) -> TrackerError:
+def refused(path: Path, schema: Path = SCHEMA) -> TrackerError:
     with pytest.raises(TrackerError) as caught:
-        open_database(path, **options)
+        open_database(path, schema=schema)
     return caught.value
 
 
@@ -105,13 +105,14 @@ def test_a_folder_in_its_place_is_named(tmp_path: Path) -> None:
 
 
 def test_a_database_that_another_program_holds_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("tracker.storage.migrate.BUSY_TIMEOUT_S", 0.0)
     path = tmp_path / "tracker.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        assert refused(path).code is Code.DATABASE_FAILED
+        with pytest.raises(TrackerError) as caught:
+            open_database(path, busy_timeout_s=0.0)
+    assert caught.value.code is Code.DATABASE_FAILED
 
 
 def steps(folder: Path, *more: str) -> Path:

@@ -23,12 +23,12 @@ NOW = UnixMillis(7)
 class Desk:
     """Holds the writer's thread until all is submitted, then collects what it delivers."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, **bounds: int) -> None:
         self.groups: list[int] = []
         self.heard: list[object] = []
         self._is_held = threading.Event()
         self._may_go = threading.Event()
-        self.writer = Writer(connection, self.deliver)
+        self.writer = Writer(connection, self.deliver, **bounds)
         self.writer.start()
         self.submit(self._hold)
         assert self._is_held.wait(10)
@@ -90,9 +90,8 @@ def test_what_waits_together_is_committed_together(path: Path) -> None:
     assert desk.groups == [1, 4]
 
 
-def test_a_group_has_a_bound(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tracker.storage.writer.GROUP", 2)
-    desk = Desk(open_database(path))
+def test_a_group_has_a_bound(path: Path) -> None:
+    desk = Desk(open_database(path), group=2)
     for number in range(5):
         desk.submit(add(number))
     assert desk.finish() == [1, 2, 3, 4, 5]
