@@ -83,6 +83,18 @@ def story(folder: Path, stack: ExitStack) -> None:
         )
     bob.run("transfers")
 
+    title("Bob goes away; what Alice says meanwhile waits for him, sealed, at the tracker")
+    at_bob.stop()
+    at_alice.wait("presence", friend="bob", presence="offline")
+    alice.run("say", "bob", "see you on Friday")
+    at_alice.wait("receipt", state="sent")
+    alice.run("history", "bob")
+    at_bob = bob.up()
+    begin(at_bob, stack)
+    at_bob.wait("message", text="see you on Friday")
+    at_alice.wait("receipt", state="delivered")
+    bob.run("read", "alice", "--unread")
+
     title("Everybody leaves")
     for running in (at_alice, at_bob, tracker):
         running.stop()
