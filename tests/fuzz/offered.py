@@ -117,7 +117,7 @@ def assemble(data: bytes) -> None:
     assembly = Assembly(KEY, size_bytes=len(content), digest=digest, new_fetch=lambda: next(ids))
     for step in steps_of(data):
         asks = assembly.asks()
-        check(len(assembly._got) <= assembly.pages, "more pages than there are")
+        check(len(assembly._content) <= len(content), "more bytes than there are")
         page = step.content[0] % 4 if step.content else 0
         message: Message | None = ManifestPage(
             page, page, 3, content[page * limits.PAGE_BYTES :][: limits.PAGE_BYTES]

@@ -37,7 +37,10 @@ class Assembly:
         self._new_fetch = new_fetch
         self._asked: dict[int, int] = {}  # fetch id -> page
         self._next = 0
-        self._got: dict[int, bytes] = {}
+        self._content = (
+            bytearray()
+        )  # grows as pages come: nothing is set aside for what is only claimed
+        self._missing = self.pages
 
     def asks(self) -> list[FetchManifest]:
         """Give what to ask for now."""
@@ -49,7 +52,7 @@ class Assembly:
             self._next += 1
         return asks
 
-    def on_page(self, answer: ManifestPage) -> bytes | None:
+    def on_page(self, answer: ManifestPage) -> bytearray | None:
         """Take a page; gives the whole manifest with the last one, None before.
 
         Raises RemoteProtocolError(MANIFEST_INVALID) for a page that was not asked for or cannot be
@@ -60,10 +63,13 @@ class Assembly:
             raise RemoteProtocolError(Code.MANIFEST_INVALID, "a page came that is not its own")
         if len(answer.content) != min(limits.PAGE_BYTES, self._size - page * limits.PAGE_BYTES):
             raise RemoteProtocolError(Code.MANIFEST_INVALID, "a page has another length")
-        self._got[page] = answer.content
-        if len(self._got) < self.pages:
+        start = page * limits.PAGE_BYTES
+        if len(self._content) < start:  # a later page came first
+            self._content.extend(bytes(start - len(self._content)))
+        self._content[start : start + len(answer.content)] = answer.content
+        self._missing -= 1
+        if self._missing:
             return None
-        content = b"".join(self._got[number] for number in range(self.pages))
-        if manifest.digest(content) != self._digest:
+        if manifest.digest(self._content) != self._digest:
             raise RemoteProtocolError(Code.MANIFEST_INVALID, "its digest is not the offer's")
-        return content
+        return self._content

@@ -54,11 +54,13 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 _LEAVING: Final = frozenset({"", ".", ".."})
+_ENTRIES: Final = limits.FILES_PER_OFFER + limits.FOLDERS_PER_OFFER
+_ARRAY_32: Final = 0xDD  # of MessagePack: the count of elements follows, 4 bytes
 _decoder = msgspec.msgpack.Decoder(list[Entry], strict=True)
 _encoder = msgspec.msgpack.Encoder()
 
 
-def digest(content: bytes) -> bytes:
+def digest(content: bytes | bytearray) -> bytes:
     """Give the 32 bytes by which an offer names its manifest: BLAKE3 of the manifest's bytes."""
     return blake3(content).digest()
 
@@ -84,12 +86,17 @@ def encode(entries: Iterable[Entry]) -> bytes:
     return _encoder.encode(arranged)
 
 
-def decode(content: bytes) -> list[Entry]:
+def decode(content: bytes | bytearray) -> list[Entry]:
     """Read and check a manifest that somebody else wrote.
 
     content: its bytes, whose digest was compared with the offer's. Raises RemoteProtocolError with
     MANIFEST_INVALID, MANIFEST_CONFLICT, NAME_UNSAFE, NAME_TOO_LONG, SIZE_INVALID or TOO_MANY_FILES.
     """
+    if content[:1] == bytes([_ARRAY_32]) and int.from_bytes(content[1:5], "big") > _ENTRIES:
+        # before a single entry is made: 128 MiB hold 19 million, and those 1.5 GiB
+        raise RemoteProtocolError(
+            Code.TOO_MANY_FILES, "it says that it has more entries than may be"
+        )
     try:
         entries = _decoder.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -131,3 +133,18 @@ def test_there_is_no_page_behind_the_last() -> None:
 def test_a_digest_is_blake3_of_the_bytes() -> None:
     # From the official test vectors of BLAKE3: the input of no bytes.
     assert manifest.digest(b"").hex().startswith("af1349b9f5f9a1a6a0404dea36dcc949")
+
+
+def test_a_list_of_millions_is_refused_before_an_entry_is_made() -> None:
+    count = 5_000_000
+    entry = bytes([0x95, 0xA1]) + b"a" + bytes([0, 0, 0xC2, 0])
+    content = bytes([0xDD]) + count.to_bytes(4, "big") + entry * count
+    tracemalloc.start()
+    try:
+        with pytest.raises(RemoteProtocolError) as caught:
+            manifest.decode(content)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert caught.value.code is Code.TOO_MANY_FILES
+    assert peak < limits.MIB
