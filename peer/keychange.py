@@ -37,8 +37,9 @@ def changed(
     """Note that another identity is shown for a name: loud once, and nothing is sent from now on."""
     if contact.identity is None or contact.claimed == claimed:
         return []
-    connection.execute(
-        "UPDATE contacts SET claimed = ?, answer = NULL WHERE number = ?",
+    connection.execute(  # a request of theirs that waits was made by yet another identity
+        "UPDATE contacts SET claimed = ?, answer = NULL, request = iif(state = 'asked_out', request, NULL),"
+        " state = iif(state = 'asked_in', 'removed', state) WHERE number = ?",
         (claimed, contact.number),
     )
     shown = fingerprint(claimed)

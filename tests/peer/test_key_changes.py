@@ -353,6 +353,29 @@ def test_history_of_both_keys_stands_under_the_friends_name(alice, bob, again):
     assert {m.to for m in found if m.kind == "message"} == {"bob"}
 
 
+def test_a_request_of_one_key_is_not_answered_when_another_is_accepted(alice, bob, again, world):
+    third = SimPeer.make(Simulation(7), "bob")
+    third.world = world
+    deliver(asks(again, alice), alice)
+    do(alice, roster.on_friends, [listed(third)], world.wall())
+    assert alice.database.read(roster.requests) == []
+    assert refused(accept, alice, fingerprint(again.keys.identity)).code is Code.KEY_MISMATCH
+    _, effects = accept(alice, fingerprint(third.keys.identity))
+    assert not any(isinstance(effect, Ask) for effect in effects)
+    assert alice.database.read(contacts.may_link, third.keys.identity).name == "bob"
+
+
+def test_a_request_of_the_known_key_is_void_when_the_name_has_another(alice, bob, again, world):
+    deliver(friends.FriendRemoved(AccountName("bob")), alice)
+    do(bob, befriending.remove, "alice", world.wall())
+    deliver(asks(bob, alice), alice)
+    do(alice, overtures.on_found, "bob", again.keys.identity, world.wall())
+    accepted, _ = accept(alice, fingerprint(again.keys.identity))
+    assert accepted.state == "removed"
+    error = refused(do, alice, befriending.answer, alice.keys, "bob", accept=True, now=world.wall())
+    assert error.code is Code.FRIEND_REQUEST_UNKNOWN
+
+
 def settle(world, one, other):
     cable = Cable(world, one, other)
     world.run(world.now + 20_000)
