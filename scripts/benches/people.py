@@ -22,6 +22,7 @@ class Pair:
     bob: Person
     at_alice: Running
     at_bob: Running
+    stack: ExitStack  # what has to end when the pair is left
 
 
 @contextmanager
@@ -44,6 +45,7 @@ def pair(parent: str | None = None) -> Iterator[Pair]:
         at_bob.wait("friend-request", friend="alice", direction="in")
         bob.run("friend", "accept", "alice")
         at_alice.wait("link", friend="bob", state="up")
-        yield Pair(folder, tracker, alice, bob, at_alice, at_bob)
-        for running in (at_alice, at_bob, tracker):
+        people = Pair(folder, tracker, alice, bob, at_alice, at_bob, stack)
+        yield people
+        for running in (people.at_alice, people.at_bob, tracker):
             running.stop()
