@@ -11,8 +11,10 @@ import pytest
 from tests.harness.strangers import Scene
 from tests.independent import values
 from tests.independent.account import Person
+from tests.independent.link import Message, octets, rows
 from tests.independent.msgpack import Value, pack
 from tests.independent.talk import ANSWER, DONE, EDIT, TEXT, Event, Talk, sign_receipt
+from tests.independent.values import value_id
 
 LIE = "this was never said"
 
@@ -208,3 +210,38 @@ def test_what_a_control_link_does_not_carry_ends_it_by_name(scene: Scene, eve: P
             link.say(name, *fields)
             assert link.until_end().code == code, name
     scene.is_well(eve)
+
+
+def sealed_in(heard: list[Message]) -> list[list[Value]]:
+    """Give every event that came: rows of header and body."""
+    return [row for name, fields in heard if name == "Events" for row in rows(fields, 1)]
+
+
+def test_what_is_said_with_another_is_neither_given_out_nor_written_to(
+    scene: Scene, eve: Person
+) -> None:
+    carol = scene.friend("carol")
+    with scene.talking(carol) as (talk, link):
+        secret = talk.say(link, TEXT, ["between us", b""])
+        talk.until(link, lambda: talk.delivered == 1)
+        theirs = talk.conversation
+    answer = scene.bob.one("say", "carol", "and it stays so", "--wait", "0")["id"]
+    ids = [secret.id, bytes.fromhex(answer)]
+    with scene.talking(eve) as (talk, link):
+        for conversation in (theirs, talk.conversation):
+            link.say("AskEvents", conversation, ids)
+        link.say("Vector", theirs, [], True)
+        link.say("Digests", [[theirs, bytes(16)]], True)
+        forged = talk.write(TEXT, [LIE, b""], conversation=theirs)
+        link.say("Events", theirs, [[forged.sealed, forged.body]])
+        link.say("Receipt", sign_receipt(talk.own, theirs, [], 300))
+        talk.say(link, TEXT, ["heard?", b""])
+        talk.until(link, lambda: talk.delivered == 1)
+        told = [octets(fields, 0) for name, fields in link.heard if name in {"Vector", "Events"}]
+        assert theirs not in told
+        came = {value_id(octets(row, 0)) for row in sealed_in(link.heard)}
+        assert came.isdisjoint(ids)
+    assert scene.bob.texts_from("carol") == ["between us"]
+    assert scene.why_refused(forged.sealed) is None  # nobody even looked at it
+    scene.is_well(eve)
+    scene.is_well(carol)
