@@ -160,8 +160,9 @@ class Linking:
                 except (WireError, PeerError) as error:
                     link.pump.close(error.code, error.detail[: limits.CLOSE_TEXT_CHARS])
         wanted, self._wanted = self._wanted, {}
-        for identity in wanted:
-            self._dialer.want(identity)
+        if not self._is_closing:
+            for identity in wanted:
+                self._dialer.want(identity)
 
     def want(self, identity: IdentityKey) -> None:
         """Dial the devices of an account, but for those that are linked or being dialled, in the loop's next round."""

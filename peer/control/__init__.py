@@ -1,5 +1,10 @@
-"""The local socket by which a verb talks to the running node: JSON lines, one home, one user.
+"""The local socket by which verbs and faces talk to the running node: JSON lines, one home, one user.
 
 -> {"id": "HEX", "do": "SendText", "with": {"to": "bob", "text": "hello"}}
-<- {"item": {...}}  any number, then  {"end": true}  or  {"error": {"code", "message", "remedy"}}
+<- {"id": "HEX", "item": {...}}  any number, then  {"id", "end": true}  or  {"id", "error": {"code", "message", "remedy"}}
+   or at once  {"id", "brief": true}  where only a node that stays can do it
+
+Any number of commands may follow each other on one connection without waiting; their answers come as they are
+ready, those of one command in order. Whoever leaves ends what they asked for. The id is also that of the work:
+what was done under it before is given again.
 """

@@ -55,6 +55,26 @@ async def test_two_people_befriend_and_talk_both_ways(alice_home: Path, bob_home
         assert heard == ["hello bob", "hello alice"]
 
 
+async def test_what_is_said_at_once_shares_commits_and_arrives_once_and_in_order(
+    alice_home: Path, bob_home: Path
+) -> None:
+    async with running(alice_home) as one, running(bob_home) as other:
+        alice, bob = Watched(one), Watched(other)
+        await befriend(alice, bob)
+        await alice.link_up("bob")
+        texts = [f"number {number}" for number in range(200)]
+        before = one.database.commits, other.database.commits
+        async with asyncio.TaskGroup() as group:
+            for text in texts:
+                group.create_task(alice.all(api.SendText("bob", text, wait_s=20.0)))
+        after = one.database.commits, other.database.commits
+        assert all(now - then < 50 for now, then in zip(after, before, strict=True))
+        for node, friend in ((one, "bob"), (other, "alice")):
+            lines = node.database.read(history.messages, friend)
+            assert [line.text for line in lines] == texts
+        assert {m.state for m in one.database.read(history.messages, "bob")} == {"delivered"}
+
+
 async def test_friends_see_each_other_come_and_go(alice_home: Path, bob_home: Path) -> None:
     async with running(alice_home) as one:
         alice = Watched(one)

@@ -65,6 +65,30 @@ async def test_many_writers_share_one_commit(database):
     assert database.commits <= 3
 
 
+async def test_whoever_leaves_takes_nothing_along_and_holds_nobody_up(database):
+    gate = threading.Event()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await database.write(lambda connection: gate.wait(10) and add(connection, b"left"))
+    gate.set()
+    await database.write(add, b"stayed")
+    assert database.read(nonces) == [b"left", b"stayed"]
+
+
+def test_a_loop_that_is_closed_does_not_stop_the_writer(database):
+    gate = threading.Event()
+
+    async def ask_and_leave():
+        async with asyncio.timeout(0):
+            await database.write(lambda connection: gate.wait(10))
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(ask_and_leave())
+    gate.set()
+    database.write_now(add, b"after")
+    assert database.read(nonces) == [b"after"]
+
+
 def test_a_function_that_raises_undoes_its_own_changes_only(database):
     def fail(connection):
         add(connection, b"lost")
