@@ -14,7 +14,16 @@ from tests.harness.actors import PASSWORD, Node, Peer
 from tests.harness.trackers import TrackerProcess
 from tests.independent import account, link, values
 from tests.independent.account import Person, Session
-from tests.independent.files import MIB, Fetcher, Offer, Server, manifest_of, offer_of
+from tests.independent.files import (
+    MIB,
+    Fetcher,
+    Offer,
+    Server,
+    chunks_of,
+    digest,
+    manifest_of,
+    offer_of,
+)
 from tests.independent.link import Link, Place, Refused
 from tests.independent.talk import (
     ACCEPTED,
@@ -227,3 +236,50 @@ def test_it_is_another_device_of_a_real_peer(
     [shown] = [item for item in bob.do("read", "stranger") if item["id"] == said.id.hex()]
     assert (shown["from"], shown["text"]) == ("bob", "from the laptop")
     assert theirs.refused == ours.refused == []
+
+
+def test_it_changes_a_password_and_deletes_an_account(
+    tracker: TrackerProcess, stranger: Person, make_peer: MakePeer
+) -> None:
+    account.change_password(tracker.address, "stranger", PASSWORD, "another one altogether")
+    with pytest.raises(Refused, match="wrong-password"):
+        account.log_in(tracker.address, "stranger", PASSWORD)
+    laptop = make_peer("laptop")
+    words = ("login", "stranger", "--tracker", tracker.address)
+    made = laptop.try_to(*words, HOBNOB_PASSWORD="another one altogether").item
+    assert made["fingerprint"] == stranger.device.identity.hex()
+    with Session(stranger) as session:
+        assert session.entered[3] == 2  # the vault's new counter
+        account.delete(tracker.address, "stranger", "another one altogether")
+        assert session.link.until_end().code == "account-deleted"
+    with pytest.raises(Refused, match="no-such-user"):
+        account.log_in(tracker.address, "stranger", PASSWORD)
+
+
+def test_digests_are_given_in_pages_and_a_fetch_can_be_stopped(
+    tracker: TrackerProcess, bob: Peer, stranger: Person, tmp_path: Path
+) -> None:
+    content = os.urandom(9 * MIB + 7)
+    path = tmp_path / "large.bin"
+    path.write_bytes(content)
+    with Session(stranger) as session:
+        certificate, place = meet(session, stranger, bob)
+    bob.do("send", "stranger", str(path))
+    talk = Talk(stranger.device, certificate)
+    with link_to(stranger.device, certificate, place, "peer") as control:
+        talk.begin(control)
+        talk.until(control, lambda: talk.of_kind(OFFER))
+        offer = Offer.of(talk.of_kind(OFFER)[0].content)
+        with link_to(stranger.device, certificate, place, "data") as data:
+            fetcher = Fetcher(data, certificate, offer)
+            chunks = [digest(chunk) for chunk in chunks_of(content)]
+            assert fetcher.digests(0, len(content)) == chunks
+            data.say("Fetch", 90, certificate.device, offer.id, [[0, 0, 8]])
+            data.say("StopFetch", 90)
+            pieces = 0
+            while (came := data.next()) != ("Fetched", [90]):
+                if came[0] == "Piece":
+                    assert digest(data.record()) == came[1][4]
+                    pieces += 1
+            assert pieces <= 8
+            assert fetcher.files() == {"large.bin": content}

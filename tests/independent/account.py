@@ -11,7 +11,7 @@ from typing import Self
 from tests.independent import values
 from tests.independent.link import Link, Place, number, octets, rows
 from tests.independent.msgpack import Value
-from tests.independent.values import Certificate, Device, Kdf
+from tests.independent.values import Certificate, Device, Kdf, PasswordKeys
 
 AVAILABLE = 1
 
@@ -66,20 +66,62 @@ def register(address: str, name: str, password: str, seed: bytes = b"") -> Perso
     return Person(name, address, device)
 
 
+def prove(link: Link, address: str, name: str, password: str) -> tuple[PasswordKeys, list[Value]]:
+    """Prove a password on an anonymous link; gives its keys, and what LoggedIn says."""
+    _, tracker_key = values.read_address(address)
+    _, said = link.ask("AskKdf", name)
+    kdf = Kdf(octets(said, 1), number(said, 2), number(said, 3), number(said, 4))
+    keys = values.derive(password, name, tracker_key, kdf)
+    proof = (name.encode(), tracker_key, link.handshake_hash)
+    _, found = link.ask("LogIn", name, values.sign(keys.auth_seed, "login", *proof))
+    return keys, found
+
+
+def open_vault(keys: PasswordKeys, name: str, found: list[Value]) -> list[Value]:
+    """Open the vault that LoggedIn brought, and check whose it is."""
+    vault = values.open_vault(keys.wrap_key, name, octets(found, 2))
+    if values.verify_key(octets(vault, 0)) != found[1] or number(vault, 2) < number(found, 3):
+        raise ValueError("not the vault of this account")
+    return vault
+
+
+def change_password(address: str, name: str, former: str, password: str) -> None:
+    """Put another password in place."""
+    _, tracker_key = values.read_address(address)
+    with anonymous(address, os.urandom(32)) as link:
+        keys, found = prove(link, address, name, former)
+        seed, state_key, counter, changed = open_vault(keys, name, found)
+        assert isinstance(seed, bytes)
+        assert isinstance(state_key, bytes)
+        assert isinstance(counter, int)
+        assert isinstance(changed, int)
+        kdf = Kdf(os.urandom(16))
+        fresh = values.derive(password, name, tracker_key, kdf)
+        content = (seed, state_key, counter + 1, changed, os.urandom(32))
+        vault = values.seal_vault(fresh.wrap_key, name, *content)
+        auth_key = values.verify_key(fresh.auth_seed)
+        fields = (name.encode(), tracker_key, link.handshake_hash, auth_key, vault)
+        signature = values.sign(keys.auth_seed, "password", *fields)
+        how = (kdf.salt, kdf.memory_kib, kdf.passes, kdf.lanes, False)
+        link.ask("ChangePassword", *how, auth_key, vault, counter + 1, signature)
+
+
+def delete(address: str, name: str, password: str) -> None:
+    """Remove an account with all that is held of it."""
+    _, tracker_key = values.read_address(address)
+    with anonymous(address, os.urandom(32)) as link:
+        keys, _ = prove(link, address, name, password)
+        proof = (name.encode(), tracker_key, link.handshake_hash)
+        link.ask("DeleteAccount", values.sign(keys.auth_seed, "delete-account", *proof))
+
+
 def log_in(address: str, name: str, password: str) -> Person:
     """Become another device of an account, by its password alone."""
-    _, tracker_key = values.read_address(address)
     link_private = os.urandom(32)
     with anonymous(address, link_private) as link:
-        _, said = link.ask("AskKdf", name)
-        kdf = Kdf(octets(said, 1), number(said, 2), number(said, 3), number(said, 4))
-        keys = values.derive(password, name, tracker_key, kdf)
-        proof = (name.encode(), tracker_key, link.handshake_hash)
-        _, found = link.ask("LogIn", name, values.sign(keys.auth_seed, "login", *proof))
-        identity, vault, listed = octets(found, 1), octets(found, 2), octets(found, 5)
-        seed = octets(values.open_vault(keys.wrap_key, name, vault), 0)
-        if values.verify_key(seed) != identity:
-            raise ValueError("key-mismatch")
+        keys, found = prove(link, address, name, password)
+        seed = octets(open_vault(keys, name, found), 0)
+        vault, listed = octets(found, 2), octets(found, 5)
         device = values.make_device(seed, listed=listed, link_private=link_private)
         link.ask("AddDevice", device.certificate, device.device_list, vault, number(found, 3))
     return Person(name, address, device)

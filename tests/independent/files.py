@@ -134,6 +134,20 @@ class Fetcher:
             found[str(entry[0])] = content
         return found
 
+    def digests(self, file: int, size: int) -> list[bytes]:
+        """Fetch the digests of a file's first 1,024 chunks, and check them against its signed root."""
+        self.fetches += 1
+        self.link.say("FetchDigests", self.fetches, self.source.device, self.offer.id, file, 0)
+        _, fields = self.link.hear("DigestPage", "FetchRefused")
+        if fields[0] != self.fetches or not isinstance(fields[2], bytes) or fields[4] != size:
+            raise Unfit(fields[1])
+        page = fields[2]
+        self._take_signed(octets(fields, 3))
+        found = [page[at : at + 32] for at in range(0, len(page), 32)]
+        if len(found) > 1 and self.roots[file] != root_of(size, found):
+            raise Unfit("a signed root")
+        return found
+
     def _ask(self, name: str, last: Value) -> int:
         """Send one of the questions, which differ in their last field alone; gives its number."""
         self.fetches += 1
