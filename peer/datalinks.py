@@ -17,7 +17,7 @@ from typing import Any
 from peer import preferences
 from peer.datadialer import Neighbours, TransferDialer
 from peer.effects import Effect
-from peer.openlinks import OpenLink, OpenLinks, let_go, stop_all
+from peer.openlinks import STOP_S, OpenLink, OpenLinks, let_go, stop_all
 from peer.pump import Pump
 from peer.store.database import Database
 from peer.times import wall
@@ -165,6 +165,9 @@ class TransferLinks:
         for link in links:
             link.bulk.close(Code.SHUTTING_DOWN)
         await asyncio.to_thread(stop_all, links, incoming)
+        with suppress(TimeoutError):  # a disk that refuses
+            async with asyncio.timeout(STOP_S):
+                await self._coming.all_closed()  # what was taken out is closed in tasks of its own
         for number, transfer in list(self._coming.open.items()):
             await self._figures.keep(number, transfer)
         self._serving.close()

@@ -64,8 +64,8 @@ class Outcomes:
 
     async def end(self, transfer: Incoming) -> None:
         """Close a transfer that was taken out; the book says what becomes of its parts."""
-        await asyncio.to_thread(transfer.close)
         await self._figures.keep(transfer.due.number, transfer)
+        await asyncio.to_thread(transfer.close)
         self._closed(transfer)
 
     async def wait(self, number: int, reason: str) -> None:

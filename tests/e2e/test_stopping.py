@@ -28,6 +28,7 @@ def begin(alice: Peer, bob: Peer, folder: Path) -> tuple[str, str, Path]:
     offered: str = alice.one("send", "bob", str(path))["offer"]
     node(bob).event("offer", offer=offered)
     bob.do("accept", offered)
+    node(alice).event("transfer", offer=offered, state="running")
     under_way(bob)
     [transfer] = bob.do("transfers")
     return offered, transfer["id"], path
