@@ -36,6 +36,7 @@ LINK_LIFETIME_BYTES = 1024 * GIB
 HEARTBEAT_S = 20.0  # ping when nothing else was sent
 DEAD_AFTER_S = 60.0  # nothing received: the link is lost
 PINGS_PER_S = 10  # beyond it: FLOOD
+HELD_PINGS = 60  # of a data link, at once: its reader may have waited for a disk
 CLOSE_TEXT_CHARS = 200  # the sentence in Close and Refused
 
 # --- requests to the tracker

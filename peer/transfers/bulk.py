@@ -2,8 +2,8 @@
 
 What may be asked, sent and believed is decided by machines of `wire.transfer`; this is the bulk path around
 them: records are read into one buffer, opened into another, hashed and written; or read from a file, hashed,
-sealed and sent. A link ends by itself when neither side wants anything for LINGER_S, and when it has lived
-long enough (design section 4); who still waits for something says so every KEEP_S.
+sealed and sent. A link ends by itself when it was idle for as long as its talk says, and when it has lived
+long enough (design section 4); who still waits for something says so every heartbeat.
 """
 
 from __future__ import annotations
@@ -25,15 +25,12 @@ from wire.channel.records import OVERHEAD_BYTES, Opener, Sealer
 from wire.codec import decode, encode
 from wire.codes import Code, code_of
 from wire.errors import RemoteProtocolError, WireError
-from wire.link.keepalive import Keepalive
 from wire.machine import Monotonic
 from wire.messages import Message, Purpose
 from wire.messages.session import Close, Ping, Pong
 from wire.messages.transfer import Pack, Piece
 
 log = logging.getLogger("peer")
-LINGER_S = 5.0
-KEEP_S = 2.0
 TICK_S = 0.5
 _MESSAGES_BYTES = 128 * limits.KIB  # of records sent in one call before a chunk
 _BODY_BYTES = limits.DATA_RECORD_BYTES + OVERHEAD_BYTES
@@ -64,6 +61,9 @@ class Talk(Protocol):
     def has_work(self) -> bool:
         """Say whether anything is left to be asked or answered here."""
 
+    def linger_s(self) -> float:
+        """Say how long the link may be idle before it ends."""
+
     def ended(self, code: Code, text: str) -> None:
         """Take note that the link is gone: why."""
 
@@ -73,7 +73,7 @@ class Bulk:
 
     connection: blocking, owned from here on. sealer, opener: as the link handed them over. first: bytes that
     are to be sent before anything else. leftover: bytes already received. peer: who is at the other end, for
-    the log. paces: of all links together. lifetime_s, lifetime_bytes: of both directions together, then the
+    the log. paces: of all links together. heartbeat_s: how long we are silent while we wait. lifetime_s, lifetime_bytes: of both directions together, then the
     link ends.
     """
 
@@ -88,6 +88,7 @@ class Bulk:
         make_talk: Callable[[Bulk], Talk],
         peer: str = "",
         paces: Paces | None = None,
+        heartbeat_s: float = limits.HEARTBEAT_S,
         lifetime_s: float = limits.LINK_LIFETIME_S,
         lifetime_bytes: int = limits.LINK_LIFETIME_BYTES,
     ) -> None:
@@ -105,7 +106,8 @@ class Bulk:
         self._ages_at = now + lifetime_s
         self._lifetime_bytes = lifetime_bytes
         self._heard_at = self._busy_at = self._sent_at = now
-        self._keepalive = Keepalive(KEEP_S, limits.DEAD_AFTER_S, now=now)
+        self._heartbeat_s = heartbeat_s
+        self._pings = (now, 0.0)  # when the last came, and how many of them are too many by then
         self._peer = peer
         self._paces = paces or Paces()
         self.talk = make_talk(self)
@@ -225,7 +227,7 @@ class Bulk:
                 self._end(Code.LINK_LOST, f"the other side closed: {message.code} {message.text}")
                 return
             elif isinstance(message, Ping):
-                self._keepalive.pinged(self._busy_at)
+                self._pinged(self._busy_at)
                 self.say(Pong(message.token))
             elif message is not None and not isinstance(message, Pong):
                 self.talk.heard(message)
@@ -258,6 +260,14 @@ class Bulk:
             if not is_start and position < len(view):  # a long record over a slow line
                 self._heard_at = _now()
         return True
+
+    def _pinged(self, now: Monotonic) -> None:
+        """Count a ping of theirs; raises RemoteProtocolError(FLOOD) for more than they can need."""
+        before, held = self._pings
+        held = max(0.0, held - (now - before) * limits.PINGS_PER_S) + 1
+        self._pings = now, held
+        if held > limits.HELD_PINGS:
+            raise RemoteProtocolError(Code.FLOOD, f"more than {limits.HELD_PINGS} pings at once")
 
     def _check_silence(self) -> None:
         if not self.talk.wants():
@@ -318,8 +328,8 @@ class Bulk:
         with self._wake:
             if not self._is_woken and not self._is_over:
                 self._wake.wait(TICK_S)
-        if self.talk.has_work() and _now() - self._sent_at >= KEEP_S:
-            self.say(Ping(self._keepalive.next_ping(_now())))
+        if self.talk.has_work() and _now() - self._sent_at >= self._heartbeat_s:
+            self.say(Ping(0))  # nothing is measured: the other side need only not take us for idle
         return True
 
     def _age(self) -> None:
@@ -328,7 +338,7 @@ class Bulk:
             self.close(Code.GOODBYE, "this link has lived long enough")
 
     def _is_idle(self) -> bool:
-        return _now() - self._busy_at >= LINGER_S
+        return _now() - self._busy_at >= self.talk.linger_s()
 
     def _say_last(self, code: Code, text: str) -> None:
         """Say why we end, if the sending thread is free to: from the receiving one it is asked to."""

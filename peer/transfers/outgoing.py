@@ -92,6 +92,11 @@ class Outgoing:
         with self._lock:
             return list(self._served.values())
 
+    @property
+    def has_served(self) -> bool:
+        """Whether anything is served on this link."""
+        return bool(self._served)
+
     def find_served(self, key: OfferKey) -> Served | None:
         """Give an offer that was asked for on this link, or None."""
         with self._lock:

@@ -29,6 +29,8 @@ from wire.transfer.digests import peek_digests
 from wire.transfer.holding import OfferKey
 
 TELL_PROGRESS_S = 0.25
+LINGER_S = 5.0
+SERVING_LINGER_S = limits.DEAD_AFTER_S
 _LAST_WORDS = (Fetched, ManifestPage, DigestPage)
 
 
@@ -172,6 +174,10 @@ class TransferTalk:
     def has_work(self) -> bool:
         """Say whether a transfer still asks here; what is asked of us shows by itself."""
         return any(incoming.is_attached for incoming in self.incoming)
+
+    def linger_s(self) -> float:
+        """Say how long the link may be idle: longer where somebody fetches, whose disk may be busy."""
+        return SERVING_LINGER_S if self._outgoing.has_served else LINGER_S
 
     def ended(self, code: Code, text: str) -> None:
         """Tell whoever owns the link, who lets the transfers know."""

@@ -34,6 +34,7 @@ class Notes:
         self.told: queue.SimpleQueue[object] = queue.SimpleQueue()
         self.to_send: queue.SimpleQueue[tuple[list[Message], bytes]] = queue.SimpleQueue()
         self.is_expected = True
+        self.is_at_work = True
         self.error: Exception | None = None
 
     def heard(self, message: Message) -> None:
@@ -59,7 +60,10 @@ class Notes:
         return True
 
     def has_work(self) -> bool:
-        return True
+        return self.is_at_work
+
+    def linger_s(self) -> float:
+        return 0.2
 
     def ended(self, code: Code, text: str) -> None:
         self.told.put(code)
@@ -119,6 +123,7 @@ class Line:
         *,
         first: bytes = b"",
         leftover: bytes = b"",
+        heartbeat_s: float = 3600.0,
         lifetime_s: float = 3600.0,
         lifetime_bytes: int = 2**40,
     ) -> None:
@@ -139,6 +144,7 @@ class Line:
             leftover=leftover,
             make_talk=lambda _: self.notes,
             peer="the stranger",
+            heartbeat_s=heartbeat_s,
             lifetime_s=lifetime_s,
             lifetime_bytes=lifetime_bytes,
         )
@@ -287,14 +293,29 @@ def test_closing_says_why_and_ends_both_threads(line: Line) -> None:
 
 
 def test_more_pings_than_anybody_needs_are_a_flood(line: Line) -> None:
-    pings = [encode(Purpose.DATA, Ping(token)) for token in range(limits.PINGS_PER_S + 1)]
+    pings = [encode(Purpose.DATA, Ping(token)) for token in range(2 * limits.HELD_PINGS)]
     line.stranger.socket.sendall(b"".join(map(line.stranger.sealer.seal, pings)))
     assert line.stranger.hear_close().code == Code.FLOOD.value
     assert line.bulk.join(WAIT_S)
 
 
-def test_a_link_that_waits_for_something_says_so_now_and_then(line: Line) -> None:
-    assert isinstance(line.stranger.hear(), Ping)
+def test_pings_that_were_held_up_and_come_together_are_none(line: Line) -> None:
+    line.stranger.say(*map(Ping, range(limits.HELD_PINGS // 2)), Fetched(1))
+    assert line.notes.next() == Fetched(1)
+    assert [line.stranger.hear() for _ in range(3)] == [Pong(0), Pong(1), Pong(2)]
+
+
+def test_a_link_that_waits_for_something_says_so_every_heartbeat() -> None:
+    made = Line(heartbeat_s=0.0)
+    made.bulk.start()
+    assert [made.stranger.hear() for _ in range(2)] == [Ping(0), Ping(0)]
+    made.end()
+
+
+def test_an_idle_link_ends_by_itself(line: Line) -> None:
+    line.notes.is_at_work = False
+    close = line.stranger.hear_close()
+    assert (close.code, close.text) == (Code.GOODBYE.value, "nothing is left to do")
 
 
 @pytest.mark.parametrize("life", [{"lifetime_s": 0.0}, {"lifetime_bytes": 1}])

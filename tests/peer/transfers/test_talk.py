@@ -184,3 +184,10 @@ def test_an_offer_of_which_nothing_more_is_wanted_is_told_and_found_anew_when_it
     assert line.found == [KEY, KEY]
     line.talk.withdraw(KEY, Code.PAUSED)
     assert line.talk.served == []
+
+
+def test_a_link_on_which_something_is_served_may_be_idle_for_longer() -> None:
+    line = Line()
+    before = line.talk.linger_s()
+    line.talk.heard(FetchManifest(1, *KEY, 0))
+    assert line.talk.linger_s() > before
