@@ -28,7 +28,7 @@ from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.identity import peek_certificate
 from wire.ids import DeviceId, IdentityKey
-from wire.machine import Entropy
+from wire.machine import Entropy, UnixMillis
 from wire.mailbox import Prekey, Route, read_prekey, seal_letter
 from wire.messages import mailbox
 from wire.messages.session import Done
@@ -36,6 +36,7 @@ from wire.messages.session import Done
 log = logging.getLogger("peer.mail")
 LOOK_S = 60.0  # when nothing said that something is due
 PAUSE_S = 60.0  # a device whose mail was refused is left alone for so long
+PUBLISH_S = 3600.0  # a weekly key may be due
 PACE_S = 0.1  # between two looks, however much is said meanwhile
 ITEM_BYTES = 16
 NOTHING = mailbox.MailboxState(0, limits.PREKEYS, has_weekly=True)
@@ -63,14 +64,18 @@ class MailExchange:
         self._on_effects = on_effects
         self._entropy = entropy
         self._news = asyncio.Event()
+        self._pressed: set[IdentityKey] = set()  # something was said with these people
+        self._look_at = 0.0  # on the loop's clock: then at everybody's mail
+        self._publish_at = 0.0
         self._told = NOTHING
         self._is_told = asyncio.Event()
         self._paused: dict[DeviceId, float] = {}
         self._turn = asyncio.Lock()
         self.has_taken = asyncio.Event()  # all that waited when the link began
 
-    def press(self) -> None:
-        """Take note that something may be due."""
+    def press(self, identity: IdentityKey) -> None:
+        """Take note that something was said with somebody."""
+        self._pressed.add(identity)
         self._news.set()
 
     def told(self, state: mailbox.MailboxState) -> None:
@@ -83,6 +88,7 @@ class MailExchange:
         """Forget what was told on an earlier link, before the first word of another one can come."""
         self._is_told.clear()
         self.has_taken.clear()
+        self._look_at = self._publish_at = 0.0
 
     async def keep(self, link: TrackerLink) -> None:
         """Fetch, publish and leave what there is, until cancelled or the link ends."""
@@ -90,9 +96,7 @@ class MailExchange:
             await self._is_told.wait()  # how the mailbox stands is the first that is said of it
             while True:
                 self._news.clear()
-                await self.run(link)
-                due = self._database.read(postbox.due, self._linked(), wall())[1]
-                wait_s = LOOK_S if due is None else min(max((due - wall()) / 1000, 0.0), LOOK_S)
+                wait_s = await self.run(link)
                 await asyncio.sleep(PACE_S)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
@@ -102,15 +106,30 @@ class MailExchange:
         finally:
             self.has_taken.set()
 
-    async def run(self, link: TrackerLink) -> None:
-        """Do all that is due now; raises PeerError if the link ended."""
+    async def run(self, link: TrackerLink) -> float:
+        """Do all that is due now; gives in how many seconds to look again.
+
+        Raises PeerError if the link ended.
+        """
         async with self._turn:
+            now_s = asyncio.get_running_loop().time()
             told, self._told = self._told, NOTHING
             if told.waiting:
                 await self._fetch(link)
+                self._look_at = 0.0  # receipts are owed, to whomever
             self.has_taken.set()
-            await self._publish(link, told.one_time, told.has_weekly)
-            await self._leave_all(link)
+            if told is not NOTHING or now_s >= self._publish_at:
+                await self._publish(link, told.one_time, told.has_weekly)
+                self._publish_at = now_s + PUBLISH_S
+            pressed = frozenset(self._pressed)
+            of = None if now_s >= self._look_at else pressed
+            due = await self._leave_all(link, of)
+            if of is None:
+                self._look_at = now_s + LOOK_S
+            if due is None:
+                self._pressed -= pressed  # whoever was named meanwhile is looked at next
+                return LOOK_S
+            return min(max((due - wall()) / 1000, 0.0), LOOK_S)
 
     # --- what comes
 
@@ -149,15 +168,20 @@ class MailExchange:
 
     # --- what goes
 
-    async def _leave_all(self, link: TrackerLink) -> None:
-        """Leave everything that is due, a round of one item for each device after the other."""
+    async def _leave_all(
+        self, link: TrackerLink, of: Collection[IdentityKey] | None
+    ) -> UnixMillis | None:
+        """Leave everything that is due, a round of one item for each device after the other.
+
+        Gives when more will be due that a link may still bring.
+        """
         now_s = asyncio.get_running_loop().time()
         self._paused = {device: at for device, at in self._paused.items() if at > now_s}
         while True:
-            found, _ = self._database.read(postbox.due, self._linked(), wall())
+            found, later = self._database.read(postbox.due, self._linked(), wall(), of)
             waiting = [one for one in found if one.device not in self._paused]
             if not waiting:
-                return
+                return later
             for name in dict.fromkeys(one.name for one in waiting):
                 mine = [one for one in waiting if one.name == name]
                 keys = await self._prekeys(link, mine)

@@ -266,7 +266,7 @@ class Node:
                 self.linking.push(conversation, device)
             case WantLink(identity=identity):
                 self.linking.want(identity)
-                self.uplink.mail.press()
+                self.uplink.mail.press(identity)
             case CloseLinks(identity=identity, code=code, device=of_device):
                 self.linking.close(identity, code, of_device)
                 if self.linking.data_links is not None:

@@ -77,16 +77,24 @@ class Parcel:
 
 
 def due(
-    connection: Connection, linked: Collection[DeviceId], now: UnixMillis
+    connection: Connection,
+    linked: Collection[DeviceId],
+    now: UnixMillis,
+    of: Collection[IdentityKey] | None = None,
 ) -> tuple[list[Addressee], UnixMillis | None]:
     """Give the devices that mail should go to now, and when to look again for those that a link may serve.
 
-    linked: devices with an open link.
+    linked: devices with an open link. of: only what was said with these people; None for all.
     """
     me = own.need_account(connection)
     found: dict[DeviceId, Addressee] = {}
     later: list[int] = []
-    for row in connection.execute(_DUE).fetchall():
+    rows = (
+        connection.execute(_DUE).fetchall()
+        if of is None
+        else [row for one in of for row in connection.execute(f"{_DUE} AND c.identity = ?", (one,))]
+    )
+    for row in rows:
         name, identity, device, may_link, chain, first, high, made, _ = row
         if device in found:
             continue
