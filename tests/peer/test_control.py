@@ -65,12 +65,13 @@ async def test_results_come_in_order_and_the_id_is_the_verbs(tmp_path: Path) -> 
 
 async def test_a_brief_node_leaves_what_needs_a_full_one_to_whoever_asks(tmp_path: Path) -> None:
     async with serving(tmp_path, is_full=False) as worker:
-        for do, arguments in (
+        asked: tuple[tuple[str, dict[str, object]], ...] = (
             ("AcceptOffer", {"offer": "ab"}),
             ("ReadMessages", {"follow": True}),
             ("OfferFiles", {"to": ["bob"], "paths": ["/x"], "wait": True}),
             ("WatchEvents", {}),
-        ):
+        )
+        for do, arguments in asked:
             with pytest.raises(client.NotRunning) as caught:
                 await answers(tmp_path, do, arguments)
             assert len(bytes.fromhex(caught.value.request_id)) == 16
@@ -215,7 +216,7 @@ async def test_one_connection_carries_many_commands_and_a_mistake_ends_only_itse
 ) -> None:
     async with serving(tmp_path) as worker:
         kept = await asyncio.to_thread(client.Kept, tmp_path)
-        say = ("SendText", {"to": "bob", "text": "hi"})
+        say: tuple[str, dict[str, object]] = ("SendText", {"to": "bob", "text": "hi"})
         ids = await asyncio.to_thread(kept.begin, ("WatchEvents", {}), say, ("Explode", {}), say)
         came = await asyncio.to_thread(lambda: list(islice(kept.answers(), 8)))
         words = [[next(k for k in a if k != "id") for a in came if a["id"] == one] for one in ids]
@@ -237,7 +238,7 @@ async def test_what_goes_beyond_the_most_at_once_begins_when_others_have_ended(
         assert len(worker.asked) == COMMANDS_AT_ONCE
         kept.close()
         again = await asyncio.to_thread(client.Kept, tmp_path)
-        say = ("SendText", {"to": "bob", "text": "hi"})
+        say: tuple[str, dict[str, object]] = ("SendText", {"to": "bob", "text": "hi"})
         await asyncio.to_thread(again.begin, *[say] * (COMMANDS_AT_ONCE + 50))
         came = (COMMANDS_AT_ONCE + 50) * 3
         assert len(await asyncio.to_thread(lambda: list(islice(again.answers(), came)))) == came

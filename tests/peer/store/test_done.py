@@ -9,7 +9,7 @@ from wire.machine import UnixMillis
 NOW = UnixMillis(1_700_000_000_000)
 
 
-def test_a_result_is_given_again_for_a_day():
+def test_a_result_is_given_again_for_a_day() -> None:
     database = MemoryDatabase(SeededEntropy(1), NOW)
     said = api.MessageState("ab" * 32, "queued")
     database.write(done.note, "first", said, NOW)
