@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from peer import api, credentials, held, register
+from peer import api, credentials, deletion, held, register
 from peer.errors import PeerError
 from peer.identity import Profile, has_key_file, is_sealed, read_key_file
 from peer.locations import Locations
@@ -64,7 +64,7 @@ async def alone(
         case api.DeleteAccount():
             _check_not_deleted(database)
             profile = await _unseal_by(locations, command.password)
-            await credentials.delete_account(profile, command, database, entropy)
+            await deletion.delete_account(profile, command, database, entropy)
     return api.Nothing()
 
 
@@ -85,15 +85,18 @@ async def on_node(node: Node, command: Command) -> api.Result:
             node.is_to_be_wiped = forget
             node.leaving.set()
         case api.ChangePassword():
-            node.profile = await credentials.change_password(
-                node.locations, node.profile, command, node.database, node.entropy
-            )
+            async with node.account_turn:
+                node.profile = await credentials.change_password(
+                    node.locations, node.profile, command, node.database, node.entropy
+                )
         case api.DeleteAccount():
-            effects = await credentials.delete_account(
-                node.profile, command, node.database, node.entropy
-            )
-            node.carry_out(effects)
-            node.leaving.set()
+            async with node.account_turn:
+                _check_not_deleted(node.database)
+                effects = await deletion.delete_account(
+                    node.profile, command, node.database, node.entropy
+                )
+                node.carry_out(effects)
+                node.leaving.set()
         case api.SaveAccount():
             await node.settle(SETTLE_S)
             return await held.save(node.uplink, node.profile, command)

@@ -1,4 +1,4 @@
-"""What the password itself does: proving it to the tracker, putting another in its place, deleting the account.
+"""What the password itself does: proving it to the tracker, and putting another in its place.
 
 A change of the password goes in this order, and a `kill -9` between any two steps leaves a home that opens:
 
@@ -19,10 +19,10 @@ import asyncio
 import sqlite3
 from dataclasses import dataclass, replace
 
-from peer import alarms, api, befriending, contacts
+from peer import alarms, api
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
-from peer.identity import Profile, is_sealed, write_key_file
+from peer.identity import Profile, is_sealed, read_key_file, write_key_file
 from peer.locations import Locations
 from peer.store import own
 from peer.store.database import Database
@@ -31,9 +31,9 @@ from peer.tracker_link import TrackerLink
 from wire.address import TrackerAddress
 from wire.codes import Code
 from wire.errors import WireError
-from wire.identity import deletion_proof, login_proof, password_proof, public_of
+from wire.identity import login_proof, password_proof, public_of
 from wire.ids import AccountName, BootId
-from wire.machine import Entropy, UnixMillis
+from wire.machine import Entropy
 from wire.messages import accounts
 from wire.messages.session import Done
 from wire.vault import (
@@ -149,11 +149,34 @@ async def change_password(
         known = database.read(own.vault_counter)
         changed = await _change_at_tracker(profile, command, recovery, known, entropy)
     sealed_by = command.new_password if is_sealed(locations) else None
-    await asyncio.to_thread(
-        write_key_file, locations, changed, sealed_by, entropy, keep_former=False
-    )
+    try:
+        await asyncio.to_thread(
+            write_key_file, locations, changed, sealed_by, entropy, keep_former=False
+        )
+    except PeerError as error:
+        raise await asyncio.to_thread(_cut_short, error, locations, command, changed) from error
     await database.write(own.set_vault, changed.vault, changed.vault_counter)
     return changed
+
+
+def _cut_short(
+    error: PeerError, locations: Locations, command: api.ChangePassword, changed: Profile
+) -> PeerError:
+    """Say which password opens what, now that the key file could not be written as it should."""
+    account = "" if changed.tracker is None else "the account has the new password already; "
+    keys = "the keys on this machine are not sealed"
+    if is_sealed(locations):
+        opens = "new"
+        try:
+            read_key_file(locations, lambda: command.new_password)
+        except PeerError:
+            opens = "former"
+        keys = f"the keys on this machine open with the {opens} one"
+    return PeerError(
+        error.code,
+        f"{error.message}; {account}{keys}",
+        remedy="mend that, then run hobnob passwd again with the same two passwords",
+    )
 
 
 async def _change_alone(
@@ -300,59 +323,6 @@ def _as_found(profile: Profile, proven: Proven) -> Profile:
         vault_counter=proven.vault.counter,
         kdf=proven.parameters,
     )
-
-
-# --- the end of an account
-
-
-async def delete_account(
-    profile: Profile, command: api.DeleteAccount, database: Database, entropy: Entropy
-) -> list[Effect]:
-    """Have the tracker remove the account; the home keeps its history and knows that it was deleted.
-
-    Raises PeerError with NOT_REGISTERED for an account without a tracker, WRONG_PASSWORD,
-    RECOVERY_KEY_NEEDED, TRACKER_UNREACHABLE.
-    """
-    address = profile.tracker
-    if address is None or address.key is None:
-        raise PeerError(
-            Code.NOT_REGISTERED,
-            f"no tracker knows of {profile.name}",
-            remedy="to wipe this home: hobnob logout --forget",
-        )
-    name, key = profile.name, address.key
-    if command.name != name:
-        raise PeerError(Code.NO_SUCH_USER, f"this home belongs to {name}, not to {command.name!r}")
-    recovery = recovery_key(command.recovery_key)
-    link = await dial(address, entropy.bytes(32), entropy)
-    try:
-        parameters = await ask_kdf(link, name, recovery)
-        proven = await prove(link, name, key, parameters, command.password, recovery)
-        if proven.found.identity != profile.keys.identity:
-            raise PeerError(Code.KEY_MISMATCH, f"{name} has another identity at the tracker")
-        proof = deletion_proof(proven.secrets.auth_seed, name, key, link.handshake_hash)
-        await link.ask(lambda request: accounts.DeleteAccount(request, proof), Done)
-    except PeerError as error:
-        if error.code is not Code.NO_SUCH_USER:  # it went before, and the answer was lost
-            raise
-    finally:
-        await link.close()
-    return await database.write(ended, wall())
-
-
-def ended(connection: sqlite3.Connection, now: UnixMillis) -> list[Effect]:
-    """Take note that the account is no more: its friendships and requests are over, nothing waits for the tracker."""
-    names = connection.execute(
-        "SELECT name FROM contacts WHERE state IN ('friends', 'asked_in', 'asked_out')"
-    ).fetchall()
-    effects: list[Effect] = []
-    for (name,) in names:
-        contact = contacts.find(connection, name)
-        if contact is not None:
-            effects += befriending.part(connection, contact, "removed", now)
-    connection.execute("DELETE FROM asks")
-    own.set_deleted(connection, now)
-    return effects
 
 
 # --- what the tracker says about the vault

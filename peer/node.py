@@ -94,6 +94,7 @@ class Node:
         self._group: asyncio.TaskGroup
         self._tasks: set[asyncio.Task[None]] = set()
         self.leaving = asyncio.Event()  # this device signed off: the node has no more business
+        self.account_turn = asyncio.Lock()  # one change of password or account at a time
         self.is_to_be_wiped = False
         self._vicinity = Vicinity(is_loopback=read_last_run(locations).was_over_loopback)
         self.lists = ListWatch(

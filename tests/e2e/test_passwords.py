@@ -119,6 +119,8 @@ def test_a_change_whose_key_file_was_not_written_is_finished_by_the_same_words(
     obstacle.mkdir()  # the tracker takes the change, the key file cannot be written
     outcome = alice.try_to("passwd", *passwords)
     assert (outcome.code, outcome.error["code"]) == (1, "home-unusable")
+    assert "the account has the new password already" in outcome.error["message"]
+    assert "open with the former one" in outcome.error["message"]
     obstacle.rmdir()
     assert opens(alice, PASSWORD)  # the former password opens this home still
     assert not opens(alice, NEW)
