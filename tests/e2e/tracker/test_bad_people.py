@@ -16,6 +16,7 @@ from tests.harness.doors import GROWTH_BYTES, memory_of
 from tests.harness.guest import Closed, Guest, befriend, come, refusal
 from tests.harness.people import Person, person
 from tests.harness.trackers import TrackerProcess
+from wire import limits
 from wire.codes import Code
 from wire.identity import (
     DeviceList,
@@ -25,9 +26,9 @@ from wire.identity import (
     sign,
 )
 from wire.identity.sign import issue
-from wire.ids import DeviceId
+from wire.ids import DeviceId, RequestId
 from wire.messages import NUMBER_OF, Message
-from wire.messages.accounts import AddDevice
+from wire.messages.accounts import AddDevice, PutState
 from wire.messages.friends import (
     AnswerFriend,
     AskFriend,
@@ -282,3 +283,42 @@ async def test_a_request_in_anothers_name_is_refused(tracker: TrackerProcess, pe
         for lie in (alice.ask(bob).signed, forged.ask(bob).signed):
             code = await refusal(m.ask(lambda r, lie=lie: AskFriend(r, bob.name, lie)))  # type: ignore[misc]
             assert code in (Code.IDENTITY_MISMATCH, Code.SIGNATURE_INVALID)
+
+
+# --- pages
+
+
+async def test_24_a_page_beyond_its_bound_ends_the_link(
+    tracker: TrackerProcess, people: Join
+) -> None:
+    (alice,) = await people(1)
+    async with await come(tracker.address, alice) as guest:
+        page = bytes(limits.PAGE_BYTES + 1)
+        closed = await ends(guest, raw(PutState(RequestId(9), 0, 0, 1, page)))
+    assert closed.code is Code.LENGTH_RANGE
+
+
+async def test_24_a_state_with_more_pages_than_there_can_be_is_refused(
+    tracker: TrackerProcess, people: Join
+) -> None:
+    (alice,) = await people(1)
+    async with await come(tracker.address, alice) as guest:
+        code = await refusal(guest.ask(lambda r: PutState(r, 0, 0, 33, b"page")))
+        assert code is Code.TOO_MANY_PAGES
+        code = await refusal(guest.ask(lambda r: PutState(r, 0, 7, 8, b"out of turn")))
+        assert code is Code.NOT_NOW
+        closed = await ends(guest, raw(PutState(RequestId(9), 0, 0, 100_000, b"page")))
+    assert closed.code is Code.NUMBER_RANGE
+
+
+async def test_24_first_pages_without_a_last_one_are_kept_once(
+    tracker: TrackerProcess, people: Join
+) -> None:
+    """A first page begins anew: whoever sends nothing but those makes nobody keep more than one."""
+    (alice,) = await people(1)
+    page = bytes(limits.PAGE_BYTES)
+    async with await come(tracker.address, alice) as guest:
+        before = memory_of(tracker.process.pid)
+        for _ in range(1000):
+            await guest.ask(lambda r: PutState(r, 0, 0, 32, page))
+        assert memory_of(tracker.process.pid) - before < 8 * limits.MIB
