@@ -58,6 +58,32 @@ def test_two_homes_with_one_device_that_take_turns_are_named(
     assert said(alice, "bob") == said(bob, "alice")
 
 
+def test_two_homes_with_one_device_that_run_at_once_use_no_number_twice(friends, make_peer):
+    alice, bob = friends
+    alice.one("say", "bob", "before the copy", "--wait", "20")
+    assert alice.node.stop() == 0
+    twin = make_peer("alice-twin")
+    shutil.copytree(alice.home, twin.home)
+    alice.up()
+    twin.up()
+    texts = ["before the copy"]
+    for number in range(5):
+        for peer in (alice, twin):
+            texts.append(f"{number} by {peer.home.name}")
+            peer.one("say", "bob", texts[-1])
+    assert twin.node.stop() == 0
+    assert alice.one("say", "bob", "at last", "--wait", "60")["state"] == "delivered"
+    assert alice.node.stop() == 0
+    twin.up()
+    assert twin.one("say", "bob", "the twin at last", "--wait", "60")["state"] == "delivered"
+    assert sorted(said(bob, "alice")) == sorted([*texts, "at last", "the twin at last"])
+    assert not any(item["forked"] for item in bob.do("history", "alice"))
+    notices = [item["text"] for item in twin.do("history", "bob") if item["kind"] == "notice"]
+    assert any("same keys" in text or "copy" in text or "clone" in text for text in notices), (
+        notices
+    )
+
+
 def test_what_did_not_fail_is_left_alone_and_what_is_not_there_is_named(
     friends: tuple[Peer, Peer],
 ) -> None:
