@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +30,9 @@ def offered(alice: Peer, bob: Peer, path: Path, size: int = 3 * MIB) -> str:
 
 
 @needs_mounts
-def test_a_folder_that_can_take_nothing_is_named_when_it_is_chosen(quick_friends, tmp_path):
+def test_a_folder_that_can_take_nothing_is_named_when_it_is_chosen(
+    quick_friends: Any, tmp_path: Path
+) -> None:
     alice, bob = quick_friends
     offer = offered(alice, bob, tmp_path / "out" / "film.bin")
     assert bob.node.stop() == 0
@@ -59,8 +61,8 @@ def test_a_folder_that_can_take_nothing_is_named_when_it_is_chosen(quick_friends
 @needs_mounts
 @pytest.mark.parametrize("way", ["read-only", "unmounted", "removed"])
 def test_a_folder_that_goes_away_before_it_starts_holds_the_transfer_until_it_is_back(
-    quick_friends, tmp_path, way
-):
+    quick_friends: Any, tmp_path: Path, way: Any
+) -> None:
     alice, bob = quick_friends
     offer = offered(alice, bob, tmp_path / "out" / "film.bin")
     assert bob.node.stop() == 0
@@ -83,7 +85,7 @@ def test_a_folder_that_goes_away_before_it_starts_holds_the_transfer_until_it_is
         assert bob.node.stop() == 0
 
 
-def take_away(disk, way: str) -> Callable[[], object]:
+def take_away(disk: Any, way: str) -> Any:
     """Make the folder unusable; gives what undoes it."""
     if way == "read-only":
         disk.remount("ro")
@@ -97,7 +99,9 @@ def take_away(disk, way: str) -> Callable[[], object]:
 
 
 @needs_mounts
-def test_a_folder_on_another_disk_and_one_behind_a_link_take_what_comes(quick_friends, tmp_path):
+def test_a_folder_on_another_disk_and_one_behind_a_link_take_what_comes(
+    quick_friends: Any, tmp_path: Path
+) -> None:
     alice, bob = quick_friends
     offer = offered(alice, bob, tmp_path / "out" / "film.bin")
     (tmp_path / "real").mkdir()
@@ -130,8 +134,8 @@ def folder(part: Path, outside: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [edit, cut, link, folder])
 def test_a_part_that_somebody_touched_while_nobody_ran_is_not_believed(
-    quick_friends, tmp_path, spoil
-):
+    quick_friends: Any, tmp_path: Path, spoil: Any
+) -> None:
     alice, bob = quick_friends
     source, target = tmp_path / "out" / "film.bin", tmp_path / "in"
     outside = tmp_path / "outside"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,29 +16,29 @@ from wire import limits
 MIB = 1024 * 1024
 
 
-def write(path, content=b"content"):
+def write(path: Any, content: Any = b"content") -> Any:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
 
 
-def offered(alice, bob, *paths):
+def offered(alice: Any, bob: Any, *paths: Any) -> Any:
     offer = alice.one("send", "bob", *map(str, paths))["offer"]
     bob.node.event("offer", offer=offer, state="offered")
     return offer
 
 
-def replace_by_fifo(path):
+def replace_by_fifo(path: Any) -> None:
     path.unlink()
     os.mkfifo(path)
 
 
-def replace_by_device(path):
+def replace_by_device(path: Any) -> None:
     path.unlink()
     path.symlink_to("/dev/zero")
 
 
-def grow(path):
+def grow(path: Any) -> None:
     with path.open("ab") as file:
         file.write(b"one more line\n")
 
@@ -47,8 +49,8 @@ def grow(path):
     ids=["fifo", "device", "grown", "removed"],
 )
 def test_a_source_that_is_another_by_then_fails_by_name_and_the_others_arrive(
-    quick_friends, tmp_path, spoil
-):
+    quick_friends: Any, tmp_path: Path, spoil: Any
+) -> None:
     alice, bob = quick_friends
     top = tmp_path / "out" / "logs"
     spoiled = write(top / "spoiled.log", os.urandom(2 * MIB))
@@ -70,13 +72,15 @@ def test_a_source_that_is_another_by_then_fails_by_name_and_the_others_arrive(
     assert alice.one("status")["node"] == "up"
 
 
-def test_a_log_that_grows_while_it_leaves_is_never_half_there(quick_friends, tmp_path):
+def test_a_log_that_grows_while_it_leaves_is_never_half_there(
+    quick_friends: Any, tmp_path: Path
+) -> None:
     alice, bob = quick_friends
     path = write(tmp_path / "out" / "growing.log", os.urandom(64 * MIB))
     offer = offered(alice, bob, path)
     is_over = threading.Event()
 
-    def keep_growing():
+    def keep_growing() -> None:
         while not is_over.wait(0.001):
             grow(path)
 
@@ -93,7 +97,9 @@ def test_a_log_that_grows_while_it_leaves_is_never_half_there(quick_friends, tmp
 
 
 @needs_mounts
-def test_more_files_than_an_offer_may_have_are_refused_by_name(quick_friends, tmp_path):
+def test_more_files_than_an_offer_may_have_are_refused_by_name(
+    quick_friends: Any, tmp_path: Path
+) -> None:
     alice, _ = quick_friends
     with small_disk(tmp_path / "many", 256 * MIB) as disk:
         for number in range(limits.FILES_PER_OFFER + 1):
@@ -106,7 +112,9 @@ def test_more_files_than_an_offer_may_have_are_refused_by_name(quick_friends, tm
     assert [offer["files"] for offer in alice.do("offers")] == [limits.FILES_PER_OFFER]
 
 
-def test_sixty_four_offers_taken_at_once_all_arrive_and_wait_their_turn(quick_friends, tmp_path):
+def test_sixty_four_offers_taken_at_once_all_arrive_and_wait_their_turn(
+    quick_friends: Any, tmp_path: Path
+) -> None:
     alice, bob = quick_friends
     names = [f"{number}.bin" for number in range(64)]
     offers = []
@@ -129,7 +137,7 @@ def test_sixty_four_offers_taken_at_once_all_arrive_and_wait_their_turn(quick_fr
     assert {item["state"] for item in bob.do("transfers")} == {"done"}
 
 
-def test_more_offers_than_may_wait_are_refused_by_name(quick_friends, tmp_path):
+def test_more_offers_than_may_wait_are_refused_by_name(quick_friends: Any, tmp_path: Path) -> None:
     alice, _ = quick_friends
     path = write(tmp_path / "note.txt")
     arguments: dict[str, object] = {"to": ["bob"], "paths": [str(path)]}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import MakePeer
 from tests.harness.mounts import needs_mounts
 from tests.house.tree import ROOT
 
@@ -53,7 +54,7 @@ def other_pythons() -> list[str]:
 
 
 @pytest.mark.timeout(900)
-def test_the_wheel_runs_on_every_other_python_of_this_machine(tmp_path):
+def test_the_wheel_runs_on_every_other_python_of_this_machine(tmp_path: Path) -> None:
     wheel: Path | None = None
     for number, python in enumerate(other_pythons()):
         clean = tmp_path / str(number)
@@ -75,7 +76,7 @@ def test_the_wheel_runs_on_every_other_python_of_this_machine(tmp_path):
 
 
 @needs_mounts
-def test_a_checkout_that_cannot_be_written_runs_and_stays_as_it_is(make_peer):
+def test_a_checkout_that_cannot_be_written_runs_and_stays_as_it_is(make_peer: MakePeer) -> None:
     alice = make_peer("alice")
     script = f'mount --bind "{ROOT}" "{ROOT}" && mount -o remount,bind,ro "{ROOT}" && cd "{ROOT}"'
     script += ' && ! touch .probe 2>/dev/null && exec "$@"'
@@ -115,7 +116,7 @@ def scripts_alone(tmp_path: Path) -> Path:
     return checkout
 
 
-def test_without_ensurepip_and_apt_one_line_says_what_to_run(tmp_path):
+def test_without_ensurepip_and_apt_one_line_says_what_to_run(tmp_path: Path) -> None:
     path = without(tmp_path)
     checkout = scripts_alone(tmp_path)
     done = run(path / "bash", "scripts/demo", folder=checkout, PATH=str(path))
@@ -127,7 +128,7 @@ def test_without_ensurepip_and_apt_one_line_says_what_to_run(tmp_path):
     assert not (checkout / ".venv").exists()
 
 
-def test_without_ensurepip_apt_is_asked_for_it(tmp_path):
+def test_without_ensurepip_apt_is_asked_for_it(tmp_path: Path) -> None:
     path = without(tmp_path)
     checkout = scripts_alone(tmp_path)
     asked = tmp_path / "asked"
@@ -145,7 +146,9 @@ def test_without_ensurepip_apt_is_asked_for_it(tmp_path):
 
 
 @needs_mounts
-def test_a_checkout_that_cannot_be_written_says_so_in_one_line_when_it_is_set_up(tmp_path):
+def test_a_checkout_that_cannot_be_written_says_so_in_one_line_when_it_is_set_up(
+    tmp_path: Path,
+) -> None:
     checkout = scripts_alone(tmp_path)
     script = (
         f'mount --bind "{checkout}" "{checkout}" && mount -o remount,bind,ro "{checkout}"'

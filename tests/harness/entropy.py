@@ -24,9 +24,9 @@ class SeededEntropy:
     not.
     """
 
-    def __init__(self, seed: int | str) -> None:
+    def __init__(self, seed: int | str | bytes) -> None:
         """Start the stream of a seed; equal seeds give equal streams."""
-        self._seed = f"{seed}|".encode()
+        self._seed = f"{seed!s}|".encode()
         self._blocks = 0
         self._left = b""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from peer import api, contacts, conversations, history, syncing
 from peer.chains import vector
@@ -94,12 +95,12 @@ def receipt_of(one: SimPeer, friend: str) -> Receipt:
     return Receipt(row[0])
 
 
-def told(effects: list[Effect], kind: str) -> list[dict[str, object]]:
+def told(effects: list[Effect], kind: str) -> list[dict[str, Any]]:
     """Give what the faces are told of one kind."""
     return [e.event.body for e in effects if isinstance(e, Tell) and e.event.event == kind]
 
 
-def sent(effects: list[Effect], to: SimPeer, kind: type[Message]) -> list[Message]:
+def sent(effects: list[Effect], to: SimPeer, kind: type[Message]) -> list[Any]:
     """Give the messages of one kind that leave for a device."""
     return [
         e.message
@@ -113,7 +114,7 @@ def lines(one: SimPeer, friend: str) -> list[tuple[str, str]]:
     return [(m.kind, m.text) for m in one.database.read(history.messages, friend)]
 
 
-def messages(one: SimPeer, friend: str, **how: object) -> list[api.Message]:
+def messages(one: SimPeer, friend: str | None, **how: object) -> list[api.Message]:
     """Give the messages shown, in order."""
     found = one.database.read(history.messages, friend, **how)  # type: ignore[arg-type]
     return [message for message in found if message.kind == "message"]

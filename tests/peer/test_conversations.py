@@ -1,5 +1,9 @@
 """Saying, receiving, receipts: what two people see of each other, event by event."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 
 from peer import befriending, history, overtures, syncing
@@ -21,6 +25,7 @@ from wire import limits
 from wire.codes import Code
 from wire.errors import WireError
 from wire.identity import fingerprint
+from wire.ids import ConversationId
 from wire.machine import UnixMillis
 from wire.messages.conversation import ConversationDigest, Digests, Vector
 
@@ -28,18 +33,20 @@ DAY_MS = 24 * 3_600_000
 
 
 @pytest.fixture
-def world():
+def world() -> Simulation:
     return Simulation(1)
 
 
 @pytest.fixture
-def pair(world):
+def pair(world: Simulation) -> tuple[SimPeer, SimPeer]:
     alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
     befriend(alice, bob)
     return alice, bob
 
 
-def test_a_message_arrives_is_receipted_and_shows_as_delivered(pair):
+def test_a_message_arrives_is_receipted_and_shows_as_delivered(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, bob = pair
     event = say(alice, "bob", "hello")
     assert [m.state for m in messages(alice, "bob")] == ["queued"]
@@ -52,7 +59,7 @@ def test_a_message_arrives_is_receipted_and_shows_as_delivered(pair):
     assert told(give(receipt_of(bob, "alice"), bob, alice), "receipt") == []
 
 
-def test_a_duplicate_is_receipted_again_and_shown_once(pair):
+def test_a_duplicate_is_receipted_again_and_shown_once(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     came = events_of(alice, [say(alice, "bob", "once")])
     give(came, alice, bob)
@@ -63,7 +70,7 @@ def test_a_duplicate_is_receipted_again_and_shown_once(pair):
     assert lines(bob, "alice") == [("message", "once")]
 
 
-def test_an_older_receipt_takes_nothing_back(pair):
+def test_an_older_receipt_takes_nothing_back(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     pass_on(alice, bob, say(alice, "bob", "one"))
     early = receipt_of(bob, "alice")
@@ -73,7 +80,9 @@ def test_an_older_receipt_takes_nothing_back(pair):
     assert {m.state for m in messages(alice, "bob")} == {"delivered"}
 
 
-def test_a_receipt_of_somebody_else_delivers_nothing(pair, world):
+def test_a_receipt_of_somebody_else_delivers_nothing(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     event = say(alice, "bob", "hello")
     pass_on(alice, bob, event)
@@ -84,7 +93,9 @@ def test_a_receipt_of_somebody_else_delivers_nothing(pair, world):
     assert messages(alice, "bob")[0].state == "queued"
 
 
-def test_what_stays_undelivered_fails_and_a_late_receipt_still_counts(pair, world):
+def test_what_stays_undelivered_fails_and_a_late_receipt_still_counts(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     event = say(alice, "bob", "slow")
     pass_on(alice, bob, event)
@@ -96,7 +107,7 @@ def test_what_stays_undelivered_fails_and_a_late_receipt_still_counts(pair, worl
     assert told(came, "receipt") == [{"id": event, "state": "delivered", "friend": "bob"}]
 
 
-def test_a_reply_names_what_it_answers(pair):
+def test_a_reply_names_what_it_answers(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     event = say(alice, "bob", "question")
     pass_on(alice, bob, event)
@@ -105,7 +116,7 @@ def test_a_reply_names_what_it_answers(pair):
 
 
 @pytest.mark.parametrize("prefix", ["abc", "zzzzzzzz", "0123456", "0" * 64])
-def test_an_id_that_names_nothing_is_refused(pair, prefix):
+def test_an_id_that_names_nothing_is_refused(pair: tuple[SimPeer, SimPeer], prefix: str) -> None:
     with pytest.raises(PeerError) as caught:
         pair[0].database.read(history.find_event, prefix)
     assert caught.value.code is Code.UNKNOWN_MESSAGE
@@ -121,20 +132,23 @@ def test_an_id_that_names_nothing_is_refused(pair, prefix):
         ("\udcff", Code.TEXT_INVALID),
     ],
 )
-def test_a_message_that_cannot_be_said_is_refused_by_name(pair, text, code):
+def test_a_message_that_cannot_be_said_is_refused_by_name(
+    pair: tuple[SimPeer, SimPeer], text: str, code: Code
+) -> None:
     with pytest.raises((PeerError, WireError)) as caught:
         say(pair[0], "bob", text)
-    assert caught.value.code is code
+    error: Any = caught.value
+    assert error.code is code
     assert lines(pair[0], "bob") == []
 
 
-def test_a_message_at_the_limit_is_taken(pair):
+def test_a_message_at_the_limit_is_taken(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     pass_on(alice, bob, say(alice, "bob", "x" * limits.MESSAGE_BYTES))
     assert len(messages(bob, "alice")[0].text) == limits.MESSAGE_BYTES
 
 
-def test_reading_marks_what_was_given_and_looking_does_not(pair):
+def test_reading_marks_what_was_given_and_looking_does_not(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     pass_on(alice, bob, say(alice, "bob", "one"), say(alice, "bob", "two"))
     assert len(messages(bob, "alice", unread_only=True)) == 2
@@ -147,14 +161,18 @@ def test_reading_marks_what_was_given_and_looking_does_not(pair):
         assert caught.value.code is code
 
 
-def test_one_message_is_found_in_its_own_conversation_only(pair):
+def test_one_message_is_found_in_its_own_conversation_only(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, _ = pair
     event = say(alice, "bob", "here")
-    assert alice.database.read(history.read_one, event, "bob").text == "here"
+    found = alice.database.read(history.read_one, event, "bob")
+    assert found is not None
+    assert found.text == "here"
     assert alice.database.read(history.read_one, event, "carol") is None
 
 
-def test_a_long_history_goes_in_bounded_pieces_in_order(pair, world):
+def test_a_long_history_goes_in_bounded_pieces_in_order(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     texts = [f"{n} " + "x" * 20_000 for n in range(30)]
     for text in texts:
@@ -165,7 +183,9 @@ def test_a_long_history_goes_in_bounded_pieces_in_order(pair, world):
     assert {m.state for m in messages(alice, "bob")} == {"delivered"}
 
 
-def test_a_friend_who_comes_back_with_another_identity_is_another_conversation(pair, world):
+def test_a_friend_who_comes_back_with_another_identity_is_another_conversation(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, _ = pair
     say(alice, "bob", "to the old one")
     alice.database.write(befriending.remove, "bob", world.wall())
@@ -181,11 +201,11 @@ def test_a_friend_who_comes_back_with_another_identity_is_another_conversation(p
     assert len({m.conversation for m in messages(alice, "bob")}) == 2
 
 
-def test_conversations_that_are_not_shared_are_passed_over(pair):
+def test_conversations_that_are_not_shared_are_passed_over(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     session = Session(bob.keys.device, bob.keys.identity)
     for message in (
-        Digests((ConversationDigest(b"c" * 32, b"d" * 16),), is_last=True),
-        Vector(b"c" * 32, (), is_last=True),
+        Digests((ConversationDigest(ConversationId(b"c" * 32), b"d" * 16),), is_last=True),
+        Vector(ConversationId(b"c" * 32), (), is_last=True),
     ):
         assert alice.database.read(syncing.compare, session, message) == []

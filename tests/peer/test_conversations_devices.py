@@ -1,5 +1,9 @@
 """Several devices of one account: one conversation on all of them, and history for whom it is meant."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 
 from peer import history, syncing
@@ -21,24 +25,25 @@ from tests.harness.talk import (
 )
 from wire.errors import WireError
 from wire.identity import read_device_list, revoke_device
+from wire.ids import EventId
 from wire.messages.conversation import AskEvents, Devices, Events, Unavailable, Vector
 
 DAY_MS = 24 * 3_600_000
 
 
 @pytest.fixture
-def world():
+def world() -> Simulation:
     return Simulation(1)
 
 
 @pytest.fixture
-def pair(world):
+def pair(world: Simulation) -> tuple[SimPeer, SimPeer]:
     alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
     befriend(alice, bob)
     return alice, bob
 
 
-def settle(world, *pairs, ms=20_000):
+def settle(world: Simulation, *pairs: Any, ms: int = 20_000) -> None:
     """Link these devices for a while."""
     cables = [Cable(world, one, other) for one, other in pairs]
     world.run(world.now + ms)
@@ -46,11 +51,13 @@ def settle(world, *pairs, ms=20_000):
         cable.cut()
 
 
-def states(one, friend):
+def states(one: SimPeer, friend: str) -> list[Any]:
     return [m.state for m in messages(one, friend)]
 
 
-def test_what_i_said_on_one_device_shows_on_the_other_as_mine_with_its_state(pair, world):
+def test_what_i_said_on_one_device_shows_on_the_other_as_mine_with_its_state(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     alice.say("bob", "from the desk")
     settle(world, (alice, bob))
@@ -61,7 +68,9 @@ def test_what_i_said_on_one_device_shows_on_the_other_as_mine_with_its_state(pai
     assert laptop.lies == []
 
 
-def test_a_message_goes_through_an_own_device_and_its_receipt_comes_back_the_same_way(pair, world):
+def test_a_message_goes_through_an_own_device_and_its_receipt_comes_back_the_same_way(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     laptop = alice.log_in("alice-2")
     laptop.say("bob", "from the laptop")
@@ -80,7 +89,7 @@ def test_a_message_goes_through_an_own_device_and_its_receipt_comes_back_the_sam
     assert alice.faults + bob.faults + laptop.faults == []
 
 
-def test_own_devices_are_brought_up_to_date_about_everybody(world):
+def test_own_devices_are_brought_up_to_date_about_everybody(world: Simulation) -> None:
     people = [SimPeer.make(world, name) for name in ("alice", "bob", "carol")]
     alice, bob, carol = people
     befriend(alice, bob)
@@ -94,7 +103,9 @@ def test_own_devices_are_brought_up_to_date_about_everybody(world):
     assert laptop.texts("carol") == ["I am carol"]
 
 
-def test_a_friend_serves_a_new_device_only_what_nobody_of_its_account_had(pair, world):
+def test_a_friend_serves_a_new_device_only_what_nobody_of_its_account_had(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     bob.say("alice", "had by the desk")
     settle(world, (alice, bob))
@@ -117,13 +128,15 @@ def test_a_friend_serves_a_new_device_only_what_nobody_of_its_account_had(pair, 
     assert "gap" not in [kind for kind, _ in lines(laptop, "bob")]
 
 
-def link_of(one, other):
+def link_of(one: SimPeer, other: SimPeer) -> Session:
     """Open a link of `one` at `other`; gives its session there."""
     open_link(one, other)
     return Session(one.keys.device, one.keys.identity)
 
 
-def test_history_is_neither_served_nor_given_out_by_its_id(pair, world):
+def test_history_is_neither_served_nor_given_out_by_its_id(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     alice.say("bob", "long ago")
     settle(world, (alice, bob))
@@ -131,20 +144,24 @@ def test_history_is_neither_served_nor_given_out_by_its_id(pair, world):
     world.run(world.now + 60_000)
     laptop = alice.log_in("alice-2")
     nothing = Vector(conversation_of(alice, bob), (), is_last=True)
-    asked = AskEvents(conversation_of(alice, bob), (old,))
+    asked = AskEvents(conversation_of(alice, bob), (EventId(old),))
     session = link_of(laptop, bob)
-    said = [e.message for e in bob.database.read(syncing.compare, session, nothing)]
+    effects: list[Any] = bob.database.read(syncing.compare, session, nothing)
+    said = [e.message for e in effects]
     [never] = [message for message in said if isinstance(message, Unavailable)]
     assert (never.device, never.first, never.last) == (alice.keys.device, 1, 1)
     assert not any(
-        isinstance(e.message, Events) for e in bob.database.read(syncing.next_batch, session)
+        isinstance(getattr(e, "message", None), Events)
+        for e in bob.database.read(syncing.next_batch, session)
     )
     assert bob.database.read(syncing.compare, session, asked) == []
-    [answer] = bob.database.read(syncing.compare, link_of(alice, bob), asked)
-    assert isinstance(answer.message, Events)
+    answers: list[Any] = bob.database.read(syncing.compare, link_of(alice, bob), asked)
+    assert [type(answer.message) for answer in answers] == [Events]
 
 
-def test_a_receipt_of_any_listed_device_delivers_and_of_one_taken_off_does_not(pair, world):
+def test_a_receipt_of_any_listed_device_delivers_and_of_one_taken_off_does_not(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     laptop = bob.log_in("bob-2")
     event = say(alice, "bob", "to any of you")
@@ -159,7 +176,9 @@ def test_a_receipt_of_any_listed_device_delivers_and_of_one_taken_off_does_not(p
     assert states(alice, "bob") == ["queued"]
 
 
-def test_a_receipt_is_taken_from_whoever_brings_it(pair, world):
+def test_a_receipt_is_taken_from_whoever_brings_it(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     laptop = bob.log_in("bob-2")
     event = say(alice, "bob", "to any of you")
@@ -169,11 +188,13 @@ def test_a_receipt_is_taken_from_whoever_brings_it(pair, world):
     assert told(came, "receipt") == [{"id": event, "state": "delivered", "friend": "bob"}]
 
 
-def listed_bytes(one):
+def listed_bytes(one: SimPeer) -> bytes:
     return one.database.read(own.need_account).device_list
 
 
-def test_events_of_a_device_that_was_taken_off_count_if_a_live_one_builds_on_them(pair, world):
+def test_events_of_a_device_that_was_taken_off_count_if_a_live_one_builds_on_them(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     phone = alice.log_in("alice-2")
     before = say(phone, "bob", "before it was stolen")
@@ -184,7 +205,7 @@ def test_events_of_a_device_that_was_taken_off_count_if_a_live_one_builds_on_the
     shorter = revoke_device(alice.seed, listed, phone.keys.device, now=world.wall())
     give(Devices(shorter, (phone.keys.certificate,)), bob, alice)
     effects = give(events_of(phone, [before, after]), bob, alice)
-    assert told(effects, "notice")[0]["message"].startswith("1 message rejected")
+    assert str(told(effects, "notice")[0]["message"]).startswith("1 message rejected")
     assert alice.texts("bob") == []
     pass_on(bob, alice, answer)
     assert told(give(events_of(phone, [before]), bob, alice), "message")[0]["text"] == (
@@ -194,7 +215,9 @@ def test_events_of_a_device_that_was_taken_off_count_if_a_live_one_builds_on_the
     assert alice.texts("bob") == ["before it was stolen", "I hear you"]
 
 
-def test_certificates_are_taken_of_known_accounts_only_and_old_ones_still_verify(pair, world):
+def test_certificates_are_taken_of_known_accounts_only_and_old_ones_still_verify(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     carol = SimPeer.make(world, "carol")
     alice.database.write(note_introduced, listed_bytes(carol), (carol.keys.certificate,))
@@ -215,7 +238,9 @@ def test_certificates_are_taken_of_known_accounts_only_and_old_ones_still_verify
     ).fetchone() == (2,)
 
 
-def test_a_link_of_an_own_device_with_an_older_list_is_refused(pair):
+def test_a_link_of_an_own_device_with_an_older_list_is_refused(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, _ = pair
     laptop = alice.log_in("alice-2")
     alice.log_in("alice-3", [laptop])
@@ -229,7 +254,9 @@ def test_a_link_of_an_own_device_with_an_older_list_is_refused(pair):
         )
 
 
-def test_old_undelivered_words_do_not_fail_on_a_new_device_before_their_receipts_come(pair, world):
+def test_old_undelivered_words_do_not_fail_on_a_new_device_before_their_receipts_come(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     alice.say("bob", "long ago")
     settle(world, (alice, bob))

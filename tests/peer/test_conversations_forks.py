@@ -1,8 +1,13 @@
 """Forks, restored backups and copies of a home: proof is kept, no number is used twice (promise D7)."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 
 from peer import conversations
+from peer.effects import SendOnLink
 from peer.forks import CLAIMED_EPOCHS
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
 from tests.harness.talk import (
@@ -19,25 +24,27 @@ from tests.harness.talk import (
     vector_of,
 )
 from wire import limits
+from wire.ids import ConversationId, Epoch
 from wire.log.receipt import Reach, ReceiptBody, issue_receipt
-from wire.messages.conversation import AskEvents, Fork, Receipt, Vector, VectorEntry
+from wire.machine import UnixMillis
+from wire.messages.conversation import AskEvents, Events, Fork, Receipt, Vector, VectorEntry
 
 DAY_MS = 24 * 3_600_000
 
 
 @pytest.fixture
-def world():
+def world() -> Simulation:
     return Simulation(1)
 
 
 @pytest.fixture
-def pair(world):
+def pair(world: Simulation) -> tuple[SimPeer, SimPeer]:
     alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
     befriend(alice, bob)
     return alice, bob
 
 
-def two_stories(alice, *texts):
+def two_stories(alice: SimPeer, *texts: Any) -> tuple[Events, Events]:
     """Let alice write twice in one place, her whole machine having gone back in between."""
     image = alice.database.image()
     first = [say(alice, "bob", text) for text in texts[0]]
@@ -47,7 +54,7 @@ def two_stories(alice, *texts):
     return came, events_of(alice, second)
 
 
-def runs(one):
+def runs(one: SimPeer) -> set[bytes]:
     return {
         row[0]
         for row in one.database.connection.execute(
@@ -56,7 +63,9 @@ def runs(one):
     }
 
 
-def test_two_events_in_one_place_are_kept_as_proof_told_once_and_passed_on(pair):
+def test_two_events_in_one_place_are_kept_as_proof_told_once_and_passed_on(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, bob = pair
     first, second = two_stories(alice, ["one story"], ["another"])
     give(first, alice, bob)
@@ -72,7 +81,9 @@ def test_two_events_in_one_place_are_kept_as_proof_told_once_and_passed_on(pair)
     assert [kind for kind, _ in lines(bob, "alice")].count("notice") == 1
 
 
-def test_what_was_said_before_the_fork_is_not_marked_and_stays_receipted(pair):
+def test_what_was_said_before_the_fork_is_not_marked_and_stays_receipted(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, bob = pair
     before = say(alice, "bob", "before")
     first, second = two_stories(alice, ["one story"], ["another"])
@@ -84,7 +95,9 @@ def test_what_was_said_before_the_fork_is_not_marked_and_stays_receipted(pair):
     assert [m.state for m in messages(alice, "bob")] == ["delivered", "queued"]
 
 
-def test_branches_of_a_fork_find_each_other_whoever_has_them(pair, world):
+def test_branches_of_a_fork_find_each_other_whoever_has_them(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     say(alice, "bob", "before")
     first, second = two_stories(alice, ["a1", "a2", "a3"], ["b1", "b2"])
@@ -109,7 +122,9 @@ def test_branches_of_a_fork_find_each_other_whoever_has_them(pair, world):
     assert not messages(bob, "alice")[-1].forked
 
 
-def test_a_device_that_meets_its_own_fork_goes_on_in_a_new_run(pair):
+def test_a_device_that_meets_its_own_fork_goes_on_in_a_new_run(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, bob = pair
     first, second = two_stories(alice, ["lost"], ["written again"])
     assert len(runs(alice)) == 1
@@ -120,7 +135,9 @@ def test_a_device_that_meets_its_own_fork_goes_on_in_a_new_run(pair):
     assert second.events[0].header != first.events[0].header
 
 
-def test_a_proof_alone_makes_its_device_go_on_in_a_new_run_and_asks_for_the_events(pair):
+def test_a_proof_alone_makes_its_device_go_on_in_a_new_run_and_asks_for_the_events(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, bob = pair
     first, second = two_stories(alice, ["lost"], ["written again"])
     proof = Fork(first.conversation, first.events[0].header, second.events[0].header)
@@ -132,12 +149,12 @@ def test_a_proof_alone_makes_its_device_go_on_in_a_new_run_and_asks_for_the_even
     assert give(proof, bob, alice) == sent_again(effects)
 
 
-def sent_again(effects):
+def sent_again(effects: Any) -> list[SendOnLink]:
     """What a proof that is known already leads to: the event that is still missing is asked for."""
     return [e for e in effects if isinstance(getattr(e, "message", None), AskEvents)]
 
 
-def test_what_proves_nothing_is_dropped(pair, world):
+def test_what_proves_nothing_is_dropped(pair: tuple[SimPeer, SimPeer], world: Simulation) -> None:
     alice, bob = pair
     ids = [say(alice, "bob", text) for text in ("one", "two")]
     one, two = (event.header for event in events_of(alice, ids).events)
@@ -148,11 +165,13 @@ def test_what_proves_nothing_is_dropped(pair, world):
     foreign = [events_of(carol, [say(carol, "bob", "x")]).events[0].header for _ in range(2)]
     for first, second in ((one, one), (one, two), (b"junk", one), tuple(foreign)):
         assert give(Fork(conversation, first, second), alice, bob) == []
-    assert give(Fork(b"c" * 32, one, two), alice, bob) == []
+    assert give(Fork(ConversationId(b"c" * 32), one, two), alice, bob) == []
     assert bob.database.connection.execute("SELECT count(*) FROM forks").fetchone() == (0,)
 
 
-def test_a_restored_backup_gets_its_lost_words_back_and_uses_no_number_twice(pair, world):
+def test_a_restored_backup_gets_its_lost_words_back_and_uses_no_number_twice(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     cable = Cable(world, alice, bob)
     alice.say("bob", "before")
@@ -174,7 +193,7 @@ def test_a_restored_backup_gets_its_lost_words_back_and_uses_no_number_twice(pai
     assert alice.faults + bob.faults == []
 
 
-def claim(alice, bob, high):
+def claim(alice: SimPeer, bob: SimPeer, high: int) -> Vector:
     """A vector of bob that shows more of alice's present run than she has."""
     epoch = alice.database.connection.execute(
         "SELECT coalesce(v.epoch, p.epoch) FROM conversations v, place p"
@@ -183,7 +202,9 @@ def claim(alice, bob, high):
     return Vector(conversation_of(alice, bob), (entry,), is_last=True)
 
 
-def test_a_vector_that_shows_more_of_our_run_ends_it_in_that_conversation_only(pair, world):
+def test_a_vector_that_shows_more_of_our_run_ends_it_in_that_conversation_only(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     carol = SimPeer.make(world, "carol")
     befriend(alice, carol)
@@ -196,14 +217,16 @@ def test_a_vector_that_shows_more_of_our_run_ends_it_in_that_conversation_only(p
     assert len(runs(alice)) == 2
 
 
-def test_a_receipt_that_covers_more_of_our_run_ends_it_too(pair, world):
+def test_a_receipt_that_covers_more_of_our_run_ends_it_too(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     say(alice, "bob", "one")
     [epoch] = runs(alice)
     body = ReceiptBody(
         conversation=conversation_of(alice, bob),
         device=bob.keys.device,
-        has=(Reach(alice.keys.device, epoch, 7),),
+        has=(Reach(alice.keys.device, Epoch(epoch), 7),),
         seen=None,
         counter=world.wall(),
         list_counter=1,
@@ -213,7 +236,7 @@ def test_a_receipt_that_covers_more_of_our_run_ends_it_too(pair, world):
     assert len(runs(alice)) == 2
 
 
-def test_mere_claims_cannot_use_up_our_runs(pair):
+def test_mere_claims_cannot_use_up_our_runs(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     for number in range(limits.EPOCHS + 5):
         say(alice, "bob", str(number))
@@ -221,7 +244,9 @@ def test_mere_claims_cannot_use_up_our_runs(pair):
     assert len(runs(alice)) == CLAIMED_EPOCHS
 
 
-def test_nothing_shows_as_delivered_while_somebody_has_events_of_ours_that_are_not_here(pair):
+def test_nothing_shows_as_delivered_while_somebody_has_events_of_ours_that_are_not_here(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, bob = pair
     first, second = two_stories(alice, ["lost"], ["written again"])
     give(first, alice, bob)
@@ -232,7 +257,9 @@ def test_nothing_shows_as_delivered_while_somebody_has_events_of_ours_that_are_n
     assert second.events
 
 
-def test_two_homes_with_one_device_that_take_turns_are_named_once(pair, world):
+def test_two_homes_with_one_device_that_take_turns_are_named_once(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, _ = pair
     say(alice, "bob", "before the copy")
     world.now += 1000
@@ -246,7 +273,9 @@ def test_two_homes_with_one_device_that_take_turns_are_named_once(pair, world):
     assert [body["code"] for body in told(effects, "notice")] == ["device-cloned"]
 
 
-def test_what_a_restored_backup_lost_is_no_copy(pair, world):
+def test_what_a_restored_backup_lost_is_no_copy(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     backup = alice.database.image()
     lost = events_of(alice, [say(alice, "bob", "lost")])
@@ -255,26 +284,30 @@ def test_what_a_restored_backup_lost_is_no_copy(pair, world):
     assert told(give(lost, bob, alice), "notice") == []
 
 
-def test_a_failed_message_is_tried_again_and_one_of_a_forked_chain_said_anew(pair, world):
+def test_a_failed_message_is_tried_again_and_one_of_a_forked_chain_said_anew(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     first, _ = two_stories(alice, ["lost"], ["written again"])
     give(first, bob, alice)
     plain = say(alice, "bob", "in a new run")
     later = world.wall() + 31 * DAY_MS
-    alice.database.write(conversations.expire, later)
+    alice.database.write(conversations.expire, UnixMillis(later))
     assert {m.state for m in messages(alice, "bob")} == {"failed"}
     forked = next(m.id for m in messages(alice, "bob") if m.text == "written again")
     for event in (plain, forked):
-        alice.database.write(conversations.retry, alice.keys, event, later, alice.entropy)
+        alice.database.write(
+            conversations.retry, alice.keys, event, UnixMillis(later), alice.entropy
+        )
     again = [m for m in messages(alice, "bob") if m.state == "queued"]
     assert sorted(m.text for m in again) == ["in a new run", "written again"]
     assert not any(m.forked for m in again)
     assert alice.database.write(
-        conversations.retry, alice.keys, plain, later, alice.entropy
+        conversations.retry, alice.keys, plain, UnixMillis(later), alice.entropy
     )[1] == []  # fmt: skip
 
 
-def test_a_forked_chain_goes_on_to_its_bound_and_no_further(pair):
+def test_a_forked_chain_goes_on_to_its_bound_and_no_further(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     image = alice.database.image()
     give(events_of(alice, [say(alice, "bob", "the first story")]), alice, bob)
@@ -287,5 +320,5 @@ def test_a_forked_chain_goes_on_to_its_bound_and_no_further(pair):
     )
     alice.restore(image, is_noticed=False)
     effects = give(events_of(alice, [say(alice, "bob", "one too many")]), alice, bob)
-    assert told(effects, "notice")[0]["message"].startswith("1 message rejected")
+    assert str(told(effects, "notice")[0]["message"]).startswith("1 message rejected")
     assert "one too many" not in bob.texts("alice")

@@ -1,28 +1,33 @@
 """Order and gaps (promise D5): nothing is shown before what its author had seen, or a gap stands there."""
 
+from __future__ import annotations
+
 import pytest
 
 from peer import conversations, history
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.talk import events_of, give, lines, messages, pass_on, say, sent, tick, told
+from wire.ids import ConversationId, DeviceId
 from wire.messages.conversation import AskEvents, Events, SealedEvent, Unavailable
 
 HOLD_MS = 2000
 
 
 @pytest.fixture
-def world():
+def world() -> Simulation:
     return Simulation(1)
 
 
 @pytest.fixture
-def pair(world):
+def pair(world: Simulation) -> tuple[SimPeer, SimPeer]:
     alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
     befriend(alice, bob)
     return alice, bob
 
 
-def test_what_comes_too_early_waits_and_is_shown_after_what_was_missing(pair):
+def test_what_comes_too_early_waits_and_is_shown_after_what_was_missing(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, bob = pair
     one, two, three = (say(alice, "bob", text) for text in ("one", "two", "three"))
     assert told(pass_on(alice, bob, two, three), "message") == []
@@ -33,7 +38,9 @@ def test_what_comes_too_early_waits_and_is_shown_after_what_was_missing(pair):
     assert bob.database.read(conversations.next_tick) is None
 
 
-def test_after_two_seconds_it_is_shown_with_a_gap_that_is_asked_for_and_heals(pair, world):
+def test_after_two_seconds_it_is_shown_with_a_gap_that_is_asked_for_and_heals(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     one, two = say(alice, "bob", "one"), say(alice, "bob", "two")
     pass_on(alice, bob, two)
@@ -51,7 +58,7 @@ def test_after_two_seconds_it_is_shown_with_a_gap_that_is_asked_for_and_heals(pa
     assert lines(bob, "alice") == [("message", "one"), ("message", "two")]
 
 
-def test_a_gap_is_marked_once_where_it_is_first_missed(pair):
+def test_a_gap_is_marked_once_where_it_is_first_missed(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     first = say(alice, "bob", "first")
     pass_on(alice, bob, first)
@@ -67,7 +74,9 @@ def test_a_gap_is_marked_once_where_it_is_first_missed(pair):
     assert [kind for kind, _ in lines(bob, "alice")] == ["message"] * 4
 
 
-def test_an_answer_is_not_shown_before_its_question(pair, world):
+def test_an_answer_is_not_shown_before_its_question(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     carried = say(bob, "alice", "question")
     pass_on(bob, alice, carried)
@@ -78,7 +87,7 @@ def test_an_answer_is_not_shown_before_its_question(pair, world):
     assert [body["text"] for body in shown] == ["question", "answer"]
 
 
-def test_gaps_are_unread_with_what_they_stand_before(pair):
+def test_gaps_are_unread_with_what_they_stand_before(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     say(alice, "bob", "missing")
     pass_on(alice, bob, say(alice, "bob", "seen"))
@@ -90,12 +99,15 @@ def test_gaps_are_unread_with_what_they_stand_before(pair):
     assert [kind for kind, _ in lines(bob, "alice")] == ["gap", "message"]
 
 
-def test_unavailable_makes_a_gap_final_only_with_an_event_behind_it(pair):
+def test_unavailable_makes_a_gap_final_only_with_an_event_behind_it(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, bob = pair
     ids = [say(alice, "bob", str(number)) for number in range(4)]
     [chain] = alice.database.connection.execute("SELECT device, epoch FROM chains").fetchall()
     conversation = events_of(alice, ids).conversation
-    give(Unavailable(conversation, *chain, 1, 2), alice, bob)
+    device, epoch = chain
+    give(Unavailable(conversation, device, epoch, 1, 2), alice, bob)
     pass_on(alice, bob, ids[3])
     high = "SELECT floor, high FROM chains WHERE device = ?"
     assert bob.database.connection.execute(high, chain[:1]).fetchone() == (0, 0)
@@ -109,19 +121,23 @@ def test_unavailable_makes_a_gap_final_only_with_an_event_behind_it(pair):
     assert [kind for kind, _ in lines(bob, "alice")] == ["message"] * 4
 
 
-def test_unavailable_about_our_own_chain_or_a_strangers_is_passed_over(pair, world):
+def test_unavailable_about_our_own_chain_or_a_strangers_is_passed_over(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     event = say(alice, "bob", "mine")
     conversation = events_of(alice, [event]).conversation
     [(device, epoch)] = alice.database.connection.execute("SELECT device, epoch FROM chains")
     before = alice.database.connection.execute("SELECT * FROM chains").fetchall()
     give(Unavailable(conversation, device, epoch, 1, 2**53), bob, alice)
-    give(Unavailable(conversation, b"s" * 16, epoch, 1, 5), bob, alice)
-    give(Unavailable(b"c" * 32, device, epoch, 1, 5), bob, alice)
+    give(Unavailable(conversation, DeviceId(b"s" * 16), epoch, 1, 5), bob, alice)
+    give(Unavailable(ConversationId(b"c" * 32), device, epoch, 1, 5), bob, alice)
     assert alice.database.connection.execute("SELECT * FROM chains").fetchall() == before
 
 
-def test_an_event_without_its_body_is_shown_when_the_body_comes(pair):
+def test_an_event_without_its_body_is_shown_when_the_body_comes(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, bob = pair
     event = say(alice, "bob", "whole")
     came = events_of(alice, [event])
@@ -133,7 +149,9 @@ def test_an_event_without_its_body_is_shown_when_the_body_comes(pair):
 
 
 @pytest.mark.parametrize("late_ms", [0, 11 * 60_000, 30 * 24 * 3_600_000])
-def test_a_message_that_was_long_under_way_is_no_clock_that_is_off(pair, world, late_ms):
+def test_a_message_that_was_long_under_way_is_no_clock_that_is_off(
+    pair: tuple[SimPeer, SimPeer], world: Simulation, late_ms: int
+) -> None:
     alice, bob = pair
     came = events_of(alice, [say(alice, "bob", "from the past")])
     world.now += late_ms
@@ -147,8 +165,8 @@ def test_a_message_that_was_long_under_way_is_no_clock_that_is_off(pair, world, 
      (-11 * 60_000, True), (-(10**12), True)],
 )  # fmt: skip
 def test_a_wall_clock_more_than_ten_minutes_off_is_marked_and_changes_no_order(
-    pair, world, skew_ms, is_off
-):
+    pair: tuple[SimPeer, SimPeer], world: Simulation, skew_ms: int, is_off: bool
+) -> None:
     alice, bob = pair
     pass_on(bob, alice, say(bob, "alice", "what time is it?"))
     now = world.now

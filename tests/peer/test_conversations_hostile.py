@@ -1,5 +1,9 @@
 """What a friend's log may contain: each bad event is refused alone, counted, told once, and keeps nothing up."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,6 +28,7 @@ from tests.harness.talk import (
 from wire import limits
 from wire.channel.primitives import sha256
 from wire.errors import WireError
+from wire.identity.devices import DeviceKeys
 from wire.identity.packing import pack
 from wire.identity.sign import SignPurpose, issue
 from wire.ids import DeviceId, Epoch, EventId
@@ -41,20 +46,29 @@ from wire.messages.conversation import (
     VectorEntry,
 )
 
+Pair = tuple[SimPeer, SimPeer]
+
 
 @pytest.fixture
-def world():
+def world() -> Simulation:
     return Simulation(1)
 
 
 @pytest.fixture
-def pair(world):
+def pair(world: Simulation) -> Pair:
     alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
     befriend(alice, bob)
     return alice, bob
 
 
-def forge(alice, bob, *, keys=None, text="forged", **fields):
+def forge(
+    alice: SimPeer,
+    bob: SimPeer,
+    *,
+    keys: DeviceKeys | None = None,
+    text: str = "forged",
+    **fields: Any,
+) -> SealedEvent:
     """Sign, as alice's device, an event that her program would not have written."""
     keys = keys or alice.keys
     chain = Chain(conversation_of(alice, bob), keys.device, Epoch(b"forger.."))
@@ -73,21 +87,21 @@ def forge(alice, bob, *, keys=None, text="forged", **fields):
     return SealedEvent(signed, event.sealed.body)
 
 
-def batch(alice, bob, *events):
+def batch(alice: SimPeer, bob: SimPeer, *events: Any) -> Events:
     return Events(conversation_of(alice, bob), events)
 
 
-def rejected(bob):
+def rejected(bob: SimPeer) -> Any:
     return bob.database.connection.execute("SELECT sum(rejected) FROM conversations").fetchone()[0]
 
 
-def test_a_bad_event_is_refused_alone_and_what_stands_around_it_is_taken(pair):
+def test_a_bad_event_is_refused_alone_and_what_stands_around_it_is_taken(pair: Pair) -> None:
     alice, bob = pair
     first = events_of(alice, [say(alice, "bob", "before"), say(alice, "bob", "after")]).events
     broken = SealedEvent(forge(alice, bob).header, b"another body")
     effects = give(batch(alice, bob, first[0], broken, first[1]), alice, bob)
     [notice] = told(effects, "notice")
-    assert notice["message"].startswith("1 message rejected")
+    assert str(notice["message"]).startswith("1 message rejected")
     assert notice["friend"] == "alice"
     assert bob.texts("alice") == ["before", "after"]
     assert [kind for kind, _ in lines(bob, "alice")] == ["message", "notice", "message"]
@@ -95,7 +109,7 @@ def test_a_bad_event_is_refused_alone_and_what_stands_around_it_is_taken(pair):
     assert {m.state for m in messages(alice, "bob")} == {"delivered"}
 
 
-def test_one_that_comes_again_with_every_link_is_counted_and_told_once(pair):
+def test_one_that_comes_again_with_every_link_is_counted_and_told_once(pair: Pair) -> None:
     alice, bob = pair
     bad = forge(alice, bob, clock=2**52)
     assert told(give(batch(alice, bob, bad), alice, bob), "notice")
@@ -104,7 +118,7 @@ def test_one_that_comes_again_with_every_link_is_counted_and_told_once(pair):
     assert rejected(bob) == 1
 
 
-def test_many_are_counted_and_told_ever_more_rarely_and_remembered_in_bounds(pair):
+def test_many_are_counted_and_told_ever_more_rarely_and_remembered_in_bounds(pair: Pair) -> None:
     alice, bob = pair
     notices = []
     for number in range(limits.REJECTIONS + 50):
@@ -128,14 +142,20 @@ BAD = {
 
 
 @pytest.mark.parametrize("fields", BAD.values(), ids=BAD)
-def test_what_breaks_the_rules_of_a_log_is_refused_by_all(pair, fields):
+def test_what_breaks_the_rules_of_a_log_is_refused_by_all(
+    pair: Pair,
+    fields: dict[str, bytes | int]
+    | dict[str, bytes]
+    | dict[str, int]
+    | dict[str, tuple[bytes, bytes]],
+) -> None:
     alice, bob = pair
     give(batch(alice, bob, forge(alice, bob, **fields)), alice, bob)
     assert rejected(bob) == 1
     assert bob.texts("alice") == []
 
 
-def test_a_clock_that_is_not_after_what_the_event_names_is_refused(pair):
+def test_a_clock_that_is_not_after_what_the_event_names_is_refused(pair: Pair) -> None:
     alice, bob = pair
     said = say(alice, "bob", "first")
     pass_on(alice, bob, said)
@@ -144,7 +164,7 @@ def test_a_clock_that_is_not_after_what_the_event_names_is_refused(pair):
     assert rejected(bob) == 1
 
 
-def test_unknown_parents_and_places_far_ahead_are_held_and_shown_with_a_gap(pair):
+def test_unknown_parents_and_places_far_ahead_are_held_and_shown_with_a_gap(pair: Pair) -> None:
     alice, bob = pair
     strange = tuple(EventId(bytes([n]) * 32) for n in range(limits.PARENTS))
     give(batch(alice, bob, forge(alice, bob, parents=strange)), alice, bob)
@@ -163,7 +183,7 @@ def test_unknown_parents_and_places_far_ahead_are_held_and_shown_with_a_gap(pair
     assert messages(alice, "bob")[-1].state == "delivered"
 
 
-def test_a_place_beyond_all_numbers_does_not_even_parse(pair):
+def test_a_place_beyond_all_numbers_does_not_even_parse(pair: Pair) -> None:
     alice, bob = pair
     event = forge(alice, bob)
     header = pack(replace(peek_header(event.header), seq=2**53))
@@ -174,13 +194,13 @@ def test_a_place_beyond_all_numbers_does_not_even_parse(pair):
     assert rejected(bob) == 2
 
 
-def pack_int(value):
+def pack_int(value: int) -> bytes:
     import msgspec
 
     return msgspec.msgpack.encode(value)
 
 
-def issue_raw(alice, body):
+def issue_raw(alice: SimPeer, body: bytes) -> bytes:
     import msgspec
 
     from wire.identity.sign import sign
@@ -188,7 +208,9 @@ def issue_raw(alice, body):
     return msgspec.msgpack.encode([body, sign(alice.keys.signing_seed, SignPurpose.EVENT, body)])
 
 
-def test_a_signature_of_another_member_or_a_stranger_is_refused(pair, world):
+def test_a_signature_of_another_member_or_a_stranger_is_refused(
+    pair: Pair, world: Simulation
+) -> None:
     alice, bob = pair
     carol = SimPeer.make(world, "carol")
     befriend(carol, bob)
@@ -205,7 +227,7 @@ def test_a_signature_of_another_member_or_a_stranger_is_refused(pair, world):
     assert bob.texts("alice") == []
 
 
-def test_the_sixty_fifth_run_of_a_device_is_refused_and_the_others_go_on(pair):
+def test_the_sixty_fifth_run_of_a_device_is_refused_and_the_others_go_on(pair: Pair) -> None:
     alice, bob = pair
     for number in range(limits.EPOCHS + 1):
         epoch = Epoch(number.to_bytes(8, "big"))
@@ -218,7 +240,9 @@ def test_the_sixty_fifth_run_of_a_device_is_refused_and_the_others_go_on(pair):
     assert alice.texts("bob") == ["still here"]
 
 
-def test_a_receipt_stays_within_its_bound_however_many_chains_there_are(pair, world):
+def test_a_receipt_stays_within_its_bound_however_many_chains_there_are(
+    pair: Pair, world: Simulation
+) -> None:
     alice, bob = pair
     for device in range(7):
         keys = alice.keys if device == 0 else alice.log_in(f"alice-{device}").keys
@@ -233,7 +257,7 @@ def test_a_receipt_stays_within_its_bound_however_many_chains_there_are(pair, wo
     assert len(receipt_of(bob, "alice").signed) <= limits.RECEIPT_BYTES
 
 
-def test_reading_stays_possible_in_a_log_full_of_holes(pair):
+def test_reading_stays_possible_in_a_log_full_of_holes(pair: Pair) -> None:
     alice, bob = pair
     for number in range(40):
         parents = tuple(EventId(sha256(bytes([number, n]))) for n in range(limits.PARENTS))
@@ -245,7 +269,7 @@ def test_reading_stays_possible_in_a_log_full_of_holes(pair):
     assert len([m for m in lines(bob, "alice") if m[0] == "gap"]) == 40
 
 
-def test_a_stranger_is_not_listened_to(pair, world):
+def test_a_stranger_is_not_listened_to(pair: Pair, world: Simulation) -> None:
     alice, bob = pair
     mallory = SimPeer.make(world, "mallory")
     came = events_of(alice, [say(alice, "bob", "x")])
@@ -257,7 +281,7 @@ def test_a_stranger_is_not_listened_to(pair, world):
             )  # fmt: skip
 
 
-def test_a_vector_said_over_and_over_is_answered_once(pair):
+def test_a_vector_said_over_and_over_is_answered_once(pair: Pair) -> None:
     alice, bob = pair
     open_link(alice, bob)
     say(bob, "alice", "x" * 1000)
@@ -271,7 +295,7 @@ def test_a_vector_said_over_and_over_is_answered_once(pair):
         assert bob.database.read(syncing.next_batch, session) == []
 
 
-def test_a_vector_without_end_fills_no_memory(pair):
+def test_a_vector_without_end_fills_no_memory(pair: Pair) -> None:
     alice, bob = pair
     open_link(alice, bob)
     session = Session(alice.keys.device, alice.keys.identity)
@@ -285,13 +309,16 @@ def test_a_vector_without_end_fills_no_memory(pair):
     assert sum(map(len, session.pages.values())) == limits.VECTOR_ENTRIES
 
 
-def test_asking_for_everything_at_once_gives_one_batch(pair):
+def test_asking_for_everything_at_once_gives_one_batch(pair: Pair) -> None:
     alice, bob = pair
     open_link(alice, bob)
     ids = [say(bob, "alice", "x" * 20_000) for _ in range(10)]
     session = Session(alice.keys.device, alice.keys.identity)
-    asked = AskEvents(conversation_of(alice, bob), tuple(bytes.fromhex(one) for one in ids))
-    answers = [e.message for e in bob.database.read(syncing.compare, session, asked)]
+    asked = AskEvents(
+        conversation_of(alice, bob), tuple(EventId(bytes.fromhex(one)) for one in ids)
+    )
+    effects: list[Any] = bob.database.read(syncing.compare, session, asked)
+    answers = [e.message for e in effects]
     [events] = [message for message in answers if isinstance(message, Events)]
     assert len(events.events) == 3
     for nothing in ((), (EventId(b"n" * 32),)):
@@ -314,12 +341,12 @@ hostile = st.one_of(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(st.lists(hostile, max_size=6))
-def test_nothing_well_formed_ends_a_link_or_stops_the_talk(pair, things):
+def test_nothing_well_formed_ends_a_link_or_stops_the_talk(pair: Pair, things: list[Any]) -> None:
     alice, bob = pair
     conversation = conversation_of(alice, bob)
     for kind, *what in things:
         if kind == "events":
-            message = Events(conversation, tuple(SealedEvent(*one) for one in what[0]))
+            message: Any = Events(conversation, tuple(SealedEvent(*one) for one in what[0]))
         elif kind == "receipt":
             message = Receipt(what[0])
         elif kind == "fork":
@@ -337,7 +364,7 @@ def test_nothing_well_formed_ends_a_link_or_stops_the_talk(pair, things):
     assert bob.texts("alice")[-1] == "after all that"
 
 
-def test_a_friendship_that_ends_under_an_open_link_sends_nothing_more(pair):
+def test_a_friendship_that_ends_under_an_open_link_sends_nothing_more(pair: Pair) -> None:
     alice, bob = pair
     open_link(alice, bob)
     session = Session(alice.keys.device, alice.keys.identity)
@@ -350,7 +377,7 @@ def test_a_friendship_that_ends_under_an_open_link_sends_nothing_more(pair):
     assert bob.database.read(syncing.next_batch, session) == []
 
 
-def test_claims_about_our_chains_fill_no_disk(pair):
+def test_claims_about_our_chains_fill_no_disk(pair: Pair) -> None:
     alice, bob = pair
     say(bob, "alice", "x")
     [(epoch,)] = bob.database.connection.execute("SELECT epoch FROM chains").fetchall()

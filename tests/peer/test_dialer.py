@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from typing import Any
+
 import pytest
 
 from peer.dialer import Dialer, Vicinity
@@ -16,9 +19,9 @@ from wire.vault import KdfParameters
 class Dialled:
     """Takes what would be dialled, and dials nothing."""
 
-    def __init__(self, peer):
+    def __init__(self, peer: Any) -> None:
         self.count = 0
-        self.linked = set()
+        self.linked: set[Any] = set()
         profile = Profile(
             AccountName(peer.name), None, peer.keys, bytes(32), b"", 1, KdfParameters(bytes(16))
         )
@@ -26,7 +29,7 @@ class Dialled:
             profile,
             peer.database,
             vicinity=Vicinity("127.0.0.1", is_loopback=True),
-            hello=lambda identity: None,
+            hello=self.no_hello,
             is_linked=lambda device: device in self.linked,
             on_event=lambda pump, event: None,
             on_old_list=lambda identity: None,
@@ -34,11 +37,14 @@ class Dialled:
             entropy=peer.entropy,
         )
 
-    def _spawn(self, work):
+    def no_hello(self, _: object) -> Any:
+        """Nobody is told anything here."""
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         self.count += 1
         work.close()
 
-    def again(self):
+    def again(self) -> int:
         """Let what was under way be over, and give how many dials began since the last time."""
         self.dialer._dialling.clear()
         count, self.count = self.count, 0
@@ -46,14 +52,14 @@ class Dialled:
 
 
 @pytest.fixture
-def world():
+def world() -> tuple[SimPeer, SimPeer, SimPeer]:
     world = Simulation(4)
     alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
     befriend(alice, bob)
     return alice, bob, bob.log_in("bob-2")
 
 
-def reach(alice, far, listed):
+def reach(alice: SimPeer, far: SimPeer, listed: bytes) -> None:
     record = AddressRecord(far.keys.device, BootId(b"b" * 16), 1, (Host("127.0.0.1", 4000),))
     signed = issue_addresses(far.keys.signing_seed, record)
     alice.database.write(note_device, far.keys.identity, far.keys.certificate, listed)
@@ -61,14 +67,16 @@ def reach(alice, far, listed):
 
 
 @pytest.fixture
-async def dialled(world):
+async def dialled(world: tuple[SimPeer, SimPeer, SimPeer]) -> Dialled:
     alice, bob, laptop = world
     for far in (bob, laptop):
         reach(alice, far, laptop.keys.device_list)
     return Dialled(alice)
 
 
-async def test_every_device_of_a_friend_is_dialled_and_each_only_once_at_a_time(world, dialled):
+async def test_every_device_of_a_friend_is_dialled_and_each_only_once_at_a_time(
+    world: tuple[SimPeer, SimPeer, SimPeer], dialled: Dialled
+) -> None:
     _, bob, laptop = world
     dialled.dialer.want_all()
     dialled.dialer.want(bob.keys.identity)
@@ -81,7 +89,9 @@ async def test_every_device_of_a_friend_is_dialled_and_each_only_once_at_a_time(
     assert dialled.again() == 0
 
 
-async def test_a_device_that_misbehaved_is_left_alone_until_it_is_wanted(world, dialled):
+async def test_a_device_that_misbehaved_is_left_alone_until_it_is_wanted(
+    world: tuple[SimPeer, SimPeer, SimPeer], dialled: Dialled
+) -> None:
     _, bob, _ = world
     dialled.dialer.misbehaved(bob.keys.device)
     dialled.dialer.want_all()
@@ -94,7 +104,9 @@ async def test_a_device_that_misbehaved_is_left_alone_until_it_is_wanted(world, 
     assert dialled.again() == 2
 
 
-async def test_dials_to_one_friend_take_turns_and_to_another_do_not_wait(world, dialled):
+async def test_dials_to_one_friend_take_turns_and_to_another_do_not_wait(
+    world: tuple[SimPeer, SimPeer, SimPeer], dialled: Dialled
+) -> None:
     alice, bob, _ = world
     dialer = dialled.dialer
     waits = [dialer._turns.take(bob.keys.identity) for _ in range(3)]

@@ -1,5 +1,10 @@
 """Another key under a friend's name: loud, nothing leaves, and only a typed fingerprint goes on."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from peer import (
@@ -17,6 +22,7 @@ from peer import (
 from peer.effects import Ask, CloseLinks
 from peer.errors import PeerError
 from tests.harness.offers import offer
+from tests.harness.renamed import accept, ask_of, asks, deliver, do, friend_of, listed, reissue
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
 from tests.harness.talk import lines, messages, say, told
 from wire.codes import Code
@@ -24,85 +30,42 @@ from wire.errors import WireError
 from wire.identity import fingerprint
 from wire.ids import AccountName
 from wire.messages import friends
-from wire.messages.presence import Show
 
 
 @pytest.fixture
-def world():
+def world() -> Any:
     return Simulation(1)
 
 
 @pytest.fixture
-def alice(world):
+def alice(world: Simulation) -> SimPeer:
     return SimPeer.make(world, "alice")
 
 
 @pytest.fixture
-def bob(world, alice):
+def bob(world: Simulation, alice: SimPeer) -> SimPeer:
     bob = SimPeer.make(world, "bob")
     befriend(alice, bob)
     return bob
 
 
 @pytest.fixture
-def again(world, bob):
+def again(world: Simulation, bob: SimPeer) -> SimPeer:
     """Whoever has bob's name now, with another identity."""
     again = SimPeer.make(Simulation(99), "bob")
     again.world = world
     return again
 
 
-def do(peer, fn, *arguments, **how):
-    return peer.database.write(fn, *arguments, **how)
-
-
-def ask_of(effects, kind):
-    return next(e.message for e in effects if isinstance(e, Ask) and isinstance(e.message, kind))
-
-
-def asks(one, other):
-    """Give a friend request as the other's tracker delivers it."""
-    _, effects = do(
-        one, befriending.ask, one.keys, AccountName(other.name), "it is me", pinned=None,
-        found=other.keys.identity, now=one.world.wall(), entropy=one.entropy,
-    )  # fmt: skip
-    signed = ask_of(effects, friends.AskFriend).signed
-    return friends.FriendAsked(AccountName(one.name), signed, one.world.wall())
-
-
-def deliver(message, to):
-    return do(to, roster.on_tracker, to.keys, message, to.world.wall())
-
-
-def listed(peer, name="bob"):
-    return friends.Friend(AccountName(name), peer.keys.identity, Show.AVAILABLE, "", 1)
-
-
-def accept(alice, typed):
-    return do(alice, befriending.accept_key, alice.keys, "bob", typed, alice.world.wall())
-
-
-def friend_of(alice):
-    [friend] = alice.database.read(roster.list_friends, online_only=False)
-    return friend
-
-
-def reissue(alice):
-    assert alice.database.read(reissuing.is_due, alice.keys)
-    effects = do(alice, reissuing.reissue, alice.keys, alice.world.wall(), alice.entropy)
-    assert not alice.database.read(reissuing.is_due, alice.keys)
-    return effects
-
-
-def refused(fn, *arguments, **how):
+def refused(fn: Callable[..., Any], *arguments: Any, **how: Any) -> PeerError:
     with pytest.raises(PeerError) as caught:
         fn(*arguments, **how)
     return caught.value
 
 
 def test_a_request_under_a_friends_name_by_another_key_is_loud_and_closes_the_links(
-    alice, bob, again
-):
+    alice: SimPeer, bob: SimPeer, again: SimPeer
+) -> None:
     effects = deliver(asks(again, alice), alice)
     [notice] = told(effects, "notice")
     shown = fingerprint(again.keys.identity)
@@ -123,7 +86,9 @@ def test_a_request_under_a_friends_name_by_another_key_is_loud_and_closes_the_li
     assert not friend_of(alice).verified
 
 
-def test_the_same_request_delivered_again_is_told_once(alice, bob, again):
+def test_the_same_request_delivered_again_is_told_once(
+    alice: SimPeer, bob: SimPeer, again: SimPeer
+) -> None:
     message = asks(again, alice)
     assert told(deliver(message, alice), "friend-request")[0]["key_changed"] is True
     assert deliver(message, alice) == []
@@ -131,7 +96,9 @@ def test_the_same_request_delivered_again_is_told_once(alice, bob, again):
     assert (waiting.friend, waiting.key_changed) == ("bob", True)
 
 
-def test_a_plain_yes_does_not_accept_another_key(alice, bob, again):
+def test_a_plain_yes_does_not_accept_another_key(
+    alice: SimPeer, bob: SimPeer, again: SimPeer
+) -> None:
     deliver(asks(again, alice), alice)
     error = refused(
         do, alice, befriending.answer, alice.keys, "bob", accept=True, now=alice.world.wall()
@@ -140,7 +107,9 @@ def test_a_plain_yes_does_not_accept_another_key(alice, bob, again):
     assert "accept-key bob" in error.remedy
 
 
-def test_a_no_to_another_key_leaves_the_friend_as_it_was(alice, bob, again):
+def test_a_no_to_another_key_leaves_the_friend_as_it_was(
+    alice: SimPeer, bob: SimPeer, again: SimPeer
+) -> None:
     deliver(asks(again, alice), alice)
     _, effects = do(
         alice, befriending.answer, alice.keys, "bob", accept=False, now=alice.world.wall()
@@ -150,7 +119,9 @@ def test_a_no_to_another_key_leaves_the_friend_as_it_was(alice, bob, again):
     assert alice.database.read(alarms.standing) == []
 
 
-def test_what_is_said_meanwhile_waits_and_goes_to_the_key_that_was_accepted(alice, bob, again):
+def test_what_is_said_meanwhile_waits_and_goes_to_the_key_that_was_accepted(
+    alice: SimPeer, bob: SimPeer, again: SimPeer
+) -> None:
     say(alice, "bob", "never delivered")
     deliver(asks(again, alice), alice)
     first = say(alice, "bob", "and this waits")
@@ -174,7 +145,9 @@ def test_what_is_said_meanwhile_waits_and_goes_to_the_key_that_was_accepted(alic
     assert bodies == [(None,)] * 3  # the words were never meant for whoever has the former key
 
 
-def test_what_was_delivered_stays_in_the_former_conversation(alice, bob, again):
+def test_what_was_delivered_stays_in_the_former_conversation(
+    alice: SimPeer, bob: SimPeer, again: SimPeer
+) -> None:
     first = say(alice, "bob", "delivered")
     alice.database.connection.execute(
         "UPDATE outbox SET state = 'delivered' WHERE event ="
@@ -192,7 +165,7 @@ def test_what_was_delivered_stays_in_the_former_conversation(alice, bob, again):
     assert len({m.conversation for m in messages(alice, "bob")}) == 2
 
 
-def test_an_offer_that_stands_is_made_anew(alice, bob, again):
+def test_an_offer_that_stands_is_made_anew(alice: SimPeer, bob: SimPeer, again: SimPeer) -> None:
     deliver(friends.FriendAsked(AccountName("bob"), asks(again, alice).signed, 1), alice)
     offer(alice, "bob")
     accept(alice, fingerprint(again.keys.identity))
@@ -206,27 +179,31 @@ def test_an_offer_that_stands_is_made_anew(alice, bob, again):
 
 
 @pytest.mark.parametrize("typed", ["", "00" * 32, "é" * 64, "{old}", "{new}00"])
-def test_only_the_whole_new_fingerprint_is_accepted(alice, bob, again, typed):
+def test_only_the_whole_new_fingerprint_is_accepted(
+    alice: SimPeer, bob: SimPeer, again: SimPeer, typed: str
+) -> None:
     deliver(asks(again, alice), alice)
     typed = typed.format(old=fingerprint(bob.keys.identity), new=fingerprint(again.keys.identity))
     assert refused(accept, alice, typed).code is Code.KEY_MISMATCH
     assert alice.database.read(alarms.standing) != []
 
 
-def test_a_fingerprint_may_be_typed_in_groups_and_capitals(alice, bob, again):
+def test_a_fingerprint_may_be_typed_in_groups_and_capitals(
+    alice: SimPeer, bob: SimPeer, again: SimPeer
+) -> None:
     deliver(asks(again, alice), alice)
     text = fingerprint(again.keys.identity).upper()
     accept(alice, " ".join(text[at : at + 4] for at in range(0, 64, 4)))
     assert friend_of(alice).fingerprint == text.lower()
 
 
-def test_there_is_nothing_to_accept_without_a_change(alice, bob):
+def test_there_is_nothing_to_accept_without_a_change(alice: SimPeer, bob: SimPeer) -> None:
     assert refused(accept, alice, fingerprint(bob.keys.identity)).code is Code.KEY_UNCHANGED
     error = refused(do, alice, befriending.accept_key, alice.keys, "carol", "", alice.world.wall())
     assert error.code is Code.NO_SUCH_FRIEND
 
 
-def test_the_verified_mark_dies_with_the_key(alice, bob, again):
+def test_the_verified_mark_dies_with_the_key(alice: SimPeer, bob: SimPeer, again: SimPeer) -> None:
     number = do(alice, verifying.verify, "bob", None)[0].number
     do(alice, verifying.verify, "bob", number)
     assert friend_of(alice).verified
@@ -236,7 +213,9 @@ def test_the_verified_mark_dies_with_the_key(alice, bob, again):
     assert do(alice, verifying.verify, "bob", None)[0].number != number
 
 
-def test_a_former_friend_who_comes_back_with_another_key_is_loud(alice, bob, again):
+def test_a_former_friend_who_comes_back_with_another_key_is_loud(
+    alice: SimPeer, bob: SimPeer, again: SimPeer
+) -> None:
     say(alice, "bob", "left behind")
     deliver(friends.FriendRemoved(AccountName("bob")), alice)
     assert told(deliver(asks(again, alice), alice), "notice")[0]["code"] == "key-changed"
@@ -248,13 +227,15 @@ def test_a_former_friend_who_comes_back_with_another_key_is_loud(alice, bob, aga
     assert [m.text for m in messages(alice, "bob")] == ["left behind", "waits too"]
 
 
-def test_asking_a_former_friend_by_name_does_not_take_another_key(alice, bob, again):
+def test_asking_a_former_friend_by_name_does_not_take_another_key(
+    alice: SimPeer, bob: SimPeer, again: SimPeer
+) -> None:
     deliver(friends.FriendRemoved(AccountName("bob")), alice)
     now = alice.world.wall()
     effects = do(alice, overtures.on_found, "bob", again.keys.identity, now)
     assert told(effects, "notice")[0]["code"] == "key-changed"
 
-    def ask(pinned):
+    def ask(pinned: bytes | None) -> Any:
         return do(
             alice, befriending.ask, alice.keys, AccountName("bob"), "", pinned=pinned,
             found=again.keys.identity, now=now, entropy=alice.entropy,
@@ -265,7 +246,9 @@ def test_asking_a_former_friend_by_name_does_not_take_another_key(alice, bob, ag
     assert asked.state == "asked"
 
 
-def test_a_code_with_the_new_key_answers_the_request_that_waits(alice, bob, again):
+def test_a_code_with_the_new_key_answers_the_request_that_waits(
+    alice: SimPeer, bob: SimPeer, again: SimPeer
+) -> None:
     deliver(asks(again, alice), alice)
     asked, effects = do(
         alice, befriending.ask, alice.keys, AccountName("bob"), "", pinned=again.keys.identity,
@@ -275,7 +258,9 @@ def test_a_code_with_the_new_key_answers_the_request_that_waits(alice, bob, agai
     assert ask_of(effects, friends.AnswerFriend).is_yes
 
 
-def test_a_former_friend_asked_by_name_keeps_the_pin_until_the_answer(alice, bob, again):
+def test_a_former_friend_asked_by_name_keeps_the_pin_until_the_answer(
+    alice: SimPeer, bob: SimPeer, again: SimPeer
+) -> None:
     deliver(friends.FriendRemoved(AccountName("bob")), alice)
     now = alice.world.wall()
     _, effects = do(
@@ -300,7 +285,9 @@ def test_a_former_friend_asked_by_name_keeps_the_pin_until_the_answer(alice, bob
     assert friend_of(alice).fingerprint == fingerprint(again.keys.identity)
 
 
-def test_a_tracker_that_lists_another_key_is_loud_until_its_lie_ends(alice, bob, again):
+def test_a_tracker_that_lists_another_key_is_loud_until_its_lie_ends(
+    alice: SimPeer, bob: SimPeer, again: SimPeer
+) -> None:
     now = alice.world.wall()
     do(alice, roster.on_friends, [listed(bob)], now)
     effects = do(alice, roster.on_friends, [listed(again)], now)
@@ -308,27 +295,29 @@ def test_a_tracker_that_lists_another_key_is_loud_until_its_lie_ends(alice, bob,
     assert told(effects, "friend") == []  # the friendship has not ended
     say(alice, "bob", "waits for the end of the lie")
     effects = do(alice, roster.on_friends, [listed(bob)], now)
-    assert "again" in told(effects, "notice")[0]["message"]
+    assert "again" in str(told(effects, "notice")[0]["message"])
     assert alice.database.read(contacts.may_link, bob.keys.identity).name == "bob"
     assert not alice.database.read(reissuing.is_due, alice.keys)
     assert [m.state for m in messages(alice, "bob")] == ["queued"]
 
 
-def test_a_key_that_a_tracker_lists_can_be_accepted_without_a_request(alice, bob, again):
+def test_a_key_that_a_tracker_lists_can_be_accepted_without_a_request(
+    alice: SimPeer, bob: SimPeer, again: SimPeer
+) -> None:
     do(alice, roster.on_friends, [listed(again)], alice.world.wall())
     accepted, _ = accept(alice, fingerprint(again.keys.identity))
     assert accepted.state == "friends"
     assert alice.database.read(contacts.may_link, again.keys.identity).name == "bob"
 
 
-def test_removing_or_blocking_ends_the_alarm(alice, bob, again):
+def test_removing_or_blocking_ends_the_alarm(alice: SimPeer, bob: SimPeer, again: SimPeer) -> None:
     deliver(asks(again, alice), alice)
     do(alice, befriending.remove, "bob", alice.world.wall())
     assert alice.database.read(alarms.standing) == []
     assert alice.database.read(roster.requests) == []
 
 
-def test_a_stranger_that_was_never_a_friend_is_no_alarm(alice, world):
+def test_a_stranger_that_was_never_a_friend_is_no_alarm(alice: SimPeer, world: Simulation) -> None:
     carol = SimPeer.make(world, "carol")
     deliver(asks(carol, alice), alice)
     do(alice, befriending.answer, alice.keys, "carol", accept=False, now=world.wall())
@@ -339,7 +328,9 @@ def test_a_stranger_that_was_never_a_friend_is_no_alarm(alice, world):
     assert waiting.fingerprint == fingerprint(other.keys.identity)
 
 
-def test_history_of_both_keys_stands_under_the_friends_name(alice, bob, again):
+def test_history_of_both_keys_stands_under_the_friends_name(
+    alice: SimPeer, bob: SimPeer, again: SimPeer
+) -> None:
     say(alice, "bob", "one")
     deliver(asks(again, alice), alice)
     accept(alice, fingerprint(again.keys.identity))
@@ -353,7 +344,9 @@ def test_history_of_both_keys_stands_under_the_friends_name(alice, bob, again):
     assert {m.to for m in found if m.kind == "message"} == {"bob"}
 
 
-def test_a_request_of_one_key_is_not_answered_when_another_is_accepted(alice, bob, again, world):
+def test_a_request_of_one_key_is_not_answered_when_another_is_accepted(
+    alice: SimPeer, bob: SimPeer, again: SimPeer, world: Simulation
+) -> None:
     third = SimPeer.make(Simulation(7), "bob")
     third.world = world
     deliver(asks(again, alice), alice)
@@ -362,10 +355,14 @@ def test_a_request_of_one_key_is_not_answered_when_another_is_accepted(alice, bo
     assert refused(accept, alice, fingerprint(again.keys.identity)).code is Code.KEY_MISMATCH
     _, effects = accept(alice, fingerprint(third.keys.identity))
     assert not any(isinstance(effect, Ask) for effect in effects)
-    assert alice.database.read(contacts.may_link, third.keys.identity).name == "bob"
+    linked = alice.database.read(contacts.may_link, third.keys.identity)
+    assert linked is not None
+    assert linked.name == "bob"
 
 
-def test_a_request_of_the_known_key_is_void_when_the_name_has_another(alice, bob, again, world):
+def test_a_request_of_the_known_key_is_void_when_the_name_has_another(
+    alice: SimPeer, bob: SimPeer, again: SimPeer, world: Simulation
+) -> None:
     deliver(friends.FriendRemoved(AccountName("bob")), alice)
     do(bob, befriending.remove, "alice", world.wall())
     deliver(asks(bob, alice), alice)
@@ -376,14 +373,16 @@ def test_a_request_of_the_known_key_is_void_when_the_name_has_another(alice, bob
     assert error.code is Code.FRIEND_REQUEST_UNKNOWN
 
 
-def settle(world, one, other):
+def settle(world: Any, one: Any, other: Any) -> None:
     cable = Cable(world, one, other)
     world.run(world.now + 20_000)
     cable.cut()
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-def test_another_own_device_shows_each_message_once(alice, bob, again, world, is_late):
+def test_another_own_device_shows_each_message_once(
+    alice: Any, bob: Any, again: Any, world: Any, is_late: Any
+) -> None:
     laptop = alice.log_in("alice-2")
     say(alice, "bob", "waits")
     say(alice, "bob", "waits")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from peer.candidates import candidates
 from peer.errors import PeerError
 from peer.links import Links, PeerLink
 from peer.listener import Knocks, open_listeners, parse_listen, place_of
-from peer.syncing import Session
+from peer.sessions import Session
 from wire import limits
 from wire.codes import Code
 from wire.entropy import SystemEntropy
@@ -35,7 +36,7 @@ def link(
 
 def test_of_two_that_dialled_at_once_the_smaller_link_key_stays_in_either_order() -> None:
     for order in ((SMALL, LARGE), (LARGE, SMALL)):
-        links = Links()
+        links: Any = Links()
         made = {key: link(key, is_ours=key == SMALL) for key in order}
         losers = [loser for key in order for loser in links.add(made[key])]
         assert losers == [made[LARGE]]
@@ -43,7 +44,7 @@ def test_of_two_that_dialled_at_once_the_smaller_link_key_stays_in_either_order(
 
 
 def test_a_link_of_a_former_run_of_the_other_end_is_dead() -> None:
-    links = Links()
+    links: Any = Links()
     old, fresh = link(SMALL), link(LARGE, boot_id=SECOND_RUN)
     assert links.add(old) == []
     assert links.add(fresh) == [old]
@@ -51,11 +52,11 @@ def test_a_link_of_a_former_run_of_the_other_end_is_dead() -> None:
 
 
 def test_a_dialler_keeps_its_first_link_and_the_other_side_lets_it_decide() -> None:
-    ours = Links()
+    ours: Any = Links()
     first, second = link(SMALL, is_ours=True), link(SMALL, is_ours=True)
     assert ours.add(first) == []
     assert ours.add(second) == [second]
-    theirs = Links()
+    theirs: Any = Links()
     made = [link(SMALL) for _ in range(3)]
     assert theirs.add(made[0]) == []
     assert theirs.add(made[1]) == []
@@ -65,7 +66,7 @@ def test_a_dialler_keeps_its_first_link_and_the_other_side_lets_it_decide() -> N
 
 
 def test_links_of_other_devices_are_left_alone() -> None:
-    links = Links()
+    links: Any = Links()
     one, other = link(LARGE), link(SMALL, device=b"e" * 16)
     assert links.add(one) == [] == links.add(other)
     assert set(links.of_identity(b"i" * 32)) == {one, other}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from peer.openlinks import OpenLink, OpenLinks
 from wire import limits
@@ -30,7 +31,7 @@ def link(device: int, initiator: LinkKey = SMALL, *, is_ours: bool = False) -> O
         initiator,
         is_ours,
         BootId(bytes(16)),
-        Bulk(),
+        cast("Any", Bulk()),
         None,  # type: ignore[arg-type]
     )
 

@@ -1,6 +1,10 @@
 """Promises D1 to D5 and D7 over a simulated network, some hundreds of seeds; each failing one replays alone."""
 
+from __future__ import annotations
+
 import os
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -31,15 +35,15 @@ class World:
         self.tampered: set[bytes] = set()
         self.lost: set[bytes] = set()
         self.is_calm = False
-        self.images: dict[str, list] = {}
+        self.images: dict[str, list[Any]] = {}
         for i, one in enumerate(self.peers):
             for other in self.peers[i + 1 :]:
                 befriend(one, other)
         for one in list(self.peers):
             if self.dice.random() < 0.4:
-                self.sim.after(self.dice.randrange(CHAOS_MS), lambda one=one: self.log_in(one))
+                self.sim.after(self.dice.randrange(CHAOS_MS), partial(self.log_in, one))
         for number in range(self.dice.randrange(5, 30)):
-            self.sim.after(self.dice.randrange(CHAOS_MS), lambda number=number: self.say(number))
+            self.sim.after(self.dice.randrange(CHAOS_MS), partial(self.say, number))
         self.sim.after(0, self.link_up)
         self.sim.after(100, self.trouble)
         self.sim.run(CHAOS_MS)
@@ -159,7 +163,7 @@ def check_agreement(world: World) -> None:
                 assert entries(one, other, friend) == entries(other, one, theirs)
 
 
-def entries(one: SimPeer, other: SimPeer, friend: str) -> set:
+def entries(one: SimPeer, other: SimPeer, friend: str) -> set[Any]:
     friend_identity = one.database.connection.execute(
         "SELECT identity FROM contacts WHERE name = ?", (friend,)
     ).fetchone()[0]
@@ -172,7 +176,7 @@ def entries(one: SimPeer, other: SimPeer, friend: str) -> set:
 
 
 @pytest.mark.parametrize("seed", [int(ONE)] if ONE else range(SEEDS))
-def test_what_was_accepted_arrives_once_and_in_order_whatever_happens(seed):
+def test_what_was_accepted_arrives_once_and_in_order_whatever_happens(seed: int) -> None:
     world = World(seed)
     try:
         check(world)
@@ -181,6 +185,6 @@ def test_what_was_accepted_arrives_once_and_in_order_whatever_happens(seed):
         raise
 
 
-def test_the_same_seed_makes_the_same_world():
+def test_the_same_seed_makes_the_same_world() -> None:
     first, second = World(7), World(7)
     assert [p.shown for p in first.peers] == [p.shown for p in second.peers]

@@ -1,5 +1,7 @@
 """A tracker's address as people paste it."""
 
+from __future__ import annotations
+
 from contextlib import suppress
 
 import pytest
@@ -24,12 +26,12 @@ KEY = LinkKey(bytes(range(32)))
     ],
     ids=str,
 )
-def test_an_address_reads_back_as_written(address):
+def test_an_address_reads_back_as_written(address: TrackerAddress) -> None:
     assert TrackerAddress.parse(str(address)) == address
     assert TrackerAddress.parse(f"  {address}\n") == address
 
 
-def test_scheme_slash_and_key_may_be_left_out():
+def test_scheme_slash_and_key_may_be_left_out() -> None:
     assert TrackerAddress.parse("localhost:80") == TrackerAddress("localhost", 80, None)
     assert TrackerAddress.parse(f"HOBNOB://h:80#{key_text(KEY)}").key == KEY
 
@@ -64,13 +66,13 @@ def test_scheme_slash_and_key_may_be_left_out():
         "host:80/#" + "A" * 44,
     ],
 )
-def test_what_is_no_address_is_named(text):
+def test_what_is_no_address_is_named(text: str) -> None:
     with pytest.raises(WireError) as caught:
         TrackerAddress.parse(text)
     assert caught.value.code is Code.ADDRESS_INVALID
 
 
 @given(st.text(max_size=80))
-def test_any_text_is_an_address_or_refused_and_never_a_crash(text):
+def test_any_text_is_an_address_or_refused_and_never_a_crash(text: str) -> None:
     with suppress(WireError):
         assert TrackerAddress.parse(text).port

@@ -1,5 +1,7 @@
 """Names refuse nonsense, and values out of bounds are never packed."""
 
+from __future__ import annotations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,24 +29,24 @@ from wire.ids import RESERVED_NAMES, account_name
     ],
     ids=repr,
 )
-def test_a_bad_name_is_refused_by_name(text, code):
+def test_a_bad_name_is_refused_by_name(text: str, code: Code) -> None:
     with pytest.raises(WireError) as caught:
         account_name(text)
     assert caught.value.code is code
     assert code.value in str(caught.value)
 
 
-def test_capitals_are_folded_and_nothing_else_is():
+def test_capitals_are_folded_and_nothing_else_is() -> None:
     assert account_name("Alice.B-1_x") == "alice.b-1_x"
     assert "tracker" in RESERVED_NAMES
 
 
-def test_a_code_of_a_later_version_is_read_as_internal():
+def test_a_code_of_a_later_version_is_read_as_internal() -> None:
     assert code_of("flood") is Code.FLOOD
     assert code_of("not-thought-of-yet") is Code.INTERNAL
 
 
-def test_a_value_beyond_its_bounds_is_our_own_mistake():
+def test_a_value_beyond_its_bounds_is_our_own_mistake() -> None:
     with pytest.raises(LocalProtocolError):
         pack(Host("192.0.2.1", 0))
 
@@ -52,18 +54,18 @@ def test_a_value_beyond_its_bounds_is_our_own_mistake():
 @pytest.mark.parametrize(
     "raw", [b"", b"\x92\xa2\xff\xfe\x01", b"\x91" * 100_000], ids=["none", "UTF-8", "deep"]
 )
-def test_bytes_that_are_no_value_are_refused_with_a_reason(raw):
+def test_bytes_that_are_no_value_are_refused_with_a_reason(raw: bytes) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         unpack(Host, raw)
     assert caught.value.detail
 
 
-def test_an_error_without_detail_is_its_code():
+def test_an_error_without_detail_is_its_code() -> None:
     assert str(WireError(Code.FLOOD)) == "flood"
 
 
 @given(st.text(max_size=40))
-def test_a_name_that_is_taken_is_taken_again_as_it_is(text):
+def test_a_name_that_is_taken_is_taken_again_as_it_is(text: str) -> None:
     try:
         name = account_name(text)
     except WireError:

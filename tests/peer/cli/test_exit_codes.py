@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from wire.errors import RemoteProtocolError
 
 
 @pytest.fixture(autouse=True)
-def _own_signals():
+def _own_signals() -> Iterator[None]:
     kept = {
         number: signal.getsignal(number)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -54,25 +56,29 @@ def run(error: BaseException | None, *, is_json: bool = False, log: str = "") ->
         (ZeroDivisionError("a/b"), 1, "error: internal: ZeroDivisionError: a/b; report it\n"),
     ],
 )
-def test_whatever_ends_a_verb_becomes_one_line_and_a_number(capsys, error, code, line):
+def test_whatever_ends_a_verb_becomes_one_line_and_a_number(
+    capsys: pytest.CaptureFixture[str], error: Any, code: int, line: str | None
+) -> None:
     assert run(error) == code
     err = capsys.readouterr().err
     assert line is None or err == line
     assert err.count("\n") <= 1
 
 
-def test_a_code_alone_brings_its_own_sentences(capsys):
+def test_a_code_alone_brings_its_own_sentences(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(Failure("locked")) == 1
     assert capsys.readouterr().err == f"error: locked: {Code.LOCKED.what}; {Code.LOCKED.remedy}\n"
 
 
-def test_as_json_an_error_is_one_object(capsys):
+def test_as_json_an_error_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(Misuse("no", "see", code="port-invalid"), is_json=True) == 2
     error = json.loads(capsys.readouterr().err)
     assert error == {"error": {"code": "port-invalid", "message": "no", "remedy": "see"}}
 
 
-def test_what_nobody_foresaw_names_the_file_with_the_details(capsys):
+def test_what_nobody_foresaw_names_the_file_with_the_details(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert run(ValueError("secret"), log="/home/crash.txt") == 1
     err = capsys.readouterr().err
     assert (
@@ -81,13 +87,13 @@ def test_what_nobody_foresaw_names_the_file_with_the_details(capsys):
     )
 
 
-def hobnob(*words: str, **settings: object) -> subprocess.Popen[bytes]:
+def hobnob(*words: str, **settings: object) -> Any:
     return subprocess.Popen(
         [sys.executable, "-m", "peer", *words], stderr=subprocess.PIPE, **settings
-    )  # type: ignore[call-overload, no-any-return]
+    )  # type: ignore[call-overload]
 
 
-def test_a_full_device_is_an_error_and_no_traceback():
+def test_a_full_device_is_an_error_and_no_traceback() -> None:
     with open("/dev/full", "wb") as full, hobnob("--help", stdout=full) as process:
         _, err = process.communicate(timeout=30)
     assert process.returncode == 1
@@ -95,7 +101,7 @@ def test_a_full_device_is_an_error_and_no_traceback():
     assert err.count(b"\n") == 1
 
 
-def test_a_reader_that_went_away_is_an_error_and_no_traceback():
+def test_a_reader_that_went_away_is_an_error_and_no_traceback() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -108,7 +114,7 @@ def test_a_reader_that_went_away_is_an_error_and_no_traceback():
     assert err.count(b"\n") == 1
 
 
-def test_a_closed_stdout_is_an_error_and_no_traceback():
+def test_a_closed_stdout_is_an_error_and_no_traceback() -> None:
     command = f"exec {sys.executable} -m peer --help >&-"
     done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, timeout=30, check=False)
     assert done.returncode == 1
@@ -116,7 +122,7 @@ def test_a_closed_stdout_is_an_error_and_no_traceback():
     assert b"standard output is closed" in done.stderr
 
 
-def test_an_ascii_locale_and_a_word_that_is_no_text_still_make_a_line():
+def test_an_ascii_locale_and_a_word_that_is_no_text_still_make_a_line() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii:strict", "LC_ALL": "C"}
     with hobnob(os.fsdecode(b"s\xffy\xc3\xbc"), env=environment) as process:
         _, err = process.communicate(timeout=30)
@@ -125,11 +131,13 @@ def test_an_ascii_locale_and_a_word_that_is_no_text_still_make_a_line():
     assert err.count(b"\n") == 1
 
 
-def test_without_stderr_the_exit_code_still_tells():
+def test_without_stderr_the_exit_code_still_tells() -> None:
     command = f"exec {sys.executable} -m peer sya 2>&-"
     assert subprocess.run(["sh", "-c", command], timeout=30, check=False).returncode == 2
 
 
-def test_the_note_goes_nowhere_without_complaint_when_stderr_is_gone(monkeypatch):
+def test_the_note_goes_nowhere_without_complaint_when_stderr_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     exit_codes.note("nobody hears it")

@@ -6,6 +6,9 @@ import io
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,8 +21,8 @@ from peer.cli.progress import Waiting
 MIB = 1024 * 1024
 
 
-def transfer(**changed):
-    fields = {
+def transfer(**changed: Any) -> dict[str, Any]:
+    fields: dict[Any, Any] = {
         "id": "ab" * 16,
         "offer": "cd" * 16,
         "direction": "in",
@@ -45,7 +48,7 @@ def transfer(**changed):
     return shown
 
 
-def offer(**changed):
+def offer(**changed: Any) -> dict[str, int | str]:
     fields = {
         "offer": "cd" * 16,
         "direction": "in",
@@ -61,7 +64,7 @@ def offer(**changed):
     return {**fields, **changed}
 
 
-def failed(message="changed"):
+def failed(message: Any = "changed") -> Any:
     return {"code": "changed-at-sender", "message": message, "remedy": "ask"}
 
 
@@ -88,7 +91,9 @@ def failed(message="changed"):
         (["acept", "abc"], "accept"),
     ],
 )
-def test_wrong_usage_is_named(words, said, capfd, tmp_path):
+def test_wrong_usage_is_named(
+    words: list[str], said: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     assert main.main(["--home", str(tmp_path / "home"), *words]) == 2
     complaint = capfd.readouterr().err
     assert complaint.startswith("error: usage: ")
@@ -97,7 +102,9 @@ def test_wrong_usage_is_named(words, said, capfd, tmp_path):
 
 
 @pytest.mark.parametrize("verb", ["send", "offers", "accept", "decline", "transfers"])
-def test_every_verb_about_files_explains_itself(verb, capfd):
+def test_every_verb_about_files_explains_itself(
+    verb: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert main.main([verb, "--help"]) == 0
     out = capfd.readouterr().out
     assert out.startswith(f"usage: hobnob {verb}")
@@ -106,7 +113,7 @@ def test_every_verb_about_files_explains_itself(verb, capfd):
 # --- what is printed
 
 
-def test_an_offer_is_one_line():
+def test_an_offer_is_one_line() -> None:
     assert (
         render.offer(offer()) == "cdcdcdcdcdcd  offered    from alice  holiday  (3 files, 64.0 MiB)"
     )
@@ -138,13 +145,20 @@ def test_an_offer_is_one_line():
         ({"verified_bytes": 64 * MIB - 1}, "99 % of 64.0 MiB"),
     ],
 )
-def test_a_transfer_is_one_line_that_promises_no_more_than_is_verified(changed, tail):
+def test_a_transfer_is_one_line_that_promises_no_more_than_is_verified(
+    changed: dict[str, dict[str, str] | str]
+    | dict[str, float | str]
+    | dict[str, int | str]
+    | dict[str, int]
+    | dict[str, str],
+    tail: str,
+) -> None:
     item = transfer(**changed)
     head = f"abababababab  {item['state']:<9}  from alice  holiday  "
     assert render.transfer(item) == head + tail
 
 
-def test_progress_has_a_bar_where_there_is_room_and_fits_where_there_is_none():
+def test_progress_has_a_bar_where_there_is_room_and_fits_where_there_is_none() -> None:
     running = transfer(rate=16.0 * MIB)
     assert render.progress([running], 100) == (
         "holiday  [#######.......................]   25 %  16.0 MiB of 64.0 MiB  16.0 MiB/s  3 s left"
@@ -153,7 +167,7 @@ def test_progress_has_a_bar_where_there_is_room_and_fits_where_there_is_none():
         assert len(render.progress([running], width)) <= width
 
 
-def test_progress_of_several_is_their_sum():
+def test_progress_of_several_is_their_sum() -> None:
     two = [transfer(), transfer(verified_bytes=48 * MIB, bytes=64 * MIB)]
     assert " 50 %  64.0 MiB of 128.0 MiB" in render.progress(two, 100)
     waits = transfer(state="waiting", reason="friend", verified_bytes=0)
@@ -163,12 +177,12 @@ def test_progress_of_several_is_their_sum():
 # --- waiting
 
 
-def printed(capfd):
+def printed(capfd: pytest.CaptureFixture[str]) -> tuple[str, str]:
     said = capfd.readouterr()
     return said.out, said.err
 
 
-def test_a_script_that_waits_gets_no_line_of_the_way(capfd):
+def test_a_script_that_waits_gets_no_line_of_the_way(capfd: pytest.CaptureFixture[str]) -> None:
     waiting = Waiting(Console(home_text=None, is_json=True))
     waiting.show(transfer())
     waiting.show(transfer(state="done"))
@@ -176,7 +190,9 @@ def test_a_script_that_waits_gets_no_line_of_the_way(capfd):
     assert printed(capfd) == ("", "")
 
 
-def test_a_person_without_a_terminal_is_told_how_it_ended_once(capfd):
+def test_a_person_without_a_terminal_is_told_how_it_ended_once(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     waiting = Waiting(Console(home_text=None, is_json=False))
     done = transfer(state="done", verified_bytes=64 * MIB)
     for item in (transfer(), done, done):
@@ -194,7 +210,9 @@ def test_a_person_without_a_terminal_is_told_how_it_ended_once(capfd):
         ({"state": "failed", "error": failed()}, "changed-at-sender"),
     ],
 )
-def test_an_end_of_another_kind_is_a_failure_of_the_verb(ended, code):
+def test_an_end_of_another_kind_is_a_failure_of_the_verb(
+    ended: dict[str, dict[str, str] | str] | dict[str, str], code: str
+) -> None:
     waiting = Waiting(Console(home_text=None, is_json=True))
     waiting.show(transfer(id="01" * 16, state="done"))
     waiting.show(transfer(**ended))
@@ -204,11 +222,13 @@ def test_an_end_of_another_kind_is_a_failure_of_the_verb(ended, code):
 
 
 class Terminal(io.StringIO):
-    def isatty(self):
+    def isatty(self) -> bool:
         return True
 
 
-def test_the_moving_line_is_drawn_on_a_terminal_and_taken_away(capfd):
+def test_the_moving_line_is_drawn_on_a_terminal_and_taken_away(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     kept, sys.stderr = sys.stderr, Terminal()
     try:
         with Waiting(Console(home_text=None, is_json=False)) as waiting:
@@ -232,26 +252,33 @@ def test_the_moving_line_is_drawn_on_a_terminal_and_taken_away(capfd):
 class Asked:
     """A console whose node knows of some offers."""
 
-    def __init__(self, home, *offers):
+    def __init__(self, home: Path, *offers: Any) -> None:
         self.home = home
         self.offers = offers
 
-    def ask(self, do, arguments, on_item, **_):
+    def ask(
+        self, do: str, arguments: dict[Any, Any], on_item: Callable[..., Any], **_: Any
+    ) -> None:
         assert (do, arguments) == ("ListOffers", {})
         for item in self.offers:
             on_item(item)
 
 
+def asked(home: Path, *offers: Any) -> Any:
+    """A console as it is used here."""
+    return Asked(home, *offers)
+
+
 class Stream:
-    def __init__(self, content):
+    def __init__(self, content: bytes) -> None:
         self.buffer = io.BytesIO(content)
 
 
 @pytest.fixture
-def from_stdin():
+def from_stdin() -> Iterator[Callable[..., Any]]:
     kept = sys.stdin
 
-    def give(content):
+    def give(content: bytes | None) -> None:
         sys.stdin = Stream(content) if content is not None else None
 
     yield give
@@ -259,15 +286,17 @@ def from_stdin():
 
 
 @pytest.fixture
-def home(tmp_path):
+def home(tmp_path: Path) -> Path:
     folder = tmp_path / "home"
     folder.mkdir(mode=0o700)
     return folder
 
 
-def test_what_stdin_gives_is_kept_privately_under_its_name(home, from_stdin):
+def test_what_stdin_gives_is_kept_privately_under_its_name(
+    home: Path, from_stdin: Callable[..., Any]
+) -> None:
     from_stdin(b"x" * (3 * MIB))
-    held = spool.keep_stdin(Asked(home), "notes.txt")
+    held = spool.keep_stdin(asked(home), "notes.txt")
     assert held.path.name == "notes.txt"
     assert held.path.stat().st_size == 3 * MIB
     assert held.path.stat().st_mode & 0o077 == 0
@@ -276,36 +305,42 @@ def test_what_stdin_gives_is_kept_privately_under_its_name(home, from_stdin):
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/abs", "a\0b"])
 def test_a_name_that_is_no_name_of_a_file_is_refused_before_anything_is_read(
-    home, from_stdin, name
-):
+    home: Path, from_stdin: Callable[..., Any], name: str
+) -> None:
     from_stdin(b"content")
     with pytest.raises(Failure) as caught:
-        spool.keep_stdin(Asked(home), name)
+        spool.keep_stdin(asked(home), name)
     assert caught.value.code == "name-unsafe"
     assert list(home.iterdir()) == []
 
 
-def test_a_closed_stdin_and_a_missing_home_are_named(home, from_stdin, tmp_path):
+def test_a_closed_stdin_and_a_missing_home_are_named(
+    home: Path, from_stdin: Callable[..., Any], tmp_path: Path
+) -> None:
     from_stdin(None)
     with pytest.raises(Failure) as caught:
-        spool.keep_stdin(Asked(home), "x")
+        spool.keep_stdin(asked(home), "x")
     assert caught.value.code == "nothing-to-send"
     from_stdin(b"content")
     with pytest.raises(Failure) as caught:
-        spool.keep_stdin(Asked(tmp_path / "nowhere"), "x")
+        spool.keep_stdin(asked(tmp_path / "nowhere"), "x")
     assert caught.value.code == "not-registered"
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_name_that_the_disk_does_not_take_leaves_nothing(home, from_stdin):
+def test_a_name_that_the_disk_does_not_take_leaves_nothing(
+    home: Path, from_stdin: Callable[..., Any]
+) -> None:
     from_stdin(b"content")
     with pytest.raises(Failure) as caught:
-        spool.keep_stdin(Asked(home), "x" * 300)
+        spool.keep_stdin(asked(home), "x" * 300)
     assert caught.value.code == "name-too-long"
     assert list((home / "stdin").iterdir()) == []
 
 
-def test_streams_go_when_their_offer_is_over_and_stay_while_it_stands(home, from_stdin):
+def test_streams_go_when_their_offer_is_over_and_stay_while_it_stands(
+    home: Path, from_stdin: Callable[..., Any]
+) -> None:
     known = (
         offer(offer="offer-of-over", direction="out", state="done"),
         offer(offer="offer-of-stands", direction="out", state="declined"),
@@ -315,10 +350,10 @@ def test_streams_go_when_their_offer_is_over_and_stay_while_it_stands(home, from
     held = {}
     for name in ("over", "stands", "gone"):
         from_stdin(b"content")
-        held[name] = spool.keep_stdin(Asked(home, *known), name)
+        held[name] = spool.keep_stdin(asked(home, *known), name)
     for name, one in held.items():
         one.note_offer(f"offer-of-{name}")
-    spool.sweep(Asked(home, *known), home / "stdin")
+    spool.sweep(asked(home, *known), home / "stdin")
     assert {name: one.path.exists() for name, one in held.items()} == {
         "over": False,
         "stands": True,
@@ -327,21 +362,23 @@ def test_streams_go_when_their_offer_is_over_and_stay_while_it_stands(home, from
     assert len(list((home / "stdin").iterdir())) == 2
 
 
-def test_a_stream_that_was_never_offered_goes_at_once_or_after_a_day(home, from_stdin):
+def test_a_stream_that_was_never_offered_goes_at_once_or_after_a_day(
+    home: Path, from_stdin: Callable[..., Any]
+) -> None:
     from_stdin(b"content")
-    held = spool.keep_stdin(Asked(home), "x")
-    spool.sweep(Asked(home), home / "stdin")
+    held = spool.keep_stdin(asked(home), "x")
+    spool.sweep(asked(home), home / "stdin")
     assert held.path.exists()  # its verb may still be at it
     os.utime(held.path.parent, (0, 0))
-    spool.sweep(Asked(home), home / "stdin")
+    spool.sweep(asked(home), home / "stdin")
     assert not held.path.exists()
     from_stdin(b"content")
-    held = spool.keep_stdin(Asked(home), "x")
+    held = spool.keep_stdin(asked(home), "x")
     held.drop_unless_offered()
     assert not held.path.exists()
 
 
-def test_results_have_the_fields_of_the_contract():
+def test_results_have_the_fields_of_the_contract() -> None:
     made = api.as_json(api.OfferMade("cd" * 16, 3, 5, []))
     assert {"offer", "files", "bytes"} <= made.keys()
     shown = api.Offer("cd", "in", "ef", "alice", "alice", "x", 1, 2, "offered", "now")

@@ -5,6 +5,7 @@ import pty
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from peer.cli.passwords import VARIABLE, PasswordSource
 
 
 @pytest.fixture(autouse=True)
-def _no_variable(monkeypatch):
+def _no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
 
 
@@ -29,7 +30,9 @@ def _no_variable(monkeypatch):
         ("pässwört\n".encode(), "pässwört"),
     ],
 )
-def test_a_password_file_loses_one_newline_and_nothing_else(tmp_path, content, password):
+def test_a_password_file_loses_one_newline_and_nothing_else(
+    tmp_path: Path, content: bytes, password: str
+) -> None:
     file = tmp_path / "password"
     file.write_bytes(content)
     assert PasswordSource(str(file)).demand() == password
@@ -38,7 +41,9 @@ def test_a_password_file_loses_one_newline_and_nothing_else(tmp_path, content, p
 @pytest.mark.parametrize(
     ("content", "code"), [(b"\xff\xfe", "text-invalid"), (b"x" * 70_000, "password-too-long")]
 )
-def test_a_file_that_holds_no_password_is_refused(tmp_path, content, code):
+def test_a_file_that_holds_no_password_is_refused(
+    tmp_path: Path, content: bytes, code: str
+) -> None:
     file = tmp_path / "password"
     file.write_bytes(content)
     with pytest.raises(Failure) as caught:
@@ -47,14 +52,18 @@ def test_a_file_that_holds_no_password_is_refused(tmp_path, content, code):
 
 
 @pytest.mark.parametrize("name", ["missing", ".", "a\0b"])
-def test_a_password_file_that_cannot_be_read_is_named(tmp_path, monkeypatch, name):
+def test_a_password_file_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Failure) as caught:
         PasswordSource(name)()
     assert caught.value.code == "password-needed"
 
 
-def test_the_environment_gives_the_password_and_a_file_goes_before_it(tmp_path, monkeypatch):
+def test_the_environment_gives_the_password_and_a_file_goes_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(VARIABLE, "from environment")
     assert PasswordSource(None).demand() == "from environment"
     file = tmp_path / "password"
@@ -62,7 +71,7 @@ def test_the_environment_gives_the_password_and_a_file_goes_before_it(tmp_path, 
     assert PasswordSource(str(file)).demand() == "from file"
 
 
-def test_without_a_way_to_have_one_there_is_none(monkeypatch):
+def test_without_a_way_to_have_one_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     with open(os.devnull) as nothing:
         monkeypatch.setattr(sys, "stdin", nothing)
         source = PasswordSource(None)
@@ -72,7 +81,7 @@ def test_without_a_way_to_have_one_there_is_none(monkeypatch):
     assert caught.value.code == "password-needed"
 
 
-def test_a_repr_says_nothing_of_the_password(tmp_path):
+def test_a_repr_says_nothing_of_the_password(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("correct horse")
     source = PasswordSource(str(file))
@@ -117,31 +126,31 @@ def at_a_terminal(*typed: bytes) -> str:
     return shown.decode()
 
 
-def test_a_prompt_asks_twice_and_echoes_nothing():
+def test_a_prompt_asks_twice_and_echoes_nothing() -> None:
     shown = at_a_terminal(b"sesame open\n", b"sesame open\n")
     assert shown.count("sesame") == 1
     assert "got sesame open" in shown
     assert "restored True code 0" in shown
 
 
-def test_two_passwords_that_differ_are_refused():
+def test_two_passwords_that_differ_are_refused() -> None:
     shown = at_a_terminal(b"sesame open\n", b"sesame close\n")
     assert "error: password-weak: the two passwords differ; type it again" in shown
     assert "restored True code 1" in shown
 
 
-def test_an_interrupted_prompt_restores_the_echo():
+def test_an_interrupted_prompt_restores_the_echo() -> None:
     shown = at_a_terminal(b"\x03")
     assert "error: interrupted" in shown
     assert "restored True code 130" in shown
 
 
-def test_a_prompt_that_ends_gives_password_needed():
+def test_a_prompt_that_ends_gives_password_needed() -> None:
     shown = at_a_terminal(b"\x04")
     assert "error: password-needed" in shown
 
 
-def test_a_recovery_key_file_is_made_once_for_its_owner_only(tmp_path):
+def test_a_recovery_key_file_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     file = tmp_path / "recovery"
     made = recovery.key(str(file), may_make=True)
     assert made is not None
@@ -153,7 +162,7 @@ def test_a_recovery_key_file_is_made_once_for_its_owner_only(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"xyz", b"ab" * 15, b"ab" * 17, b"\xff" * 32])
-def test_a_file_without_a_recovery_key_is_refused(tmp_path, content):
+def test_a_file_without_a_recovery_key_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "recovery"
     file.write_bytes(content)
     with pytest.raises(Failure) as caught:
@@ -161,7 +170,7 @@ def test_a_file_without_a_recovery_key_is_refused(tmp_path, content):
     assert caught.value.code == "text-invalid"
 
 
-def test_a_missing_recovery_key_is_named_at_login(tmp_path):
+def test_a_missing_recovery_key_is_named_at_login(tmp_path: Path) -> None:
     with pytest.raises(Failure) as caught:
         recovery.key(str(tmp_path / "none"), may_make=False)
     assert caught.value.code == "no-such-file"
@@ -170,7 +179,7 @@ def test_a_missing_recovery_key_is_named_at_login(tmp_path):
     assert caught.value.code == "file-unreadable"
 
 
-def test_stdin_gives_the_password_when_the_file_is_a_dash():
+def test_stdin_gives_the_password_when_the_file_is_a_dash() -> None:
     program = "from peer.cli.passwords import PasswordSource; print(PasswordSource('-').demand())"
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -1,8 +1,14 @@
+from __future__ import annotations
+
 import asyncio
 import shutil
 import sqlite3
 import stat
 import threading
+from collections.abc import Iterator
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Any
 
 import pytest
 
@@ -13,36 +19,37 @@ from peer.store.memory import MemoryDatabase
 from peer.store.opening import schema_steps
 from tests.harness.entropy import SeededEntropy
 from wire.codes import Code
+from wire.machine import UnixMillis
 
 
-def add(connection, nonce):
+def add(connection: Connection, nonce: bytes) -> bytes | None:
     connection.execute("INSERT INTO nonces (nonce, until) VALUES (?, 1)", (nonce,))
     return nonce
 
 
-def nonces(connection):
+def nonces(connection: Connection) -> list[bytes]:
     return [row[0] for row in connection.execute("SELECT nonce FROM nonces ORDER BY nonce")]
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> Path:
     return tmp_path / "database"
 
 
 @pytest.fixture
-def database(path):
+def database(path: Any) -> Iterator[Database]:
     opened = Database.open(path, entropy=SeededEntropy(1))
     yield opened
     opened.close_now()
 
 
-def refused(path, **settings):
+def refused(path: Path, **settings: Any) -> PeerError:
     with pytest.raises(PeerError) as caught:
         Database.open(path, entropy=SeededEntropy(2), **settings)
     return caught.value
 
 
-async def test_what_was_written_is_there_after_opening_again(path):
+async def test_what_was_written_is_there_after_opening_again(path: Path) -> None:
     database = Database.open(path, entropy=SeededEntropy(1))
     assert await database.write(add, b"n") == b"n"
     await database.close()
@@ -53,7 +60,7 @@ async def test_what_was_written_is_there_after_opening_again(path):
     again.close_now()
 
 
-async def test_many_writers_share_one_commit(database):
+async def test_many_writers_share_one_commit(database: Database) -> None:
     gate = threading.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(database.write(lambda connection: gate.wait(10)))
@@ -65,7 +72,7 @@ async def test_many_writers_share_one_commit(database):
     assert database.commits <= 3
 
 
-async def test_whoever_leaves_takes_nothing_along_and_holds_nobody_up(database):
+async def test_whoever_leaves_takes_nothing_along_and_holds_nobody_up(database: Database) -> None:
     gate = threading.Event()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
@@ -75,10 +82,10 @@ async def test_whoever_leaves_takes_nothing_along_and_holds_nobody_up(database):
     assert database.read(nonces) == [b"left", b"stayed"]
 
 
-def test_a_loop_that_is_closed_does_not_stop_the_writer(database):
+def test_a_loop_that_is_closed_does_not_stop_the_writer(database: Database) -> None:
     gate = threading.Event()
 
-    async def ask_and_leave():
+    async def ask_and_leave() -> None:
         async with asyncio.timeout(0):
             await database.write(lambda connection: gate.wait(10))
 
@@ -89,8 +96,8 @@ def test_a_loop_that_is_closed_does_not_stop_the_writer(database):
     assert database.read(nonces) == [b"after"]
 
 
-def test_a_function_that_raises_undoes_its_own_changes_only(database):
-    def fail(connection):
+def test_a_function_that_raises_undoes_its_own_changes_only(database: Database) -> None:
+    def fail(connection: Any) -> None:
         add(connection, b"lost")
         raise KeyError("mine")
 
@@ -101,8 +108,8 @@ def test_a_function_that_raises_undoes_its_own_changes_only(database):
     assert database.read(nonces) == [b"before", b"then"]
 
 
-def test_a_commit_that_fails_fails_what_it_would_have_made_durable(database):
-    def orphan(connection):
+def test_a_commit_that_fails_fails_what_it_would_have_made_durable(database: Database) -> None:
+    def orphan(connection: Any) -> None:
         connection.execute("PRAGMA defer_foreign_keys = ON")
         connection.execute("INSERT INTO conversations (id, contact) VALUES (x'00', 99)")
 
@@ -113,8 +120,8 @@ def test_a_commit_that_fails_fails_what_it_would_have_made_durable(database):
     assert database.read(nonces) == [b"alive"]
 
 
-def test_a_full_disk_is_an_error_and_the_writer_lives(database):
-    def limit(connection, pages):
+def test_a_full_disk_is_an_error_and_the_writer_lives(database: Database) -> None:
+    def limit(connection: Any, pages: Any) -> None:
         connection.execute(f"PRAGMA max_page_count = {pages}")
 
     database.write_now(limit, 1)
@@ -126,13 +133,13 @@ def test_a_full_disk_is_an_error_and_the_writer_lives(database):
     assert database.read(nonces) == [b"space again"]
 
 
-def test_the_reader_cannot_write(database):
+def test_the_reader_cannot_write(database: Database) -> None:
     with pytest.raises(PeerError) as caught:
         database.read(add, b"n")
     assert caught.value.code is Code.DATABASE_FAILED
 
 
-async def test_a_closed_database_refuses(path):
+async def test_a_closed_database_refuses(path: Path) -> None:
     database = Database.open(path, entropy=SeededEntropy(1))
     async with asyncio.TaskGroup() as group:
         waiting = group.create_task(database.write(add, b"n"))
@@ -145,21 +152,21 @@ async def test_a_closed_database_refuses(path):
         database.read(nonces)
 
 
-def test_every_file_is_for_its_owner_only(database, path):
+def test_every_file_is_for_its_owner_only(database: Database, path: Path) -> None:
     database.write_now(add, b"n")
     modes = {f.name: stat.S_IMODE(f.stat().st_mode) for f in path.parent.iterdir()}
     assert set(modes.values()) == {0o600}
     assert "database-wal" in modes
 
 
-def test_a_file_open_to_others_is_closed_to_them(path):
+def test_a_file_open_to_others_is_closed_to_them(path: Path) -> None:
     Database.open(path, entropy=SeededEntropy(1)).close_now()
     path.chmod(0o644)
     Database.open(path, entropy=SeededEntropy(2)).close_now()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_database_of_a_newer_version_is_refused_and_kept(path):
+def test_a_database_of_a_newer_version_is_refused_and_kept(path: Path) -> None:
     Database.open(path, entropy=SeededEntropy(1)).close_now()
     newer = schema_steps()[-1][0] + 1
     connection = sqlite3.connect(path)
@@ -171,7 +178,7 @@ def test_a_database_of_a_newer_version_is_refused_and_kept(path):
 
 
 @pytest.mark.parametrize("damage", [b"no database at all" * 100, b"\0" * 5000])
-def test_a_damaged_database_is_refused_named_and_kept(path, damage):
+def test_a_damaged_database_is_refused_named_and_kept(path: Path, damage: bytes) -> None:
     path.write_bytes(damage)
     error = refused(path)
     assert error.code is Code.DATABASE_CORRUPT
@@ -179,7 +186,7 @@ def test_a_damaged_database_is_refused_named_and_kept(path, damage):
     assert path.read_bytes() == damage
 
 
-def test_damage_in_the_middle_is_found_at_opening(path):
+def test_damage_in_the_middle_is_found_at_opening(path: Path) -> None:
     Database.open(path, entropy=SeededEntropy(1)).close_now()
     raw = bytearray(path.read_bytes())
     raw[8192:20480] = b"\xff" * 12288
@@ -188,20 +195,20 @@ def test_damage_in_the_middle_is_found_at_opening(path):
     assert path.read_bytes() == bytes(raw)
 
 
-def test_a_database_of_another_program_is_refused(path):
+def test_a_database_of_another_program_is_refused(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE theirs (x)")
     connection.close()
     assert refused(path).code is Code.DATABASE_CORRUPT
 
 
-def test_a_home_that_cannot_hold_a_database_is_named(path):
+def test_a_home_that_cannot_hold_a_database_is_named(path: Path) -> None:
     path.mkdir()
     assert refused(path).code is Code.HOME_UNUSABLE
     assert refused(path / "missing" / "database").code is Code.HOME_UNUSABLE
 
 
-def test_a_database_locked_by_another_program_is_named(path):
+def test_a_database_locked_by_another_program_is_named(path: Path) -> None:
     Database.open(path, entropy=SeededEntropy(1)).close_now()
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -209,7 +216,7 @@ def test_a_database_locked_by_another_program_is_named(path):
     other.close()
 
 
-def test_a_copy_of_a_database_takes_a_new_epoch(path, tmp_path):
+def test_a_copy_of_a_database_takes_a_new_epoch(path: Path, tmp_path: Path) -> None:
     Database.open(path, entropy=SeededEntropy(1)).close_now()
     copy = tmp_path / "copy"
     copy.mkdir()
@@ -224,7 +231,7 @@ def test_a_copy_of_a_database_takes_a_new_epoch(path, tmp_path):
     second.close_now()
 
 
-def test_a_database_put_back_from_a_backup_takes_a_new_epoch(path):
+def test_a_database_put_back_from_a_backup_takes_a_new_epoch(path: Path) -> None:
     Database.open(path, entropy=SeededEntropy(1)).close_now()
     backup = path.read_bytes()
     Database.open(path, entropy=SeededEntropy(2)).close_now()
@@ -234,7 +241,7 @@ def test_a_database_put_back_from_a_backup_takes_a_new_epoch(path):
     database.close_now()
 
 
-def test_every_column_of_the_schema_is_explained():
+def test_every_column_of_the_schema_is_explained() -> None:
     for _, sql in schema_steps():
         for line in sql.splitlines():
             text = line.strip()
@@ -243,11 +250,11 @@ def test_every_column_of_the_schema_is_explained():
                 assert any(word in text for word in ("--", "KEY", "REFERENCES", "CHECK")), line
 
 
-def test_a_crash_in_memory_loses_what_was_not_committed():
-    database = MemoryDatabase(SeededEntropy(1), 0)
+def test_a_crash_in_memory_loses_what_was_not_committed() -> None:
+    database = MemoryDatabase(SeededEntropy(1), UnixMillis(0))
     database.write(add, b"kept")
     database.commit()
-    told = []
+    told: list[Any] = []
     database.submit(told.append, add, b"lost")
     database.crash()
     database.commit()
@@ -257,6 +264,6 @@ def test_a_crash_in_memory_loses_what_was_not_committed():
         database.write(add, b"kept")
 
 
-def test_the_steps_of_the_schema_are_numbered_each_once():
+def test_the_steps_of_the_schema_are_numbered_each_once() -> None:
     numbers = [number for number, _ in schema_steps()]
     assert numbers == sorted(set(numbers))

@@ -1,5 +1,7 @@
 """What commands gave, kept for whoever asks again under the same id, for a day."""
 
+from __future__ import annotations
+
 from peer import api
 from peer.store import done
 from peer.store.memory import MemoryDatabase

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,12 +18,12 @@ from wire.entropy import SystemEntropy
 PIECES = limits.RESERVE_BYTES // limits.RESERVE_PIECE_BYTES
 
 
-def held(path):
+def held(path: Path) -> int:
     found = path.stat()
     return min(found.st_blocks * 512, found.st_size)
 
 
-def test_it_is_given_up_piece_by_piece_and_made_whole_again(tmp_path):
+def test_it_is_given_up_piece_by_piece_and_made_whole_again(tmp_path: Path) -> None:
     path = tmp_path / "reserve"
     reserve = Reserve(path)
     assert not reserve.give_up()
@@ -36,22 +38,24 @@ def test_it_is_given_up_piece_by_piece_and_made_whole_again(tmp_path):
     assert held(path) >= limits.RESERVE_BYTES
 
 
-def test_it_is_not_taken_where_the_disk_has_little_more(tmp_path):
+def test_it_is_not_taken_where_the_disk_has_little_more(tmp_path: Path) -> None:
     path = tmp_path / "reserve"
     Reserve(path, 2**60).renew()
     assert not path.exists()
     Reserve(tmp_path / "no" / "folder").renew()
 
 
-async def test_a_write_that_lacks_space_is_done_with_it_or_refused_when_it_is_gone(tmp_path):
+async def test_a_write_that_lacks_space_is_done_with_it_or_refused_when_it_is_gone(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "peer.sqlite3"
     database = Database.open(path, entropy=SystemEntropy())
-    refusals = []
+    refusals: list[Any] = []
     database.on_refused = refusals.append
     reserve = path.with_name("peer.sqlite3.reserve")
     tries = 0
 
-    def fill(connection):
+    def fill(connection: Any) -> None:
         nonlocal tries
         tries += 1
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
@@ -64,7 +68,7 @@ async def test_a_write_that_lacks_space_is_done_with_it_or_refused_when_it_is_go
     assert tries == 4
     assert held(reserve) == limits.RESERVE_BYTES - 3 * limits.RESERVE_PIECE_BYTES
 
-    def never(connection):
+    def never(connection: Any) -> None:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages}")
         connection.execute("INSERT INTO filler VALUES (zeroblob(1000000))")
@@ -75,12 +79,12 @@ async def test_a_write_that_lacks_space_is_done_with_it_or_refused_when_it_is_go
     assert held(reserve) == 0
     assert refusals == []
 
-    async def patient():
+    async def patient() -> str:
         return await database.write_patiently(once_refused)
 
     refused = iter([True, False])
 
-    def once_refused(connection):
+    def once_refused(connection: Any) -> Any:
         if next(refused):
             raise PeerError(Code.NO_SPACE)
         return "done"

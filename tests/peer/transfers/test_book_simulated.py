@@ -1,7 +1,11 @@
 """Offers over a simulated network: several devices, cuts and crashes; in the end everybody's book agrees."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +27,7 @@ CHAOS_MS = 8_000
 CALM_MS = 12_000
 
 
-def act(one, fn, *arguments, **named):
+def act(one: SimPeer, fn: Callable[..., Any], *arguments: Any, **named: Any) -> Code | None:
     """Do something durably at a device and let follow what follows; gives the error's code or None."""
     try:
         _, effects = one.database.write(fn, *arguments, **named)
@@ -34,7 +38,7 @@ def act(one, fn, *arguments, **named):
     return None
 
 
-def offer(one, *to):
+def offer(one: SimPeer, *to: Any) -> bytes:
     offer_id = OfferId(one.entropy.bytes(16))
     assert (
         act(one, manager.offer, one.keys, to, offer_id, contents(), one.world.wall(), one.entropy)
@@ -43,29 +47,29 @@ def offer(one, *to):
     return offer_id
 
 
-def accept(one, offer_id):
+def accept(one: SimPeer, offer_id: bytes) -> Code | None:
     return act(one, manager.accept, one.keys, offer_id.hex(), "/in", one.world.wall(), one.entropy)
 
 
-def decline(one, offer_id):
+def decline(one: SimPeer, offer_id: bytes) -> Code | None:
     return act(one, manager.decline, one.keys, offer_id.hex(), one.world.wall(), one.entropy)
 
 
-def withdraw(one, friend, offer_id):
+def withdraw(one: SimPeer, friend: str, offer_id: bytes) -> Any:
     contact = one.database.read(contacts.find_friend, friend)
     return act(
-        one, conversations.add_own, one.keys, contact, Withdrawal(offer_id),
+        one, conversations.add_own, one.keys, contact, Withdrawal(OfferId(offer_id)),
         now=one.world.wall(), entropy=one.entropy,
     )  # fmt: skip
 
 
-def take_back(one, offer_id):
+def take_back(one: Any, offer_id: Any) -> Any:
     return act(
         one, stopping.withdraw, one.keys, offer_id.hex(), one.world.wall(), one.entropy
     )  # fmt: skip
 
 
-def stop_one(dice, one):
+def stop_one(dice: Any, one: Any) -> None:
     """Hold, resume or call off something at random."""
     listed = transfers(one)
     if not listed:
@@ -82,7 +86,7 @@ def stop_one(dice, one):
     act(one, *does)
 
 
-def finish(one):
+def finish(one: SimPeer) -> None:
     """Let all that is due be there."""
     for incoming in one.database.read(manager.due):
         effects = one.database.write(
@@ -98,25 +102,27 @@ def finish(one):
 
 
 @pytest.fixture
-def world():
+def world() -> Simulation:
     return Simulation(1)
 
 
 @pytest.fixture
-def pair(world):
+def pair(world: Simulation) -> tuple[SimPeer, SimPeer]:
     alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
     befriend(alice, bob)
     return alice, bob
 
 
-def settle(world, *pairs, ms=20_000):
+def settle(world: Simulation, *pairs: Any, ms: int = 20_000) -> None:
     cables = [Cable(world, one, other) for one, other in pairs]
     world.run(world.now + ms)
     for cable in cables:
         cable.cut()
 
 
-def test_an_offer_shows_on_all_devices_of_both_and_is_taken_on_one(pair, world):
+def test_an_offer_shows_on_all_devices_of_both_and_is_taken_on_one(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     laptop = bob.log_in("bob-2")
     tablet = alice.log_in("alice-2")
@@ -137,7 +143,9 @@ def test_an_offer_shows_on_all_devices_of_both_and_is_taken_on_one(pair, world):
     assert [t.state for t in transfers(alice)] == [t.state for t in transfers(tablet)] == ["done"]
 
 
-def test_what_one_device_took_another_may_take_too(pair, world):
+def test_what_one_device_took_another_may_take_too(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     laptop = bob.log_in("bob-2")
     offered = offer(alice, "bob")
@@ -152,7 +160,9 @@ def test_what_one_device_took_another_may_take_too(pair, world):
     assert [t.state for t in transfers(bob)] == ["waiting"]  # this device goes on with its own
 
 
-def test_a_refusal_on_one_device_ends_what_another_fetches(pair, world):
+def test_a_refusal_on_one_device_ends_what_another_fetches(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     laptop = bob.log_in("bob-2")
     offered = offer(alice, "bob")
@@ -166,7 +176,9 @@ def test_a_refusal_on_one_device_ends_what_another_fetches(pair, world):
     assert accept(bob, offered) is Code.OFFER_ANSWERED
 
 
-def test_an_own_device_withdraws_what_another_offers(pair, world):
+def test_an_own_device_withdraws_what_another_offers(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
     alice, bob = pair
     tablet = alice.log_in("alice-2")
     offered = offer(alice, "bob")
@@ -180,12 +192,12 @@ def test_an_own_device_withdraws_what_another_offers(pair, world):
 class Trouble:
     """Some people and devices who offer, answer and withdraw at random while links break and nodes crash."""
 
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         self.sim = Simulation(seed)
         self.dice = self.sim.dice
         self.peers = [SimPeer.make(self.sim, name) for name in ("alice", "bob", "carol")]
         self.is_calm = False
-        self.offers = []
+        self.offers: list[Any] = []
         for i, one in enumerate(self.peers):
             for other in self.peers[i + 1 :]:
                 befriend(one, other)
@@ -200,7 +212,7 @@ class Trouble:
         self.is_calm = True
         self.sim.run(CHAOS_MS + CALM_MS)
 
-    def act(self):
+    def act(self) -> None:
         kind = self.dice.random()
         if kind < 0.3 or not self.offers:
             one = self.dice.choice(self.peers)
@@ -224,17 +236,17 @@ class Trouble:
         else:
             stop_one(self.dice, self.dice.choice([receiver, self.a_device_of(author)]))
 
-    def a_device_of(self, account):
+    def a_device_of(self, account: str) -> SimPeer:
         return self.dice.choice([peer for peer in self.peers if peer.account == account])
 
-    def link_up(self):
+    def link_up(self) -> None:
         for i, a in enumerate(self.peers):
             for b in self.peers[i + 1 :]:
                 if b.name not in a.cables and (self.is_calm or self.dice.random() < 0.5):
                     Cable(self.sim, a, b)
         self.sim.after(self.dice.randrange(50, 700), self.link_up)
 
-    def trouble(self):
+    def trouble(self) -> None:
         if self.is_calm:
             return
         one = self.dice.choice(self.peers)
@@ -245,7 +257,7 @@ class Trouble:
         self.sim.after(self.dice.randrange(50, 800), self.trouble)
 
 
-def book_of(one):
+def book_of(one: SimPeer) -> dict[tuple[str, frozenset[str], str], str]:
     """Give what a device's book says of each offer: by its id and the other person."""
     return {
         (item.offer, frozenset((one.account, item.friend)), item.sender): item.state
@@ -254,7 +266,7 @@ def book_of(one):
 
 
 @pytest.mark.parametrize("seed", [int(ONE)] if ONE else range(SEEDS))
-def test_every_book_agrees_in_the_end(seed):
+def test_every_book_agrees_in_the_end(seed: int) -> None:
     world = Trouble(seed)
     again = f"replay: SIMNET_SEED={seed} scripts/test tests/peer/transfers/test_book_simulated.py"
     books = [(one, book_of(one)) for one in world.peers]

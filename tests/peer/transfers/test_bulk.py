@@ -18,6 +18,7 @@ from wire.channel.symmetric import AESGCM_SHA256, CipherState
 from wire.codec import decode, encode
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
+from wire.ids import ChunkDigest
 from wire.messages import Message, Purpose
 from wire.messages.session import Close, Ping, Pong
 from wire.messages.transfer import Fetched, Pack, PackedChunk, Piece, StopFetch
@@ -166,16 +167,16 @@ def line() -> Iterator[Line]:
 
 def test_messages_and_chunks_come_across_in_order(line: Line) -> None:
     data = bytes(range(256)) * 4096
-    line.stranger.say(Fetched(1), Piece(1, 0, 0, MIB, DIGEST))
+    line.stranger.say(Fetched(1), Piece(1, 0, 0, MIB, ChunkDigest(DIGEST)))
     line.stranger.give(data)
     line.stranger.say(Fetched(2))
     assert line.notes.next() == Fetched(1)
-    assert line.notes.next() == (Piece(1, 0, 0, MIB, DIGEST), data)
+    assert line.notes.next() == (Piece(1, 0, 0, MIB, ChunkDigest(DIGEST)), data)
     assert line.notes.next() == Fetched(2)
 
 
 def test_a_pack_of_empty_files_has_no_record_behind_it(line: Line) -> None:
-    pack = Pack(1, (PackedChunk(0, 0, DIGEST),))
+    pack = Pack(1, (PackedChunk(0, 0, ChunkDigest(DIGEST)),))
     line.stranger.say(pack, Fetched(1))
     assert line.notes.next() == (pack, b"")
     assert line.notes.next() == Fetched(1)
@@ -183,18 +184,18 @@ def test_a_pack_of_empty_files_has_no_record_behind_it(line: Line) -> None:
 
 def test_bytes_that_nobody_wants_are_read_and_dropped(line: Line) -> None:
     line.notes.is_expected = False
-    line.stranger.say(Piece(1, 0, 0, 5, DIGEST))
+    line.stranger.say(Piece(1, 0, 0, 5, ChunkDigest(DIGEST)))
     line.stranger.give(b"12345")
-    line.stranger.say(Pack(1, (PackedChunk(0, 0, DIGEST),)), Fetched(1))
+    line.stranger.say(Pack(1, (PackedChunk(0, 0, ChunkDigest(DIGEST)),)), Fetched(1))
     assert line.notes.next() == Fetched(1)
 
 
 def test_what_the_talk_has_to_send_leaves_whole(line: Line) -> None:
     data = b"z" * MIB
-    line.notes.to_send.put(([Piece(3, 0, 0, MIB, DIGEST)], data))
+    line.notes.to_send.put(([Piece(3, 0, 0, MIB, ChunkDigest(DIGEST))], data))
     line.bulk.say(StopFetch(9))
     assert line.stranger.hear() == StopFetch(9)
-    assert line.stranger.hear() == Piece(3, 0, 0, MIB, DIGEST)
+    assert line.stranger.hear() == Piece(3, 0, 0, MIB, ChunkDigest(DIGEST))
     assert line.stranger.record() == data
 
 
@@ -242,7 +243,7 @@ def test_garbage_ends_the_link_by_name(line: Line, garbage: bytes, code: Code) -
 
 
 def test_a_chunk_of_another_length_ends_the_link(line: Line) -> None:
-    line.stranger.say(Piece(1, 0, 0, 5, DIGEST))
+    line.stranger.say(Piece(1, 0, 0, 5, ChunkDigest(DIGEST)))
     line.stranger.give(b"1234")
     assert line.stranger.hear_close().code == Code.SIZE_INVALID.value
 
@@ -331,7 +332,7 @@ def test_a_link_ends_when_it_has_lived_long_enough(life: dict[str, float]) -> No
 
 def test_a_link_that_has_brought_a_chunk_says_so(line: Line) -> None:
     assert not line.bulk.has_brought
-    line.stranger.say(Piece(1, 0, 0, MIB, DIGEST))
+    line.stranger.say(Piece(1, 0, 0, MIB, ChunkDigest(DIGEST)))
     line.stranger.give(bytes(MIB))
     line.notes.next()
     assert line.bulk.has_brought

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ class Bench:
 
 
 @pytest.fixture(params=["real", "real-portable", "memory", "memory-portable"])
-def bench(request, tmp_path) -> Bench:
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     is_portable = request.param.endswith("portable")
     if request.param.startswith("real"):
         return Bench(SystemDisk(is_portable=is_portable), tmp_path)
@@ -64,7 +65,7 @@ def error_of(act: Callable[[], object]) -> int | None:
     return problem.value.errno
 
 
-def test_names_are_made_once_and_found_only_as_what_they_are(bench):
+def test_names_are_made_once_and_found_only_as_what_they_are(bench: Bench) -> None:
     disk, folder = bench.disk, bench.folder
     bench.make(b"file", b"x")
     disk.mkdir(b"folder", 0o755, dir_fd=folder)
@@ -84,7 +85,7 @@ def test_names_are_made_once_and_found_only_as_what_they_are(bench):
     assert error_of(lambda: disk.rmdir(b"folder", dir_fd=folder)) == errno.ENOTEMPTY
 
 
-def test_bytes_stay_where_they_were_put_and_gaps_are_zeros(bench):
+def test_bytes_stay_where_they_were_put_and_gaps_are_zeros(bench: Bench) -> None:
     disk = bench.disk
     descriptor = disk.open(b"file", CREATE_FILE, 0o644, dir_fd=bench.folder)
     assert disk.pwrite(descriptor, b"abc", 5) == 3
@@ -97,7 +98,7 @@ def test_bytes_stay_where_they_were_put_and_gaps_are_zeros(bench):
     assert (found.st_size, found.st_mtime_ns, found.st_nlink) == (8, 7_000_000_000, 1)
 
 
-def test_reserving_makes_no_file_longer_and_punching_makes_zeros(bench):
+def test_reserving_makes_no_file_longer_and_punching_makes_zeros(bench: Bench) -> None:
     disk = bench.disk
     descriptor = disk.open(b"file", CREATE_FILE, 0o644, dir_fd=bench.folder)
     disk.pwrite(descriptor, b"x" * 8192, 0)
@@ -112,7 +113,7 @@ def test_reserving_makes_no_file_longer_and_punching_makes_zeros(bench):
     assert disk.free_bytes(bench.folder) > 0
 
 
-def test_a_lock_is_held_by_one_descriptor_until_it_is_closed(bench):
+def test_a_lock_is_held_by_one_descriptor_until_it_is_closed(bench: Bench) -> None:
     disk = bench.disk
     bench.make(b"file")
     first, second = (disk.open(b"file", REOPEN_FILE, dir_fd=bench.folder) for _ in range(2))
@@ -124,7 +125,7 @@ def test_a_lock_is_held_by_one_descriptor_until_it_is_closed(bench):
 
 
 @pytest.mark.parametrize("is_again", [False, True])
-def test_a_rename_takes_a_free_name_and_never_another(bench, is_again):
+def test_a_rename_takes_a_free_name_and_never_another(bench: Bench, is_again: bool) -> None:
     disk, folder = bench.disk, bench.folder
     tree = bench.inside(b"tree")
     for name, content in ((b"taken", b"theirs"), (b"film", b"ours")):
@@ -137,7 +138,9 @@ def test_a_rename_takes_a_free_name_and_never_another(bench, is_again):
 
 
 @pytest.mark.parametrize("is_again", [False, True])
-def test_a_folder_takes_a_free_name_and_never_one_with_something_in_it(bench, is_again):
+def test_a_folder_takes_a_free_name_and_never_one_with_something_in_it(
+    bench: Bench, is_again: bool
+) -> None:
     disk, folder = bench.disk, bench.folder
     tree = bench.inside(b"tree")
     disk.mkdir(b"stuff", dir_fd=tree)
@@ -152,7 +155,7 @@ def test_a_folder_takes_a_free_name_and_never_one_with_something_in_it(bench, is
     assert disk.names(taken) == [b"theirs"]
 
 
-def test_an_empty_folder_that_somebody_made_is_not_replaced(bench):
+def test_an_empty_folder_that_somebody_made_is_not_replaced(bench: Bench) -> None:
     tree = bench.inside(b"tree")
     bench.disk.mkdir(b"stuff", dir_fd=tree)
     bench.disk.mkdir(b"stuff", dir_fd=bench.folder)
@@ -160,7 +163,7 @@ def test_an_empty_folder_that_somebody_made_is_not_replaced(bench):
         rename_without_replacing(bench.disk, b"stuff", tree, b"stuff", bench.folder)
 
 
-def test_a_rename_that_was_killed_halfway_is_finished_in_the_next_life(bench):
+def test_a_rename_that_was_killed_halfway_is_finished_in_the_next_life(bench: Bench) -> None:
     """Between link and unlink, and between mkdir and rename: only the portable way has such a half."""
     disk, folder = bench.disk, bench.folder
     if disk.sync_all(folder):
@@ -177,7 +180,7 @@ def test_a_rename_that_was_killed_halfway_is_finished_in_the_next_life(bench):
 
 
 @pytest.mark.parametrize("is_again", [False, True])
-def test_where_there_are_no_links_an_empty_file_holds_the_name(is_again):
+def test_where_there_are_no_links_an_empty_file_holds_the_name(is_again: bool) -> None:
     disk = MemoryDisk(Path("/downloads"), has_extras=False)
     disk.fault = lambda operation: failure(errno.EPERM) if operation == "link" else None
     bench = Bench(disk, Path("/downloads"))
@@ -190,7 +193,7 @@ def test_where_there_are_no_links_an_empty_file_holds_the_name(is_again):
     assert (bench.content(b"film", tree), bench.content(b"taken")) == (b"ours", b"theirs")
 
 
-def test_an_empty_file_that_held_a_name_before_a_kill_is_replaced():
+def test_an_empty_file_that_held_a_name_before_a_kill_is_replaced() -> None:
     disk = MemoryDisk(Path("/downloads"), has_extras=False)
     bench = Bench(disk, Path("/downloads"))
     tree = bench.inside(b"tree")
@@ -200,7 +203,7 @@ def test_an_empty_file_that_held_a_name_before_a_kill_is_replaced():
     assert bench.content(b"film", tree) == b"ours"
 
 
-def test_a_link_is_not_followed_by_anything_that_opens(tmp_path):
+def test_a_link_is_not_followed_by_anything_that_opens(tmp_path: Path) -> None:
     disk = SystemDisk()
     (tmp_path / "file").write_bytes(b"x")
     (tmp_path / "folder").mkdir()
@@ -212,7 +215,7 @@ def test_a_link_is_not_followed_by_anything_that_opens(tmp_path):
         (b"to-file", READ_FILE),
         (b"to-folder", READ_FOLDER),
     ):
-        assert error_of(lambda n=name, f=flags: disk.open(n, f, dir_fd=folder)) in {
+        assert error_of(partial(disk.open, name, flags, dir_fd=folder)) in {
             errno.ELOOP,
             errno.ENOTDIR,
         }
@@ -234,7 +237,7 @@ def test_a_link_is_not_followed_by_anything_that_opens(tmp_path):
         (errno.ENAMETOOLONG, Code.NAME_TOO_LONG),
     ],
 )
-def test_a_fault_of_the_disk_has_a_code_and_names_the_folder(number, code):
+def test_a_fault_of_the_disk_has_a_code_and_names_the_folder(number: int, code: Code) -> None:
     problem = fault(failure(number), Path("/downloads"), need_bytes=5000, have_bytes=7)
     assert isinstance(problem, PeerError)
     assert problem.code is code

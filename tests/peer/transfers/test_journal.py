@@ -57,7 +57,7 @@ class Desk:
         return notes
 
 
-def test_what_was_noted_is_read_again():
+def test_what_was_noted_is_read_again() -> None:
     desk = Desk()
     journal = desk.journal
     journal.asked([(0, 0, 3), (1, 0, 1), (9, 0, 1)])
@@ -79,7 +79,7 @@ def test_what_was_noted_is_read_again():
     assert notes.size == len(desk.bytes)
 
 
-def test_a_mark_covers_what_came_before_it_was_counted_and_no_more():
+def test_a_mark_covers_what_came_before_it_was_counted_and_no_more() -> None:
     desk = Desk()
     desk.journal.chunks([(0, 0, digest(1))])
     count = desk.journal.count
@@ -88,7 +88,7 @@ def test_a_mark_covers_what_came_before_it_was_counted_and_no_more():
     assert desk.read().doubtful == {1}
 
 
-def test_a_chunk_that_was_dropped_does_not_count_until_it_is_written_again():
+def test_a_chunk_that_was_dropped_does_not_count_until_it_is_written_again() -> None:
     desk = Desk()
     desk.journal.chunks([(0, index, digest(index)) for index in range(4)])
     desk.journal.chunks([(1, 0, digest(9))])
@@ -103,7 +103,7 @@ def test_a_chunk_that_was_dropped_does_not_count_until_it_is_written_again():
     assert (notes.singles, notes.wholes) == ({}, set())
 
 
-def test_a_pin_counts_until_something_is_written():
+def test_a_pin_counts_until_something_is_written() -> None:
     desk = Desk()
     desk.journal.chunks([(0, 0, digest(0)), (0, 1, digest(1))])
     desk.journal.end([(0, 2**63 + 5, 77)], desk.journal.count)
@@ -114,7 +114,7 @@ def test_a_pin_counts_until_something_is_written():
     assert desk.read().several[0].pin is None
 
 
-def test_chosen_names_are_read_again_and_the_last_choice_counts():
+def test_chosen_names_are_read_again_and_the_last_choice_counts() -> None:
     desk = Desk()
     desk.journal.landing([(0, 1), (4, 1)])
     desk.journal.landing([(4, 2)])
@@ -122,7 +122,7 @@ def test_chosen_names_are_read_again_and_the_last_choice_counts():
 
 
 @pytest.mark.parametrize("lost", range(1, ENTRY.size + 1))
-def test_a_torn_tail_ends_the_journal_where_it_begins_and_it_goes_on_from_there(lost):
+def test_a_torn_tail_ends_the_journal_where_it_begins_and_it_goes_on_from_there(lost: int) -> None:
     desk = Desk()
     desk.journal.chunks([(0, 0, digest(0)), (1, 0, digest(1))])
     del desk.bytes[-lost:]
@@ -133,7 +133,7 @@ def test_a_torn_tail_ends_the_journal_where_it_begins_and_it_goes_on_from_there(
     assert (notes.singles, notes.wholes) == ({0: digest(0), 2: digest(2)}, {0})
 
 
-def test_facts_without_their_proof_do_not_count_and_never_will():
+def test_facts_without_their_proof_do_not_count_and_never_will() -> None:
     desk = Desk()
     desk.journal.chunks([(0, 0, digest(0))])
     desk.journal.whole([0, 1, 2])
@@ -143,7 +143,7 @@ def test_facts_without_their_proof_do_not_count_and_never_will():
     assert desk.read().wholes == {3}
 
 
-def test_pages_that_never_reached_the_disk_end_the_journal():
+def test_pages_that_never_reached_the_disk_end_the_journal() -> None:
     desk = Desk()
     desk.journal.chunks([(0, 0, digest(0))])
     good = len(desk.bytes)
@@ -154,7 +154,7 @@ def test_pages_that_never_reached_the_disk_end_the_journal():
     assert (notes.size, notes.singles, notes.wholes) == (good, {0: digest(0)}, set())
 
 
-def test_any_damage_leaves_marks_and_facts_only_where_everything_before_is_right():
+def test_any_damage_leaves_marks_and_facts_only_where_everything_before_is_right() -> None:
     for seed in range(400):
         dice = random.Random(seed)
         desk = Desk()
@@ -173,7 +173,7 @@ def test_any_damage_leaves_marks_and_facts_only_where_everything_before_is_right
 
 
 @given(st.binary(max_size=600))
-def test_any_bytes_behind_the_header_are_read_without_a_fault(tail):
+def test_any_bytes_behind_the_header_are_read_without_a_fault(tail: bytes) -> None:
     desk = Desk()
     desk.bytes.extend(tail)
     assert desk.reopen().size <= HEADER.size + len(tail)
@@ -181,7 +181,7 @@ def test_any_bytes_behind_the_header_are_read_without_a_fault(tail):
     assert 1 in desk.read().wholes
 
 
-def test_a_write_that_does_not_fit_leaves_the_journal_as_it_was():
+def test_a_write_that_does_not_fit_leaves_the_journal_as_it_was() -> None:
     desk = Desk()
     desk.journal.chunks([(0, 0, digest(0))])
     desk.disk.capacity = len(desk.bytes) + ENTRY.size + 5
@@ -195,7 +195,7 @@ def test_a_write_that_does_not_fit_leaves_the_journal_as_it_was():
     assert (notes.singles, notes.wholes) == ({0: digest(0), 3: digest(3)}, {3})
 
 
-def test_a_mark_that_was_not_synced_raises():
+def test_a_mark_that_was_not_synced_raises() -> None:
     desk = Desk()
     desk.disk.fault = lambda operation: failure(5) if operation == "fdatasync" else None
     with pytest.raises(OSError, match="error"):
@@ -220,17 +220,17 @@ OTHER = OfferKey(DeviceId(b"x" * 16), OfferId(b"y" * 16))
         (b"D" * 64, Found.FOREIGN),
     ],
 )
-def test_a_journal_is_recognised_by_its_offer_and_its_manifest(start, found):
+def test_a_journal_is_recognised_by_its_offer_and_its_manifest(start: bytes, found: Found) -> None:
     assert reading.recognise(start, KEY, MANIFEST) is found
 
 
-def test_a_journal_is_open_once():
+def test_a_journal_is_open_once() -> None:
     desk = Desk()
     with pytest.raises(BlockingIOError):
         journals.open_found(desk.disk, desk.folder)
 
 
-def test_a_large_file_costs_the_memory_of_its_digests():
+def test_a_large_file_costs_the_memory_of_its_digests() -> None:
     notes = ChunkNotes()
     for index in range(3 * PAGE_DIGESTS):
         notes.put(index, digest(index))
@@ -239,7 +239,7 @@ def test_a_large_file_costs_the_memory_of_its_digests():
     assert notes.digest(PAGE_DIGESTS + 1) == digest(PAGE_DIGESTS + 1)
 
 
-def test_a_journal_of_more_than_one_block_is_read_as_one():
+def test_a_journal_of_more_than_one_block_is_read_as_one() -> None:
     desk = Desk()
     for start in range(0, 40_000, 1000):
         desk.journal.chunks([(0, index, digest(index)) for index in range(start, start + 1000)])

@@ -1,6 +1,10 @@
 """Offers and answers as two people see them, event by event, over SQLite in memory."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,26 +28,29 @@ from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.talk import lines, told
 from wire import limits
 from wire.codes import Code
-from wire.ids import OfferId
-from wire.log.event import Answer, OfferAnswer, Withdrawal
+from wire.ids import AccountName, OfferId
+from wire.log.event import Answer, Offer, OfferAnswer, Withdrawal
+from wire.machine import UnixMillis
 from wire.transfer.states import TransferState
+
+Pair = tuple[SimPeer, SimPeer]
 
 SAVED = Path("/srv/in/holiday")
 
 
 @pytest.fixture
-def world():
+def world() -> Simulation:
     return Simulation(1)
 
 
 @pytest.fixture
-def pair(world):
+def pair(world: Simulation) -> Pair:
     alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
     befriend(alice, bob)
     return alice, bob
 
 
-def finish(one):
+def finish(one: SimPeer) -> Any:
     """Let everything that is due be there; gives what follows."""
     effects = []
     for incoming in one.database.read(manager.due):
@@ -55,13 +62,13 @@ def finish(one):
     return effects
 
 
-def refused(do, *arguments):
+def refused(do: Callable[..., Any], *arguments: Any) -> Code:
     with pytest.raises(PeerError) as caught:
         do(*arguments)
     return caught.value.code
 
 
-def test_an_offer_shows_on_both_sides_with_the_fields_of_the_contract(pair):
+def test_an_offer_shows_on_both_sides_with_the_fields_of_the_contract(pair: Pair) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     [came] = told(bring(effects, alice, bob), "offer")
@@ -84,7 +91,9 @@ def test_an_offer_shows_on_both_sides_with_the_fields_of_the_contract(pair):
     assert states(bob) == [("in", "offered")]
 
 
-def test_the_sender_has_a_waiting_transfer_at_once_and_the_receiver_from_the_acceptance_on(pair):
+def test_the_sender_has_a_waiting_transfer_at_once_and_the_receiver_from_the_acceptance_on(
+    pair: Pair,
+) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
@@ -98,7 +107,7 @@ def test_the_sender_has_a_waiting_transfer_at_once_and_the_receiver_from_the_acc
     assert WakeTransfers(OfferId(bytes.fromhex(offered))) in accepted
 
 
-def test_acceptance_and_arrival_reach_the_sender(pair):
+def test_acceptance_and_arrival_reach_the_sender(pair: Pair) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
@@ -115,7 +124,7 @@ def test_acceptance_and_arrival_reach_the_sender(pair):
     assert transfers(alice)[0].saved_as is None
 
 
-def test_a_refusal_reaches_the_sender(pair):
+def test_a_refusal_reaches_the_sender(pair: Pair) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
@@ -128,7 +137,7 @@ def test_a_refusal_reaches_the_sender(pair):
     assert refused(accept, bob, offered) is Code.OFFER_ANSWERED
 
 
-def test_a_cancelled_download_reaches_the_sender(pair):
+def test_a_cancelled_download_reaches_the_sender(pair: Pair) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
@@ -142,7 +151,7 @@ def test_a_cancelled_download_reaches_the_sender(pair):
     assert states(alice) == [("out", "declined")]
 
 
-def test_accepting_twice_changes_nothing(pair):
+def test_accepting_twice_changes_nothing(pair: Pair) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
@@ -157,7 +166,7 @@ def test_accepting_twice_changes_nothing(pair):
     assert bob.database.read(manager.due) == []
 
 
-def test_what_cannot_be_accepted_is_named(pair):
+def test_what_cannot_be_accepted_is_named(pair: Pair) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     assert refused(accept, bob, offered) is Code.UNKNOWN_OFFER
@@ -171,7 +180,7 @@ def test_what_cannot_be_accepted_is_named(pair):
     assert refused(decline, bob, offered) is Code.OFFER_ANSWERED
 
 
-def test_a_prefix_of_two_offers_is_ambiguous_whoever_made_them(pair):
+def test_a_prefix_of_two_offers_is_ambiguous_whoever_made_them(pair: Pair) -> None:
     alice, bob = pair
     ids = [OfferId(bytes.fromhex("abcdef012" + end * 23)) for end in "ab"]
     bring(offer(alice, "bob", offer_id=ids[0])[1], alice, bob)
@@ -180,7 +189,7 @@ def test_a_prefix_of_two_offers_is_ambiguous_whoever_made_them(pair):
     assert accept(bob, "abcdef012a")[0].state == "accepted"
 
 
-def test_two_friends_under_one_id_are_told_apart_by_nobody(world, pair):
+def test_two_friends_under_one_id_are_told_apart_by_nobody(world: Simulation, pair: Pair) -> None:
     alice, bob = pair
     eve = SimPeer.make(world, "eve")
     befriend(eve, bob)
@@ -191,7 +200,9 @@ def test_two_friends_under_one_id_are_told_apart_by_nobody(world, pair):
     assert len(bob.database.read(manager.offers)) == 2
 
 
-def test_one_offer_to_several_has_one_id_and_an_event_for_each_that_names_the_others(world, pair):
+def test_one_offer_to_several_has_one_id_and_an_event_for_each_that_names_the_others(
+    world: Simulation, pair: Pair
+) -> None:
     alice, bob = pair
     carol = SimPeer.make(world, "carol")
     befriend(alice, carol)
@@ -207,7 +218,7 @@ def test_one_offer_to_several_has_one_id_and_an_event_for_each_that_names_the_ot
     assert {one.offer for one in alice.database.read(manager.offers)} == {offered}
 
 
-def test_an_offer_to_somebody_unknown_is_made_to_nobody(pair):
+def test_an_offer_to_somebody_unknown_is_made_to_nobody(pair: Pair) -> None:
     alice, _ = pair
     with pytest.raises(PeerError) as caught:
         offer(alice, "bob", "nobody")
@@ -216,7 +227,7 @@ def test_an_offer_to_somebody_unknown_is_made_to_nobody(pair):
     assert transfers(alice) == []
 
 
-def test_more_offers_than_may_wait_are_refused_before_they_are_made(pair):
+def test_more_offers_than_may_wait_are_refused_before_they_are_made(pair: Pair) -> None:
     alice, bob = pair
     ids = [offer(alice, "bob")[0] for _ in range(limits.PENDING_OFFERS)]
     assert refused(offer, alice, "bob") is Code.TOO_MANY_OFFERS
@@ -226,7 +237,7 @@ def test_more_offers_than_may_wait_are_refused_before_they_are_made(pair):
     assert states(bob) == []
 
 
-def test_a_receiver_takes_no_more_than_may_wait_and_keeps_the_log_whole(pair):
+def test_a_receiver_takes_no_more_than_may_wait_and_keeps_the_log_whole(pair: Pair) -> None:
     alice, bob = pair
     effects = []
     for _ in range(limits.PENDING_OFFERS):
@@ -243,7 +254,7 @@ def test_a_receiver_takes_no_more_than_may_wait_and_keeps_the_log_whole(pair):
     assert count == limits.PENDING_OFFERS + 1
 
 
-def _content_of(one, offered, offer_id):
+def _content_of(one: SimPeer, offered: str, offer_id: bytes) -> Offer:
     from wire.log.event import Offer, peek_header, read_body
 
     row = one.database.connection.execute(
@@ -254,12 +265,12 @@ def _content_of(one, offered, offer_id):
     content = read_body(peek_header(row[0]), row[1])
     assert isinstance(content, Offer)
     return Offer(
-        offer_id, content.title, content.files, content.size, content.top_names,
+        OfferId(offer_id), content.title, content.files, content.size, content.top_names,
         content.manifest_size, content.manifest_digest,
     )  # fmt: skip
 
 
-def test_a_withdrawal_ends_the_transfer_on_both_sides_and_nobody_may_have_it(pair):
+def test_a_withdrawal_ends_the_transfer_on_both_sides_and_nobody_may_have_it(pair: Pair) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
@@ -276,7 +287,7 @@ def test_a_withdrawal_ends_the_transfer_on_both_sides_and_nobody_may_have_it(pai
     assert states(bob) == [("in", "withdrawn")]
 
 
-def test_nobody_answers_or_withdraws_for_the_other_side(pair):
+def test_nobody_answers_or_withdraws_for_the_other_side(pair: Pair) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
@@ -287,18 +298,20 @@ def test_nobody_answers_or_withdraws_for_the_other_side(pair):
     assert states(bob) == [("in", "offered")]
 
 
-def test_words_that_come_before_their_offer_count_once_it_is_there(pair):
+def test_words_that_come_before_their_offer_count_once_it_is_there(pair: Pair) -> None:
     alice, bob = pair
     offered, made = offer(alice, "bob")
     withdrawn = say_about(alice, "bob", Withdrawal(OfferId(bytes.fromhex(offered))))
     bring(withdrawn, alice, bob)
-    bob.database.write(conversations.expire, bob.world.wall() + 10_000)  # shown with a gap
+    bob.database.write(
+        conversations.expire, UnixMillis(bob.world.wall() + 10_000)
+    )  # shown with a gap
     assert states(bob) == []
     bring(made, alice, bob)
     assert states(bob) == [("in", "withdrawn")]
 
 
-def test_the_states_of_an_offer_agree_whatever_is_heard_first(pair):
+def test_the_states_of_an_offer_agree_whatever_is_heard_first(pair: Pair) -> None:
     alice, bob = pair
     offered, made = offer(alice, "bob")
     bring(made, alice, bob)
@@ -310,7 +323,7 @@ def test_the_states_of_an_offer_agree_whatever_is_heard_first(pair):
     assert states(bob) == [("in", "withdrawn")]
 
 
-def test_removing_a_friend_ends_what_was_between_us(pair):
+def test_removing_a_friend_ends_what_was_between_us(pair: Pair) -> None:
     alice, bob = pair
     first, effects = offer(alice, "bob")
     bring(effects, alice, bob)
@@ -323,11 +336,15 @@ def test_removing_a_friend_ends_what_was_between_us(pair):
     assert states(bob) == [("in", "withdrawn"), ("out", "withdrawn")]
     assert bob.database.read(manager.due) == []
     assert bob.database.read(manager.outgoing, alice.keys.identity, key_of(bob, second)) is None
-    _, effects = alice.database.write(befriending.block, "bob", True, alice.world.wall())
+    _, effects = alice.database.write(
+        befriending.block, AccountName("bob"), True, alice.world.wall()
+    )
     assert {t.error["code"] for t in transfers(alice) if t.error} == {"blocked"}
 
 
-def test_a_stranger_may_have_nothing_and_a_friend_only_what_is_meant_for_them(world, pair):
+def test_a_stranger_may_have_nothing_and_a_friend_only_what_is_meant_for_them(
+    world: Simulation, pair: Pair
+) -> None:
     alice, bob = pair
     carol = SimPeer.make(world, "carol")
     befriend(alice, carol)
@@ -342,7 +359,7 @@ def test_a_stranger_may_have_nothing_and_a_friend_only_what_is_meant_for_them(wo
     assert alice.database.read(manager.outgoing, bob.keys.identity, unknown) is None
 
 
-def test_an_offer_stands_in_what_is_read_as_a_notice_and_never_as_a_text(pair):
+def test_an_offer_stands_in_what_is_read_as_a_notice_and_never_as_a_text(pair: Pair) -> None:
     alice, bob = pair
     bring(offer(alice, "bob")[1], alice, bob)
     text = "alice offers holiday (3 files, 64.0 MiB)"
@@ -355,7 +372,7 @@ def test_an_offer_stands_in_what_is_read_as_a_notice_and_never_as_a_text(pair):
     assert lines(bob, "alice")[1:] == [("notice", "alice offers x (1 file, 1 byte)")]
 
 
-def test_what_was_left_out_stands_with_the_senders_transfers(world, pair):
+def test_what_was_left_out_stands_with_the_senders_transfers(world: Simulation, pair: Pair) -> None:
     alice, _ = pair
     befriend(alice, SimPeer.make(world, "carol"))
     left = [{"path": "holiday/\udcff", "reason": "a pipe"}]
@@ -366,7 +383,7 @@ def test_what_was_left_out_stands_with_the_senders_transfers(world, pair):
     assert [t["skipped"] for t in told(effects, "transfer")] == [left, left]
 
 
-def test_every_state_of_the_table_can_be_shown(pair):
+def test_every_state_of_the_table_can_be_shown(pair: Pair) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -104,13 +106,15 @@ GOLDEN = [
 @pytest.mark.parametrize(
     ("name", "top", "inside"), GOLDEN, ids=[repr(row[0])[:30] for row in GOLDEN]
 )
-def test_a_received_name_lands_where_the_table_says(name, top, inside):
+def test_a_received_name_lands_where_the_table_says(name: str, top: str, inside: str) -> None:
     assert landing(name, is_top=True) == top
     assert landing(name, is_top=False) == inside
 
 
 @given(st.text(alphabet=st.characters(codec=None), max_size=300), st.booleans())
-def test_whatever_came_is_one_harmless_component_and_lands_as_itself_again(name, is_top):
+def test_whatever_came_is_one_harmless_component_and_lands_as_itself_again(
+    name: str, is_top: bool
+) -> None:
     stored = landing(name, is_top=is_top)
     assert 1 <= len(stored.encode()) <= 255
     assert stored not in {".", ".."}
@@ -123,7 +127,7 @@ def test_whatever_came_is_one_harmless_component_and_lands_as_itself_again(name,
 
 
 @given(st.text(max_size=300), st.integers(2, 10**6))
-def test_a_numbered_name_fits_and_keeps_its_extension(name, number):
+def test_a_numbered_name_fits_and_keeps_its_extension(name: str, number: int) -> None:
     stored = landing(name, is_top=True)
     assert len(numbered(stored, number).encode()) <= 255
     assert f" ({number})" in numbered(stored, number)
@@ -141,7 +145,7 @@ def test_a_numbered_name_fits_and_keeps_its_extension(name, number):
         ("n" * 255, "n" * 251 + " (2)"),
     ],
 )
-def test_a_taken_name_gets_a_number_before_its_extension(name, second):
+def test_a_taken_name_gets_a_number_before_its_extension(name: str, second: str) -> None:
     assert numbered(name, 2) == second
 
 
@@ -159,7 +163,9 @@ def test_a_taken_name_gets_a_number_before_its_extension(name, second):
         (["/".join("x" * 65)], Code.NAME_TOO_LONG),
     ],
 )
-def test_what_cannot_be_a_relative_path_at_all_is_refused_before_it_comes_here(paths, code):
+def test_what_cannot_be_a_relative_path_at_all_is_refused_before_it_comes_here(
+    paths: list[str], code: Code
+) -> None:
     with pytest.raises(RemoteProtocolError) as refused:
         manifest.check([Entry(path, FILE, 1, False, 0) for path in paths])
     assert refused.value.code is code
@@ -180,7 +186,7 @@ def files(*paths: str) -> list[Entry]:
     return [file(path, b"x") for path in paths]
 
 
-def test_twins_in_case_accents_or_safe_names_are_kept_apart_in_the_manifests_order():
+def test_twins_in_case_accents_or_safe_names_are_kept_apart_in_the_manifests_order() -> None:
     composed, apart = unicodedata.normalize("NFC", "é"), unicodedata.normalize("NFD", "é")
     assert planned(*files("A.txt", "a.txt", "a (2).txt")) == {
         "A.txt": "A.txt",
@@ -197,7 +203,7 @@ def test_twins_in_case_accents_or_safe_names_are_kept_apart_in_the_manifests_ord
     }
 
 
-def test_what_lies_in_twin_folders_follows_its_own_folder():
+def test_what_lies_in_twin_folders_follows_its_own_folder() -> None:
     assert planned(
         folder("Dir"), file("Dir/a", b""), folder("dir"), file("dir/a", b""), file("dir/A", b"")
     ) == {
@@ -209,7 +215,7 @@ def test_what_lies_in_twin_folders_follows_its_own_folder():
     }
 
 
-def test_a_hidden_folder_at_the_top_is_shown_and_what_is_in_it_goes_along():
+def test_a_hidden_folder_at_the_top_is_shown_and_what_is_in_it_goes_along() -> None:
     assert planned(folder(".ssh"), file(".ssh/authorized_keys", b"")) == {
         ".ssh": "_.ssh",
         ".ssh/authorized_keys": "_.ssh/authorized_keys",
@@ -219,50 +225,50 @@ def test_a_hidden_folder_at_the_top_is_shown_and_what_is_in_it_goes_along():
 @given(
     st.lists(st.text(alphabet="aA?*:éE\u0301. ", min_size=1, max_size=4), max_size=12, unique=True)
 )
-def test_no_two_entries_of_one_offer_land_in_one_place_on_any_system(names):
+def test_no_two_entries_of_one_offer_land_in_one_place_on_any_system(names: list[str]) -> None:
     names = [name for name in names if name not in {".", ".."}]
     places = planned(*files(*names)).values()
     folded = {unicodedata.normalize("NFC", place).casefold() for place in places}
     assert len(folded) == len(names)
 
 
-def test_the_same_manifest_gives_the_same_places_every_time():
+def test_the_same_manifest_gives_the_same_places_every_time() -> None:
     entries = files("b", "B", "a?", "a*")
     assert planned(*entries) == planned(*reversed(entries))
 
 
-def test_many_twins_cost_no_more_than_as_many_names():
+def test_many_twins_cost_no_more_than_as_many_names() -> None:
     twins = ["".join("?*"[n >> bit & 1] for bit in range(16)) for n in range(2**16)]
     assert len({place.name for place in plan(files(*twins))}) == 2**16
 
 
-def test_the_work_folder_is_visibly_partial_and_fits_whatever_the_title_is():
+def test_the_work_folder_is_visibly_partial_and_fits_whatever_the_title_is() -> None:
     assert work_name("film.mkv", OFFER) == "film.mkv.00010203.part"
     assert work_name("../..", OFFER) == "_.._.00010203.part"
     assert work_name("\0", OFFER) == "_.00010203.part"
     assert len(work_name("é" * 500, OFFER).encode()) <= 255
 
 
-def test_a_received_name_never_is_a_work_folders(tmp_path):
+def test_a_received_name_never_is_a_work_folders(tmp_path: Path) -> None:
     assert landing(work_name("film.mkv", OFFER), is_top=True) != work_name("film.mkv", OFFER)
 
 
 # --- the folder itself
 
 
-def refused(*arguments) -> Code:
+def refused(*arguments: Any) -> Code:
     with pytest.raises(PeerError) as problem:
         check_folder(*arguments)
     return problem.value.code
 
 
-def test_a_download_folder_is_made_when_only_its_last_component_is_missing(tmp_path):
+def test_a_download_folder_is_made_when_only_its_last_component_is_missing(tmp_path: Path) -> None:
     check_folder(tmp_path / "downloads", tmp_path / "home")
     assert (tmp_path / "downloads").is_dir()
     assert refused(tmp_path / "gone" / "downloads", tmp_path / "home") is Code.FOLDER_GONE
 
 
-def test_a_download_folder_that_is_a_file_or_cannot_be_named_is_refused(tmp_path):
+def test_a_download_folder_that_is_a_file_or_cannot_be_named_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     assert refused(tmp_path / "file", tmp_path / "home") is Code.FILE_EXISTS
     assert refused(tmp_path / "file" / "below", tmp_path / "home") is Code.FOLDER_GONE
@@ -270,7 +276,7 @@ def test_a_download_folder_that_is_a_file_or_cannot_be_named_is_refused(tmp_path
     assert refused(tmp_path / "a\0b", tmp_path / "home") is Code.NAME_UNSAFE
 
 
-def test_the_homes_own_state_is_no_download_folder_however_it_is_reached(tmp_path):
+def test_the_homes_own_state_is_no_download_folder_however_it_is_reached(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "offers").mkdir(parents=True)
     (tmp_path / "link").symlink_to(home)
@@ -281,14 +287,14 @@ def test_the_homes_own_state_is_no_download_folder_however_it_is_reached(tmp_pat
     check_folder(tmp_path, home)
 
 
-def test_downloads_that_lead_back_into_the_home_are_no_way_in(tmp_path):
+def test_downloads_that_lead_back_into_the_home_are_no_way_in(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / "downloads").symlink_to(home)
     assert refused(home / "downloads", home) is Code.HOME_UNUSABLE
 
 
-def test_a_folder_with_too_little_space_is_refused_with_both_figures(tmp_path):
+def test_a_folder_with_too_little_space_is_refused_with_both_figures(tmp_path: Path) -> None:
     with pytest.raises(PeerError) as problem:
         check_folder(tmp_path, tmp_path / "home", 2**60)
     assert problem.value.code is Code.NO_SPACE

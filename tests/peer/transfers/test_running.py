@@ -1,7 +1,11 @@
 """Transfers under way: what is due, what the data links note, and what people are shown meanwhile."""
 
+from __future__ import annotations
+
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,18 +33,18 @@ from wire.transfer.states import FOLLOWS, TransferState
 
 
 @pytest.fixture
-def world():
+def world() -> Simulation:
     return Simulation(1)
 
 
 @pytest.fixture
-def pair(world):
+def pair(world: Simulation) -> tuple[SimPeer, SimPeer]:
     alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
     befriend(alice, bob)
     return alice, bob
 
 
-def accepted(alice, bob, title="holiday"):
+def accepted(alice: SimPeer, bob: SimPeer, title: str = "holiday") -> Any:
     """Let bob take an offer of alice; gives the offer's id and the numbers of the two rows."""
     offered, effects = offer(alice, "bob", what=contents(title))
     bring(effects, alice, bob)
@@ -50,13 +54,13 @@ def accepted(alice, bob, title="holiday"):
     return offered, out, incoming.number
 
 
-def write(one, fn, *arguments, **named):
+def write(one: SimPeer, fn: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
     value = one.database.write(fn, *arguments, **named)
     one.database.commit()
     return value
 
 
-def test_what_is_due_names_all_that_a_fetch_needs(pair):
+def test_what_is_due_names_all_that_a_fetch_needs(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     offered, _, number = accepted(alice, bob)
     [incoming] = bob.database.read(manager.due)
@@ -73,7 +77,9 @@ def test_what_is_due_names_all_that_a_fetch_needs(pair):
     assert alice.database.read(manager.due) == []
 
 
-def test_the_queue_keeps_the_order_of_acceptance_and_says_each_ones_place(pair):
+def test_the_queue_keeps_the_order_of_acceptance_and_says_each_ones_place(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, bob = pair
     for title in ("one", "two", "three"):
         accepted(alice, bob, title)
@@ -89,7 +95,9 @@ def test_the_queue_keeps_the_order_of_acceptance_and_says_each_ones_place(pair):
     assert [t.place for t in transfers(alice)] == [None, None, None]
 
 
-def test_a_running_transfer_counts_up_on_both_sides_and_never_down_or_beyond(pair):
+def test_a_running_transfer_counts_up_on_both_sides_and_never_down_or_beyond(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, bob = pair
     _, out, number = accepted(alice, bob)
     for one, row in ((alice, out), (bob, number)):
@@ -104,7 +112,7 @@ def test_a_running_transfer_counts_up_on_both_sides_and_never_down_or_beyond(pai
         assert (shown.files_done, shown.verified_bytes, shown.resent_bytes) == (3, 64 * MIB, 4)
 
 
-def test_a_reason_to_wait_is_told_once_and_goes_when_it_runs(pair):
+def test_a_reason_to_wait_is_told_once_and_goes_when_it_runs(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     _, _, number = accepted(alice, bob)
     write(bob, manager.started, number, 7)
@@ -116,7 +124,9 @@ def test_a_reason_to_wait_is_told_once_and_goes_when_it_runs(pair):
     assert (running["state"], running["reason"]) == ("running", None)
 
 
-def test_what_a_person_holds_is_neither_started_nor_made_to_wait(pair):
+def test_what_a_person_holds_is_neither_started_nor_made_to_wait(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, bob = pair
     _, _, number = accepted(alice, bob)
     bob.database.connection.execute("UPDATE transfers SET state = 'paused', reason = NULL")
@@ -126,7 +136,7 @@ def test_what_a_person_holds_is_neither_started_nor_made_to_wait(pair):
     assert transfers(bob)[0].state == "paused"
 
 
-def test_a_restart_lets_running_ones_wait_and_go_on(pair):
+def test_a_restart_lets_running_ones_wait_and_go_on(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     _, out, number = accepted(alice, bob)
     write(bob, manager.started, number, 7)
@@ -137,7 +147,9 @@ def test_a_restart_lets_running_ones_wait_and_go_on(pair):
     assert [incoming.number for incoming in bob.database.read(manager.due)] == [number]
 
 
-def test_a_failed_transfer_says_why_and_begins_anew_when_it_is_accepted_again(pair):
+def test_a_failed_transfer_says_why_and_begins_anew_when_it_is_accepted_again(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, bob = pair
     offered, _, number = accepted(alice, bob)
     effects = write(bob, manager.failed, number, Code.CHANGED_AT_SENDER, 9, "a.jpg changed")
@@ -155,17 +167,20 @@ def test_a_failed_transfer_says_why_and_begins_anew_when_it_is_accepted_again(pa
     assert [(t.state, t.error) for t in transfers(bob)] == [("waiting", None)]
 
 
-def give_up(one, number, code=Code.VERIFICATION_FAILED):
+def give_up(one: SimPeer, number: int, code: Code = Code.VERIFICATION_FAILED) -> Any:
     return write(one, manager.gave_up, one.keys, number, code, 9, one.entropy, "a lie")
 
 
-def test_a_friend_who_cannot_take_it_says_so_and_says_when_it_begins_anew(pair):
+def test_a_friend_who_cannot_take_it_says_so_and_says_when_it_begins_anew(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, bob = pair
     offered, out, number = accepted(alice, bob)
     write(alice, manager.started, out, 7)
     bring(give_up(bob, number), bob, alice)
     assert states(alice) == [("out", "accepted")]
     [failed] = transfers(alice)
+    assert failed.error is not None
     assert (failed.state, failed.error["code"]) == ("failed", "verification-failed")
     assert failed.error["message"].startswith("bob could not take it: ")
     assert give_up(bob, number) == []
@@ -177,7 +192,9 @@ def test_a_friend_who_cannot_take_it_says_so_and_says_when_it_begins_anew(pair):
     assert [t.state for t in transfers(alice)] == ["running"]
 
 
-def test_what_failed_with_one_device_of_a_friend_is_done_when_another_has_it(pair):
+def test_what_failed_with_one_device_of_a_friend_is_done_when_another_has_it(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, bob = pair
     offered, _, number = accepted(alice, bob)
     bring(give_up(bob, number), bob, alice)
@@ -187,7 +204,7 @@ def test_what_failed_with_one_device_of_a_friend_is_done_when_another_has_it(pai
     assert (shown.state, shown.verified_bytes) == ("done", shown.bytes)
 
 
-def test_a_failure_with_another_own_device_is_not_ours(pair):
+def test_a_failure_with_another_own_device_is_not_ours(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     offered, _, number = accepted(alice, bob)
     laptop = Answer(key_of(alice, offered).offer, OfferAnswer.FAILED, "verification-failed")
@@ -195,14 +212,16 @@ def test_a_failure_with_another_own_device_is_not_ours(pair):
     assert [incoming.number for incoming in bob.database.read(manager.due)] == [number]
 
 
-def test_with_somebody_who_is_no_friend_now_a_failure_is_noted_here_alone(pair):
+def test_with_somebody_who_is_no_friend_now_a_failure_is_noted_here_alone(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
     alice, bob = pair
     _, _, number = accepted(alice, bob)
     write(bob, befriending.remove, "alice", 9)
     assert not [e for e in give_up(bob, number) if hasattr(e, "conversation")]
 
 
-def test_what_comes_late_for_one_that_ended_changes_nothing(pair):
+def test_what_comes_late_for_one_that_ended_changes_nothing(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     _, _, number = accepted(alice, bob)
     write(bob, befriending.remove, "alice", 9)
@@ -222,7 +241,9 @@ def test_what_comes_late_for_one_that_ended_changes_nothing(pair):
 
 @pytest.mark.parametrize("before", TransferState)
 @pytest.mark.parametrize("following", TransferState)
-def test_a_row_moves_only_as_the_table_says(pair, before, following):
+def test_a_row_moves_only_as_the_table_says(
+    pair: tuple[SimPeer, SimPeer], before: TransferState, following: TransferState
+) -> None:
     alice, bob = pair
     _, _, number = accepted(alice, bob)
     bob.database.connection.execute("UPDATE transfers SET state = ?", (before.value,))
@@ -233,7 +254,7 @@ def test_a_row_moves_only_as_the_table_says(pair, before, following):
     assert transfers(bob)[0].state == expected.value
 
 
-def test_the_running_node_knows_better_than_the_rows(pair):
+def test_the_running_node_knows_better_than_the_rows(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     _, _, number = accepted(alice, bob)
     write(bob, manager.started, number, 7)
@@ -246,7 +267,7 @@ def test_the_running_node_knows_better_than_the_rows(pair):
     assert (shown.rate, shown.eta, shown.path) == (None, None, None)
 
 
-def test_only_open_transfers_stand_in_the_status(pair):
+def test_only_open_transfers_stand_in_the_status(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     _, _, first = accepted(alice, bob, "one")
     accepted(alice, bob, "two")
@@ -258,7 +279,7 @@ def test_only_open_transfers_stand_in_the_status(pair):
     assert not bob.database.read(manager.has_untold_words, OfferId(b"x" * 16))
 
 
-def test_a_path_that_is_no_utf8_is_kept_as_it_is(pair):
+def test_a_path_that_is_no_utf8_is_kept_as_it_is(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
@@ -270,7 +291,7 @@ def test_a_path_that_is_no_utf8_is_kept_as_it_is(pair):
     assert transfers(bob)[0].saved_as == str(saved)
 
 
-def test_a_friend_with_another_key_is_fetched_from_no_more(pair):
+def test_a_friend_with_another_key_is_fetched_from_no_more(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     offered, _, _ = accepted(alice, bob)
     for one, name in ((bob, "alice"), (alice, "bob")):
@@ -281,7 +302,7 @@ def test_a_friend_with_another_key_is_fetched_from_no_more(pair):
     assert alice.database.read(manager.outgoing, bob.keys.identity, key_of(alice, offered)) is None
 
 
-def test_what_stands_stays_on_the_shelf(pair):
+def test_what_stands_stays_on_the_shelf(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     first, _, _ = accepted(alice, bob)
     second, _ = offer(alice, "bob")
@@ -292,7 +313,7 @@ def test_what_stands_stays_on_the_shelf(pair):
     assert alice.database.read(ledger.standing) == []
 
 
-def test_need_of_space_is_asked_for_once(pair):
+def test_need_of_space_is_asked_for_once(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
@@ -301,7 +322,7 @@ def test_need_of_space_is_asked_for_once(pair):
     assert bob.database.read(manager.need_bytes, offered) == 0
 
 
-def test_both_directions_at_once_do_not_touch_each_other(pair):
+def test_both_directions_at_once_do_not_touch_each_other(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     shared = OfferId(b"s" * 16)
     bring(offer(alice, "bob", offer_id=shared)[1], alice, bob)
@@ -310,7 +331,7 @@ def test_both_directions_at_once_do_not_touch_each_other(pair):
     assert states(bob) == [("in", "accepted"), ("out", "offered")]
 
 
-def test_a_database_of_every_former_version_takes_the_new_tables(tmp_path):
+def test_a_database_of_every_former_version_takes_the_new_tables(tmp_path: Path) -> None:
     for last, _ in schema_steps()[:-1]:
         path = tmp_path / f"version-{last}"
         former = connect(path)

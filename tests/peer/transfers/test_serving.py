@@ -1,7 +1,11 @@
 """What is served to whom, what becomes of the sender's rows, and the figures of what is under way."""
 
+from __future__ import annotations
+
 import asyncio
 import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +23,7 @@ from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.stations import Rows
 from tests.harness.talk import told
 from wire.codes import Code
-from wire.ids import OfferId
+from wire.ids import IdentityKey, OfferId
 from wire.messages.transfer import ChunkRange, Fetch, Verified
 from wire.transfer import manifest
 from wire.transfer.holding import OfferKey
@@ -30,31 +34,41 @@ UNKNOWN = Code.UNKNOWN_OFFER
 class Talk:
     """One link, as far as serving needs it."""
 
-    def __init__(self, *served):
+    def __init__(self, *served: Any) -> None:
         self.served = list(served)
-        self.withdrawn = []
+        self.withdrawn: list[Any] = []
 
-    def withdraw(self, key, code):
+    def withdraw(self, key: OfferKey, code: Code) -> None:
         self.withdrawn.append((key, code))
+
+
+def rows(person: SimPeer) -> Any:
+    """A database as it is used here."""
+    return Rows(person)
+
+
+def a_talk(*served: Any) -> Any:
+    """A link as it is used here."""
+    return Talk(*served)
 
 
 class Sender:
     """Alice's side: a shelf, the book, and what was told."""
 
-    def __init__(self, alice, folder):
+    def __init__(self, alice: SimPeer, folder: Path) -> None:
         self.alice = alice
-        self.effects = []
+        self.effects: list[Any] = []
         self.is_told = asyncio.Event()
         self.shelf = Shelf(folder)
-        self.incoming = {}
-        self.figures = Figures(Rows(alice), self.incoming, self.carry_out)
-        self.serving = Serving(Rows(alice), alice.keys, self.shelf, self.figures, self.carry_out)
+        self.incoming: dict[Any, Any] = {}
+        self.figures = Figures(rows(alice), self.incoming, self.carry_out)
+        self.serving = Serving(rows(alice), alice.keys, self.shelf, self.figures, self.carry_out)
 
-    def carry_out(self, effects):
+    def carry_out(self, effects: list[Any]) -> None:
         self.effects += effects
         self.is_told.set()
 
-    def offer(self, bob, *paths):
+    def offer(self, bob: SimPeer, *paths: Any) -> OfferKey:
         found = survey(paths)
         offer_id = OfferId(self.alice.entropy.bytes(16))
         self.shelf.keep(offer_id, found)
@@ -67,17 +81,17 @@ class Sender:
         bring(accept(bob, offered)[1], bob, self.alice)
         return key_of(self.alice, offered)
 
-    async def find(self, identity, key):
-        served = await self.serving.find(identity, key)
+    async def find(self, identity: bytes, key: OfferKey) -> Any:
+        served: Any = await self.serving.find(IdentityKey(identity), key)
         await self.serving.started(served)
         return served
 
-    def states(self):
-        return [body["state"] for body in told(self.effects, "transfer")]
+    def states(self) -> list[str]:
+        return [str(body["state"]) for body in told(self.effects, "transfer")]
 
 
 @pytest.fixture
-def pair():
+def pair() -> tuple[SimPeer, SimPeer]:
     world = Simulation(1)
     alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
     befriend(alice, bob)
@@ -85,34 +99,39 @@ def pair():
 
 
 @pytest.fixture
-def sender(pair, tmp_path):
+def sender(pair: tuple[SimPeer, SimPeer], tmp_path: Path) -> Sender:
     return Sender(pair[0], tmp_path / "offers")
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> Path:
     found = tmp_path / "note.txt"
     found.write_bytes(b"content")
     return found
 
 
-async def test_a_friend_is_given_what_was_offered_to_them(pair, sender, path):
+async def test_a_friend_is_given_what_was_offered_to_them(
+    pair: tuple[SimPeer, SimPeer], sender: Sender, path: Path
+) -> None:
     _, bob = pair
     key = sender.offer(bob, path)
-    served = await sender.find(bob.keys.identity, key)
+    served: Any = await sender.find(bob.keys.identity, key)
     assert (served.holding.key, served.holding.sizes) == (key, [7])
     into = memoryview(bytearray(7))
     assert served.reader.read(0, 0, into) is None
-    assert into == b"content"
+    assert bytes(into) == b"content"
     assert sender.states() == ["running"]
     again = await sender.serving.find(bob.keys.identity, key, served)
     assert again is served
-    other_link = await sender.serving.find(bob.keys.identity, key)
+    other_link: Any = await sender.serving.find(bob.keys.identity, key)
+    assert isinstance(served, Served)
     assert other_link.reader is not served.reader  # it has a thread of its own
     sender.serving.close()
 
 
-async def test_nobody_else_is_given_anything(pair, sender, path):
+async def test_nobody_else_is_given_anything(
+    pair: tuple[SimPeer, SimPeer], sender: Sender, path: Path
+) -> None:
     alice, bob = pair
     key = sender.offer(bob, path)
     serving = sender.serving
@@ -127,28 +146,33 @@ async def test_nobody_else_is_given_anything(pair, sender, path):
     assert sender.effects == []
 
 
-async def test_a_link_that_ends_lets_the_senders_row_wait(pair, sender, path):
+async def test_a_link_that_ends_lets_the_senders_row_wait(
+    pair: tuple[SimPeer, SimPeer], sender: Sender, path: Path
+) -> None:
     _, bob = pair
     key = sender.offer(bob, path)
     served = await sender.find(bob.keys.identity, key)
-    await sender.serving.left(Talk(served))
+    await sender.serving.left(a_talk(served))
     assert sender.states() == ["running", "waiting"]
     assert sender.figures.live() == {}
     assert isinstance(await sender.serving.find(bob.keys.identity, key), Served)
 
 
-async def test_what_cannot_be_had_in_all_its_files_has_failed(pair, sender, path, tmp_path):
+async def test_what_cannot_be_had_in_all_its_files_has_failed(
+    pair: tuple[SimPeer, SimPeer], sender: Sender, path: Path, tmp_path: Path
+) -> None:
     alice, bob = pair
     other = tmp_path / "other.txt"
     other.write_bytes(b"other")
     key = sender.offer(bob, path, other)
     served = await sender.find(bob.keys.identity, key)
     served.holding.failed[0] = Code.CHANGED_AT_SENDER
-    await sender.serving.left(Talk(served))
+    await sender.serving.left(a_talk(served))
     assert sender.states()[-1] == "waiting"
     served.holding.failed[1] = Code.NO_SUCH_FILE
-    await sender.serving.left(Talk(served))
+    await sender.serving.left(a_talk(served))
     [ended] = transfers(alice)
+    assert ended.error is not None
     assert (ended.state, ended.error["code"]) == ("failed", "changed-at-sender")
     again = await sender.find(bob.keys.identity, key)
     assert again.holding.failed == {}  # whoever accepts it anew is given what is there then
@@ -156,8 +180,8 @@ async def test_what_cannot_be_had_in_all_its_files_has_failed(pair, sender, path
 
 
 async def test_what_was_hashed_is_known_to_another_life_and_to_another_device(
-    pair, sender, tmp_path
-):
+    pair: tuple[SimPeer, SimPeer], sender: Sender, tmp_path: Path
+) -> None:
     _, bob = pair
     content = os.urandom(3 * MIB)
     path = tmp_path / "big"
@@ -169,12 +193,12 @@ async def test_what_was_hashed_is_known_to_another_life_and_to_another_device(
     into = memoryview(bytearray(MIB))
     while outgoing.next_record(into) is not None:
         pass
-    other = await sender.serving.find(bob.keys.identity, key)
+    other: Any = await sender.serving.find(bob.keys.identity, key)
     assert other.holding.root(0) == served.holding.root(0) is not None
-    await sender.serving.left(Talk(served))
+    await sender.serving.left(a_talk(served))
     sender.serving.close()
-    again = Serving(Rows(sender.alice), sender.alice.keys, sender.shelf, sender.figures, print)
-    found = await again.find(bob.keys.identity, key)
+    again = Serving(rows(sender.alice), sender.alice.keys, sender.shelf, sender.figures, print)
+    found: Any = await again.find(bob.keys.identity, key)
     assert found.holding.root(0) == served.holding.root(0)
     again.close()
     sender.shelf.sweep([key.offer])
@@ -183,11 +207,13 @@ async def test_what_was_hashed_is_known_to_another_life_and_to_another_device(
     assert [*sender.shelf.digests(key.offer).load()] == []
 
 
-async def test_what_is_not_theirs_any_more_is_served_no_more(pair, sender, path):
+async def test_what_is_not_theirs_any_more_is_served_no_more(
+    pair: tuple[SimPeer, SimPeer], sender: Sender, path: Path
+) -> None:
     alice, bob = pair
     key = sender.offer(bob, path)
     served = await sender.find(bob.keys.identity, key)
-    talk = Talk(served)
+    talk: Any = Talk(served)
     sender.serving.withdraw(bob.keys.identity, talk)
     assert talk.withdrawn == []
     alice.database.write(befriending.remove, "bob", alice.world.wall())
@@ -195,23 +221,23 @@ async def test_what_is_not_theirs_any_more_is_served_no_more(pair, sender, path)
     sender.serving.withdraw(bob.keys.identity, talk)
     assert talk.withdrawn == [(key, Code.UNKNOWN_OFFER)]
     assert sender.figures.live() == {}
-    await sender.serving.left(Talk())
+    await sender.serving.left(a_talk())
     sender.serving.close()
 
 
 async def test_what_is_paused_is_refused_as_such_and_served_again_when_it_is_resumed(
-    pair, sender, path
-):
+    pair: tuple[SimPeer, SimPeer], sender: Sender, path: Path
+) -> None:
     alice, bob = pair
     key = sender.offer(bob, path)
     served = await sender.find(bob.keys.identity, key)
     [leaves] = transfers(alice)
     alice.database.write(stopping.pause, leaves.id, alice.world.wall())
-    talk = Talk(served)
+    talk: Any = Talk(served)
     sender.serving.withdraw(bob.keys.identity, talk)
     assert talk.withdrawn == [(key, Code.PAUSED)]
     assert await sender.serving.find(bob.keys.identity, key) is Code.PAUSED
-    await sender.serving.left(Talk())
+    await sender.serving.left(a_talk())
     assert [t.state for t in transfers(alice)] == ["paused"]
     _, effects = alice.database.write(stopping.resume, leaves.id, alice.world.wall())
     assert OfferAgain(bob.keys.identity) in effects
@@ -220,7 +246,9 @@ async def test_what_is_paused_is_refused_as_such_and_served_again_when_it_is_res
     sender.serving.close()
 
 
-async def test_a_friend_who_wants_nothing_more_for_now_is_waited_for(pair, sender, path):
+async def test_a_friend_who_wants_nothing_more_for_now_is_waited_for(
+    pair: tuple[SimPeer, SimPeer], sender: Sender, path: Path
+) -> None:
     _, bob = pair
     key = sender.offer(bob, path)
     served = await sender.find(bob.keys.identity, key)
@@ -232,7 +260,9 @@ async def test_a_friend_who_wants_nothing_more_for_now_is_waited_for(pair, sende
     sender.serving.close()
 
 
-async def test_another_device_of_a_friend_may_have_what_is_done(pair, sender, path):
+async def test_another_device_of_a_friend_may_have_what_is_done(
+    pair: tuple[SimPeer, SimPeer], sender: Sender, path: Path
+) -> None:
     alice, bob = pair
     key = sender.offer(bob, path)
     number = bob.database.read(manager.due)[0].number
@@ -244,12 +274,14 @@ async def test_another_device_of_a_friend_may_have_what_is_done(pair, sender, pa
     assert [t.state for t in transfers(alice)] == ["done"]
     served = await sender.find(bob.keys.identity, key)
     assert served is not None
-    await sender.serving.left(Talk(served))
+    await sender.serving.left(a_talk(served))
     assert [t.state for t in transfers(alice)] == ["done"]
     assert alice.database.read(ledger.standing) == [key.offer]
 
 
-async def test_figures_are_told_while_they_change_and_kept_now_and_then(pair, sender, path):
+async def test_figures_are_told_while_they_change_and_kept_now_and_then(
+    pair: tuple[SimPeer, SimPeer], sender: Sender, path: Path
+) -> None:
     alice, bob = pair
     key = sender.offer(bob, path)
     served = await sender.find(bob.keys.identity, key)

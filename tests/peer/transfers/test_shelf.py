@@ -1,12 +1,15 @@
 """What is kept of an offer: whole after a restart or told as damaged, and swept when it is over."""
 
+from __future__ import annotations
+
 import errno
+from pathlib import Path
 
 import pytest
 
 from peer.errors import PeerError
 from peer.transfers.shelf import Shelf
-from peer.transfers.survey import survey
+from peer.transfers.survey import Survey, survey
 from wire.codes import Code
 from wire.ids import OfferId
 
@@ -15,13 +18,13 @@ TWO = OfferId(b"2" * 16)
 
 
 @pytest.fixture
-def found(tmp_path):
+def found(tmp_path: Path) -> Survey:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "a").write_bytes(b"abc")
     return survey([tmp_path / "tree"])
 
 
-def test_what_was_kept_is_found_again_in_another_life(tmp_path, found):
+def test_what_was_kept_is_found_again_in_another_life(tmp_path: Path, found: Survey) -> None:
     Shelf(tmp_path / "offers").keep(ONE, found)
     kept = Shelf(tmp_path / "offers").load(ONE)
     assert kept is not None
@@ -33,7 +36,7 @@ def test_what_was_kept_is_found_again_in_another_life(tmp_path, found):
     assert (tmp_path / "offers").stat().st_mode & 0o777 == 0o700
 
 
-def test_any_damage_and_any_cut_is_told(tmp_path, found):
+def test_any_damage_and_any_cut_is_told(tmp_path: Path, found: Survey) -> None:
     shelf = Shelf(tmp_path / "offers")
     shelf.keep(ONE, found)
     [path] = (tmp_path / "offers").iterdir()
@@ -47,7 +50,7 @@ def test_any_damage_and_any_cut_is_told(tmp_path, found):
     assert shelf.load(ONE) is not None
 
 
-def test_what_is_over_goes_and_what_stands_stays(tmp_path, found):
+def test_what_is_over_goes_and_what_stands_stays(tmp_path: Path, found: Survey) -> None:
     shelf = Shelf(tmp_path / "offers")
     shelf.sweep([])
     shelf.keep(ONE, found)
@@ -66,7 +69,7 @@ def test_what_is_over_goes_and_what_stands_stays(tmp_path, found):
     assert shelf.load(ONE) is None
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path, found):
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, found: Survey) -> None:
     (tmp_path / "offers").write_bytes(b"a file")
     with pytest.raises(PeerError) as raised:
         Shelf(tmp_path / "offers").keep(ONE, found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,9 @@ def land(root: Path, title: str, entries: list[Entry], contents: list[bytes]) ->
 
 
 @pytest.mark.parametrize("disk", DISKS, ids=["all-of-linux", "portable"])
-def test_a_folder_lands_as_it_was_with_times_modes_empty_folders_and_nothing_else(tmp_path, disk):
+def test_a_folder_lands_as_it_was_with_times_modes_empty_folders_and_nothing_else(
+    tmp_path: Path, disk: SystemDisk
+) -> None:
     sink = open_sink(disk, tmp_path)
     bring(sink)
     assert [path.name for path in tmp_path.iterdir()] == [f"stuff{WORK}"]
@@ -93,7 +96,9 @@ def test_a_folder_lands_as_it_was_with_times_modes_empty_folders_and_nothing_els
             assert stat.S_IMODE(found.st_mode) == (0o777 if entry.is_executable else 0o666) & ~umask
 
 
-def test_one_file_or_folder_gives_its_own_path_and_a_taken_name_gets_a_number(tmp_path):
+def test_one_file_or_folder_gives_its_own_path_and_a_taken_name_gets_a_number(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "film.mkv").write_bytes(b"theirs")
     (tmp_path / "film (2).mkv").mkdir()
     (tmp_path / "dir").symlink_to("nowhere")
@@ -104,7 +109,7 @@ def test_one_file_or_folder_gives_its_own_path_and_a_taken_name_gets_a_number(tm
     assert (tmp_path / "film (3).mkv").read_bytes() == b"ours"
 
 
-def test_hostile_names_and_twins_stay_inside_and_apart(tmp_path):
+def test_hostile_names_and_twins_stay_inside_and_apart(tmp_path: Path) -> None:
     root = tmp_path / "downloads"
     root.mkdir()
     names = sorted([".bashrc", "..\\evil", "A", "CON", "a", "x\x1b[2J", "~"], key=str.encode)
@@ -125,14 +130,14 @@ def test_hostile_names_and_twins_stay_inside_and_apart(tmp_path):
     ("mtime_ms", "seconds"),
     [(-1, 0), (-(2**62), 0), (0, 0), (2**53, 4_102_444_800), (1_234, 1.234)],
 )
-def test_a_time_that_cannot_be_is_clamped(tmp_path, mtime_ms, seconds):
+def test_a_time_that_cannot_be_is_clamped(tmp_path: Path, mtime_ms: int, seconds: float) -> None:
     path = land(tmp_path, "x", [Entry("x", FILE, 1, False, mtime_ms)], [b"x"])
     assert path.stat().st_mtime == seconds
     path = land(tmp_path, "d", [Entry("d", FOLDER, 0, False, mtime_ms)], [])
     assert path.stat().st_mtime == seconds
 
 
-def test_zeros_are_holes(tmp_path):
+def test_zeros_are_holes(tmp_path: Path) -> None:
     size = 64 * CHUNK_BYTES + 5
     sparse = Entry("sparse", FILE, size, False, MTIME_MS, 5)
     sink = Sink.open(
@@ -151,7 +156,7 @@ def test_zeros_are_holes(tmp_path):
 
 
 @pytest.mark.parametrize("disk", DISKS, ids=["all-of-linux", "portable"])
-def test_zeros_replace_what_an_earlier_life_left_there(tmp_path, disk):
+def test_zeros_replace_what_an_earlier_life_left_there(tmp_path: Path, disk: SystemDisk) -> None:
     sink = open_sink(disk, tmp_path)
     sink.write(BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
     wrong = memoryview(b"\7" * CHUNK_BYTES)
@@ -163,11 +168,11 @@ def test_zeros_replace_what_an_earlier_life_left_there(tmp_path, disk):
     assert (tmp_path / "stuff/inner/big").read_bytes() == BIG
 
 
-def test_after_a_clean_stop_nothing_is_read_again(tmp_path):
+def test_after_a_clean_stop_nothing_is_read_again(tmp_path: Path) -> None:
     class Reading(SystemDisk):
         read = 0
 
-        def preadv(self, fd, buffers, offset):
+        def preadv(self, fd: int, buffers: Any, offset: int, flags: int = 0, /) -> int:
             Reading.read += sum(map(len, buffers)) >= CHUNK_BYTES
             return os.preadv(fd, buffers, offset)
 
@@ -178,7 +183,7 @@ def test_after_a_clean_stop_nothing_is_read_again(tmp_path):
     sink.write(SMALL_FILE, 0, memoryview(FILES[SMALL_FILE]), digest(FILES[SMALL_FILE]))
     sink.finish_files([SMALL_FILE])
     sink.close()
-    disk = Reading()
+    disk: Any = Reading()
     sink = open_sink(disk, tmp_path)
     restored = {found.file: found for found in sink.restored()}
     assert list(restored[BIG_FILE].chunks) == [
@@ -196,7 +201,9 @@ def test_after_a_clean_stop_nothing_is_read_again(tmp_path):
     sink.close()
 
 
-def test_a_part_that_was_edited_in_between_is_hashed_and_what_is_wrong_comes_again(tmp_path):
+def test_a_part_that_was_edited_in_between_is_hashed_and_what_is_wrong_comes_again(
+    tmp_path: Path,
+) -> None:
     for is_clean in (True, False):
         sink = open_sink(SystemDisk(), tmp_path)
         bring(sink)
@@ -211,7 +218,7 @@ def test_a_part_that_was_edited_in_between_is_hashed_and_what_is_wrong_comes_aga
         sink.discard()
 
 
-def test_what_was_dropped_once_is_not_believed_after_a_later_mark(tmp_path):
+def test_what_was_dropped_once_is_not_believed_after_a_later_mark(tmp_path: Path) -> None:
     sink = open_sink(SystemDisk(), tmp_path)
     sink.write(BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
     sink._let_go()  # killed: no mark
@@ -227,7 +234,7 @@ def test_what_was_dropped_once_is_not_believed_after_a_later_mark(tmp_path):
     assert (tmp_path / "stuff/inner/big").read_bytes() == BIG
 
 
-def test_a_transfer_lands_in_a_later_life_where_it_said_it_would(tmp_path):
+def test_a_transfer_lands_in_a_later_life_where_it_said_it_would(tmp_path: Path) -> None:
     sink = open_sink(SystemDisk(), tmp_path)
     bring(sink)
     first = sink.finish()
@@ -240,7 +247,7 @@ def test_a_transfer_lands_in_a_later_life_where_it_said_it_would(tmp_path):
     assert names_in(tmp_path) == ["stuff", "top.txt"]
 
 
-def test_a_file_that_failed_is_left_out_and_the_others_land(tmp_path):
+def test_a_file_that_failed_is_left_out_and_the_others_land(tmp_path: Path) -> None:
     sink = open_sink(SystemDisk(), tmp_path)
     bring(sink)
     sink.drop_file(BIG_FILE, Code.NO_SUCH_FILE)
@@ -251,7 +258,7 @@ def test_a_file_that_failed_is_left_out_and_the_others_land(tmp_path):
     assert sorted(found_in(tmp_path)) == ["stuff/empty", "stuff/inner/small"]
 
 
-def test_nothing_lands_while_a_file_is_under_way(tmp_path):
+def test_nothing_lands_while_a_file_is_under_way(tmp_path: Path) -> None:
     sink = open_sink(SystemDisk(), tmp_path)
     with pytest.raises(LocalProtocolError):
         sink.finish()
@@ -262,7 +269,7 @@ def test_nothing_lands_while_a_file_is_under_way(tmp_path):
         sink.sync()
 
 
-def test_cancelling_removes_what_is_its_own_open_or_not(tmp_path):
+def test_cancelling_removes_what_is_its_own_open_or_not(tmp_path: Path) -> None:
     (tmp_path / "stuff").write_bytes(b"theirs")
     open_sink(SystemDisk(), tmp_path).discard()
     assert not Sink.clear(tmp_path, KEY, "stuff")
@@ -279,7 +286,7 @@ def test_cancelling_removes_what_is_its_own_open_or_not(tmp_path):
     assert found_in(tmp_path) == {"stuff": b"theirs"}
 
 
-def test_a_transfer_is_open_once(tmp_path):
+def test_a_transfer_is_open_once(tmp_path: Path) -> None:
     sink = open_sink(SystemDisk(), tmp_path)
     with pytest.raises(PeerError) as busy:
         open_sink(SystemDisk(), tmp_path)
@@ -288,7 +295,7 @@ def test_a_transfer_is_open_once(tmp_path):
     open_sink(SystemDisk(), tmp_path).discard()
 
 
-def test_another_manifest_of_the_offer_begins_anew(tmp_path):
+def test_another_manifest_of_the_offer_begins_anew(tmp_path: Path) -> None:
     sink = open_sink(SystemDisk(), tmp_path)
     bring(sink)
     sink.close()
@@ -298,7 +305,7 @@ def test_another_manifest_of_the_offer_begins_anew(tmp_path):
     assert names_in(tmp_path) == []
 
 
-def test_an_offer_that_imitates_another_ones_name_gets_nothing_of_it(tmp_path):
+def test_an_offer_that_imitates_another_ones_name_gets_nothing_of_it(tmp_path: Path) -> None:
     sink = open_sink(SystemDisk(), tmp_path)
     bring(sink)
     sink.close()
@@ -312,7 +319,7 @@ def test_an_offer_that_imitates_another_ones_name_gets_nothing_of_it(tmp_path):
     sink.close()
 
 
-def test_a_journal_torn_before_it_began_is_begun_anew(tmp_path):
+def test_a_journal_torn_before_it_began_is_begun_anew(tmp_path: Path) -> None:
     open_sink(SystemDisk(), tmp_path).close()
     os.truncate(tmp_path / f"stuff{WORK}" / "journal", 10)
     sink = open_sink(SystemDisk(), tmp_path)
@@ -322,7 +329,7 @@ def test_a_journal_torn_before_it_began_is_begun_anew(tmp_path):
     assert names_in(tmp_path) == ["stuff", "top.txt"]
 
 
-def test_more_parts_than_may_be_open_take_turns(tmp_path):
+def test_more_parts_than_may_be_open_take_turns(tmp_path: Path) -> None:
     size = CHUNK_BYTES + 1
     entries = [file(f"{number:02}", b"x" * size) for number in range(40)]
     sink = Sink.open(tmp_path, KEY, "many", entries)
@@ -339,7 +346,7 @@ def test_more_parts_than_may_be_open_take_turns(tmp_path):
     assert {path.stat().st_size for path in tmp_path.iterdir()} == {size}
 
 
-def test_descriptors_are_bounded_and_all_given_back(tmp_path):
+def test_descriptors_are_bounded_and_all_given_back(tmp_path: Path) -> None:
     before = open_descriptors()
     entries = [folder("d")]
     for number in range(200):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -72,7 +73,9 @@ def try_on(transfer: Transfer, disk: MemoryDisk) -> PeerError | None:
     ],
     ids=lambda value: getattr(value, "value", str(value)),
 )
-def test_any_operation_may_fail_at_any_time_and_it_lands_in_the_end(number, code, has_extras):
+def test_any_operation_may_fail_at_any_time_and_it_lands_in_the_end(
+    number: int, code: Code, has_extras: bool
+) -> None:
     failed = 0
     for operation in OPERATIONS:
         for after in range(200):
@@ -97,7 +100,9 @@ def test_any_operation_may_fail_at_any_time_and_it_lands_in_the_end(number, code
 
 
 @pytest.mark.parametrize("has_extras", [True, False], ids=["all-of-linux", "portable"])
-def test_a_full_disk_is_named_and_the_same_write_works_when_there_is_space(has_extras):
+def test_a_full_disk_is_named_and_the_same_write_works_when_there_is_space(
+    has_extras: bool,
+) -> None:
     disk = MemoryDisk(ROOT, has_extras=has_extras)
     sink = open_sink(disk)
     disk.capacity = CHUNK_BYTES // 2
@@ -115,7 +120,7 @@ def test_a_full_disk_is_named_and_the_same_write_works_when_there_is_space(has_e
     assert disk.tree() == LANDED
 
 
-def test_what_cannot_fit_is_refused_at_once_with_both_figures_and_leaves_nothing():
+def test_what_cannot_fit_is_refused_at_once_with_both_figures_and_leaves_nothing() -> None:
     disk = MemoryDisk(ROOT, capacity=1000)
     with pytest.raises(PeerError) as full:
         Sink.open(ROOT, KEY, "film", [Entry("film", FILE, 10**9, False, MTIME_MS)], disk=disk)
@@ -125,7 +130,7 @@ def test_what_cannot_fit_is_refused_at_once_with_both_figures_and_leaves_nothing
     assert disk._open == {}
 
 
-def test_holes_need_no_space():
+def test_holes_need_no_space() -> None:
     disk = MemoryDisk(ROOT, capacity=10_000)
     sink = Sink.open(
         ROOT, KEY, "film", [Entry("film", FILE, 10**9, False, MTIME_MS, 100)], disk=disk
@@ -133,7 +138,7 @@ def test_holes_need_no_space():
     sink.discard()
 
 
-def test_a_resumed_transfer_needs_space_only_for_what_is_missing():
+def test_a_resumed_transfer_needs_space_only_for_what_is_missing() -> None:
     disk = MemoryDisk(ROOT)
     sink = open_sink(disk)
     sink.write(BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
@@ -151,11 +156,11 @@ def test_a_resumed_transfer_needs_space_only_for_what_is_missing():
     sink.close()
 
 
-def test_space_is_set_aside_ahead_of_dense_files_alone_and_less_where_there_is_less():
+def test_space_is_set_aside_ahead_of_dense_files_alone_and_less_where_there_is_less() -> None:
     class Setting(MemoryDisk):
         asked: list[tuple[int, int]]
 
-        def reserve(self, descriptor, offset, length):
+        def reserve(self, descriptor: int, offset: int, length: int) -> bool:
             self.asked.append((offset, length))
             return super().reserve(descriptor, offset, length)
 
@@ -181,7 +186,7 @@ def test_space_is_set_aside_ahead_of_dense_files_alone_and_less_where_there_is_l
     sink.discard()
 
 
-def test_a_little_that_fits_is_written_though_a_lot_does_not():
+def test_a_little_that_fits_is_written_though_a_lot_does_not() -> None:
     disk = MemoryDisk(ROOT, capacity=200 * CHUNK_BYTES)
     sink = Sink.open(ROOT, KEY, "film", [file("film", bytes(100 * CHUNK_BYTES))], disk=disk)
     disk.capacity = 3 * CHUNK_BYTES
@@ -193,7 +198,7 @@ def test_a_little_that_fits_is_written_though_a_lot_does_not():
     sink.close()
 
 
-def test_after_a_sync_that_failed_nothing_is_vouched_for_until_it_was_hashed_again():
+def test_after_a_sync_that_failed_nothing_is_vouched_for_until_it_was_hashed_again() -> None:
     """What the system could not write it counts as written: a second fsync says all is well."""
     disk = MemoryDisk(ROOT)
     sink = open_sink(disk)
@@ -215,7 +220,7 @@ def test_after_a_sync_that_failed_nothing_is_vouched_for_until_it_was_hashed_aga
     sink.close()
 
 
-def test_a_full_disk_at_the_mark_of_a_sync_loses_nothing_and_the_next_sync_covers_it():
+def test_a_full_disk_at_the_mark_of_a_sync_loses_nothing_and_the_next_sync_covers_it() -> None:
     disk = MemoryDisk(ROOT)
     sink = open_sink(disk)
     sink.write(BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
@@ -234,7 +239,7 @@ def test_a_full_disk_at_the_mark_of_a_sync_loses_nothing_and_the_next_sync_cover
     sink.close()
 
 
-def test_a_folder_that_is_gone_is_named_and_never_made(tmp_path):
+def test_a_folder_that_is_gone_is_named_and_never_made(tmp_path: Path) -> None:
     with pytest.raises(PeerError) as gone:
         Sink.open(tmp_path / "share", KEY, "stuff", ENTRIES)
     assert gone.value.code is Code.FOLDER_GONE
@@ -245,7 +250,9 @@ def test_a_folder_that_is_gone_is_named_and_never_made(tmp_path):
     assert gone.value.code is Code.FOLDER_GONE
 
 
-def test_a_work_folder_that_somebody_removed_under_way_is_noticed_before_anything_lands(tmp_path):
+def test_a_work_folder_that_somebody_removed_under_way_is_noticed_before_anything_lands(
+    tmp_path: Path,
+) -> None:
     sink = open_sink(SystemDisk(), tmp_path)
     bring(sink)
     shutil.rmtree(next(tmp_path.glob("*.part")) / "tree" / "stuff" / "inner")
@@ -258,7 +265,7 @@ def test_a_work_folder_that_somebody_removed_under_way_is_noticed_before_anythin
     assert (tmp_path / "stuff/inner/big").read_bytes() == BIG
 
 
-def test_a_whole_work_folder_that_vanished_is_named_and_begun_anew(tmp_path):
+def test_a_whole_work_folder_that_vanished_is_named_and_begun_anew(tmp_path: Path) -> None:
     sink = open_sink(SystemDisk(), tmp_path)
     bring(sink)
     shutil.rmtree(next(tmp_path.glob("*.part")))

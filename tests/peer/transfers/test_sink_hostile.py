@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +37,7 @@ PRECIOUS = b"precious"
 
 
 @pytest.fixture
-def outside(tmp_path) -> Path:
+def outside(tmp_path: Path) -> Path:
     """Make a folder with a file that nobody may touch."""
     place = tmp_path / "outside"
     place.mkdir()
@@ -44,14 +46,14 @@ def outside(tmp_path) -> Path:
 
 
 @pytest.fixture
-def root(tmp_path) -> Path:
+def root(tmp_path: Path) -> Path:
     place = tmp_path / "downloads"
     place.mkdir()
     return place
 
 
 @pytest.fixture(autouse=True)
-def nothing_outside_is_touched(outside):
+def nothing_outside_is_touched(outside: Any) -> Iterator[None]:
     before = outside.stat().st_mtime_ns
     yield
     assert [path.name for path in outside.iterdir()] == ["precious"]
@@ -75,7 +77,7 @@ def check_landed(root: Path) -> None:
     assert not any(path.is_symlink() for path in root.rglob("*"))
 
 
-def test_a_link_in_place_of_the_work_folder_is_refused_and_stays(root, outside):
+def test_a_link_in_place_of_the_work_folder_is_refused_and_stays(root: Path, outside: Path) -> None:
     (root / f"stuff{WORK}").symlink_to(outside)
     with pytest.raises(PeerError) as refused:
         open_sink(SystemDisk(), root)
@@ -86,7 +88,7 @@ def test_a_link_in_place_of_the_work_folder_is_refused_and_stays(root, outside):
 
 
 @pytest.mark.parametrize("made", ["file", "folder"])
-def test_what_somebody_else_has_under_that_name_stays_as_it_is(root, made):
+def test_what_somebody_else_has_under_that_name_stays_as_it_is(root: Path, made: str) -> None:
     place = root / f"stuff{WORK}"
     if made == "file":
         place.write_bytes(b"theirs")
@@ -110,7 +112,9 @@ def test_what_somebody_else_has_under_that_name_stays_as_it_is(root, made):
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
-def test_no_journal_is_read_through_anything_but_a_file(root, outside, kind):
+def test_no_journal_is_read_through_anything_but_a_file(
+    root: Path, outside: Path, kind: str
+) -> None:
     place = root / f"stuff{WORK}"
     place.mkdir()
     if kind == "link":
@@ -128,7 +132,9 @@ def test_no_journal_is_read_through_anything_but_a_file(root, outside, kind):
 @pytest.mark.parametrize(
     "kind", ["link", "hard-link", "pipe", "missing", "same-size-link", "folder"]
 )
-def test_a_part_that_was_replaced_between_two_lives_comes_again(root, outside, name, kind):
+def test_a_part_that_was_replaced_between_two_lives_comes_again(
+    root: Path, outside: Path, name: str, kind: str
+) -> None:
     part = begun(root) / name
     content = part.read_bytes()
     part.unlink()
@@ -154,11 +160,13 @@ def test_a_part_that_was_replaced_between_two_lives_comes_again(root, outside, n
 
 
 @pytest.mark.parametrize("target", ["folder", "file", "nothing"])
-def test_a_folder_of_the_tree_that_became_a_link_is_made_anew(root, outside, target):
+def test_a_folder_of_the_tree_that_became_a_link_is_made_anew(
+    root: Path, outside: Path, target: str
+) -> None:
     tree = begun(root)
     (tree / "stuff").rename(root / "away")
     (tree / "stuff").symlink_to(
-        {"folder": outside, "file": outside / "precious", "nothing": "nowhere"}[target]
+        {"folder": outside, "file": outside / "precious", "nothing": Path("nowhere")}[target]
     )
     sink = open_sink(SystemDisk(), root)
     assert dict(missing_of(sink)) == {0: set(), 1: {0, 1, 2}, 2: {0}, 3: None}
@@ -169,7 +177,7 @@ def test_a_folder_of_the_tree_that_became_a_link_is_made_anew(root, outside, tar
     check_landed(root)
 
 
-def test_the_tree_itself_as_a_link_is_made_anew(root, outside):
+def test_the_tree_itself_as_a_link_is_made_anew(root: Path, outside: Path) -> None:
     tree = begun(root)
     for path in sorted(tree.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
@@ -179,7 +187,9 @@ def test_the_tree_itself_as_a_link_is_made_anew(root, outside):
 
 
 @pytest.mark.parametrize("kind", ["link", "hard-link", "file"])
-def test_a_small_file_is_never_written_into_what_somebody_put_there_first(root, outside, kind):
+def test_a_small_file_is_never_written_into_what_somebody_put_there_first(
+    root: Path, outside: Path, kind: str
+) -> None:
     sink = open_sink(SystemDisk(), root)
     theirs = root / f"stuff{WORK}" / "tree" / "top.txt"
     if kind == "link":
@@ -196,7 +206,9 @@ def test_a_small_file_is_never_written_into_what_somebody_put_there_first(root, 
 
 
 @pytest.mark.parametrize("kind", ["link", "hard-link", "file"])
-def test_a_large_file_is_never_written_into_what_somebody_put_there_first(root, outside, kind):
+def test_a_large_file_is_never_written_into_what_somebody_put_there_first(
+    root: Path, outside: Path, kind: str
+) -> None:
     sink = open_sink(SystemDisk(), root)
     inner = root / f"stuff{WORK}" / "tree" / "stuff" / "inner"
     inner.mkdir(parents=True)
@@ -211,7 +223,7 @@ def test_a_large_file_is_never_written_into_what_somebody_put_there_first(root, 
     check_landed(root)
 
 
-def test_a_part_that_was_replaced_while_it_was_closed_is_noticed(root, outside):
+def test_a_part_that_was_replaced_while_it_was_closed_is_noticed(root: Path, outside: Path) -> None:
     """More parts than may be open: one of them is closed, replaced by a link, and needed again."""
     size = 2 * 1024 * 1024
     entries = [folder("d"), *(file(f"d/{number:02}", bytes(size)) for number in range(20))]
@@ -233,7 +245,9 @@ def test_a_part_that_was_replaced_while_it_was_closed_is_noticed(root, outside):
     sink.discard()
 
 
-def test_a_whole_file_that_was_replaced_before_landing_is_noticed(root, outside):
+def test_a_whole_file_that_was_replaced_before_landing_is_noticed(
+    root: Path, outside: Path
+) -> None:
     sink = open_sink(SystemDisk(), root)
     bring(sink)
     part = root / f"stuff{WORK}" / "tree" / "top.txt"
@@ -247,7 +261,7 @@ def test_a_whole_file_that_was_replaced_before_landing_is_noticed(root, outside)
     check_landed(root)
 
 
-def test_cancelling_follows_no_link(root, outside):
+def test_cancelling_follows_no_link(root: Path, outside: Path) -> None:
     tree = begun(root)
     (tree / "stuff" / "to-outside").symlink_to(outside)
     (tree / "stuff" / "inner" / "to-file").symlink_to(outside / "precious")
@@ -256,7 +270,7 @@ def test_cancelling_follows_no_link(root, outside):
     assert list(root.iterdir()) == []
 
 
-def test_removing_a_link_removes_the_link(root, outside):
+def test_removing_a_link_removes_the_link(root: Path, outside: Path) -> None:
     (root / "link").symlink_to(outside)
     above = os.open(root, os.O_RDONLY)
     remove_tree(SystemDisk(), b"link", above)
@@ -265,13 +279,13 @@ def test_removing_a_link_removes_the_link(root, outside):
     assert list(root.iterdir()) == []
 
 
-def test_somebody_who_takes_the_final_name_in_the_last_moment_keeps_it(root):
+def test_somebody_who_takes_the_final_name_in_the_last_moment_keeps_it(root: Path) -> None:
     class Racing(SystemDisk):
         """Takes each name right before it is renamed to, once."""
 
         taken = 0
 
-        def rename_new(self, src, dst, *, src_dir_fd, dst_dir_fd):
+        def rename_new(self, src: bytes, dst: bytes, *, src_dir_fd: int, dst_dir_fd: int) -> bool:
             if self.taken < 3:
                 Racing.taken += 1
                 os.close(os.open(dst, os.O_CREAT | os.O_EXCL | os.O_WRONLY, dir_fd=dst_dir_fd))

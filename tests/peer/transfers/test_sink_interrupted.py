@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +21,7 @@ def steps_of_a_whole_run(*, has_extras: bool) -> int:
     return 10_000 - disk.left
 
 
-def test_a_run_that_nothing_interrupts_leaves_what_was_sent_and_nothing_else():
+def test_a_run_that_nothing_interrupts_leaves_what_was_sent_and_nothing_else() -> None:
     disk = MemoryDisk(ROOT)
     transfer = Transfer()
     transfer.run(disk)
@@ -29,7 +30,7 @@ def test_a_run_that_nothing_interrupts_leaves_what_was_sent_and_nothing_else():
 
 
 @pytest.mark.parametrize("has_extras", [True, False], ids=["all-of-linux", "portable"])
-def test_killed_at_any_step_it_goes_on_and_lands_exactly_once(has_extras):
+def test_killed_at_any_step_it_goes_on_and_lands_exactly_once(has_extras: bool) -> None:
     total = steps_of_a_whole_run(has_extras=has_extras)
     assert total > 80
     for steps in range(total):
@@ -44,7 +45,7 @@ def test_killed_at_any_step_it_goes_on_and_lands_exactly_once(has_extras):
 
 
 @pytest.mark.parametrize("has_extras", [True, False], ids=["all-of-linux", "portable"])
-def test_where_names_are_taken_it_takes_others_once_and_for_all(has_extras):
+def test_where_names_are_taken_it_takes_others_once_and_for_all(has_extras: bool) -> None:
     """Between mkdir and rename an empty folder holds the name: it is no reason to take yet another."""
     for steps in range(60, 140):
         for chance in (None, 0.5):
@@ -65,7 +66,9 @@ def test_where_names_are_taken_it_takes_others_once_and_for_all(has_extras):
 
 @pytest.mark.parametrize("has_extras", [True, False], ids=["all-of-linux", "portable"])
 @pytest.mark.parametrize("chance", [0.0, 0.6])
-def test_without_power_at_any_step_it_goes_on_and_lands_exactly_once(has_extras, chance):
+def test_without_power_at_any_step_it_goes_on_and_lands_exactly_once(
+    has_extras: bool, chance: float
+) -> None:
     for steps in range(steps_of_a_whole_run(has_extras=has_extras)):
         disk = MemoryDisk(ROOT, has_extras=has_extras)
         transfer = Transfer()
@@ -78,7 +81,7 @@ def test_without_power_at_any_step_it_goes_on_and_lands_exactly_once(has_extras,
 
 
 @pytest.mark.parametrize("has_extras", [True, False], ids=["all-of-linux", "portable"])
-def test_interrupted_again_and_again_it_lands_in_the_end(has_extras):
+def test_interrupted_again_and_again_it_lands_in_the_end(has_extras: bool) -> None:
     total = steps_of_a_whole_run(has_extras=has_extras)
     for seed in range(5000 if PROFILE == "deep" else 60):
         dice = random.Random(seed)
@@ -97,7 +100,7 @@ def test_interrupted_again_and_again_it_lands_in_the_end(has_extras):
         assert disk.tree() == LANDED, seed
 
 
-def test_once_finish_returned_a_power_cut_takes_nothing_back():
+def test_once_finish_returned_a_power_cut_takes_nothing_back() -> None:
     for seed in range(20):
         disk = MemoryDisk(ROOT, has_extras=bool(seed % 2))
         transfer = Transfer()
@@ -142,7 +145,7 @@ print("all landed")
 """
 
 
-def test_a_real_process_that_dies_at_many_steps_on_a_real_disk_goes_on(tmp_path):
+def test_a_real_process_that_dies_at_many_steps_on_a_real_disk_goes_on(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", KILL_LOOP, str(tmp_path / "downloads")],
         capture_output=True,

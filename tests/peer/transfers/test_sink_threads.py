@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 from peer.errors import PeerError
 from peer.transfers.disk import SystemDisk
@@ -17,7 +18,7 @@ def names_in(root: Path) -> list[str]:
     return sorted(path.name for path in root.iterdir())
 
 
-def test_syncing_in_another_thread_vouches_only_for_what_it_brought(tmp_path):
+def test_syncing_in_another_thread_vouches_only_for_what_it_brought(tmp_path: Path) -> None:
     """Many small files are written while another thread syncs without pause; then a kill."""
     count = 2000
     content = b"x" * 500
@@ -50,7 +51,7 @@ def test_syncing_in_another_thread_vouches_only_for_what_it_brought(tmp_path):
     assert len(names_in(tmp_path / "d")) == count
 
 
-def test_several_threads_may_write_to_more_parts_than_may_be_open(tmp_path):
+def test_several_threads_may_write_to_more_parts_than_may_be_open(tmp_path: Path) -> None:
     """Parts are closed and opened again under one another's feet; each byte ends in its own file."""
     count, writers = 40, 4
     size = 3 * CHUNK_BYTES // 2
@@ -90,12 +91,12 @@ def test_several_threads_may_write_to_more_parts_than_may_be_open(tmp_path):
         assert found == contents[number][:1] * size
 
 
-def test_a_write_does_not_wait_for_a_sync(tmp_path):
+def test_a_write_does_not_wait_for_a_sync(tmp_path: Path) -> None:
     """The disk takes for ever to sync: writing goes on meanwhile, from the first byte to the last."""
     is_syncing, may_end = threading.Event(), threading.Event()
 
     class Slow(SystemDisk):
-        def fdatasync(self, fd):
+        def fdatasync(self, fd: Any) -> None:
             is_syncing.set()
             assert may_end.wait(30)
 

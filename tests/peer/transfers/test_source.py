@@ -1,9 +1,12 @@
 """Reading what is offered: the bytes that were offered or a code, never those of another file."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,26 +19,26 @@ from wire.limits import CHUNK_BYTES
 SIZES = [1, 10_000, CHUNK_BYTES, 3 * CHUNK_BYTES + 5]
 
 
-def filled(path, size):
+def filled(path: Path, size: int) -> Path:
     path.write_bytes(os.urandom(size))
     return path
 
 
-def reader_of(*paths):
+def reader_of(*paths: Any) -> Reader:
     return Reader(survey(list(paths)).files)
 
 
-def read(reader, file, offset, length):
+def read(reader: Reader, file: int, offset: int, length: int) -> bytes | Code:
     into = memoryview(bytearray(length))
     return reader.read(file, offset, into) or bytes(into)
 
 
-def open_files():
+def open_files() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_bytes_are_read_from_where_they_are_asked(tmp_path, size):
+def test_the_bytes_are_read_from_where_they_are_asked(tmp_path: Path, size: int) -> None:
     path = filled(tmp_path / "file", size)
     reader = reader_of(path)
     content = path.read_bytes()
@@ -48,24 +51,26 @@ def test_the_bytes_are_read_from_where_they_are_asked(tmp_path, size):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("is_open", [False, True])
-def test_a_file_that_changed_is_never_taken_for_the_one_offered(tmp_path, size, is_open):
-    def grow(path):
+def test_a_file_that_changed_is_never_taken_for_the_one_offered(
+    tmp_path: Path, size: int, is_open: bool
+) -> None:
+    def grow(path: Path) -> None:
         with path.open("ab") as file:
             file.write(b"more")
 
-    def cut(path):
+    def cut(path: Path) -> None:
         os.truncate(path, size - 1)
 
-    def replace(path):
+    def replace(path: Path) -> None:
         filled(tmp_path / "other", size).replace(path)
 
-    def write_over(path):
+    def write_over(path: Path) -> None:
         found = path.stat()
         with path.open("r+b") as file:
             file.write(b"X")
         os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns - 1))
 
-    def become_a_fifo(path):
+    def become_a_fifo(path: Path) -> None:
         path.unlink()
         os.mkfifo(path)
 
@@ -81,7 +86,7 @@ def test_a_file_that_changed_is_never_taken_for_the_one_offered(tmp_path, size, 
         reader.close()
 
 
-def test_a_file_that_is_cut_while_it_is_open_gives_no_bytes_behind_its_end(tmp_path):
+def test_a_file_that_is_cut_while_it_is_open_gives_no_bytes_behind_its_end(tmp_path: Path) -> None:
     path = filled(tmp_path / "file", 3 * CHUNK_BYTES)
     reader = reader_of(path)
     read(reader, 0, 0, CHUNK_BYTES)
@@ -90,7 +95,7 @@ def test_a_file_that_is_cut_while_it_is_open_gives_no_bytes_behind_its_end(tmp_p
     reader.close()
 
 
-def test_what_is_gone_is_a_code_and_no_exception(tmp_path):
+def test_what_is_gone_is_a_code_and_no_exception(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     path = filled(tmp_path / "folder" / "file", 10)
     reader = reader_of(path)
@@ -103,12 +108,12 @@ def test_what_is_gone_is_a_code_and_no_exception(tmp_path):
     assert not reader.holds(0)
 
 
-def test_an_empty_file_is_read_as_nothing(tmp_path):
+def test_an_empty_file_is_read_as_nothing(tmp_path: Path) -> None:
     reader = reader_of(filled(tmp_path / "file", 0))
     assert read(reader, 0, 0, 0) == b""
 
 
-def test_few_descriptors_are_open_and_none_is_left(tmp_path):
+def test_few_descriptors_are_open_and_none_is_left(tmp_path: Path) -> None:
     (tmp_path / "t").mkdir()
     for number in range(40):
         with (tmp_path / "t" / f"{number}").open("wb") as file:
@@ -122,7 +127,7 @@ def test_few_descriptors_are_open_and_none_is_left(tmp_path):
     assert open_files() == before
 
 
-def test_holes_are_counted_in_whole_chunks_up_to_the_end(tmp_path):
+def test_holes_are_counted_in_whole_chunks_up_to_the_end(tmp_path: Path) -> None:
     path = tmp_path / "sparse"
     with path.open("wb") as file:
         file.write(b"x" * CHUNK_BYTES)
@@ -159,7 +164,7 @@ assert os.fsencode(path) not in map(os.fsencode, opened), opened
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_what_is_no_file_any_more_is_not_even_opened(tmp_path, size):
+def test_what_is_no_file_any_more_is_not_even_opened(tmp_path: Path, size: Any) -> None:
     path = filled(tmp_path / "file", size)
     words = [sys.executable, "-c", AUDITED, str(path), str(size)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)

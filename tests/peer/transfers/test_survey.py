@@ -1,5 +1,7 @@
 """What is offered: which files and folders are found, what is left out, and under which names."""
 
+from __future__ import annotations
+
 import os
 import socket
 from pathlib import Path
@@ -7,27 +9,27 @@ from pathlib import Path
 import pytest
 
 from peer.errors import PeerError
-from peer.transfers.survey import pin_of, survey
+from peer.transfers.survey import Survey, pin_of, survey
 from wire import limits
 from wire.codes import Code
 from wire.transfer import manifest
 
 
-def reasons(found):
+def reasons(found: Survey) -> dict[str, str]:
     return {Path(one["path"]).name: one["reason"] for one in found.skipped}
 
 
-def paths_of(found):
+def paths_of(found: Survey) -> list[str]:
     return [entry.path for entry in found.entries]
 
 
-def refusal(paths, name=None):
+def refusal(paths: list[Path], name: str | None = None) -> Code:
     with pytest.raises(PeerError) as raised:
         survey(paths, name)
     return raised.value.code
 
 
-def test_a_folder_is_offered_with_every_folder_in_canonical_order(tmp_path):
+def test_a_folder_is_offered_with_every_folder_in_canonical_order(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     (tree / "a" / "empty").mkdir(parents=True)
     (tree / "a.txt").write_bytes(b"12")
@@ -47,7 +49,7 @@ def test_a_folder_is_offered_with_every_folder_in_canonical_order(tmp_path):
     assert manifest.decode(found.manifest) == found.entries
 
 
-def test_what_is_no_file_is_left_out_with_its_reason_and_nothing_blocks(tmp_path):
+def test_what_is_no_file_is_left_out_with_its_reason_and_nothing_blocks(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "kept").write_bytes(b"1")
@@ -73,7 +75,7 @@ def test_what_is_no_file_is_left_out_with_its_reason_and_nothing_blocks(tmp_path
     }
 
 
-def test_what_is_named_by_hand_and_cannot_be_sent_is_an_error(tmp_path):
+def test_what_is_named_by_hand_and_cannot_be_sent_is_an_error(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "self").symlink_to("self")
     (tmp_path / "dangling").symlink_to("nowhere")
@@ -90,7 +92,7 @@ def test_what_is_named_by_hand_and_cannot_be_sent_is_an_error(tmp_path):
     assert refusal([tmp_path / "missing", tmp_path / "file"]) is Code.NO_SUCH_FILE
 
 
-def test_a_link_named_by_hand_is_followed_under_its_own_name(tmp_path):
+def test_a_link_named_by_hand_is_followed_under_its_own_name(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "x").write_bytes(b"abc")
     (tmp_path / "folder").symlink_to("real")
@@ -100,7 +102,7 @@ def test_a_link_named_by_hand_is_followed_under_its_own_name(tmp_path):
     assert found.title == "2 items"
 
 
-def test_two_things_of_one_name_are_kept_apart(tmp_path):
+def test_two_things_of_one_name_are_kept_apart(tmp_path: Path) -> None:
     for folder in "12345":
         (tmp_path / folder).mkdir()
     (tmp_path / "1" / "a.txt").write_bytes(b"1")
@@ -114,7 +116,7 @@ def test_two_things_of_one_name_are_kept_apart(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["", ".txt", "." + "y" * 200])
-def test_two_of_the_longest_name_keep_within_a_name(tmp_path, ending):
+def test_two_of_the_longest_name_keep_within_a_name(tmp_path: Path, ending: str) -> None:
     name = "x" * (limits.NAME_BYTES - len(ending)) + ending
     for folder in ("1", "2"):
         (tmp_path / folder).mkdir()
@@ -125,7 +127,7 @@ def test_two_of_the_longest_name_keep_within_a_name(tmp_path, ending):
     assert all(path.endswith(ending) for path in paths_of(found))
 
 
-def test_two_names_that_are_all_extension_are_kept_apart_too(tmp_path):
+def test_two_names_that_are_all_extension_are_kept_apart_too(tmp_path: Path) -> None:
     name = "x." + "y" * 253
     for folder in ("1", "2", "3"):
         (tmp_path / folder).mkdir()
@@ -135,7 +137,7 @@ def test_two_names_that_are_all_extension_are_kept_apart_too(tmp_path):
     assert all(len(path.encode()) <= limits.NAME_BYTES for path in paths_of(found))
 
 
-def test_a_title_is_always_one_that_an_offer_may_have(tmp_path):
+def test_a_title_is_always_one_that_an_offer_may_have(tmp_path: Path) -> None:
     odd = tmp_path / os.fsdecode(b"\xff" * 255)
     odd.write_bytes(b"")
     for found in (survey([odd]), survey([odd], "é" * 300), survey([odd, odd], "é" * 300)):
@@ -144,13 +146,13 @@ def test_a_title_is_always_one_that_an_offer_may_have(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["..", ".", "a\0b"])
-def test_a_name_that_others_would_refuse_is_refused_here(tmp_path, name):
+def test_a_name_that_others_would_refuse_is_refused_here(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_bytes(b"")
     assert refusal([tmp_path / "file"], name) is Code.NAME_UNSAFE
 
 
 @pytest.mark.parametrize("name", ["a/b", "\udcff", chr(0xD800)])
-def test_a_name_that_cannot_stand_is_replaced(tmp_path, name):
+def test_a_name_that_cannot_stand_is_replaced(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_bytes(b"")
     found = survey([tmp_path / "file"], name)
     assert found.title == found.entries[0].path
@@ -158,7 +160,7 @@ def test_a_name_that_cannot_stand_is_replaced(tmp_path, name):
     assert found.title.encode()
 
 
-def test_what_lies_too_deep_is_left_out_and_the_rest_is_sent(tmp_path):
+def test_what_lies_too_deep_is_left_out_and_the_rest_is_sent(tmp_path: Path) -> None:
     tree = tmp_path / "d"
     deep = tree
     for _ in range(limits.PATH_DEPTH + 5):
@@ -169,7 +171,7 @@ def test_what_lies_too_deep_is_left_out_and_the_rest_is_sent(tmp_path):
     assert [one["reason"] for one in found.skipped] == ["its path is too long or too deep"]
 
 
-def test_more_files_than_an_offer_may_have_are_refused(tmp_path):
+def test_more_files_than_an_offer_may_have_are_refused(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
     for number in range(20_000):
@@ -178,7 +180,7 @@ def test_more_files_than_an_offer_may_have_are_refused(tmp_path):
     assert refusal([tree] * 6) is Code.TOO_MANY_FILES
 
 
-def test_holes_are_told_as_a_hint_of_the_space_needed(tmp_path):
+def test_holes_are_told_as_a_hint_of_the_space_needed(tmp_path: Path) -> None:
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(1 << 30)
     [entry] = survey([tmp_path / "sparse"]).entries

@@ -1,5 +1,7 @@
 """Friend requests, answers, addresses and proofs: what is signed between people."""
 
+from __future__ import annotations
+
 import pytest
 from msgspec.structs import replace
 
@@ -30,10 +32,11 @@ from wire.identity import (
     request_hash,
 )
 from wire.ids import AccountName, AuthKey, BootId
+from wire.machine import UnixMillis
 
 ENTROPY = SeededEntropy(b"friendship")
-ALICE = first_device(b"\x0a" * 32, "laptop", now=1, entropy=ENTROPY)
-BOB = first_device(b"\x0b" * 32, "desk", now=1, entropy=ENTROPY)
+ALICE = first_device(b"\x0a" * 32, "laptop", now=UnixMillis(1), entropy=ENTROPY)
+BOB = first_device(b"\x0b" * 32, "desk", now=UnixMillis(1), entropy=ENTROPY)
 REQUEST = FriendRequest(
     asker_name=AccountName("alice"),
     target_name=AccountName("bob"),
@@ -47,26 +50,26 @@ REQUEST = FriendRequest(
 )
 
 
-def refused(code: Code):
+def refused(code: Code) -> pytest.RaisesExc:
     return pytest.raises(RemoteProtocolError, check=lambda error: error.code is code)
 
 
-def test_a_request_says_who_asks_down_to_the_identity():
+def test_a_request_says_who_asks_down_to_the_identity() -> None:
     assert read_friend_request(issue_friend_request(ALICE, REQUEST)) == REQUEST
 
 
-def test_a_request_signed_by_another_device_than_its_certificates_is_refused():
+def test_a_request_signed_by_another_device_than_its_certificates_is_refused() -> None:
     with refused(Code.SIGNATURE_INVALID):
         read_friend_request(issue_friend_request(BOB, REQUEST))
 
 
-def test_a_request_that_claims_somebody_elses_identity_is_refused():
+def test_a_request_that_claims_somebody_elses_identity_is_refused() -> None:
     claimed = replace(REQUEST, asker=BOB.identity)
     with refused(Code.IDENTITY_MISMATCH):
         read_friend_request(issue_friend_request(ALICE, claimed))
 
 
-def test_an_answer_names_its_request_by_hash():
+def test_an_answer_names_its_request_by_hash() -> None:
     signed = issue_friend_request(ALICE, REQUEST)
     answer = FriendAnswer(
         request_hash=request_hash(signed),
@@ -82,7 +85,7 @@ def test_an_answer_names_its_request_by_hash():
         read_friend_answer(issue_friend_answer(ALICE, answer))
 
 
-def test_addresses_count_only_from_the_device_they_name():
+def test_addresses_count_only_from_the_device_they_name() -> None:
     record = AddressRecord(ALICE.device, BootId(bytes(16)), 3, (Host("192.0.2.1", 9000),))
     signed = issue_addresses(ALICE.signing_seed, record)
     assert read_addresses(signed, ALICE.device, ALICE.signing_key) == record
@@ -92,7 +95,7 @@ def test_addresses_count_only_from_the_device_they_name():
         read_addresses(signed, BOB.device, ALICE.signing_key)
 
 
-def test_a_login_proof_holds_for_its_name_tracker_and_link_only():
+def test_a_login_proof_holds_for_its_name_tracker_and_link_only() -> None:
     seed, name, tracker, link = b"\x05" * 32, AccountName("alice"), b"t" * 32, b"h" * 32
     key = AuthKey(public_of(seed))
     proof = login_proof(seed, name, tracker, link)
@@ -106,7 +109,7 @@ def test_a_login_proof_holds_for_its_name_tracker_and_link_only():
             check_login_proof(key, proof, *changed)
 
 
-def test_a_register_proof_is_no_login_proof():
+def test_a_register_proof_is_no_login_proof() -> None:
     seed, name, tracker, link = b"\x0a" * 32, AccountName("alice"), b"t" * 32, b"h" * 32
     proof = register_proof(seed, name, tracker, link)
     check_register_proof(ALICE.identity, proof, name, tracker, link)
@@ -114,7 +117,7 @@ def test_a_register_proof_is_no_login_proof():
         check_login_proof(AuthKey(ALICE.identity), proof, name, tracker, link)
 
 
-def test_a_password_proof_holds_for_its_link_and_for_what_takes_the_place_only():
+def test_a_password_proof_holds_for_its_link_and_for_what_takes_the_place_only() -> None:
     seed, name, tracker, link = b"\x05" * 32, AccountName("alice"), b"t" * 32, b"h" * 32
     key, following = AuthKey(public_of(seed)), AuthKey(b"n" * 32)
     proof = password_proof(seed, name, tracker, link, following, b"vault")
@@ -130,7 +133,7 @@ def test_a_password_proof_holds_for_its_link_and_for_what_takes_the_place_only()
             check_password_proof(key, proof, *changed)
 
 
-def test_a_login_proof_deletes_nothing():
+def test_a_login_proof_deletes_nothing() -> None:
     seed, name, tracker, link = b"\x05" * 32, AccountName("alice"), b"t" * 32, b"h" * 32
     key = AuthKey(public_of(seed))
     check_deletion_proof(key, deletion_proof(seed, name, tracker, link), name, tracker, link)

@@ -1,5 +1,7 @@
 """What people compare and copy survives copying, and typing errors are named as such."""
 
+from __future__ import annotations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ ADDRESS = TrackerAddress("tracker.example", 9797, LinkKey(b"\x01" * 32))
 CODE = encode_friend_code(NAME, ADDRESS, ALICE)
 
 
-def broken():
+def broken() -> pytest.RaisesExc:
     return pytest.raises(WireError, check=lambda error: error.code is Code.CODE_CHECKSUM)
 
 
@@ -42,19 +44,19 @@ def recode(body: bytes) -> str:
 @pytest.mark.parametrize(
     "address", [ADDRESS, TrackerAddress("::1", 1, LinkKey(bytes(32))), None], ids=str
 )
-def test_a_friend_code_says_what_was_put_in(address):
+def test_a_friend_code_says_what_was_put_in(address: TrackerAddress | None) -> None:
     code = encode_friend_code(NAME, address, ALICE)
     assert decode_friend_code(code) == FriendCode(NAME, address, ALICE)
     assert looks_like_friend_code(code)
 
 
-def test_a_friend_code_survives_capitals_spaces_and_line_breaks():
+def test_a_friend_code_survives_capitals_spaces_and_line_breaks() -> None:
     pasted = " " + CODE[:40].upper() + "\n  " + CODE[40:] + "\r\n"
     assert decode_friend_code(pasted).identity == ALICE
 
 
 @given(st.integers(len(CODE_PREFIX), len(CODE) - 1), st.sampled_from("abcdefghijklmnop234567"))
-def test_a_wrong_character_in_a_friend_code_is_named(index, letter):
+def test_a_wrong_character_in_a_friend_code_is_named(index: int, letter: str) -> None:
     typed = CODE[:index] + letter + CODE[index + 1 :]
     if typed != CODE:
         with broken():
@@ -62,7 +64,7 @@ def test_a_wrong_character_in_a_friend_code_is_named(index, letter):
 
 
 @given(st.integers(0, len(CODE) - 1))
-def test_a_friend_code_cut_short_is_named(length):
+def test_a_friend_code_cut_short_is_named(length: int) -> None:
     with broken():
         decode_friend_code(CODE[:length])
 
@@ -80,18 +82,18 @@ def test_a_friend_code_cut_short_is_named(length):
     ],
     ids=["nothing", "short", "version", "key length", "name", "not ASCII", "address"],
 )
-def test_nonsense_with_a_right_checksum_is_refused_all_the_same(body):
+def test_nonsense_with_a_right_checksum_is_refused_all_the_same(body: bytes) -> None:
     with broken():
         decode_friend_code(recode(body))
 
 
-def test_a_name_is_no_friend_code():
+def test_a_name_is_no_friend_code() -> None:
     assert not looks_like_friend_code("alice")
     with broken():
         decode_friend_code("alice")
 
 
-def test_safety_numbers_are_alike_on_both_sides_and_for_nobody_else():
+def test_safety_numbers_are_alike_on_both_sides_and_for_nobody_else() -> None:
     number = safety_number(ALICE, BOB)
     assert number == safety_number(BOB, ALICE)
     assert len(number) == 60
@@ -99,10 +101,10 @@ def test_safety_numbers_are_alike_on_both_sides_and_for_nobody_else():
     assert number != safety_number(ALICE, IdentityKey(b"\xbc" * 32))
 
 
-def test_a_conversation_belongs_to_two_people_in_either_order():
+def test_a_conversation_belongs_to_two_people_in_either_order() -> None:
     assert direct_conversation(ALICE, BOB) == direct_conversation(BOB, ALICE)
     assert direct_conversation(ALICE, BOB) != direct_conversation(ALICE, ALICE)
 
 
-def test_a_fingerprint_is_the_whole_key():
+def test_a_fingerprint_is_the_whole_key() -> None:
     assert fingerprint(ALICE) == "aa" * 32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -24,6 +25,10 @@ def content(size: int, number: int = 0) -> bytes:
 SIZES = st.sampled_from([0, 1, 100, MIB - 1, MIB, MIB + 1, 2 * MIB, 3 * MIB + 7])
 
 
+def has_gone(exchange: Exchange, steps: int) -> bool:
+    return exchange.steps >= steps
+
+
 @given(
     sizes=st.lists(SIZES, min_size=1, max_size=5),
     faults=st.lists(
@@ -37,7 +42,7 @@ def test_a_transfer_arrives_whole_whatever_is_cut_or_killed(
     exchange = Exchange([content(size, n) for n, size in enumerate(sizes)])
     for after, what in faults:
         ends = exchange.steps + after
-        exchange.run(until=lambda ends=ends: exchange.steps >= ends)
+        exchange.run(until=partial(has_gone, exchange, ends))
         if exchange.receiver.is_finished:
             break
         if what == "cut":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -149,7 +150,7 @@ def test_signed_digests_of_what_is_not_here_or_over_do_not_matter() -> None:
 def test_an_answer_that_ends_early_is_incomplete() -> None:
     for sizes in ((5,), (2 * MIB,)):
         receiver = linked(*sizes)
-        assert code_of(lambda receiver=receiver: receiver.on_fetched(Fetched(0))) is Code.INCOMPLETE
+        assert code_of(partial(receiver.on_fetched, Fetched(0))) is Code.INCOMPLETE
 
 
 def test_digests_that_were_asked_for_have_to_come() -> None:
