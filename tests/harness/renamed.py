@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from peer import api, befriending, reissuing, roster
 from peer.effects import Ask
-from tests.harness.simnet import SimPeer
+from peer.errors import PeerError
+from tests.harness.simnet import Cable, SimPeer, Simulation
 from wire.ids import AccountName
 from wire.messages import friends
 from wire.messages.friends import (
@@ -60,3 +63,15 @@ def reissue(alice: SimPeer) -> Any:
     effects = do(alice, reissuing.reissue, alice.keys, alice.world.wall(), alice.entropy)
     assert not alice.database.read(reissuing.is_due, alice.keys)
     return effects
+
+
+def refused(fn: Callable[..., Any], *arguments: Any, **how: Any) -> PeerError:
+    with pytest.raises(PeerError) as caught:
+        fn(*arguments, **how)
+    return caught.value
+
+
+def settle(world: Simulation, one: SimPeer, other: SimPeer) -> None:
+    cable = Cable(world, one, other)
+    world.run(world.now + 20_000)
+    cable.cut()

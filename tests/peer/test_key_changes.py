@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,10 +19,20 @@ from peer import (
     verifying,
 )
 from peer.effects import Ask, CloseLinks
-from peer.errors import PeerError
 from tests.harness.offers import offer
-from tests.harness.renamed import accept, ask_of, asks, deliver, do, friend_of, listed, reissue
-from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
+from tests.harness.renamed import (
+    accept,
+    ask_of,
+    asks,
+    deliver,
+    do,
+    friend_of,
+    listed,
+    refused,
+    reissue,
+    settle,
+)
+from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.talk import lines, messages, say, told
 from wire.codes import Code
 from wire.errors import WireError
@@ -55,12 +64,6 @@ def again(world: Simulation, bob: SimPeer) -> SimPeer:
     again = SimPeer.make(Simulation(99), "bob")
     again.world = world
     return again
-
-
-def refused(fn: Callable[..., Any], *arguments: Any, **how: Any) -> PeerError:
-    with pytest.raises(PeerError) as caught:
-        fn(*arguments, **how)
-    return caught.value
 
 
 def test_a_request_under_a_friends_name_by_another_key_is_loud_and_closes_the_links(
@@ -371,12 +374,6 @@ def test_a_request_of_the_known_key_is_void_when_the_name_has_another(
     assert accepted.state == "removed"
     error = refused(do, alice, befriending.answer, alice.keys, "bob", accept=True, now=world.wall())
     assert error.code is Code.FRIEND_REQUEST_UNKNOWN
-
-
-def settle(world: Any, one: Any, other: Any) -> None:
-    cable = Cable(world, one, other)
-    world.run(world.now + 20_000)
-    cable.cut()
 
 
 @pytest.mark.parametrize("is_late", [False, True])
