@@ -58,7 +58,9 @@ def test_two_homes_with_one_device_that_take_turns_are_named(
     assert said(alice, "bob") == said(bob, "alice")
 
 
-def test_two_homes_with_one_device_that_run_at_once_use_no_number_twice(friends, make_peer):
+def test_two_homes_with_one_device_that_run_at_once_use_no_number_twice(
+    friends: tuple[Peer, Peer], make_peer: MakePeer
+) -> None:
     alice, bob = friends
     alice.one("say", "bob", "before the copy", "--wait", "20")
     assert alice.node.stop() == 0

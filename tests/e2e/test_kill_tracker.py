@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import MakePeer
 from tests.harness.faults import KILLED, ON_DISK, Moment, Walk, killed_at, needs_strace, watched
 from tests.harness.trackers import WIDE, TrackerProcess
 
@@ -28,7 +29,9 @@ def free_place() -> str:
         return f"127.0.0.1:{found.getsockname()[1]}"
 
 
-def test_a_tracker_that_registers_somebody_is_killed_at_every_moment(make_peer, tmp_path):
+def test_a_tracker_that_registers_somebody_is_killed_at_every_moment(
+    make_peer: MakePeer, tmp_path: Path
+) -> None:
     numbers = itertools.count()
     log = tmp_path / "calls"
 
