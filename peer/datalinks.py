@@ -77,6 +77,7 @@ class TransferLinks:
         self._carry_out = carry_out
         self._entropy = entropy
         self._loop = asyncio.get_running_loop()
+        self._attaching: set[int] = set()
         self._links = OpenLinks()
         self._coming = UnderWay()
         self._paces = Paces()
@@ -198,6 +199,8 @@ class TransferLinks:
             code = Code.SHUTTING_DOWN
         if code is not None:
             pump.close(code)
+            if is_ours:
+                self._dialer.back_off(device)
             return
         boot_id = BootId(remote.hello.boot_id)
         found = pump.take_over()
@@ -298,7 +301,7 @@ class TransferLinks:
 
     async def _consider(self, due: manager.Incoming) -> None:
         transfer = self._coming.open.get(due.number)
-        if transfer is not None and transfer.is_attached:
+        if due.number in self._attaching or (transfer is not None and transfer.is_attached):
             return
         device = due.key.device
         link = self._links.of_device(device)
@@ -311,9 +314,16 @@ class TransferLinks:
                 return
             transfer = self._coming.open[due.number] = Incoming(due, self._report)
             self._figures.begin(due.number)
-        async with asyncio.TaskGroup() as group:  # the commit takes longer than to ask
-            group.create_task(self._note_started(due.number))
+        self._attaching.add(due.number)
+        self._spawn(self._attach(link, transfer))
+        self._spawn(self._note_started(due.number))
+
+    async def _attach(self, link: OpenLink, transfer: Incoming) -> None:
+        """Let a transfer ask over a link; a disk of its own that hangs holds no other."""
+        try:
             await asyncio.to_thread(link.talk.attach, transfer)
+        finally:
+            self._attaching.discard(transfer.due.number)
 
     async def _seek(self, due: manager.Incoming) -> None:
         """Dial whoever has it, and say what it waits for until there is a link."""

@@ -33,6 +33,7 @@ class Rows:
 
     def __init__(self, one: SimPeer) -> None:
         self._database = one.database
+        self.held: Callable[..., Any] | None = None  # what is never committed: the disk refuses
 
     def read(self, fn: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         return self._database.read(fn, *arguments, **named)
@@ -43,6 +44,8 @@ class Rows:
         return value
 
     async def write_patiently(self, fn: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        if fn is self.held:
+            await asyncio.Event().wait()
         return await self.write(fn, *arguments, **named)
 
 
@@ -64,8 +67,9 @@ class Station:
         self._changed = asyncio.Event()
         self._group = group
         self._boot = BootId(one.entropy.bytes(16))
+        self.rows = Rows(one)
         self.links = TransferLinks(
-            Rows(one),  # type: ignore[arg-type]
+            self.rows,  # type: ignore[arg-type]
             one.keys,
             self.shelf,
             self,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from peer.transfers import manager
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.stations import Station, stations
 from wire import limits
@@ -61,6 +62,17 @@ async def test_transfers_of_a_friend_who_is_away_give_their_slots_to_others(
     alice.is_up = True
     bob.links.wake()
     await bob.until(lambda: all(bob.states()[each][0] == "done" for each in held))
+
+
+async def test_a_note_that_cannot_be_written_holds_no_transfer(
+    three: Three, tmp_path: Path
+) -> None:
+    alice, bob, carol = three
+    bob.rows.held = manager.started
+    offered = [
+        one.offer(bob, file(tmp_path, name, 5)) for one, name in ((alice, "a"), (carol, "c"))
+    ]
+    await bob.until(lambda: all(bob.states()[each][0] == "done" for each in offered))
 
 
 async def test_of_many_links_with_one_device_the_newest_stay(three: Three) -> None:
