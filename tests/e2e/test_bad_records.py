@@ -6,15 +6,19 @@ As in `test_bad_knocks`: one code, one line of the log, and somebody else is ser
 from __future__ import annotations
 
 import gzip
+import random
 import socket
 import struct
 from collections.abc import Callable
 
 import pytest
 
+from tests.fuzz.mutation import mutate_message
+from tests.fuzz.seeds import records
 from tests.harness.doors import NAMES, Door, ends_with, framed, length
 from tests.independent.link import Ended, Link
 from tests.independent.msgpack import pack
+from wire.messages import Purpose
 
 MIB = 1024 * 1024
 both = pytest.mark.parametrize("name", NAMES)
@@ -187,4 +191,21 @@ def test_38_what_comes_behind_a_close_is_ignored(door: Door) -> None:
     port, end = raw_end(link, b"\xa5" * 1000)
     assert end.code == "eof"
     assert door.refusals(port, before) == []
+    door.lives_on(before)
+
+
+@both
+def test_whatever_is_said_ends_a_link_at_most(door: Door) -> None:
+    """Messages of all kinds, most of them changed somewhere; the fuzzer does the same a million times."""
+    dice = random.Random(door.purpose)
+    pool = records(Purpose.TRACKER if door.purpose == "tracker" else Purpose.PEER, 2)
+    before = door.look()
+    for _ in range(30):
+        with door.link() as link:
+            for _ in range(30):
+                said = mutate_message(dice.choice(pool), dice, dice.choice(pool))
+                if 0 < len(said) < 100_000:
+                    link.say_record(said)
+            link.say("Close", "goodbye", "")
+            link.until_end()
     door.lives_on(before)

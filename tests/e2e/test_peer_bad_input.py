@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import select
 import socket
@@ -14,6 +15,8 @@ import pytest
 from peer.identity import read_key_file
 from peer.locations import Locations
 from tests.e2e.conftest import MakePeer
+from tests.fuzz.mutation import mutate_message
+from tests.fuzz.seeds import records
 from tests.harness.actors import PASSWORD
 from tests.harness.doors import GROWTH_BYTES, Door, doors_of, framed, length, memory_of
 from tests.harness.liars import Answer, LyingTracker
@@ -23,6 +26,7 @@ from tests.independent.account import Person, Session
 from tests.independent.link import Link
 from tests.independent.msgpack import Value, pack
 from tests.independent.talk import TEXT, link_to
+from wire.messages import Purpose
 
 MIB = 1024 * 1024
 PING = b"\x80\x05"
@@ -157,6 +161,30 @@ def test_a_tracker_that_never_stops_talking_is_left(
     assert refused == [code]
     assert memory_of(node.process.pid) - before < 2 * GROWTH_BYTES
     assert alice.one("whoami")["account"] == "alice"
+
+
+def test_a_tracker_that_says_anything_ends_links_and_never_the_node(
+    liar: LyingTracker, make_peer: MakePeer
+) -> None:
+    dice = random.Random(9)
+    pool = [record for record in records(Purpose.TRACKER, 2) if len(record) < 20_000]
+
+    def nonsense() -> list[bytes]:
+        chosen = [dice.choice(pool) for _ in range(40)]
+        made = [mutate_message(record, dice, dice.choice(pool)) for record in chosen]
+        return [record for record in made if 0 < len(record) < 100_000]
+
+    alice = make_peer("alice")
+    alice.register(liar.address)
+    liar.nonsense = nonsense
+    node = alice.up()
+    before = memory_of(node.process.pid)
+    liar.wait("Enter", 12)
+    assert node.process.poll() is None
+    assert memory_of(node.process.pid) - before < GROWTH_BYTES
+    assert "Traceback" not in node.log
+    assert alice.one("whoami")["account"] == "alice"
+    assert alice.do("friend", "list") == []
 
 
 # --- where friends say that they are

@@ -32,6 +32,7 @@ class LyingTracker:
     """Listens until the context is left.
 
     lies: by the request's name, what is said instead of the true answer. unasked: what is said after the friend list of Enter.
+    nonsense: gives the plaintexts of records that follow it, whatever they are.
     heard: every request, in order.
     """
 
@@ -40,6 +41,7 @@ class LyingTracker:
         self.key = public_of(self.private)
         self.lies: dict[str, Lie] = {}
         self.unasked: list[Answer] = []
+        self.nonsense: Callable[[], list[bytes]] = list
         self.heard: list[tuple[str, list[Value]]] = []
         self.account: list[Value] = []  # the fields of Register
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -124,6 +126,8 @@ class LyingTracker:
                         link.say("FriendsPage", [], True)
                         for unasked, more in self.unasked:
                             link.say(unasked, *more)
+                        for record in self.nonsense():
+                            link.say_record(record)
         except (Ended, OSError):
             return
         finally:
