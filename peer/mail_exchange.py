@@ -143,7 +143,7 @@ class MailExchange:
             if any(later <= earlier for earlier, later in pairwise(numbers)):
                 link.refuse(Code.NUMBER_RANGE, "mail whose numbers do not go up")
                 return
-            taken = await self._database.write(
+            taken = await self._database.write_patiently(
                 mailing.take, self._profile.keys, mail.items, wall(), self._entropy
             )
             self._on_effects(taken.effects)
@@ -154,14 +154,14 @@ class MailExchange:
 
     async def _publish(self, link: TrackerLink, held: int, has_weekly: bool) -> None:
         while True:
-            one_time, weekly = await self._database.write(
+            one_time, weekly = await self._database.write_patiently(
                 prekeys.make, self._profile.keys, held, has_weekly, wall(), self._entropy
             )
             if not one_time and not weekly:
                 return
             put = partial(mailbox.PutPrekeys, one_time=one_time, weekly=weekly)
             answer = await link.ask(put, mailbox.PrekeysHeld)
-            await self._database.write(prekeys.published, len(one_time))
+            await self._database.write_patiently(prekeys.published, len(one_time))
             if answer.one_time <= held and not weekly:
                 return
             held, has_weekly = answer.one_time, True
@@ -208,7 +208,7 @@ class MailExchange:
         if found.identity != identity:
             return keys  # the tracker means somebody else: the pin counts
         certificates = tuple(device.certificate for device in found.devices)
-        await self._database.write(_note, found.device_list, certificates, identity)
+        await self._database.write_patiently(_note, found.device_list, certificates, identity)
         for row in found.devices:
             with suppress(RemoteProtocolError):
                 device = peek_certificate(row.certificate).device
@@ -241,7 +241,7 @@ class MailExchange:
                 raise
             log.info("no mail for %s: %s", to.name, error)
             return False
-        self._on_effects(await self._database.write(postbox.left, parcel, item, now))
+        self._on_effects(await self._database.write_patiently(postbox.left, parcel, item, now))
         return True
 
 
