@@ -6,6 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +92,15 @@ class Kept:
 
     def answers(self) -> Iterator[dict[str, Any]]:
         """Give every line of answer as it comes: its `id`, and `item`, `error` or `end`; ends with the node."""
-        return _lines(self._connection)
+        try:
+            yield from _lines(self._connection)
+        except ConnectionError:
+            return
 
     def close(self) -> None:
         """Leave: commands that are still under way are ended, though what they committed stays."""
-        self._connection.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # the node left first
+            self._connection.shutdown(socket.SHUT_RDWR)
         self._connection.close()
 
 

@@ -77,6 +77,7 @@ class ControlServer:
 
     def _close(self, server: asyncio.Server) -> None:
         server.close()
+        self._clients.are_unwelcome = True
         for client in self._clients.every():
             client.drop()
         self._path.unlink(missing_ok=True)
@@ -100,10 +101,11 @@ def _bind(path: Path) -> socket.socket:
 
 
 class _Clients:
-    """Who is connected, and whether nobody is."""
+    """Who is connected, and whether nobody is. are_unwelcome: who was let in at the last moment leaves again."""
 
     def __init__(self) -> None:
         self._every: set[_Client] = set()
+        self.are_unwelcome = False
         self.are_gone = asyncio.Event()
         self.are_gone.set()
 
@@ -143,6 +145,8 @@ class _Client(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._clients.enter(self)
+        if self._clients.are_unwelcome:
+            self.drop()
 
     def data_received(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")

@@ -55,7 +55,7 @@ def run(words: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench messages", description=__doc__)
     parser.add_argument("--count", type=int, default=50, help="messages of each trip in a round")
     parser.add_argument("--burst", type=int, default=2000, help="messages of a burst in a round")
-    parser.add_argument("--verbs", type=int, default=128, help="commands under way at once")
+    parser.add_argument("--verbs", type=int, default=250, help="commands under way at once")
     parser.add_argument("--rounds", type=int, default=7)
     chosen = parser.parse_args(words)
     used = [0.0, 0.0]

@@ -243,3 +243,18 @@ async def test_what_goes_beyond_the_most_at_once_begins_when_others_have_ended(
         came = (COMMANDS_AT_ONCE + 50) * 3
         assert len(await asyncio.to_thread(lambda: list(islice(again.answers(), came)))) == came
         again.close()
+
+
+async def test_who_comes_while_the_server_leaves_is_let_go_and_holds_nothing_up(
+    tmp_path: Path,
+) -> None:
+    watch: tuple[str, dict[str, object]] = ("WatchEvents", {})
+    async with serving(tmp_path) as worker:
+        early = client.Kept(tmp_path)
+        early.begin(watch)
+        late = client.Kept(tmp_path)  # in the backlog: the loop has not seen it
+        late.begin(watch)
+    assert list(await asyncio.to_thread(lambda: list(early.answers()))) == []
+    assert len(worker.asked) == 0
+    for kept in (early, late):
+        kept.close()
