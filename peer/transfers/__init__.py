@@ -7,6 +7,7 @@
     ledger      the rows of transfers
     survey      what is offered, looked at once: walks folders, pins files
     shelf       keeps it below the home, so that it can be served after any restart
+    digestlog   digests of what was read of it, so that another life reads none again
     source      reads it, and notices when a file is not the one that was offered
     paths       where a received name may land: the one function
     sink        where it lands: part files, journal, syncs, the rename that refuses to replace; with
@@ -23,8 +24,8 @@
     tidying     takes away what nobody needs any more
     figures     how far transfers are, for faces and database; rate measures how fast, pace holds back
 
-`peer.datalinks` owns the data links (asyncio for dialling and handshakes, `peer.datadialer`; threads for
-the bytes) and is all that the node drives. Nothing here runs on the node's loop for longer than a small
+`peer.datalinks` owns the data links (asyncio for dialling and handshakes, `peer.datadialer`; which of them
+stand, `peer.openlinks`; threads for the bytes) and is all that the node drives. Nothing here runs on the node's loop for longer than a small
 query; nothing here knows faces, the tracker or control links.
 
 The two halves meet in the book. Verbs (`peer.files`) look at files in a thread, keep them on the shelf,
@@ -33,5 +34,6 @@ conversation, so the log delivers them however often either side is away. `heard
 are shown, on both sides alike, and its effect `WakeTransfers` makes the data links look at what is due:
 the receiver dials, fetches the manifest, then chunks, and says `finished`, whose answer DONE ends the
 sender's row. Figures go to the database about once a second; a crash costs figures, never bytes, since the
-journal beside the part files knows those.
+journal beside the part files knows those. A receiver that cannot go on answers FAILED, and ACCEPTED again
+when a person begins it anew.
 """

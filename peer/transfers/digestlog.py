@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from wire import limits
 from wire.ids import ChunkDigest
@@ -23,7 +24,7 @@ from wire.transfer.ranges import RangeSet
 
 _HEADER = struct.Struct(">II")
 _ENTRY = struct.Struct(">II32s")
-_BATCH = 64  # entries: as much as is read again after a kill, in MiB
+_BATCH = 64  # entries at most: as much as is read again after a kill, in MiB
 _MOST_BYTES = 64 * limits.MIB  # of one log: 1.6 TiB of files
 
 
@@ -42,23 +43,17 @@ class DigestLog:
     def load(self) -> Iterator[tuple[int, int, ChunkDigest]]:
         """Give what is kept, (file, chunk, digest) each; blocks. A damaged end is left out."""
         with self._lock:
+            self._write()
+            self._size = 0
             try:
                 with self._path.open("rb") as file:
-                    content = file.read(_MOST_BYTES)
+                    for batch in _batches(file):
+                        self._size += _HEADER.size + len(batch)
+                        for each, index, digest in _ENTRY.iter_unpack(batch):
+                            self._noted.setdefault(each, RangeSet()).add(index, index + 1)
+                            yield each, index, ChunkDigest(digest)
             except OSError:
                 return
-            position = 0
-            while position + _HEADER.size <= len(content):
-                count, check = _HEADER.unpack_from(content, position)
-                stop = position + _HEADER.size + count * _ENTRY.size
-                batch = content[position + _HEADER.size : stop]
-                if not count or stop > len(content) or zlib.crc32(batch) != check:
-                    break
-                position = stop
-                for each, index, digest in _ENTRY.iter_unpack(batch):
-                    self._noted.setdefault(each, RangeSet()).add(index, index + 1)
-                    yield each, index, ChunkDigest(digest)
-            self._size = position
 
     def note(self, file: int, index: int, digest: ChunkDigest) -> None:
         """Keep a digest, if it is not kept yet."""
@@ -70,11 +65,6 @@ class DigestLog:
             self._batch.append(_ENTRY.pack(file, index, digest))
             if len(self._batch) >= _BATCH:
                 self._write()
-
-    def flush(self) -> None:
-        """Write what waits for company."""
-        with self._lock:
-            self._write()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -105,3 +95,13 @@ class DigestLog:
                 os.ftruncate(self._descriptor, self._size)
             return
         self._size += len(data)
+
+
+def _batches(file: BinaryIO) -> Iterator[bytes]:
+    """Give the entries of each batch that is whole, up to the first that is not."""
+    while len(header := file.read(_HEADER.size)) == _HEADER.size:
+        count, check = _HEADER.unpack(header)
+        batch = file.read(count * _ENTRY.size) if 0 < count <= _BATCH else b""
+        if not batch or len(batch) < count * _ENTRY.size or zlib.crc32(batch) != check:
+            return
+        yield batch

@@ -13,12 +13,12 @@ from peer.transfers import ledger, manager
 from peer.transfers.digestlog import DigestLog
 from peer.transfers.figures import Figures
 from peer.transfers.outgoing import Served
-from peer.transfers.shelf import Shelf, Shelved
+from peer.transfers.shelf import Shelf
 from peer.transfers.source import Reader
 from peer.transfers.talk import TransferTalk
 from wire.codes import Code
 from wire.identity import DeviceKeys
-from wire.ids import ChunkDigest, IdentityKey, OfferId
+from wire.ids import IdentityKey, OfferId
 from wire.transfer.holding import Holding, OfferKey
 
 
@@ -57,7 +57,7 @@ class Serving:
         served = before
         if served is None:
             log = self._logs.setdefault(key.offer, self._shelf.digests(key.offer))
-            kept, known = await asyncio.to_thread(_load, self._shelf, key.offer, log)
+            kept = await asyncio.to_thread(self._shelf.load, key.offer)
             if kept is None:
                 return Code.UNKNOWN_OFFER
             holding = Holding(
@@ -66,7 +66,7 @@ class Serving:
                 sizes=kept.sizes,
                 signing_seed=self._keys.signing_seed,
             )
-            await asyncio.to_thread(holding.restore, known)
+            await asyncio.to_thread(_recall, holding, log)
             served = Served(number, holding, Reader(kept.files), log)
         elif served.number != number:  # it failed, and was accepted anew
             served = replace(served, number=number)
@@ -125,9 +125,6 @@ class Serving:
             log.close()
 
 
-def _load(
-    shelf: Shelf, offer: OfferId, log: DigestLog
-) -> tuple[Shelved | None, list[tuple[int, int, ChunkDigest]]]:
-    """Give an offer as it was kept, and what is known of its digests; in a thread."""
-    log.flush()
-    return shelf.load(offer), list(log.load())
+def _recall(holding: Holding, log: DigestLog) -> None:
+    """Take in what is known of an offer's digests; in a thread."""
+    holding.restore(log.load())

@@ -34,7 +34,7 @@ def test_what_was_noted_is_found_by_another_life(path: Path) -> None:
     assert kept(path) == []
     log = filled(path)
     assert kept(path) == ENTRIES[:64]  # what a kill leaves
-    log.flush()
+    log.close()
     assert kept(path) == ENTRIES
     for entry in ENTRIES:
         log.note(*entry)
