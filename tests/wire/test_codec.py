@@ -271,3 +271,14 @@ def test_talk_is_encoded_and_decoded_fast_enough() -> None:
 def test_a_bit_map_of_chunks_keeps_its_bound() -> None:
     with pytest.raises(LocalProtocolError):
         codec.encode(DATA, Have(b"d" * 16, b"o" * 16, 0, 0, b""))  # type: ignore[arg-type]
+
+
+def test_saying_what_is_wrong_costs_no_more_than_a_few_messages() -> None:
+    """A stranger's malformed record must not cost more than the handshake it was paid with (found by the fuzzer)."""
+
+    began = 0.0
+    for number in range(501):
+        began = began or (time.process_time() if number else 0.0)
+        with contextlib.suppress(RemoteProtocolError):
+            codec.decode(Purpose.TRACKER, b"\x80\x12\x91\xff")
+    assert time.process_time() - began < 500 * 0.000_1
