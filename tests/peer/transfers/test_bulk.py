@@ -349,3 +349,13 @@ def test_a_fault_of_our_own_ends_the_link_and_is_logged_once(
     assert "the stranger" in record.getMessage()
     assert "division by zero" in record.getMessage()
     assert record.exc_info is None
+
+
+def test_a_first_record_that_is_wrong_is_answered_although_it_came_before_the_threads() -> None:
+    """It lay behind the handshake: the receiving thread failed before there was one to say why."""
+    for _ in range(20):
+        line = Line(leftover=(16).to_bytes(4, "big") + bytes(16))
+        line.bulk.start()
+        assert line.stranger.hear_close().code == Code.FRAME_EMPTY.value
+        assert line.notes.next() is Code.FRAME_EMPTY
+        line.end()
