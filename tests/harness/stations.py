@@ -18,9 +18,10 @@ from peer.transfers.shelf import Shelf
 from peer.transfers.survey import survey
 from tests.harness.offers import accept, bring, offer, transfers
 from tests.harness.simnet import SimPeer
+from wire.codes import Code
 from wire.entropy import SystemEntropy
 from wire.ids import BootId, DeviceId, IdentityKey, OfferId
-from wire.link import Link, LinkConfig, LinkEvent, LinkIdentified, LinkOpened, Role
+from wire.link import Link, LinkClosed, LinkConfig, LinkEvent, LinkIdentified, LinkOpened, Role
 from wire.messages import Purpose
 from wire.messages.session import Hello
 from wire.transfer import manifest
@@ -64,6 +65,7 @@ class Station:
         self.effects: list[Effect] = []
         self.asked_to_dial: list[DeviceId] = []
         self.pumps: list[Pump] = []
+        self.closed: dict[Pump, Code] = {}  # those of them that ended, and why
         self._changed = asyncio.Event()
         self._group = group
         self._boot = BootId(one.entropy.bytes(16))
@@ -118,6 +120,8 @@ class Station:
         def on_event(pump: Pump, event: LinkEvent) -> None:
             if isinstance(event, LinkOpened) and not opened.done():
                 opened.set_result(pump)
+            elif isinstance(event, LinkClosed):
+                self.closed[pump] = event.code
 
         config = LinkConfig(
             purpose=Purpose.DATA,

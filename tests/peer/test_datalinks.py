@@ -12,6 +12,7 @@ from peer.transfers import manager
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.stations import Station, stations
 from wire import limits
+from wire.codes import Code
 from wire.link import LinkState
 
 Three = tuple[Station, Station, Station]
@@ -80,7 +81,8 @@ async def test_of_many_links_with_one_device_the_newest_stay(three: Three) -> No
     mute = [await alice.dial(bob) for _ in range(limits.DATA_LINKS_PER_DEVICE)]
     for pump in mute[:-2]:
         await pump.wait_lost()
-    assert [pump.is_open for pump in mute] == [False] * (len(mute) - 2) + [True] * 2
+    replaced = [alice.closed.get(pump) is Code.LINK_REPLACED for pump in mute]
+    assert replaced == [True] * (len(mute) - 2) + [False] * 2
 
 
 async def test_an_end_of_the_node_ends_the_links(three: Three) -> None:
