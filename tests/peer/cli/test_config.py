@@ -85,7 +85,7 @@ def test_a_policy_is_said_in_words(
         (["config", "set", "accept.policy"], "VALUE"),
         (["config", "set", "accept.policy", "x"], "ask, auto or never, not 'x'"),
         (["accept-policy"], "ask|auto|never"),
-        (["accept-policy", "alway"], "there is no policy 'alway'"),
+        (["accept-policy", "autos"], "there is no policy 'autos'"),
         (["accept-policy", "bob", "carol", "auto"], "auto"),
         (["accept-policy", "never", "--types", "*"], "bound auto, not never"),
     ],
