@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.conftest import MakePeer
 from tests.harness.actors import Peer
 from tests.harness.faults import failing, needs_strace
+from tests.harness.trackers import WIDE, TrackerProcess
 
 pytestmark = needs_strace
 
@@ -71,6 +72,30 @@ def test_what_a_receiver_could_not_store_comes_again_by_itself(
 def _seen(node: Any) -> Any:
     node.event("message", text="the end")
     return node.seen
+
+
+@pytest.mark.parametrize("call", ["pwrite64", "fdatasync"])
+def test_a_tracker_on_a_failing_disk_says_so_and_goes_on(make_peer, tmp_path, call):
+    home = tmp_path / "tracker"
+    with TrackerProcess(home):
+        pass  # it has its database: from now on the thread that writes it meets the errors
+    under = failing(call, "EIO", "3..6", [home / "tracker.db-wal"])
+    with TrackerProcess(home, *WIDE, under=under) as tracker:
+        made, refused = [], []
+        for number in range(12):
+            peer = make_peer(f"user{number}")
+            words = ("register", peer.name, "--tracker", tracker.address, "--unsealed")
+            outcome = peer.try_to(*words)
+            if outcome.code:
+                assert outcome.error["code"] == "tracker-failed", outcome
+                refused.append(peer)
+                outcome = peer.try_to(*words)
+            if not outcome.code:
+                made.append(peer)
+        assert refused, "the disk never failed"
+        assert len(made) > 6
+        for peer in made:
+            assert peer.one("presence", "away")["presence"] == "away"
 
 
 @pytest.mark.parametrize("call", ["pwrite64", "fsync", "fdatasync", "ftruncate"])
