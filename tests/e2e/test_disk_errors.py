@@ -75,7 +75,9 @@ def _seen(node: Any) -> Any:
 
 
 @pytest.mark.parametrize("call", ["pwrite64", "fdatasync"])
-def test_a_tracker_on_a_failing_disk_says_so_and_goes_on(make_peer, tmp_path, call):
+def test_a_tracker_on_a_failing_disk_says_so_and_goes_on(
+    make_peer: MakePeer, tmp_path: Path, call: str
+) -> None:
     home = tmp_path / "tracker"
     with TrackerProcess(home):
         pass  # it has its database: from now on the thread that writes it meets the errors
