@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from peer import account, api, configuring, queries
+from peer.config import read_config
 from peer.control import client
 from peer.control.server import ControlServer
 from peer.errors import PeerError
@@ -118,6 +119,9 @@ async def up(
     require_ml_kem()
     locations = Locations(home)
     locations.prepare()
+    await asyncio.to_thread(
+        read_config, locations
+    )  # a setting that is wrong is told before anything runs
     async with (
         _opened(locations, await _taken(locations)) as database,
         _node(locations, database, password, is_full=True, listen=listen, stays=True) as node,

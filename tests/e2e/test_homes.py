@@ -7,15 +7,17 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.verb_world import check_refused, run
-from tests.harness.actors import Peer
-from tests.harness.trackers import TrackerProcess
+from tests.e2e.verb_world import Ran, check_refused, run
+from tests.harness.actors import WAIT_S, Peer
+from tests.harness.mounts import needs_mounts, small_disk
+from tests.harness.trackers import PYTHON, TrackerProcess
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def tracker_home(tmp_path: Path) -> Path:
 def refusal(peer: Peer, line: str, code: str) -> str:
     """Run a verb that is refused with this code; gives the sentence."""
     ran = run("peer", ["--home", str(peer.home), *line.split()], peer.environment)
-    check_refused(ran, "text", code)
+    check_refused(ran, "text", code, is_misuse=False)
     return ran.err
 
 
@@ -251,3 +253,39 @@ def test_a_home_without_its_database_keeps_its_identity(alice: Peer) -> None:
         path.unlink()
     refusal(alice, "whoami", "not-registered")
     assert alice.one("register", "alice", "--unsealed")["fingerprint"] == fingerprint
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        (b"[downloads]\nfolde = '/x'\n", "config.toml:2: there is no setting 'downloads.folde'"),
+        (b"[downloads]\r\n\r\nfolder = 3\r\n", "config.toml:3: downloads.folder is a str"),
+        (b"x = [\n", "config.toml:"),
+        (b"\0\xff" * 100, "config.toml:1: is no UTF-8 text"),
+        (b"#" * 100_000_000, "is larger than"),
+    ],
+    ids=["unknown", "type", "syntax", "binary", "huge"],
+)
+def test_a_setting_that_is_wrong_is_told_before_anything_runs(
+    alice: Peer, written: bytes, hint: str
+) -> None:
+    (alice.home / "config.toml").write_bytes(written)
+    assert hint in refusal(alice, "up --listen 127.0.0.1:0", "config-invalid")
+    (alice.home / "config.toml").unlink()
+    (alice.home / "config.toml").mkdir()
+    refusal(alice, "up --listen 127.0.0.1:0", "config-invalid")
+
+
+@needs_mounts
+def test_a_home_that_is_read_only_is_named(alice: Peer, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 24 * 1024 * 1024) as disk:
+        shutil.copytree(alice.home, disk.inside / "alice")
+        disk.remount("ro")
+        there = ["--home", str(disk.path / "alice")]
+        for line in ("whoami", "friend list", "up", "register alice"):
+            words = [*disk.words, PYTHON, "-m", "peer", *there, *line.split()]
+            done = subprocess.run(
+                words, capture_output=True, env=alice.environment, timeout=WAIT_S, check=False
+            )
+            ran = Ran(words, done.returncode, done.stdout.decode(), done.stderr.decode())
+            check_refused(ran, "text", "home-unusable")

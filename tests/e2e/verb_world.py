@@ -95,10 +95,10 @@ def run_until_first_result(module: str, line: Sequence[str], environment: dict[s
     return Ran(line, process.returncode, out.decode(), err.decode())
 
 
-def check_fine(ran: Ran, form: str, fields: str, *, lines: range) -> None:
+def check_fine(ran: Ran, form: str, fields: str, *, lines: range, first_only: bool = False) -> None:
     """A verb that worked: results on stdout and nothing else there, exit code 0.
 
-    fields: what every object has at least. lines: how many of them there may be.
+    fields: what every object has at least, or the first only. lines: how many of them there may be.
     """
     assert ran.code == 0, ran
     assert "\x1b" not in ran.out + ran.err, ran
@@ -107,7 +107,7 @@ def check_fine(ran: Ran, form: str, fields: str, *, lines: range) -> None:
     if form == "json":
         items = ran.items()
         assert len(items) in lines, ran
-        for item in items:
+        for item in items[:1] if first_only else items:
             assert set(fields.split()) <= item.keys(), ran
         assert ran.err == "", ran
     else:
@@ -116,12 +116,16 @@ def check_fine(ran: Ran, form: str, fields: str, *, lines: range) -> None:
         assert "error:" not in ran.err, ran
 
 
-def check_refused(ran: Ran, form: str, code: str, *, has_results: bool = False) -> None:
+def check_refused(
+    ran: Ran, form: str, code: str, *, has_results: bool = False, is_misuse: bool | None = None
+) -> None:
     """A verb that did not work: one line on stderr as promised, the exit code of its kind.
 
-    has_results: results on stdout all the same.
+    has_results: results on stdout all the same. is_misuse: wrong usage, where the code does not tell.
     """
-    assert ran.code == (2 if code in MISUSES else 1), ran
+    if is_misuse is None:
+        is_misuse = code in MISUSES
+    assert ran.code == (2 if is_misuse else 1), ran
     assert bool(ran.out) is has_results, ran
     assert ran.err.count("\n") == 1, ran
     assert "\x1b" not in ran.err, ran
