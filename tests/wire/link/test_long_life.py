@@ -83,6 +83,16 @@ def test_a_link_says_once_that_it_is_old_and_goes_on() -> None:
     assert link.events() == []
 
 
+def test_a_link_that_grows_old_between_two_heartbeats_says_so_without_one() -> None:
+    short_s = limits.HEARTBEAT_S / 4
+    pair = an_open_pair(PEER, left=lowered(caller(PEER), lifetime_s=short_s))
+    link = pair.left.machine
+    link.data_to_send()
+    pair.clock.pass_with(short_s, link)
+    assert link.events() == [LinkAged()]
+    assert link.data_to_send() == b""
+
+
 def test_a_link_that_carried_enough_says_so_at_its_next_heartbeat() -> None:
     pair = an_open_pair(PEER, left=lowered(caller(PEER), lifetime_bytes=20_000))
     link = pair.left.machine

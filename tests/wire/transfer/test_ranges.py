@@ -54,6 +54,11 @@ def test_a_window_is_cut_out(spans: list[tuple[int, int]], start: int, stop: int
     assert set(RangeSet(spans).within(start, stop).indexes()) == wanted
 
 
+def test_nothing_behind_the_first_of_many_is_looked_at() -> None:
+    assert RangeSet([(0, 2), (4, 6)]).first(2) == RangeSet([(0, 2)])
+    assert not RangeSet([(0, 2)]).first(0)
+
+
 @given(SPANS, st.integers(-1, 50))
 def test_the_first_of_many_are_the_lowest(spans: list[tuple[int, int]], count: int) -> None:
     assert list(RangeSet(spans).first(count).indexes()) == sorted(plain(spans))[: max(count, 0)]
