@@ -50,8 +50,10 @@ class Scene:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.bob.close()
-        self.tracker.__exit__(kind, error, trace)
+        try:
+            self.bob.close()
+        finally:
+            self.tracker.__exit__(kind, error, trace)
 
     def friend(self, name: str) -> Person:
         """Make an account and befriend Bob."""
