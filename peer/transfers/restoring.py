@@ -25,7 +25,7 @@ from wire.transfer.manifest import Entry
 
 EVERY_CHUNK = 2**32 - 1
 _LATEST_MTIME_MS = 4_102_444_800_000  # the year 2100; beyond it or before 1970 is some mistake
-_SLACK_NS = 2_000_000_000  # file systems that count time in steps of 2 s
+_SLACK_NS = 200_000_000  # a kill between a chunk's write and its entry; nobody edits a part so soon after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +178,9 @@ class Restoring:
     ) -> bool:
         if is_whole:
             return is_as_left(found, entry)
+        written = list(notes.known.difference(notes.zeros))  # zeros may lie beyond the end
+        if written and found.st_size < min(written[-1][1] * limits.CHUNK_BYTES, entry.size):
+            return False  # somebody cut it
         if notes.pin is not None:
             return notes.pin == (found.st_mtime_ns % 2**64, found.st_ino % 2**64)
         return found.st_mtime_ns <= self._written_ns + _SLACK_NS

@@ -116,6 +116,8 @@ def edit(part: Path, outside: Path) -> None:
     with part.open("r+b") as file:
         file.seek(MIB + 7)
         file.write(b"edited")
+    found = part.stat()  # somebody who comes a second after the kill, not in the same moment
+    os.utime(part, ns=(found.st_atime_ns, found.st_mtime_ns + 1_000_000_000))
 
 
 def cut(part: Path, outside: Path) -> None:
