@@ -207,6 +207,7 @@ ROWS = (
         refused=call("--listen", "127.0.0.1:65536", code="port-invalid"),
         lines=SOME,
         up_fine=call(code=RUNNING),
+        up_away=WRONG,  # the refusal of a second node takes ten seconds and no tracker
     ),
     Row("status", "tracker links transfers", call(), refused=WRONG),
     Row("friend code", "code", call(), refused=NOBODY, up_refused=WRONG),
