@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -47,6 +48,22 @@ def quick_friends(tracker: TrackerProcess, make_peer: MakePeer) -> tuple[Peer, P
     alice, bob = make_peer("alice"), make_peer("bob")
     befriend(tracker.address, alice, bob, "--unsealed")
     return alice, bob
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Peer:
+    """Alice's home with a local account, not sealed."""
+    alice = Peer(tmp_path_factory.mktemp("template"), "alice")
+    alice.do("register", "alice", "--unsealed")
+    return alice
+
+
+@pytest.fixture
+def alice(template: Peer, tmp_path: Path) -> Iterator[Peer]:
+    """Alice with a local account: a copy of the template, so that nobody registers again."""
+    with closing(Peer(tmp_path, "alice")) as peer:
+        shutil.copytree(template.home, peer.home)
+        yield peer
 
 
 def befriend(address: str, alice: Peer, bob: Peer, *words: str) -> tuple[Node, Node]:

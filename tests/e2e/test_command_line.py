@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -20,21 +18,6 @@ from tests.harness.trackers import PYTHON, TrackerProcess
 KEY = "A" * 43
 DIAL_S = 10.0  # what a person waits at most for a tracker that does not answer
 START_S = 10.0  # and what this machine may take to start the program, with other tests beside it
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Peer:
-    """Alice's home with a local account, not sealed."""
-    alice = Peer(tmp_path_factory.mktemp("template"), "alice")
-    alice.do("register", "alice", "--unsealed")
-    return alice
-
-
-@pytest.fixture
-def alice(template: Peer, tmp_path: Path) -> Iterator[Peer]:
-    with closing(Peer(tmp_path, "alice")) as peer:
-        shutil.copytree(template.home, peer.home)
-        yield peer
 
 
 def shell(peer: Peer, command: str, **environment: str) -> Ran:

@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -18,21 +18,6 @@ from tests.e2e.verb_world import Ran, check_refused, run
 from tests.harness.actors import WAIT_S, Peer
 from tests.harness.mounts import needs_mounts, small_disk
 from tests.harness.trackers import PYTHON, TrackerProcess
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Peer:
-    """Alice's home with a local account, not sealed."""
-    alice = Peer(tmp_path_factory.mktemp("template"), "alice")
-    alice.do("register", "alice", "--unsealed")
-    return alice
-
-
-@pytest.fixture
-def alice(template: Peer, tmp_path: Path) -> Iterator[Peer]:
-    with closing(Peer(tmp_path, "alice")) as peer:
-        shutil.copytree(template.home, peer.home)
-        yield peer
 
 
 @pytest.fixture
