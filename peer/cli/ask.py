@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from peer.cli.exit_codes import Failure, Terminated, catch_signals
+from peer.cli.exit_codes import Failure, Terminated, catch_signals, terminating
 from peer.control import client
 
 if TYPE_CHECKING:
@@ -71,8 +71,10 @@ def drive(start: Callable[[], AsyncIterator[api.Result]], on_item: Callable[[Ite
                 ended_by.append(reason)
                 task.cancel()
 
-        for number, reason in ((signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)):
-            loop.add_signal_handler(number, stop, reason)
+        # Raised wherever the program happens to be, each would come out of a task as a group of errors.
+        for number in terminating():
+            loop.add_signal_handler(number, stop, Terminated)
+        loop.add_signal_handler(signal.SIGINT, stop, KeyboardInterrupt)
         results = start()
         try:
             async for result in results:

@@ -162,14 +162,21 @@ def _prepare_streams() -> None:
 
 def catch_signals() -> None:
     """Let SIGTERM and SIGHUP end the verb cleanly, and SIGINT interrupt it."""
-    signal.signal(signal.SIGTERM, _on_terminate)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, _on_terminate)  # under nohup it stays ignored
+    for number in terminating():
+        signal.signal(number, _on_terminate)
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def terminating() -> list[signal.Signals]:
+    """List the signals that end a verb cleanly: SIGTERM, and SIGHUP unless it is ignored, as under nohup."""
+    found = [signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        found.append(signal.SIGHUP)
+    return found
+
+
 def _ignore_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, *terminating()):
         signal.signal(number, signal.SIG_IGN)
 
 
