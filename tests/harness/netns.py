@@ -1,0 +1,171 @@
+"""Networks of our own for the programs of one test: real namespaces, real cables, lines as slow as wanted.
+
+A namespace lives as long as a process that reads from a pipe of ours, and cables vanish with what they join;
+programs started by a host's `words` die with the thread that started them. So nothing is left, however
+the test ends, and nothing has a name that two runs could share. What cannot be had here is delay without a
+queue (`netem` is missing on many kernels) and loss: those belong to `simnet`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+import pytest
+
+MBIT: Final = 1_000_000
+"""Bits per second of one Mbit/s, as lines are sold."""
+
+_PREFIX = "10.77"  # all hosts of a switch share a /16: peers dial private addresses next door only
+_LEAST_BURST_BYTES = 16 * 1024
+_TICKS_PER_S = 250  # a bucket has to hold what leaves between two ticks of the slowest usual kernel
+
+
+def _may_make_networks() -> bool:
+    if os.geteuid() != 0:
+        return False
+    try:
+        return subprocess.run(["unshare", "--net", "true"], check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+needs_networks = pytest.mark.skipif(
+    "CI" not in os.environ and not _may_make_networks(),
+    reason="only root may make network namespaces; CI may",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How a cable's end sends: bits_per_s, and how many seconds' worth of that wait in it before packets fall."""
+
+    bits_per_s: int
+    queue_s: float = 0.05
+
+
+class Namespace:
+    """A network of its own with nothing in it but a loopback; ended by `close`.
+
+    words: what stands before a program that is to run in it; its pid is the program's own.
+    """
+
+    def __init__(self) -> None:
+        script = "ip link set lo up && echo ready && exec cat"
+        self._holder = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self._holder.stdout is not None
+        if self._holder.stdout.readline() != b"ready\n":
+            self.close()
+            raise OSError("no network namespace could be made")
+        self.pid = self._holder.pid
+        self.words = (
+            *("setpriv", "--pdeathsig", "KILL"),
+            *("nsenter", f"--net=/proc/{self.pid}/ns/net", "--"),
+        )
+
+    def run(self, *words: str) -> str:
+        """Run a program in it to its end; gives what it printed, raises CalledProcessError if it fails."""
+        done = subprocess.run(
+            [*self.words, *words], check=True, capture_output=True, text=True, timeout=30
+        )
+        return done.stdout
+
+    def cable(self, device: str, other: Namespace, other_device: str) -> None:
+        """Lay a cable to another one: a device at each end, both up."""
+        ends = ("type", "veth", "peer", "name", other_device, "netns", str(other.pid))
+        self.run("ip", "link", "add", device, *ends)
+        self.run("ip", "link", "set", device, "up")
+        other.run("ip", "link", "set", other_device, "up")
+
+    def set_line(self, device: str, line: Line | None) -> None:
+        """Let a device send no faster than a line does; None: as fast as it can."""
+        if line is None:
+            self.run("tc", "qdisc", "del", "dev", device, "root")
+            return
+        burst = max(_LEAST_BURST_BYTES, line.bits_per_s // 8 // _TICKS_PER_S)
+        queue = burst + int(line.bits_per_s / 8 * line.queue_s)
+        words = ("tbf", "rate", f"{line.bits_per_s}bit", "burst", str(burst), "limit", str(queue))
+        self.run("tc", "qdisc", "replace", "dev", device, "root", *words)
+
+    def set_kernel(self, key: str, value: str) -> None:
+        """Set one of the kernel's network settings in here: `net/ipv4/tcp_congestion_control`."""
+        self.run("sh", "-c", 'echo "$1" > "/proc/sys/$0"', key, value)
+
+    def close(self) -> None:
+        """End it, and with it the cables that lead there."""
+        assert self._holder.stdin is not None
+        assert self._holder.stdout is not None
+        self._holder.stdin.close()
+        self._holder.stdout.close()
+        self._holder.wait()
+
+
+class Host(Namespace):
+    """A namespace at a switch. address: of IPv4, as text."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
+
+
+class Switch:
+    """Hosts that all see each other, each over a cable of its own; entered for as long as they are needed.
+
+    kernel: settings of every host, as `Namespace.set_kernel` takes them.
+    """
+
+    def __init__(self, **kernel: str) -> None:
+        self._kernel = {key.replace("__", "/"): value for key, value in kernel.items()}
+        self._namespaces: list[Namespace] = []
+
+    def __enter__(self) -> Self:
+        self._hub = Namespace()
+        self._namespaces.append(self._hub)
+        self._hub.run("ip", "link", "add", "switch", "type", "bridge")
+        self._hub.run("ip", "link", "set", "switch", "up")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for namespace in reversed(self._namespaces):
+            namespace.close()
+
+    def host(self, *, up: Line | None = None, down: Line | None = None) -> Host:
+        """Add a host. up: how fast it sends, down: how fast it is sent to; None for no limit."""
+        number = len(self._namespaces)
+        host = Host(f"{_PREFIX}.0.{number}")
+        self._namespaces.append(host)
+        host.cable("eth0", self._hub, f"port{number}")
+        self._hub.run("ip", "link", "set", f"port{number}", "master", "switch")
+        host.run("ip", "address", "add", f"{host.address}/16", "dev", "eth0")
+        for key, value in self._kernel.items():
+            host.set_kernel(key, value)
+        self.limit(host, up=up, down=down)
+        return host
+
+    def limit(self, host: Host, *, up: Line | None = None, down: Line | None = None) -> None:
+        """Change how fast a host sends and is sent to, at once."""
+        if up is not None:
+            host.set_line("eth0", up)
+        if down is not None:
+            self._hub.set_line(f"port{self._namespaces.index(host)}", down)
+
+    def cut(self, host: Host) -> None:
+        """Pull a host's cable: what is sent is lost, and nobody is told."""
+        self._port(host, "down")
+
+    def mend(self, host: Host) -> None:
+        """Plug it in again."""
+        self._port(host, "up")
+
+    def _port(self, host: Host, state: str) -> None:
+        self._hub.run("ip", "link", "set", f"port{self._namespaces.index(host)}", state)

@@ -1,0 +1,1 @@
+"""Real programs on networks of their own: slow lines, cut cables."""

@@ -1,0 +1,125 @@
+"""The networks that other tests stand on: hosts see each other, lines are as slow as said, nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.harness.netns import MBIT, Host, Line, Namespace, Switch, needs_networks
+
+pytestmark = needs_networks
+
+WAIT_S = 30.0
+
+_TAKE = """
+import socket, sys, time
+with socket.create_server((sys.argv[1], 9)) as listener:
+    print("ready", flush=True)
+    connection, _ = listener.accept()
+    began, size = time.monotonic(), 0
+    while data := connection.recv(65536):
+        size += len(data)
+    print(size, time.monotonic() - began)
+"""
+_GIVE = """
+import socket, sys
+socket.create_connection((sys.argv[1], 9)).sendall(bytes(int(sys.argv[2])))
+"""
+
+
+def rate_between(giver: Host, taker: Host, size_bytes: int) -> float:
+    """Give the bits per second at which bytes went."""
+    taking = subprocess.Popen(
+        [*taker.words, sys.executable, "-S", "-c", _TAKE, taker.address],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with taking:
+        assert taking.stdout is not None
+        assert taking.stdout.readline() == "ready\n"
+        giver.run(sys.executable, "-S", "-c", _GIVE, taker.address, str(size_bytes))
+        size, took_s = taking.stdout.read().split()
+    assert int(size) == size_bytes
+    return size_bytes * 8 / float(took_s)
+
+
+@pytest.mark.parametrize("slow_end", ["up", "down"])
+def test_a_line_is_as_slow_as_said(slow_end: str) -> None:
+    line = Line(40 * MBIT)
+    with Switch() as switch:
+        giver = switch.host(up=line if slow_end == "up" else None)
+        taker = switch.host(down=line if slow_end == "down" else None)
+        slow = rate_between(giver, taker, 2_500_000)
+        assert slow < 41 * MBIT
+        assert rate_between(taker, giver, 2_500_000) > 2 * slow  # the other way it is free
+
+
+def test_a_cable_is_cut_and_mended() -> None:
+    with Switch() as switch:
+        one, two = switch.host(), switch.host()
+        assert rate_between(one, two, 1000) > 0
+        switch.cut(two)
+        with pytest.raises(subprocess.CalledProcessError):
+            one.run(
+                sys.executable,
+                "-S",
+                "-c",
+                "import socket, sys\nsocket.create_connection((sys.argv[1], 9), 0.2)",
+                two.address,
+            )
+        switch.mend(two)
+        assert rate_between(one, two, 1000) > 0
+
+
+def test_a_program_sees_its_own_network_only() -> None:
+    with Switch() as switch:
+        host = switch.host()
+        devices = {line.split()[1] for line in host.run("ip", "-o", "link").splitlines()}
+        assert {device.partition("@")[0].rstrip(":") for device in devices} == {"lo", "eth0"}
+
+
+def test_a_setting_of_the_kernel_holds_inside() -> None:
+    here = Path("/proc/sys/net/ipv4/ip_forward").read_text()
+    namespace = Namespace()
+    namespace.set_kernel("net/ipv4/ip_forward", "1")
+    assert namespace.run("cat", "/proc/sys/net/ipv4/ip_forward") == "1\n"
+    namespace.close()
+    assert Path("/proc/sys/net/ipv4/ip_forward").read_text() == here
+
+
+_BUILD = """
+import subprocess, sys
+from tests.harness.netns import Switch
+switch = Switch().__enter__()
+hosts = [switch.host(), switch.host()]
+running = subprocess.Popen([*hosts[0].words, "cat"], stdin=sys.stdin)
+print(running.pid, *(each.pid for each in hosts), flush=True)
+running.wait()
+"""
+
+
+def test_nothing_is_left_of_a_network_whose_test_was_killed() -> None:
+    keeps_open, never_ends = os.pipe()
+    building = subprocess.Popen(
+        [sys.executable, "-c", _BUILD], stdin=keeps_open, stdout=subprocess.PIPE, text=True
+    )
+    with building:
+        assert building.stdout is not None
+        pids = [int(word) for word in building.stdout.readline().split()]
+        watched = [os.pidfd_open(pid) for pid in pids]
+        building.kill()
+    for descriptor in watched:
+        with os.fdopen(descriptor):
+            assert _ends(descriptor)
+    os.close(keeps_open)
+    os.close(never_ends)
+
+
+def _ends(descriptor: int) -> bool:
+    """Wait until a process has ended."""
+    return bool(select.select([descriptor], [], [], WAIT_S)[0])
