@@ -106,6 +106,13 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         help="whether anybody may make an account here (default: open)",
     )
     serve.add_argument(
+        "--relay",
+        choices=["on", "off"],
+        default="on",
+        help="whether friends whose machines cannot reach each other are joined here; what passes is sealed"
+        " between them (default: on)",
+    )
+    serve.add_argument(
         "--limit",
         metavar="NAME=VALUE",
         action="append",
@@ -199,6 +206,7 @@ def configured(arguments: argparse.Namespace, home: Path) -> Config:
         is_default_listen=not listen,
         max_peers=parse_count("--max-peers", arguments.max_peers),
         registration=Registration(arguments.registration),
+        is_relay=arguments.relay == "on",
         limits=parse_limits(arguments.limit),
     )
 

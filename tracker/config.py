@@ -58,6 +58,11 @@ class Limits:
     send_queue_bytes: int = limits.SEND_QUEUE_BYTES
     send_stall_s: float = limits.SEND_STALL_S
     staged_state_bytes: int = limits.STAGED_STATE_BYTES
+    relays: int = limits.RELAYS
+    relays_per_account: int = limits.RELAYS_PER_ACCOUNT
+    relay_pair_bytes: int = limits.RELAY_PAIR_BYTES
+    relay_pair_bytes_per_s: int = limits.RELAY_PAIR_BYTES_PER_S
+    relay_bytes_per_s: int = limits.RELAY_BYTES_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,8 @@ class Config:
     """What one tracker runs with.
 
     is_default_listen: nobody chose `listen`, so an address family that this machine lacks is left out.
-    max_peers: entered sessions at once; None: no limit of its own.
+    max_peers: entered sessions at once; None: no limit of its own. is_relay: devices that cannot reach each
+    other are joined here.
     """
 
     home: Path
@@ -73,6 +79,7 @@ class Config:
     is_default_listen: bool = False
     max_peers: int | None = None
     registration: Registration = Registration.OPEN
+    is_relay: bool = True
     limits: Limits = field(default_factory=Limits)
 
 
@@ -117,7 +124,7 @@ def parse_limits(settings: list[str]) -> Limits:
             near = difflib.get_close_matches(key, kinds, 1)
             hint = f"did you mean {near[0]}?" if near else f"the limits are {', '.join(kinds)}"
             raise TrackerError(Code.CONFIG_INVALID, f"there is no limit {name!r}", remedy=hint)
-        changed[key] = _number(setting, value, is_whole=not key.endswith("_s"))
+        changed[key] = _number(setting, value, is_whole=_is_whole(key))
     made = dataclasses.replace(Limits(), **changed)  # type: ignore[arg-type]
     if made.sockets_early_drop > made.sockets_pre_open:
         raise TrackerError(
@@ -131,6 +138,11 @@ def parse_limits(settings: list[str]) -> Limits:
             f"heartbeat_s={made.heartbeat_s:g} is not below dead_after_s={made.dead_after_s:g}",
         )
     return made
+
+
+def _is_whole(key: str) -> bool:
+    """Say whether a limit counts things or bytes, and not seconds."""
+    return not key.endswith("_s") or key.endswith("_per_s")
 
 
 def _number(setting: str, value: str, *, is_whole: bool) -> float:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from tracker.effects import AddressesPut, Caller, Outcome
 from tracker.errors import TrackerError
-from tracker.storage.port import AccountId, Store
+from tracker.storage.port import Account, AccountId, Store
 from wire.codes import Code
 from wire.errors import WireError
 from wire.identity import peek_certificate, read_addresses
+from wire.ids import AccountName
 from wire.messages.reach import AskDirectory, DeviceRecord, Directory, PutAddresses
 from wire.messages.session import Done
 
@@ -31,6 +32,16 @@ def put_addresses(store: Store, caller: Caller, message: PutAddresses) -> Outcom
     )
 
 
+def near_account(store: Store, caller: Caller, name: AccountName) -> Account:
+    """Give a friend's account, or the caller's own; raises NOT_FRIENDS, also for a name that nobody has."""
+    account = store.account_named(name)
+    if account is None or not (
+        account.id == caller.account or store.are_friends(caller.account, account.id)
+    ):
+        raise TrackerError(Code.NOT_FRIENDS)
+    return account
+
+
 def ask_directory(
     store: Store, caller: Caller, message: AskDirectory
 ) -> tuple[AccountId, Directory]:
@@ -39,11 +50,7 @@ def ask_directory(
     Who is here is not in the store: the roster marks those that are. Raises NOT_FRIENDS, the same for a
     stranger as for a name that nobody has.
     """
-    account = store.account_named(message.name)
-    if account is None or not (
-        account.id == caller.account or store.are_friends(caller.account, account.id)
-    ):
-        raise TrackerError(Code.NOT_FRIENDS)
+    account = near_account(store, caller, message.name)
     records = tuple(
         DeviceRecord(device.certificate, device.addresses, is_online=False)
         for device in store.devices_of(account.id)

@@ -7,15 +7,15 @@ writer, and answers after its commit. What a request may be asked in is the answ
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from tracker import accounts, directory, friends, held, mailbox, passwords, state
+from tracker import accounts, friends, held, introductions, mailbox, passwords, state
+from tracker.asking import Handler, ask, serve
 from tracker.config import Registration
 from tracker.effects import Caller, Outcome
 from tracker.errors import TrackerError
-from tracker.presence import Word
-from tracker.storage.port import Account, AccountId, Store
-from tracker.storage.writer import Work
+from tracker.seats import Word
+from tracker.storage.port import Account, Store
 from wire.codes import Code
 from wire.machine import UnixMillis
 from wire.messages import Message
@@ -53,25 +53,12 @@ from wire.messages.mailbox import (
     TakeMail,
 )
 from wire.messages.presence import SetPresence
-from wire.messages.reach import AskDirectory, Directory, PutAddresses
+from wire.messages.reach import AskDirectory, AskRelay, PutAddresses
 from wire.messages.session import Done
 
 if TYPE_CHECKING:
     from tracker.hub import Hub
     from tracker.session import Session
-
-
-class Request(Protocol):
-    """What all requests have."""
-
-    @property
-    def request(self) -> int:
-        """The number that the answer repeats."""
-        ...
-
-
-T = TypeVar("T")
-Handler = Callable[["Hub", "Session", Any], None]
 
 
 def handle(hub: Hub, session: Session, message: Message) -> None:
@@ -85,38 +72,13 @@ def handle(hub: Hub, session: Session, message: Message) -> None:
         session.refuse(message.request, error)  # type: ignore[attr-defined]
 
 
-def _ask(
-    hub: Hub,
-    session: Session,
-    message: Request,
-    work: Work[T],
-    done: Callable[[T], None],
-) -> None:
-    """Ask the storage for one request; a refusal of the service is the answer."""
-
-    def refused(error: TrackerError) -> None:
-        session.refuse(message.request, error)
-
-    hub.submit(work, done, refused)
-
-
-def _serve(hub: Hub, session: Session, message: Request, work: Work[Outcome]) -> None:
-    """Ask a service that gives an outcome: answer, then carry out what it wants done."""
-
-    def done(outcome: Outcome) -> None:
-        session.answer(outcome.answer)
-        hub.carry_out(outcome.effects)
-
-    _ask(hub, session, message, work, done)
-
-
 # --- before a device is known
 
 
 def on_ask_kdf(hub: Hub, session: Session, message: AskKdf) -> None:
     """Answer how a password becomes keys."""
     hub.count_lookup(session.address)
-    _serve(hub, session, message, lambda store: accounts.ask_kdf(store, message))
+    serve(hub, session, message, lambda store: accounts.ask_kdf(store, message))
 
 
 def on_register(hub: Hub, session: Session, message: Register) -> None:
@@ -125,7 +87,7 @@ def on_register(hub: Hub, session: Session, message: Register) -> None:
         raise TrackerError(Code.REGISTRATION_CLOSED)
     hub.count_registration(session.address)
     channel, now = session.channel, hub.wall()
-    _serve(hub, session, message, lambda store: accounts.register(store, message, channel, now))
+    serve(hub, session, message, lambda store: accounts.register(store, message, channel, now))
 
 
 def on_log_in(hub: Hub, session: Session, message: LogIn) -> None:
@@ -139,13 +101,13 @@ def on_log_in(hub: Hub, session: Session, message: LogIn) -> None:
         session.log_in(account.id)
         session.answer(outcome.answer)
 
-    _ask(hub, session, message, lambda store: accounts.log_in(store, message, channel), done)
+    ask(hub, session, message, lambda store: accounts.log_in(store, message, channel), done)
 
 
 def on_add_device(hub: Hub, session: Session, message: AddDevice) -> None:
     """Add this link's device to the account that just logged in."""
     account, channel, now = session.account, session.channel, hub.wall()
-    _serve(
+    serve(
         hub,
         session,
         message,
@@ -156,7 +118,7 @@ def on_add_device(hub: Hub, session: Session, message: AddDevice) -> None:
 def on_change_password(hub: Hub, session: Session, message: ChangePassword) -> None:
     """Put another password in place of the one this session proved."""
     account, channel, now = session.account, session.channel, hub.wall()
-    _serve(
+    serve(
         hub,
         session,
         message,
@@ -167,7 +129,7 @@ def on_change_password(hub: Hub, session: Session, message: ChangePassword) -> N
 def on_delete_account(hub: Hub, session: Session, message: DeleteAccount) -> None:
     """Remove the account whose password this session proved."""
     account, channel = session.account, session.channel
-    _serve(
+    serve(
         hub,
         session,
         message,
@@ -192,7 +154,7 @@ def on_enter(hub: Hub, session: Session, message: Enter) -> None:
     def work(store: Store) -> tuple[accounts.Snapshot, MailboxState]:
         return accounts.enter(store, caller, before, now), mailbox.state(store, caller.device)
 
-    _ask(hub, session, message, work, done)
+    ask(hub, session, message, work, done)
 
 
 def _seat(
@@ -240,7 +202,7 @@ def on_log_out(hub: Hub, session: Session, message: LogOut) -> None:
         hub.carry_out(outcome.effects)
         session.close(Code.GOODBYE)
 
-    _ask(hub, session, message, lambda store: accounts.log_out(store, caller, message), done)
+    ask(hub, session, message, lambda store: accounts.log_out(store, caller, message), done)
 
 
 # --- account state
@@ -253,16 +215,16 @@ def on_put_state(hub: Hub, session: Session, message: PutState) -> None:
     if content is None:
         session.answer(Done(message.request))
         return
-    _serve(hub, session, message, lambda store: state.put_state(store, caller, message, content))
+    serve(hub, session, message, lambda store: state.put_state(store, caller, message, content))
 
 
 def on_ask_state(hub: Hub, session: Session, message: AskState) -> None:
     """Give one page of the account state."""
     account = session.account
-    _serve(hub, session, message, lambda store: state.ask_state(store, account, message))
+    serve(hub, session, message, lambda store: state.ask_state(store, account, message))
 
 
-# --- presence and reach
+# --- presence
 
 
 def on_set_presence(hub: Hub, session: Session, message: SetPresence) -> None:
@@ -272,51 +234,33 @@ def on_set_presence(hub: Hub, session: Session, message: SetPresence) -> None:
     hub.tell(session.caller.account, told)
 
 
-def on_put_addresses(hub: Hub, session: Session, message: PutAddresses) -> None:
-    """Publish where a device can be dialled."""
-    if session.is_unseen:
-        raise TrackerError(Code.NOT_NOW, "an unseen session publishes no addresses")
-    caller = session.caller
-    _serve(hub, session, message, lambda store: directory.put_addresses(store, caller, message))
-
-
-def on_ask_directory(hub: Hub, session: Session, message: AskDirectory) -> None:
-    """Tell a friend where somebody's devices are; not counted, strangers learn nothing by it."""
-    caller = session.caller
-
-    def done(found: tuple[AccountId, Directory]) -> None:
-        session.answer(hub.roster.mark_online(*found))
-
-    _ask(hub, session, message, lambda store: directory.ask_directory(store, caller, message), done)
-
-
 # --- friends
 
 
 def on_ask_user(hub: Hub, session: Session, message: AskUser) -> None:
     """Say whether a name exists."""
     hub.count_lookup(session.address)
-    _serve(hub, session, message, lambda store: accounts.ask_user(store, message))
+    serve(hub, session, message, lambda store: accounts.ask_user(store, message))
 
 
 def on_ask_friend(hub: Hub, session: Session, message: AskFriend) -> None:
     """Carry a friend request."""
     hub.count_lookup(session.address)
     caller, now = session.caller, hub.wall()
-    _serve(hub, session, message, lambda store: friends.ask_friend(store, caller, message, now))
+    serve(hub, session, message, lambda store: friends.ask_friend(store, caller, message, now))
 
 
 def on_answer_friend(hub: Hub, session: Session, message: AnswerFriend) -> None:
     """Carry an answer back."""
     caller, now = session.caller, hub.wall()
-    _serve(hub, session, message, lambda store: friends.answer_friend(store, caller, message, now))
+    serve(hub, session, message, lambda store: friends.answer_friend(store, caller, message, now))
 
 
 def on_block_user(hub: Hub, session: Session, message: BlockUser) -> None:
     """Keep somebody away."""
     hub.count_lookup(session.address)
     caller, now = session.caller, hub.wall()
-    _serve(hub, session, message, lambda store: friends.block_user(store, caller, message, now))
+    serve(hub, session, message, lambda store: friends.block_user(store, caller, message, now))
 
 
 def _of_caller(
@@ -326,7 +270,7 @@ def _of_caller(
 
     def on_message(hub: Hub, session: Session, message: Any) -> None:
         caller = session.caller
-        _serve(hub, session, message, lambda store: service(store, caller, message))
+        serve(hub, session, message, lambda store: service(store, caller, message))
 
     return on_message
 
@@ -338,7 +282,7 @@ def _of_caller_now(
 
     def on_message(hub: Hub, session: Session, message: Any) -> None:
         caller, now = session.caller, hub.wall()
-        _serve(hub, session, message, lambda store: service(store, caller, message, now))
+        serve(hub, session, message, lambda store: service(store, caller, message, now))
 
     return on_message
 
@@ -355,8 +299,9 @@ HANDLERS: dict[type[Message], Handler] = {
     PutState: on_put_state,
     AskState: on_ask_state,
     SetPresence: on_set_presence,
-    PutAddresses: on_put_addresses,
-    AskDirectory: on_ask_directory,
+    PutAddresses: introductions.on_put_addresses,
+    AskDirectory: introductions.on_ask_directory,
+    AskRelay: introductions.on_ask_relay,
     AskUser: on_ask_user,
     AskFriend: on_ask_friend,
     AnswerFriend: on_answer_friend,

@@ -27,7 +27,9 @@ from tracker.effects import (
     TellDevice,
 )
 from tracker.errors import TrackerError
-from tracker.presence import Delivery, Roster, Told
+from tracker.presence import Roster
+from tracker.seats import Delivery, Told
+from tracker.splice import Splices
 from tracker.state import StagingSpace
 from tracker.storage.port import AccountId
 from tracker.storage.writer import Work, Writer
@@ -126,6 +128,7 @@ class Hub:
         self.registrations = Window(chosen.registrations, chosen.throttle_window_s)
         self.lookups = Window(chosen.lookups, chosen.throttle_window_s)
         self.staging_space = StagingSpace(chosen.staged_state_bytes)
+        self.splices = Splices(chosen, entropy, is_on=config.is_relay)
         self._monotonic = monotonic
         self._later = later
         self._most_sockets = most_sockets
@@ -215,11 +218,13 @@ class Hub:
                     self.deliver(self.roster.befriended(effect.one, effect.other))
                 case Parted():
                     self.roster.parted(effect.one, effect.other)
+                    self.splices.part(effect.one, effect.other)
                 case AddressesPut():
                     self.deliver(
                         self.roster.put_addresses(effect.caller, effect.certificate, effect.signed)
                     )
                 case CloseDevice():
+                    self.splices.close_device(effect.device)
                     session = self.roster.session_of(effect.account, effect.device)
                     if session is not None:
                         session.close(effect.code)

@@ -12,14 +12,14 @@ from __future__ import annotations
 import heapq
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import msgspec
 
 from tracker.accounts import Snapshot
 from tracker.effects import Caller, Party
-from tracker.storage.port import NEVER, AccountId
+from tracker.seats import Delivery, Here, Seat, Told, Word
+from tracker.storage.port import AccountId
 from wire import limits
 from wire.codec import encode
 from wire.ids import DeviceId
@@ -38,60 +38,12 @@ STALE_EXPIRIES = (
     1000  # entries of words that were replaced before they expired, then they are swept
 )
 
-HIDDEN = (Show.INVISIBLE, Show.OFFLINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """What an account says about itself. until: 0, or when it goes back to AVAILABLE."""
-
-    show: Show
-    text: str = ""
-    until: UnixMillis = NEVER
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery(Generic[SessionT]):
-    """A record for one session. key: what a later record about the same thing replaces; None: nothing."""
-
-    session: SessionT
-    record: bytes
-    key: object = None
-
-
-@dataclass(slots=True)
-class _Seat(Generic[SessionT]):
-    session: SessionT
-    is_unseen: bool
-    certificate: bytes
-    addresses: bytes | None  # the record that tells friends; None: nothing published
-
-
-@dataclass(slots=True)
-class _Here(Generic[SessionT]):
-    party: Party
-    friends: array[int]
-    word: Word
-    seats: dict[DeviceId, _Seat[SessionT]]
-
-    @property
-    def is_shown(self) -> bool:
-        return self.word.show not in HIDDEN and any(not s.is_unseen for s in self.seats.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Told(Generic[SessionT]):
-    """What a change asks for: deliveries, and whether `last_seen` of the account is to be stored."""
-
-    deliveries: list[Delivery[SessionT]]
-    last_seen: UnixMillis | None = None
-
 
 class Roster(Generic[SessionT]):
     """The accounts that have an entered session."""
 
     def __init__(self) -> None:
-        self._here: dict[AccountId, _Here[SessionT]] = {}
+        self._here: dict[AccountId, Here[SessionT]] = {}
         self._expiries: list[tuple[UnixMillis, AccountId]] = []
 
     # --- coming and going
@@ -117,14 +69,14 @@ class Roster(Generic[SessionT]):
         if here is None:
             party = Party(caller.account, caller.name, caller.identity, snapshot.account.last_seen)
             friends = array("q", (row.id for row in snapshot.friends))
-            here = self._here[caller.account] = _Here(party, friends, Word(Show.OFFLINE), {})
+            here = self._here[caller.account] = Here(party, friends, Word(Show.OFFLINE), {})
         before = self._view(here)
         others_are_seen = any(
             not seat.is_unseen for device, seat in here.seats.items() if device != caller.device
         )
         if not is_unseen and not others_are_seen:
             self._say(here, word)
-        seat = _Seat(session, is_unseen, snapshot.device.certificate, None)
+        seat = Seat(session, is_unseen, snapshot.device.certificate, None)
         if snapshot.device.addresses:
             seat.addresses = self._addresses(caller, seat.certificate, snapshot.device.addresses)
         here.seats[caller.device] = seat
@@ -251,6 +203,16 @@ class Roster(Generic[SessionT]):
         seat = here.seats.get(device) if here else None
         return seat.session if seat else None
 
+    def visible_session(
+        self, by: AccountId, account: AccountId, device: DeviceId
+    ) -> SessionT | None:
+        """Give the session of a device as another account may know of it: none of one that is not shown."""
+        here = self._here.get(account)
+        seat = here.seats.get(device) if here else None
+        if here is None or seat is None or seat.is_unseen:
+            return None
+        return seat.session if here.is_shown or by == account else None
+
     def sessions_of(self, account: AccountId) -> int:
         """Count the account's sessions, unseen ones included."""
         here = self._here.get(account)
@@ -277,7 +239,7 @@ class Roster(Generic[SessionT]):
 
     # --- inside
 
-    def _say(self, here: _Here[SessionT], word: Word) -> None:
+    def _say(self, here: Here[SessionT], word: Word) -> None:
         here.word = word
         if word.until:
             heapq.heappush(self._expiries, (word.until, here.party.account))
@@ -290,7 +252,7 @@ class Roster(Generic[SessionT]):
                 heapq.heapify(self._expiries)
 
     def _change(
-        self, here: _Here[SessionT], word: Word, by: DeviceId | None, now: UnixMillis
+        self, here: Here[SessionT], word: Word, by: DeviceId | None, now: UnixMillis
     ) -> Told[SessionT]:
         before = self._view(here)
         self._say(here, word)
@@ -298,14 +260,14 @@ class Roster(Generic[SessionT]):
         self._tell(here, self._own(here), told.deliveries, except_device=by)
         return told
 
-    def _view(self, here: _Here[SessionT]) -> tuple[bool, Show, str]:
+    def _view(self, here: Here[SessionT]) -> tuple[bool, Show, str]:
         """Give what friends see: whether anything, and what."""
         return (
             (True, here.word.show, here.word.text) if here.is_shown else (False, Show.OFFLINE, "")
         )
 
     def _told(
-        self, here: _Here[SessionT], before: tuple[bool, Show, str], now: UnixMillis
+        self, here: Here[SessionT], before: tuple[bool, Show, str], now: UnixMillis
     ) -> Told[SessionT]:
         """Tell friends if what they see differs from `before`, with addresses at coming online."""
         after = self._view(here)
@@ -328,7 +290,7 @@ class Roster(Generic[SessionT]):
 
     def _tell_friends(
         self,
-        here: _Here[SessionT],
+        here: Here[SessionT],
         record: bytes,
         key: object,
         deliveries: list[Delivery[SessionT]],
@@ -340,7 +302,7 @@ class Roster(Generic[SessionT]):
 
     def _tell(
         self,
-        here: _Here[SessionT],
+        here: Here[SessionT],
         message: Message,
         deliveries: list[Delivery[SessionT]],
         *,
@@ -353,7 +315,7 @@ class Roster(Generic[SessionT]):
             if device != except_device
         ]
 
-    def _own(self, here: _Here[SessionT]) -> PresenceChanged:
+    def _own(self, here: Here[SessionT]) -> PresenceChanged:
         """Tell an account's own devices what it shows, invisibility included."""
         return PresenceChanged(here.party.name, here.word.show, here.word.text)
 

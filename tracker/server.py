@@ -168,6 +168,7 @@ class Tracker:
             server.close()
         is_empty = asyncio.Event()
         self.hub.when_empty = is_empty.set
+        self.hub.splices.close_all()
         for session in list(self.hub.sessions):
             session.close(Code.SHUTTING_DOWN)
         with suppress(TimeoutError):
@@ -188,6 +189,7 @@ class Tracker:
         now = hub.now()
         for session in hub.wheel.due(now):
             session.on_deadline(now)
+        hub.splices.sweep(now)
         for account, told in hub.roster.expire(hub.wall()):
             hub.tell(account, told)
         if now >= self._next_expiry:

@@ -1,7 +1,8 @@
 """One session: bytes in and out of a link machine, its requests to dispatch, answers and pushes back.
 
 Knows nothing of accounts. A connection is routed by its preamble: the clear service `key` is answered and
-closed, `tracker` becomes a link; what is said on it goes to `dispatch`. The transport is `connection`'s.
+closed, `relay` leaves for `splice`, `tracker` becomes a link; what is said on it goes to `dispatch`. The
+transport is `connection`'s.
 """
 
 from __future__ import annotations
@@ -212,6 +213,8 @@ class Session(Connection):
                 self._end()
             elif purpose is Purpose.TRACKER:
                 self._open_link()
+            elif purpose is Purpose.RELAY:
+                self._join_relay()
             elif purpose is not None:
                 raise RemoteProtocolError(Code.SUITE_UNKNOWN, f"purpose {purpose.name.lower()}")
         except RemoteProtocolError as error:
@@ -223,6 +226,21 @@ class Session(Connection):
         self._link.receive_data(self._head, now=hub.now())
         self._head = b""
         self._pump()
+
+    def _join_relay(self) -> None:
+        """Leave the connection to the relay once its ticket is here; it is no session any more then."""
+        start = limits.PREAMBLE_BYTES + limits.TICKET_BYTES
+        transport = self._transport
+        if len(self._head) < start or transport is None:
+            return
+        ticket, first = self._head[limits.PREAMBLE_BYTES : start], self._head[start:]
+        try:
+            half = self._hub.splices.join(ticket, transport, first)
+        except TrackerError as error:
+            self._refuse_in_clear(error.code, error.detail)
+            return
+        transport.set_protocol(half)
+        self.connection_lost(None)
 
     def _pump(self) -> None:
         """Let what happened on the link take effect, and send what it wants to say."""

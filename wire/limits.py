@@ -188,3 +188,14 @@ THROTTLE_WINDOW_S = 900.0  # of REGISTRATIONS and LOOKUPS
 STAGED_STATE_BYTES = 64 * MIB  # pages of account states not yet applied, of all sessions together
 RECONNECT_FIRST_S = (0.2, 1.0)  # the first wait after a lost link, drawn evenly
 RECONNECT_MOST_S = 20.0
+
+# --- a relay
+TICKET_BYTES = 16
+TICKET_S = 20.0  # from its making until both halves are here
+RELAYS = 1000  # pairs of halves at one tracker, those that are waited for included
+RELAYS_PER_ACCOUNT = 64  # with all its friends' devices; each may need a control and a data link
+RELAY_EARLY_BYTES = 64 * KIB  # of one half, kept until the other is here
+RELAY_PAIR_BYTES = 2**30  # of two accounts in a day (UTC), both directions together
+RELAY_PAIR_BYTES_PER_S = 10_000_000  # of two halves, both directions together
+RELAY_BYTES_PER_S = 100_000_000  # of one tracker
+RELAY_IDLE_S = 90.0  # nothing passed: a link that lived would have pinged four times

@@ -196,6 +196,12 @@ tracker-unreachable: the tracker cannot be reached
     check the address and the network; it is tried again by itself while a node is up
 peer-unreachable: the friend's machine cannot be reached
     it is tried again by itself while both are online
+not-online: that device is not there at the moment
+    nothing to do: it is tried again when it comes back
+relay-off: the tracker's host has switched its relay off
+    make one of the two machines reachable: open a port for it, or ask the tracker's host for the relay
+relay-limit: the tracker relays no more for now
+    try again later, or make one of the two machines reachable: open a port for it
 port-invalid: that is not a port
     use 0 to 65535
 address-in-use: the port is in use by another program

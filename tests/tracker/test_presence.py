@@ -10,7 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.harness.people import Person, person
 from tests.tracker.town import LATER, Town, friend, said
 from tests.tracker.world import World
-from tracker.presence import STALE_EXPIRIES, Told, Word
+from tracker.presence import STALE_EXPIRIES
+from tracker.seats import Told, Word
 from wire.machine import UnixMillis
 from wire.messages.friends import FriendsPage
 from wire.messages.presence import PresenceChanged, Show

@@ -9,7 +9,8 @@ from tests.tracker.town import HERE, LATER, Town, friend, read, said
 from tests.tracker.world import NOW
 from tracker import accounts
 from tracker.effects import Party
-from tracker.presence import FRIENDS_PER_PAGE, Word
+from tracker.presence import FRIENDS_PER_PAGE
+from tracker.seats import Word
 from tracker.storage.port import AccountId, FriendRow
 from wire import limits
 from wire.ids import AccountName, IdentityKey, RequestId

@@ -8,7 +8,8 @@ from tests.harness.people import Person
 from tests.tracker.world import NOW, World
 from tracker import accounts
 from tracker.effects import Caller
-from tracker.presence import Delivery, Roster, Told, Word
+from tracker.presence import Roster
+from tracker.seats import Delivery, Told, Word
 from wire.codec import decode
 from wire.ids import RequestId
 from wire.machine import UnixMillis

@@ -56,7 +56,7 @@ from wire.messages.mailbox import (
     TakeMail,
 )
 from wire.messages.presence import SetPresence
-from wire.messages.reach import AskDirectory, Directory, PutAddresses
+from wire.messages.reach import AskDirectory, AskRelay, Directory, PutAddresses, Relay
 from wire.messages.session import Done
 
 
@@ -106,6 +106,7 @@ REQUESTS: dict[type[Message], Rule] = {
     UnblockUser: _in(_ENTERED, Done),
     PutAddresses: _in(_ENTERED, Done),
     AskDirectory: _in(_ENTERED, Directory),
+    AskRelay: _in(_ENTERED, Relay),
     PutPrekeys: _in(_ENTERED, PrekeysHeld),
     AskPrekeys: _in(_ENTERED, Prekeys),
     Deposit: _in(_ENTERED, Done),

@@ -11,6 +11,8 @@ from wire.ids import AccountNameField, DeviceIdField, IdentityKeyField, RequestI
 from wire.messages.accounts import SignedCertificate, SignedDeviceList
 from wire.messages.registry import Message, Purpose, message
 
+Ticket = Annotated[bytes, Meta(min_length=limits.TICKET_BYTES, max_length=limits.TICKET_BYTES)]
+LinkPurpose = Annotated[int, Meta(ge=int(Purpose.PEER), le=int(Purpose.DATA))]
 SignedAddresses = Annotated[bytes, Meta(max_length=limits.ADDRESS_RECORD_BYTES)]
 
 
@@ -66,3 +68,34 @@ class AskDial(Message, frozen=True):
     """Ask the other device to dial me a data link: my own dial failed, or what I paused goes on."""
 
     signed: SignedAddresses  # where I can be dialled
+
+
+@message(0x0055, Purpose.TRACKER)
+class AskRelay(Message, frozen=True):
+    """Ask to be joined with a device that cannot be dialled; answered by Relay.
+
+    Refused with NOT_FRIENDS, NOT_ONLINE, RELAY_OFF or RELAY_LIMIT.
+    """
+
+    request: RequestIdField
+    name: AccountNameField  # a friend's account, or one's own
+    device: DeviceIdField
+    purpose: LinkPurpose  # of the link to be: 2 talk, 3 files
+
+
+@message(0x0056, Purpose.TRACKER)
+class Relay(Message, frozen=True):
+    """Answer AskRelay: dial the tracker for a relay and show this ticket."""
+
+    request: RequestIdField
+    ticket: Ticket  # this side's own, valid once
+
+
+@message(0x0057, Purpose.TRACKER, critical=False)
+class RelayOffered(Message, frozen=True):
+    """Tell a device that another one waits for it at the relay."""
+
+    name: AccountNameField  # whose device asked
+    device: DeviceIdField
+    purpose: LinkPurpose  # of the link to be: 2 talk, 3 files
+    ticket: Ticket  # this side's own

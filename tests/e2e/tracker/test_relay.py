@@ -1,0 +1,153 @@
+"""The relay over a real tracker's port: tickets, bytes that pass, and everything that ends a joint."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.guest import Guest, befriend, come, refusal
+from tests.harness.people import Person
+from tests.harness.trackers import WIDE, TrackerProcess
+from wire import frames
+from wire.address import TrackerAddress
+from wire.codes import Code
+from wire.messages import Purpose
+from wire.messages.friends import RemoveFriend
+from wire.messages.presence import SetPresence, Show
+from wire.messages.reach import AskRelay, Relay, RelayOffered
+
+PEER = int(Purpose.PEER)
+
+
+class Half:
+    """One connection to the relay."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    @classmethod
+    async def dial(cls, address: str, ticket: bytes, first: bytes = b"") -> Half:
+        place = TrackerAddress.parse(address)
+        reader, writer = await asyncio.open_connection(place.host, place.port)
+        writer.write(frames.preamble(Purpose.RELAY) + ticket + first)
+        return cls(reader, writer)
+
+    async def hears(self, count: int) -> bytes:
+        async with asyncio.timeout(20):
+            return await self.reader.readexactly(count)
+
+    async def rest(self) -> bytes:
+        async with asyncio.timeout(20):
+            try:
+                return await self.reader.read(-1)
+            except ConnectionResetError:
+                return b""
+            finally:
+                await self.close()
+
+    async def close(self) -> None:
+        self.writer.close()
+        with suppress(ConnectionError):
+            await self.writer.wait_closed()
+
+
+async def meet(a: Guest, b: Guest, alice: Person, bob: Person) -> tuple[bytes, bytes]:
+    """Have alice ask for bob; gives both tickets."""
+    answer = await a.ask(lambda request: AskRelay(request, bob.name, bob.keys.device, PEER))
+    assert isinstance(answer, Relay)
+    offered = await b.hears(RelayOffered)
+    assert (offered.name, offered.device, offered.purpose) == (alice.name, alice.keys.device, PEER)
+    return answer.ticket, offered.ticket
+
+
+async def test_two_halves_hear_each_other_whichever_comes_first(
+    tracker: TrackerProcess, people: Any
+) -> None:
+    alice, bob = await people(2)
+    async with await come(tracker.address, alice) as a, await come(tracker.address, bob) as b:
+        await befriend(a, alice, b, bob)
+        mine, theirs = await meet(a, b, alice, bob)
+        early = await Half.dial(tracker.address, theirs, b"said before anybody was there")
+        late = await Half.dial(tracker.address, mine)
+        assert await late.hears(29) == b"said before anybody was there"
+        much = bytes(range(256)) * 8192  # 2 MiB: more than any buffer on the way
+        late.writer.write(much)
+        assert await early.hears(len(much)) == much
+        await late.close()
+        assert await early.rest() == b""
+
+
+async def test_a_ticket_is_taken_once_and_a_made_up_one_never(
+    tracker: TrackerProcess, people: Any
+) -> None:
+    alice, bob = await people(2)
+    async with await come(tracker.address, alice) as a, await come(tracker.address, bob) as b:
+        await befriend(a, alice, b, bob)
+        mine, _ = await meet(a, b, alice, bob)
+        first = await Half.dial(tracker.address, mine)
+        for ticket in (mine, bytes(16)):
+            again = await Half.dial(tracker.address, ticket)
+            assert await again.rest() == frames.clear_refusal(Code.HANDSHAKE_FAILED)
+        await first.close()
+
+
+async def test_nobody_is_joined_with_a_stranger_or_with_somebody_who_looks_offline(
+    tracker: TrackerProcess, people: Any
+) -> None:
+    alice, bob, carol = await people(3)
+    async with (
+        await come(tracker.address, alice) as a,
+        await come(tracker.address, bob) as b,
+        await come(tracker.address, carol) as c,
+    ):
+        await befriend(a, alice, b, bob)
+
+        def ask(who: Person) -> Any:
+            return lambda request: AskRelay(request, who.name, who.keys.device, PEER)
+
+        assert await refusal(c.ask(ask(alice))) is Code.NOT_FRIENDS
+        assert await refusal(a.ask(ask(alice))) is Code.NOT_ONLINE
+        await b.ask(lambda request: SetPresence(request, Show.INVISIBLE))
+        assert await refusal(a.ask(ask(bob))) is Code.NOT_ONLINE
+        assert b.pushed == []
+
+
+async def test_friends_who_part_are_parted_here_too(tracker: TrackerProcess, people: Any) -> None:
+    alice, bob = await people(2)
+    async with await come(tracker.address, alice) as a, await come(tracker.address, bob) as b:
+        await befriend(a, alice, b, bob)
+        mine, theirs = await meet(a, b, alice, bob)
+        one, other = (
+            await Half.dial(tracker.address, mine, b"x"),
+            await Half.dial(tracker.address, theirs, b"y"),
+        )
+        assert (await one.hears(1), await other.hears(1)) == (b"y", b"x")
+        await a.ask(lambda request: RemoveFriend(request, bob.name))
+        assert (await one.rest(), await other.rest()) == (b"", b"")
+
+
+@pytest.mark.parametrize("is_on", [True, False], ids=["bounded", "off"])
+async def test_the_host_bounds_the_relay_or_switches_it_off(
+    tmp_path: Path, *, is_on: bool, people: Any
+) -> None:
+    more = ["--limit", "relay_pair_bytes=100000"] if is_on else ["--relay", "off"]
+    with TrackerProcess(tmp_path / "home", *WIDE, *more) as tracker:
+        alice, bob = await people(2, tracker.address)
+        async with await come(tracker.address, alice) as a, await come(tracker.address, bob) as b:
+            await befriend(a, alice, b, bob)
+
+            def ask(request: Any) -> AskRelay:
+                return AskRelay(request, bob.name, bob.keys.device, PEER)
+
+            if is_on:
+                mine, theirs = await meet(a, b, alice, bob)
+                one = await Half.dial(tracker.address, mine)
+                other = await Half.dial(tracker.address, theirs)
+                one.writer.write(bytes(200_000))
+                assert len(await other.rest()) < 200_000
+                assert await one.rest() == b""
+            assert await refusal(a.ask(ask)) is (Code.RELAY_LIMIT if is_on else Code.RELAY_OFF)

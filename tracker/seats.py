@@ -1,0 +1,71 @@
+"""What the roster keeps of who is here, and what it asks to be delivered; values only.
+
+A part of `presence`, which decides who is told what.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from tracker.effects import Party
+from tracker.storage.port import NEVER
+from wire.ids import DeviceId
+from wire.machine import UnixMillis
+from wire.messages.presence import Show
+
+SessionT = TypeVar("SessionT")
+
+HIDDEN = (Show.INVISIBLE, Show.OFFLINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What an account says about itself. until: 0, or when it goes back to AVAILABLE."""
+
+    show: Show
+    text: str = ""
+    until: UnixMillis = NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery(Generic[SessionT]):
+    """A record for one session. key: what a later record about the same thing replaces; None: nothing."""
+
+    session: SessionT
+    record: bytes
+    key: object = None
+
+
+@dataclass(slots=True)
+class Seat(Generic[SessionT]):
+    """One entered session of a device."""
+
+    session: SessionT
+    is_unseen: bool
+    certificate: bytes
+    addresses: bytes | None  # the record that tells friends; None: nothing published
+
+
+@dataclass(slots=True)
+class Here(Generic[SessionT]):
+    """An account that has a seat. friends: the ids of their accounts."""
+
+    party: Party
+    friends: array[int]
+    word: Word
+    seats: dict[DeviceId, Seat[SessionT]]
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether friends see it."""
+        return self.word.show not in HIDDEN and any(not s.is_unseen for s in self.seats.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Generic[SessionT]):
+    """What a change asks for: deliveries, and whether `last_seen` of the account is to be stored."""
+
+    deliveries: list[Delivery[SessionT]]
+    last_seen: UnixMillis | None = None
