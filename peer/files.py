@@ -229,9 +229,9 @@ def _keep(node: Node, command: api.OfferFiles, offer_id: OfferId) -> manager.Con
     Shelf(node.locations.offers).keep(offer_id, found)
     return manager.Contents(
         title=found.title,
-        files=len(found.files),
+        files=found.file_count,
         size=found.size,
-        top_names=manifest.top_names(found.entries),
+        top_names=found.top_names,
         manifest_size=len(found.manifest),
         manifest_digest=manifest.digest(found.manifest),
         skipped=found.skipped,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,23 +89,22 @@ def numbered(name: str, number: int) -> str:
     return name if number == 1 else _fitted(name, f" ({number})")
 
 
-def plan(entries: Sequence[Entry]) -> list[Place]:
+def plan(entries: Iterable[Entry]) -> Iterator[Place]:
     """Say for each entry of a checked manifest where it lands.
 
     Names that would be one where case or the composition of accents does not count are kept apart: the
-    later gets a number, in the manifest's order.
+    later gets a number, in the manifest's order. What is in a folder stands right behind it there, so no more is
+    remembered than of the folders above.
     """
-    places: list[Place] = []
-    folders: dict[str, int] = {"": TOP}
-    taken: dict[int, dict[str, int]] = {}
+    above: list[tuple[str, int, dict[str, int]]] = [("", TOP, {})]  # path with "/", number, taken
     for number, entry in enumerate(entries):
-        above, _, name = entry.path.rpartition("/")
-        parent = folders[above]
-        stored = _apart(landing(name, is_top=parent == TOP), taken.setdefault(parent, {}))
-        places.append(Place(parent, stored))
+        while not entry.path.startswith(above[-1][0]):
+            above.pop()
+        inside, parent, taken = above[-1]
+        stored = _apart(landing(entry.path[len(inside) :], is_top=parent == TOP), taken)
+        yield Place(parent, stored)
         if entry.kind == FOLDER:
-            folders[entry.path] = number
-    return places
+            above.append((f"{entry.path}/", number, {}))
 
 
 def work_name(title: str, offer: OfferId) -> str:

@@ -57,7 +57,8 @@ class Shelf:
 
     def keep(self, offer: OfferId, found: Survey) -> None:
         """Keep an offer durably; blocks. Raises PeerError(NO_SPACE) or HOME_UNUSABLE."""
-        body = msgspec.msgpack.encode(_Kept(_VERSION, found.manifest, found.files))
+        kept = (_VERSION, found.manifest, msgspec.Raw(found.pins))  # as `_Kept` packs it
+        body = msgspec.msgpack.encode(kept)
         path = self._path(offer)
         fresh = path.with_suffix(".new")
         try:

@@ -19,7 +19,7 @@ from peer.transfers.disk import Disk, SystemDisk, fault, no_space, write_all
 from peer.transfers.landing import Landing
 from peer.transfers.notes import Notes
 from peer.transfers.parts import Disturbed, Parts, create
-from peer.transfers.paths import TOP
+from peer.transfers.paths import TOP, Place
 from peer.transfers.restoring import (
     Restored,
     Restoring,
@@ -59,12 +59,16 @@ class Sink:
         self._notes = place.found or Notes()
         self._failed = self._notes.failed
         self._entries = entries
-        places = paths.plan(entries)
-        self._slots = [
-            Slot(entry, place.parent, place.name.encode())
-            for entry, place in zip(entries, places, strict=True)
-            if entry.is_file
-        ]
+        self._slots: list[Slot] = []
+        places: dict[int, Place] = {}  # of folders alone: there may be 100,000 files
+        tops: list[tuple[int, str]] = []
+        for number, (entry, landing) in enumerate(zip(entries, paths.plan(entries), strict=True)):
+            if entry.is_file:
+                self._slots.append(Slot(entry, landing.parent, landing.name.encode()))
+            else:
+                places[number] = landing
+            if landing.parent == TOP:
+                tops.append((number, landing.name))
         self._folders = Folders(disk, place.tree, places)
         self._sync_folders = Folders(disk, place.tree, places)  # of whoever calls `sync`
         self._inodes: dict[int, int] = {}
@@ -82,7 +86,7 @@ class Sink:
             self._journal,
             tree=place.tree,
             outside=place.outside,
-            tops=[(n, place.name) for n, place in enumerate(places) if place.parent == TOP],
+            tops=tops,
             noted=self._notes.landing,
         )
         self._lock = self._folders.lock

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ from wire.errors import WireError
 from wire.transfer import manifest
 from wire.transfer.manifest import FILE, FOLDER, Entry
 
+_END = b"\0\0"
+_LENGTH = struct.Struct(">H")
 _SKIPPED_LISTED = 1000  # beyond it they are counted in one line
 _KINDS = (
     (stat.S_ISLNK, "a symbolic link"),
@@ -31,6 +34,9 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Pin(NamedTuple):
@@ -64,18 +70,29 @@ class PinnedFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 @dataclass(slots=True)
 class Survey:
-    """What an offer is made of. entries, files: in the manifest's order; skipped: {"path", "reason"} each."""
+    """What an offer is made of; packed, as there may be 200,000 entries.
+
+    file_count, size: of all files, bytes. top_names: what stands at the top. skipped: {"path", "reason"} each.
+    manifest: its bytes. pins: a MessagePack array of `PinnedFile`, in the manifest's order.
+    """
 
     title: str
-    entries: list[Entry]
-    files: list[PinnedFile]
+    file_count: int
+    size: int
+    top_names: tuple[str, ...]
     skipped: list[dict[str, str]]
     manifest: bytes = field(repr=False)
+    pins: bytes = field(repr=False)
 
     @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return manifest.bytes_of(self.entries)
+    def entries(self) -> list[Entry]:
+        """Unpack the manifest."""
+        return manifest.decode(self.manifest)
+
+    @property
+    def files(self) -> list[PinnedFile]:
+        """Unpack the pins."""
+        return msgspec.msgpack.decode(self.pins, type=list[PinnedFile])
 
 
 def survey(paths: Sequence[Path], name: str | None = None) -> Survey:
@@ -111,10 +128,17 @@ def is_held(found: os.stat_result, pinned: PinnedFile) -> bool:
 
 
 class _Walk:
-    """What was found so far."""
+    """What was found so far: a record for each entry, packed, which is a third of what objects take.
+
+        what the manifest is sorted by | 00 00 | length of the entry (2) | the entry | its pin, of a file
+
+    Nothing a manifest is sorted by has two zero bytes in a row, so records are sorted as they stand.
+    """
 
     def __init__(self) -> None:
-        self._found: list[tuple[Entry, PinnedFile | None]] = []
+        self._records: list[bytes] = []
+        self._tops: list[str] = []
+        self._size = 0
         self._skipped: list[dict[str, str]] = []
         self._unlisted = 0
         self._counts = [0, 0]  # files, folders
@@ -128,6 +152,9 @@ class _Walk:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise PeerError(Code.FILE_UNREADABLE, f"{path}: {reason}") from error
+        if "\0" in name:
+            raise PeerError(Code.NAME_UNSAFE, "a name cannot have a zero byte")
+        self._tops.append(name)
         if stat.S_ISDIR(found.st_mode):
             if not os.access(path, os.R_OK | os.X_OK):
                 raise PeerError(Code.FILE_UNREADABLE, f"{path} cannot be read")
@@ -189,7 +216,10 @@ class _Walk:
         self._add_entry(entry, PinnedFile(path, *pin_of(found)))
 
     def _add_entry(self, entry: Entry, file: PinnedFile | None) -> None:
-        self._found.append((entry, file))
+        packed, key = _encode(entry), manifest.order(entry.path)
+        pin = b"" if file is None else _encode(file)
+        self._records.append(b"".join((key, _END, _LENGTH.pack(len(packed)), packed, pin)))
+        self._size += entry.size
         self._counts[file is None] += 1
         if self._counts[0] > limits.FILES_PER_OFFER or self._counts[1] > limits.FOLDERS_PER_OFFER:
             most = limits.FILES_PER_OFFER
@@ -208,19 +238,33 @@ class _Walk:
         """Put it in the manifest's order; raises PeerError where nothing or too much was found."""
         if self._unlisted:
             self._skipped.append({"path": "", "reason": f"{self._unlisted} more were left out"})
-        self._found.sort(key=lambda found: manifest.order(found[0].path))
-        entries = [entry for entry, _ in self._found]
-        files = [file for _, file in self._found if file is not None]
-        self._found.clear()  # what follows needs the memory
-        if not entries:
+        if not self._records:
             raise PeerError(Code.NOTHING_TO_SEND)
+        self._records.sort()
+        packed: list[bytes] = []
+        pins: list[bytes] = []
+        for number, record in enumerate(self._records):
+            start = record.index(_END) + len(_END) + _LENGTH.size
+            (length,) = _LENGTH.unpack_from(record, start - _LENGTH.size)
+            packed.append(record[start : start + length])
+            if len(record) > start + length:
+                pins.append(record[start + length :])
+            self._records[number] = b""  # what follows needs the memory
         try:
-            content = manifest.encode(entries)
+            content = manifest.join(packed)
         except WireError as error:
             raise PeerError(error.code, error.detail) from error
         if manifest.page_count(len(content)) > limits.PAGES:
             raise PeerError(Code.TOO_MANY_FILES, "the list of all their names is too long")
-        return Survey(_short(title), entries, files, self._skipped, content)
+        return Survey(
+            _short(title),
+            len(pins),
+            self._size,
+            tuple(sorted(self._tops, key=manifest.order)),
+            self._skipped,
+            content,
+            manifest.array_of(pins),
+        )
 
 
 def _spelled(name: str) -> str:

@@ -16,7 +16,7 @@ import os
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from peer.errors import PeerError
@@ -105,12 +105,12 @@ class Workplace:
 class Folders:
     """Descriptors of the folders below a tree, a bounded number of them open.
 
-    tree: the descriptor of the tree. places: of all entries of the manifest. May be used from several
+    tree: the descriptor of the tree. places: of the folders of the manifest, by number. May be used from several
     threads: what is done in a folder is done while the lock is held, so none closes under another.
     touched: those whose lists of names changed and are not on the disk yet, by number; others add to it.
     """
 
-    def __init__(self, disk: Disk, tree: int, places: Sequence[Place]) -> None:
+    def __init__(self, disk: Disk, tree: int, places: Mapping[int, Place]) -> None:
         self._disk = disk
         self._tree = tree
         self._places = places

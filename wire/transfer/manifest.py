@@ -55,8 +55,11 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 _LEAVING: Final = frozenset({"", ".", ".."})
 _ENTRIES: Final = limits.FILES_PER_OFFER + limits.FOLDERS_PER_OFFER
+_FIXED_ARRAY: Final = 0x90  # of MessagePack: the count of elements in the same byte, up to 15
+_ARRAY_16: Final = 0xDC
 _ARRAY_32: Final = 0xDD  # of MessagePack: the count of elements follows, 4 bytes
 _decoder = msgspec.msgpack.Decoder(list[Entry], strict=True)
+_entry_decoder = msgspec.msgpack.Decoder(Entry, strict=True)
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -86,6 +89,30 @@ def encode(entries: Iterable[Entry]) -> bytes:
     return _encoder.encode(arranged)
 
 
+def join(packed: Sequence[bytes]) -> bytes:
+    """Make a manifest of entries that are packed one by one, and sorted; the same bytes as `encode`.
+
+    packed: MessagePack of each `Entry`. Raises as `encode`.
+    """
+    try:
+        check(map(_entry_decoder.decode, packed))
+    except WireError as problem:
+        raise LocalProtocolError(problem.detail, problem.code) from problem
+    return array_of(packed)
+
+
+def array_of(packed: Sequence[bytes]) -> bytes:
+    """Put packed values together as one MessagePack array."""
+    count = len(packed)
+    if count < 16:
+        head = bytes([_FIXED_ARRAY | count])
+    elif count < 2**16:
+        head = bytes([_ARRAY_16]) + count.to_bytes(2, "big")
+    else:
+        head = bytes([_ARRAY_32]) + count.to_bytes(4, "big")
+    return b"".join((head, *packed))
+
+
 def decode(content: bytes | bytearray) -> list[Entry]:
     """Read and check a manifest that somebody else wrote.
 
@@ -105,21 +132,21 @@ def decode(content: bytes | bytearray) -> list[Entry]:
     return entries
 
 
-def check(entries: Sequence[Entry]) -> None:
-    """Check the rules that hold for every manifest; raises as `decode`."""
-    if not entries:
-        raise RemoteProtocolError(Code.MANIFEST_INVALID, "it has no entries")
-    files = files_of(entries)
-    if files > limits.FILES_PER_OFFER or len(entries) - files > limits.FOLDERS_PER_OFFER:
-        raise RemoteProtocolError(
-            Code.TOO_MANY_FILES, f"it has {files} files and {len(entries) - files} folders"
-        )
+def check(entries: Iterable[Entry]) -> None:
+    """Check the rules that hold for every manifest, in one pass; raises as `decode`."""
+    counts = [0, 0]
     folders: set[str] = {""}
     previous = b""
     previous_file = ""
     for number, entry in enumerate(entries):
         place = order(entry.path)
         _check_entry(number, entry, len(place))
+        counts[entry.kind] += 1
+        if counts[FILE] > limits.FILES_PER_OFFER or counts[FOLDER] > limits.FOLDERS_PER_OFFER:
+            raise RemoteProtocolError(
+                Code.TOO_MANY_FILES,
+                f"it has more than {limits.FILES_PER_OFFER} files or {limits.FOLDERS_PER_OFFER} folders",
+            )
         if place == previous:
             raise RemoteProtocolError(Code.MANIFEST_CONFLICT, f"entry {number} is there twice")
         if place < previous:
@@ -136,6 +163,8 @@ def check(entries: Sequence[Entry]) -> None:
         else:
             folders.add(entry.path)
         previous = place
+    if not any(counts):
+        raise RemoteProtocolError(Code.MANIFEST_INVALID, "it has no entries")
 
 
 def _check_entry(number: int, entry: Entry, length: int) -> None:

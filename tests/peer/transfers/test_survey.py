@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from peer.errors import PeerError
+from peer.transfers.shelf import Shelf
+from peer.transfers.sink import Sink
 from peer.transfers.survey import Survey, pin_of, survey
 from wire import limits
 from wire.codes import Code
+from wire.ids import DeviceId, OfferId
 from wire.transfer import manifest
+from wire.transfer.holding import OfferKey
 
 
 def reasons(found: Survey) -> dict[str, str]:
@@ -185,3 +190,46 @@ def test_holes_are_told_as_a_hint_of_the_space_needed(tmp_path: Path) -> None:
         file.truncate(1 << 30)
     [entry] = survey([tmp_path / "sparse"]).entries
     assert (entry.size, entry.needed_bytes < 1 << 20) == (1 << 30, True)
+
+
+def test_a_record_of_the_walk_stands_where_its_path_does(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    for path in ("a/b/c", "a/b.c", "a.b", "a-", "ab", "a/b-", "é"):
+        (top / path).parent.mkdir(parents=True, exist_ok=True)
+        (top / path).write_bytes(b"x")
+    found = survey([top])
+    assert found.manifest == manifest.encode(found.entries)
+    assert [entry.path for entry in found.entries] == sorted(paths_of(found), key=manifest.order)
+    assert [os.fsdecode(file.path) for file in found.files] == [
+        str(tmp_path / entry.path) for entry in found.entries if entry.is_file
+    ]
+    assert (found.file_count, found.top_names) == (7, ("top",))
+
+
+def test_a_great_many_files_take_little_memory_on_both_sides(tmp_path: Path) -> None:
+    count = 5_000
+    top = tmp_path / "a folder with files"
+    top.mkdir()
+    for number in range(count):
+        (top / f"file-{number:06d}.txt").touch()
+    tracemalloc.start()
+    try:
+        found = survey([top])
+        assert found.file_count == count
+        walked = tracemalloc.get_traced_memory()[1]
+        Shelf(tmp_path / "shelf").keep(OfferId(bytes(16)), found)
+        kept = tracemalloc.get_traced_memory()[1]
+        content = found.manifest
+        del found
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        entries = manifest.decode(content)
+        key = OfferKey(DeviceId(bytes(16)), OfferId(bytes(16)))
+        (tmp_path / "in").mkdir()
+        sink = Sink.open(tmp_path / "in", key, "title", entries)
+        opened = tracemalloc.get_traced_memory()[1] - before
+        sink.discard()
+    finally:
+        tracemalloc.stop()
+    assert max(walked, kept) / count < 500  # bytes for each; 100,000 of them may take 64 MiB
+    assert opened / count < 600
