@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, overload
 
 import msgspec
 from blake3 import blake3
@@ -30,23 +30,41 @@ _VERSION: Final = 1
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
+_unpack = msgspec.msgpack.Decoder(PinnedFile).decode
+
+
 class _Kept(msgspec.Struct, array_like=True):
     version: int
     manifest: bytes
-    files: list[PinnedFile]
+    files: list[msgspec.Raw]
+
+
+class PinnedFiles(Sequence[PinnedFile]):
+    """Files in the manifest's order, each unpacked when it is looked at: packed they take a third."""
+
+    def __init__(self, packed: Sequence[msgspec.Raw]) -> None:
+        self._packed = packed
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    @overload
+    def __getitem__(self, index: int) -> PinnedFile: ...
+    @overload
+    def __getitem__(self, index: slice) -> PinnedFiles: ...
+    def __getitem__(self, index: int | slice) -> PinnedFile | PinnedFiles:
+        if isinstance(index, slice):
+            return PinnedFiles(self._packed[index])
+        return _unpack(self._packed[index])
 
 
 @dataclass(frozen=True, slots=True)
 class Shelved:
-    """One offer as it was kept: the manifest's bytes, and its files in the manifest's order."""
+    """One offer as it was kept: the manifest's bytes, its files in the manifest's order, the bytes of each."""
 
     manifest: bytes
-    files: list[PinnedFile]
-
-    @property
-    def sizes(self) -> list[int]:
-        """Give the bytes of each file."""
-        return [file.size for file in self.files]
+    files: PinnedFiles
+    sizes: list[int]
 
 
 class Shelf:
@@ -89,11 +107,11 @@ class Shelf:
             return None
         try:
             kept = msgspec.msgpack.decode(memoryview(content)[_DIGEST_BYTES:], type=_Kept)
+            files = PinnedFiles(kept.files)
+            sizes = [file.size for file in files]
         except msgspec.DecodeError:
             return None
-        if kept.version != _VERSION:
-            return None
-        return Shelved(kept.manifest, kept.files)
+        return Shelved(kept.manifest, files, sizes) if kept.version == _VERSION else None
 
     def drop(self, offer: OfferId) -> None:
         """Forget an offer; one that is not there does not matter."""

@@ -29,7 +29,7 @@ def test_what_was_kept_is_found_again_in_another_life(tmp_path: Path, found: Sur
     kept = Shelf(tmp_path / "offers").load(ONE)
     assert kept is not None
     assert (kept.manifest, list(kept.files)) == (found.manifest, found.files)
-    assert kept.files[-1:] == found.files[-1:]
+    assert list(kept.files[-1:]) == found.files[-1:]
     assert kept.sizes == [file.size for file in found.files]
     [path] = (tmp_path / "offers").iterdir()
     assert path.stat().st_mode & 0o777 == 0o600
