@@ -213,7 +213,7 @@ def add_device(
     effects: list[Effect] = []
     if not comes_back:
         store.put_device_list(account.id, message.device_list, device_list.counter)
-        effects += _revoke_unlisted(store, account.id, device_list)
+        effects += revoke_unlisted(store, account.id, device_list)
         friends = tuple(row.id for row in store.friends_of(account.id))
         effects.append(TellAll(friends, DevicesChanged(account.name, message.device_list)))
     effects.append(Tell(account.id, DeviceAdded(certificate.device, message.device_list, now)))
@@ -294,7 +294,7 @@ def _store_device(
     )
 
 
-def _revoke_unlisted(store: Store, account: AccountId, device_list: DeviceList) -> list[Effect]:
+def revoke_unlisted(store: Store, account: AccountId, device_list: DeviceList) -> list[Effect]:
     """Revoke what the new list does not have standing; gives the sessions to be closed."""
     effects: list[Effect] = []
     for device in store.devices_of(account):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tracker import accounts, friends, held, introductions, mailbox, passwords, state
+from tracker import accounts, friends, held, introductions, mailbox, passwords, revoking, state
 from tracker.asking import Handler, ask, serve
 from tracker.config import Registration
 from tracker.effects import Caller, Outcome
@@ -31,6 +31,7 @@ from wire.messages.accounts import (
     LogOut,
     PutState,
     Register,
+    RevokeDevice,
 )
 from wire.messages.friends import (
     AnswerFriend,
@@ -134,6 +135,17 @@ def on_delete_account(hub: Hub, session: Session, message: DeleteAccount) -> Non
         session,
         message,
         lambda store: passwords.delete_account(store, account, message, channel),
+    )
+
+
+def on_revoke_device(hub: Hub, session: Session, message: RevokeDevice) -> None:
+    """Take devices off the account whose password this session proved."""
+    account, now = session.account, hub.wall()
+    serve(
+        hub,
+        session,
+        message,
+        lambda store: revoking.revoke_device(store, account, message, now),
     )
 
 
@@ -294,6 +306,7 @@ HANDLERS: dict[type[Message], Handler] = {
     AddDevice: on_add_device,
     ChangePassword: on_change_password,
     DeleteAccount: on_delete_account,
+    RevokeDevice: on_revoke_device,
     Enter: on_enter,
     LogOut: on_log_out,
     PutState: on_put_state,

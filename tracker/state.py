@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from tracker.accounts import owned
 from tracker.effects import Caller, Outcome, Tell
 from tracker.errors import TrackerError
+from tracker.revoking import copies_of
 from tracker.storage.port import AccountId, Store
 from wire import limits
 from wire.codes import Code
@@ -91,7 +92,10 @@ def put_state(store: Store, caller: Caller, message: PutState, content: bytes) -
 
 
 def ask_state(store: Store, account: AccountId, message: AskState) -> Outcome:
-    """Give one page of the state; an empty one beyond its end."""
+    """Give one page of the state; an empty one beyond its end. With the first go the copies of the state key."""
     piece = store.state_slice(account, message.page * limits.PAGE_BYTES, limits.PAGE_BYTES)
     pages = -(-piece.size_bytes // limits.PAGE_BYTES)
-    return Outcome(State(message.request, piece.version, message.page, pages, piece.content))
+    copies = copies_of(store, account) if message.page == 0 else ()
+    return Outcome(
+        State(message.request, piece.version, message.page, pages, piece.content, copies)
+    )

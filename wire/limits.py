@@ -64,6 +64,7 @@ ACCOUNT_STATE_BYTES = 1 * MIB
 STATE_KEY_CHARS = 128  # of one value in it
 STATE_VALUE_BYTES = 16 * KIB  # one value: a draft is the longest
 STATE_PUT_EVERY_S = 60.0  # what is not pressing
+STATE_KEY_COPY_BYTES = 32 + 1136  # sealed to one device: HPKE adds the rest
 STATE_ENTRIES = 10_000  # three for each friend, and what was set by hand
 HELD_DEVICES = 8  # in one page of what a tracker holds: each has at most 2.7 KiB
 HELD_PEOPLE = 7  # in one page of signed requests and answers: each has at most 4.2 KiB

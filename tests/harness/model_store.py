@@ -37,6 +37,7 @@ class ModelStore(ModelMail):
         self.accounts: dict[AccountId, Account] = {}
         self.devices: dict[DeviceId, Device] = {}
         self.states: dict[AccountId, tuple[int, bytes]] = {}
+        self.keys: dict[AccountId, bytes] = {}  # copies of the state key
         self.friendships: dict[Pair, UnixMillis] = {}
         self.requests: dict[Pair, tuple[bytes, bool, UnixMillis]] = {}
         self.answers: dict[Pair, tuple[bool, bytes, UnixMillis]] = {}
@@ -97,6 +98,7 @@ class ModelStore(ModelMail):
     def delete_account(self, account: AccountId) -> None:
         self.accounts.pop(account, None)
         self.states.pop(account, None)
+        self.keys.pop(account, None)
         devices = {device.id for device in self.devices_of(account)}
         self.forget_mail_of(account, devices)
         for device in devices:
@@ -197,6 +199,13 @@ class ModelStore(ModelMail):
 
     def put_state(self, account: AccountId, version: int, content: bytes) -> None:
         self.states[account] = (version, content)
+
+    def state_keys(self, account: AccountId) -> bytes:
+        return self.keys.get(account, b"")
+
+    def put_state_keys(self, account: AccountId, copies: bytes) -> None:
+        if account in self.accounts:
+            self.keys[account] = copies
 
     def are_friends(self, one: AccountId, other: AccountId) -> bool:
         return (one, other) in self.friendships

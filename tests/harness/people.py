@@ -29,10 +29,19 @@ from wire.identity import (
     read_device_list,
     register_proof,
     request_hash,
+    revoke_device,
 )
-from wire.ids import AccountName, AuthKey, BootId, IdentityKey, LinkKey
+from wire.ids import AccountName, AuthKey, BootId, DeviceId, IdentityKey, LinkKey
 from wire.machine import Entropy, UnixMillis
-from wire.messages.accounts import AddDevice, ChangePassword, DeleteAccount, LogIn, Register
+from wire.messages.accounts import (
+    AddDevice,
+    ChangePassword,
+    DeleteAccount,
+    LogIn,
+    Register,
+    RevokeDevice,
+    StateKeyCopy,
+)
 from wire.messages.friends import AnswerFriend, AskFriend
 from wire.messages.reach import PutAddresses
 
@@ -129,6 +138,26 @@ class Person:
                 key,
                 vault,
             ),
+        )
+
+    def revoking(
+        self,
+        device: DeviceId,
+        copies: tuple[StateKeyCopy, ...] = (),
+        *,
+        vault_counter: int | None = None,
+        request: int = 9,
+    ) -> RevokeDevice:
+        """Ask to take a device off the list that the acting device knows."""
+        listed = read_device_list(self.keys.device_list, self.identity)
+        shorter = revoke_device(self.seed, listed, device, now=LATER, state_key_hash=b"h" * 32)
+        counter = self.vault_counter + 1 if vault_counter is None else vault_counter
+        return RevokeDevice(
+            request,  # type: ignore[arg-type]
+            shorter,
+            f"vault {counter}".encode(),
+            counter,
+            copies,
         )
 
     def delete_account(self, channel: Channel | None = None, *, request: int = 8) -> DeleteAccount:

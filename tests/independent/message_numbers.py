@@ -35,6 +35,7 @@ NUMBERS = {
     "HeldDevices": 0x8025,
     "AskHeldPeople": 0x8026,
     "HeldPeople": 0x8027,
+    "RevokeDevice": 0x8028,
     "SetPresence": 0x8030,
     "PresenceChanged": 0x0031,
     "AskUser": 0x8040,

@@ -116,12 +116,13 @@ def make_device(
         "certificate",
         [identity, device, public_of(link_private), verify_key(signing_seed), name, created],
     )
-    before = read(listed, "device-list", identity) if listed else [identity, 0, created, []]
-    _, counter, _, devices = before
+    before = read(listed, "device-list", identity) if listed else [identity, 0, created, [], b""]
+    _, counter, _, devices, state_key_hash = before
     assert isinstance(counter, int)
     assert isinstance(devices, list)
+    assert isinstance(state_key_hash, bytes)
     entry: list[Value] = [device, hashlib.sha256(certificate).digest(), 0]
-    longer: list[Value] = [identity, counter + 1, created, [*devices, entry]]
+    longer: list[Value] = [identity, counter + 1, created, [*devices, entry], state_key_hash]
     signed = issue(identity_seed, "device-list", longer)
     return Device(device, identity, link_private, signing_seed, certificate, signed)
 
@@ -139,7 +140,7 @@ class Certificate:
 def read_certificate(certificate: bytes, device_list: bytes, identity: bytes) -> Certificate:
     """Verify a certificate and that the identity's list vouches for it as it stands today."""
     who, device, link_key, signing_key, _, _ = read(certificate, "certificate", identity)
-    of, _, _, devices = read(device_list, "device-list", identity)
+    of, _, _, devices, *_ = read(device_list, "device-list", identity)
     assert isinstance(devices, list)
     assert who == of == identity
     if [device, hashlib.sha256(certificate).digest(), 0] not in devices:

@@ -38,6 +38,7 @@ from wire.identity.sign import SignPurpose, _covered, open_container
 from wire.ids import AccountName, AuthKey, BootId, IdentityKey, LinkKey
 from wire.limits import CERTIFICATE_BYTES
 from wire.machine import UnixMillis
+from wire.state_key import state_key_hash
 
 THEN = UnixMillis(1_767_225_600_000)  # the first instant of 2026
 DAY_MS = 86_400_000
@@ -80,7 +81,13 @@ def signed_list(signed: bytes, listed: DeviceList) -> dict[str, Any]:
     """Give a device list, signed and taken apart."""
     rows = [list(astuple(entry)) for entry in listed.devices]
     return {
-        "list_fields": [listed.identity, listed.counter, listed.changed, rows],
+        "list_fields": [
+            listed.identity,
+            listed.counter,
+            listed.changed,
+            rows,
+            listed.state_key_hash,
+        ],
         "device_list": signed,
     }
 
@@ -92,11 +99,17 @@ def make() -> dict[str, Any]:
     later = UnixMillis(THEN + DAY_MS)
     second = add_device(alice.seed, first, "laptop ü", now=later, entropy=alice.entropy)
     both = read_device_list(second.device_list, alice.identity)
-    revoked = revoke_device(alice.seed, both, alice.keys.device, now=UnixMillis(THEN + 2 * DAY_MS))
+    revoked = revoke_device(
+        alice.seed,
+        both,
+        alice.keys.device,
+        now=UnixMillis(THEN + 2 * DAY_MS),
+        state_key_hash=state_key_hash(b"\x07" * 32),
+    )
     place = TrackerAddress("tracker.example", 9797, TRACKER_KEY)
     return {
         "about": "Who somebody is. `covered` is what the signature of the first certificate is over. Lists: the "
-        "first device alone, then both, then the first taken off. Proofs hold on the link with this handshake hash.",
+        "first device alone, then both, then the first taken off, the state key being 32 times 7 from there on. Proofs hold on the link with this handshake hash.",
         "alice": {
             "name": alice.name,
             "identity_seed": alice.seed,

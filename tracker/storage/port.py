@@ -274,6 +274,14 @@ class Store(MailStore, Protocol):
         """Replace the state."""
         ...
 
+    def state_keys(self, account: AccountId) -> bytes:
+        """Give the copies of the state key as they were put last; empty when none ever were."""
+        ...
+
+    def put_state_keys(self, account: AccountId, copies: bytes) -> None:
+        """Replace the copies of the state key."""
+        ...
+
     # --- friends
 
     def are_friends(self, one: AccountId, other: AccountId) -> bool:

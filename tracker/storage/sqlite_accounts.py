@@ -293,3 +293,12 @@ class SqliteAccounts(Asking):
             version,
             content,
         )
+
+    def state_keys(self, account: AccountId) -> bytes:
+        """See the port."""
+        row = self._one("SELECT state_keys FROM accounts WHERE id = ?", account)
+        return bytes(row[0]) if row else b""
+
+    def put_state_keys(self, account: AccountId, copies: bytes) -> None:
+        """See the port."""
+        self._do("UPDATE accounts SET state_keys = ? WHERE id = ?", copies, account)

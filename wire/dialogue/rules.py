@@ -24,6 +24,7 @@ from wire.messages.accounts import (
     LogOut,
     PutState,
     Register,
+    RevokeDevice,
     State,
     StatePut,
 )
@@ -92,6 +93,7 @@ REQUESTS: dict[type[Message], Rule] = {
     AddDevice: _in(_AUTHENTICATED, Done),
     ChangePassword: _in(_AUTHENTICATED, Done),
     DeleteAccount: _in(_AUTHENTICATED, Done),
+    RevokeDevice: _in(_AUTHENTICATED, Done),
     AskState: Rule(frozenset({_AUTHENTICATED, _ENTERED}), (State,)),
     Enter: _in(SessionState.KNOWN, Entered),
     LogOut: _in(_ENTERED, Done),

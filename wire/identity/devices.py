@@ -72,6 +72,9 @@ class DeviceList(Packed, frozen=True):
     counter: Counter  # from 1, one more with every change
     changed: Millis
     devices: Annotated[tuple[ListedDevice, ...], Meta(max_length=limits.LISTED_DEVICES)]
+    state_key_hash: Annotated[bytes, Meta(max_length=32)] = (
+        b""  # SHA-256 of the state key from here on; empty: as made at the beginning
+    )
 
     def find(self, device: DeviceId) -> ListedDevice | None:
         """Give the entry of a device, or None."""
@@ -283,12 +286,18 @@ def add_device(
 
 
 def revoke_device(
-    identity_seed: bytes, device_list: DeviceList, device: DeviceId, *, now: UnixMillis
+    identity_seed: bytes,
+    device_list: DeviceList,
+    device: DeviceId,
+    *,
+    now: UnixMillis,
+    state_key_hash: bytes = b"",
 ) -> bytes:
     """Take a device off: gives the signed list one counter higher.
 
-    now: the instant that will stand beside the device. Raises LocalProtocolError for a device that is
-    not on the list, is off already, or is the last that stands.
+    now: the instant that will stand beside the device. state_key_hash: of the state key that the device does not
+    get, 32 bytes, or empty. Raises LocalProtocolError for a device that is not on the list, is off already, or
+    is the last that stands.
     """
     if device not in device_list.standing:
         raise LocalProtocolError("no such device stands on the list", Code.DEVICE_UNKNOWN)
@@ -296,7 +305,13 @@ def revoke_device(
         replace(entry, revoked_at=max(now, 1)) if entry.device == device else entry
         for entry in device_list.devices
     )
-    shorter = replace(device_list, counter=device_list.counter + 1, changed=now, devices=entries)
+    shorter = replace(
+        device_list,
+        counter=device_list.counter + 1,
+        changed=now,
+        devices=entries,
+        state_key_hash=state_key_hash or device_list.state_key_hash,
+    )
     return issue_device_list(identity_seed, shorter)
 
 

@@ -33,6 +33,20 @@ StatePage = Annotated[bytes, Meta(max_length=limits.PAGE_BYTES)]
 PageNumber = Annotated[int, Meta(ge=0, le=limits.PAGES)]
 
 
+class StateKeyCopy(Message, frozen=True):
+    """The state key sealed to one device, `wire.state_key`; in RevokeDevice and State."""
+
+    device: DeviceIdField
+    prekey: Counter  # number of the device's prekey that it is sealed to
+    sealed: Annotated[
+        bytes,
+        Meta(min_length=limits.STATE_KEY_COPY_BYTES, max_length=limits.STATE_KEY_COPY_BYTES),
+    ]  # section 3
+
+
+StateKeyCopies = Annotated[tuple[StateKeyCopy, ...], Meta(max_length=limits.DEVICES)]
+
+
 @message(0x0010, Purpose.TRACKER)
 class AskKdf(Message, frozen=True):
     """Ask how the password of an account is turned into its keys."""
@@ -190,6 +204,7 @@ class State(Message, frozen=True):
     page: PageNumber
     pages: PageNumber
     content: StatePage
+    copies: StateKeyCopies = ()  # with page 0: as the last RevokeDevice brought them
 
 
 @message(0x001D, Purpose.TRACKER, critical=False)
@@ -247,3 +262,19 @@ class DeleteAccount(Message, frozen=True):
 
     request: RequestIdField
     signature: Signature  # auth over (name, tracker key, handshake hash)
+
+
+@message(0x0028, Purpose.TRACKER)
+class RevokeDevice(Message, frozen=True):
+    """Take devices off the account whose password was just proven on this link; answered by Done.
+
+    The list's counter is above the known one, else Refused(LIST_ROLLBACK); the vault's, which holds another
+    state key, too, else Refused(VAULT_ROLLBACK). Devices that the list does not have standing lose their right
+    to enter, their sessions and their mail at once; friends and own devices hear DevicesChanged.
+    """
+
+    request: RequestIdField
+    device_list: SignedDeviceList  # names the hash of the state key
+    vault: Vault  # sealed by the same password
+    vault_counter: Counter
+    copies: StateKeyCopies  # one for each device that stands and has a prekey

@@ -142,6 +142,8 @@ class Lockstep(RuleBasedStateMachine):
             version = self.both("state_version", account)
             self.both("put_state", account, version + 1, content)
             self.both("state_slice", account, offset, 64)
+            self.both("put_state_keys", account, content)
+            self.both("state_keys", account)
 
     @rule(
         one=picks,

@@ -13,6 +13,7 @@ from wire.messages.accounts import (
     Enter,
     LogIn,
     Register,
+    RevokeDevice,
 )
 from wire.messages.session import Done, Refused
 
@@ -45,12 +46,15 @@ def test_before_a_session_only_these_requests_are_legal() -> None:
         AddDevice,
         ChangePassword,
         DeleteAccount,
+        RevokeDevice,
     }
     assert LEGAL[SessionState.KNOWN] == {Enter}
 
 
 def test_in_a_session_everything_else_is_legal_and_nothing_of_before() -> None:
-    before = {AskKdf, LogIn, Register, AddDevice, ChangePassword, DeleteAccount, Enter}
+    before = {
+        AskKdf, LogIn, Register, AddDevice, ChangePassword, DeleteAccount, RevokeDevice, Enter,
+    }  # fmt: skip
     assert LEGAL[SessionState.ENTERED] == set(REQUESTS) - before
 
 
