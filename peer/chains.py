@@ -24,9 +24,7 @@ from wire.log.event import Header, peek_header
 from wire.messages.conversation import VectorEntry
 
 Connection = sqlite3.Connection
-_COLUMNS = (
-    "SELECT number, device, epoch, author, floor, high, high_id, forked_at, void_to FROM chains"
-)
+_COLUMNS = "SELECT number, device, epoch, author, floor, high, high_id, forked_at, void_to, seen FROM chains"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +40,7 @@ class ChainRow:
     high_id: bytes
     forked_at: int
     void_to: int
+    seen: int
 
     @property
     def agreed(self) -> int:
@@ -106,7 +105,7 @@ def liveliest(connection: Connection, conversation: int, most: int) -> list[Chai
     """List the chains of a conversation that have events, at most so many, those that grew last."""
     rows = connection.execute(
         "SELECT h.number, h.device, h.epoch, h.author, h.floor, h.high, h.high_id, h.forked_at,"
-        " h.void_to FROM chains h JOIN events e ON e.chain = h.number AND e.seq = h.high"
+        " h.void_to, h.seen FROM chains h JOIN events e ON e.chain = h.number AND e.seq = h.high"
         " AND e.is_fork = 0 WHERE h.conversation = ? ORDER BY e.number DESC LIMIT ?",
         (conversation, most),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
@@ -13,19 +12,18 @@ from peer import (
     api,
     asks,
     configuring,
-    conversations,
     files,
     history,
     people,
     queries,
     roster,
+    saying,
 )
 from peer.errors import PeerError
 from peer.identity import is_sealed
 from peer.times import wall
 from peer.transfers import manager
 from wire.codes import Code
-from wire.ids import account_name
 from wire.limits import PRESENCE_TEXT_CHARS
 from wire.messages.presence import Show
 
@@ -39,7 +37,6 @@ SHOWS = {
     "busy": Show.BUSY,
     "invisible": Show.INVISIBLE,
 }
-ENDED = ("delivered", "read", "failed")
 
 
 async def carry_out_command(
@@ -81,8 +78,8 @@ async def carry_out_command(
                 yield person
         case api.SetPresence():
             yield await _set_presence(node, command)
-        case api.SendText() | api.RetryText():
-            yield await _say(node, command, request_id)
+        case _ if isinstance(command, saying.COMMANDS):
+            yield await saying.carry_out(node, command, request_id)
         case _ if isinstance(command, files.COMMANDS):
             async for result in files.carry_out(node, command, request_id):
                 yield result
@@ -162,44 +159,3 @@ async def _set_presence(node: Node, command: api.SetPresence) -> api.Result:
     await node.settle(SETTLE_S)
     await node.uplink.set_presence(show, command.text, until)
     return api.Presence(command.presence, command.text)
-
-
-async def _say(node: Node, command: api.SendText | api.RetryText, request_id: str) -> api.Result:
-    """Keep a message, or take a failed one up again, and stay as long as wished for its receipt."""
-    if not command.wait_s:
-        return await _keep_said(node, command, request_id)
-    queue, leave = node.subscribe()
-    try:
-        kept = await _keep_said(node, command, request_id)
-        state = kept.state
-        ends = (*ENDED, "sent") if command.is_sent_enough else ENDED
-        try:
-            async with asyncio.timeout(command.wait_s):
-                while state not in ends:
-                    event = await queue.get()
-                    if event.event == "receipt" and event.body["id"] == kept.id:
-                        state = str(event.body["state"])
-        except TimeoutError:
-            pass  # it is accepted; how far it came is in the answer
-        return api.MessageState(kept.id, state)
-    finally:
-        leave()
-
-
-async def _keep_said(
-    node: Node, command: api.SendText | api.RetryText, request_id: str
-) -> api.MessageState:
-    """Commit what is said; what was said under that id before is given as far as it has come."""
-    keys, entropy = node.profile.keys, node.entropy
-    if isinstance(command, api.SendText):
-        to = account_name(command.to)
-        text, reply_to = command.text, command.reply_to
-        kept = await node.write(
-            request_id, conversations.say, keys, to, text, reply_to, wall(), entropy
-        )
-    else:
-        kept = await node.write(request_id, conversations.retry, keys, command.id, wall(), entropy)
-    if isinstance(kept, api.MessageState):
-        return kept
-    said = str(api.as_json(kept)["id"])
-    return api.MessageState(said, node.database.read(history.state_of, bytes.fromhex(said)))

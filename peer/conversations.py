@@ -15,6 +15,7 @@ from peer.history import find_event
 from peer.membership import Conversation, with_friend
 from peer.showing import Stored, next_due, show, show_due
 from peer.store import own
+from peer.talk import about
 from wire import limits
 from wire.codes import Code
 from wire.identity import DeviceKeys
@@ -45,19 +46,40 @@ def say(
 ) -> tuple[api.MessageState, list[Effect]]:
     """Commit a message to a friend (promise D1).
 
-    Raises PeerError with NO_SUCH_FRIEND, BLOCKED, UNKNOWN_MESSAGE, TEXT_INVALID; LocalProtocolError with
-    MESSAGE_EMPTY or MESSAGE_TOO_LONG. To a friend whose key has changed it waits (`keychange`).
+    reply_to: the id, or its beginning, of a line with that friend. Raises PeerError with NO_SUCH_FRIEND, BLOCKED,
+    UNKNOWN_MESSAGE, TEXT_INVALID; LocalProtocolError with MESSAGE_EMPTY or MESSAGE_TOO_LONG. To a friend
+    whose key has changed it waits (`keychange`).
     """
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise PeerError(Code.TEXT_INVALID, "the message is not valid UTF-8") from error
+    check_text(text)
     contact = contacts.find_recipient(connection, to)
-    target = b"" if reply_to is None else find_event(connection, reply_to)[1]
+    target = b"" if reply_to is None else _line_with(connection, contact, reply_to)
     event, effects = add_own(
         connection, keys, contact, text_content(text, target), now=now, entropy=entropy
     )
     return api.MessageState(event.hex(), "queued"), effects
+
+
+def check_text(text: str) -> None:
+    """Raise PeerError(TEXT_INVALID) for what no UTF-8 can be made of."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PeerError(Code.TEXT_INVALID, "the message is not valid UTF-8") from error
+
+
+def _line_with(connection: Connection, contact: contacts.Contact, prefix: str) -> EventId:
+    """Give the id of a line in a conversation with somebody, one under a former key included."""
+    number, event = find_event(connection, prefix)
+    conversation, of_contact = connection.execute(
+        "SELECT v.number, v.contact FROM events e JOIN conversations v ON v.number = e.conversation"
+        " WHERE e.number = ?",
+        (number,),
+    ).fetchone()
+    if of_contact != contact.number or about.target_of(connection, conversation, event) is None:
+        raise PeerError(
+            Code.UNKNOWN_MESSAGE, f"nothing was said with {contact.name} under the id {prefix[:64]}"
+        )
+    return event
 
 
 def add_own(
@@ -193,7 +215,7 @@ def insert(
             event.sealed.body,
             is_own,
             now,
-            is_own,
+            is_own or header.kind not in about.LINES or header.seq <= chain.seen,
             is_fork,
             held,
             is_clock_off,

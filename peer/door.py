@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from peer import account, api, configuring, queries
+from peer import account, api, configuring, queries, saying
 from peer.config import read_config
 from peer.control import client
 from peer.control.server import ControlServer
@@ -105,7 +105,7 @@ async def _run_here(
 
 def _on_a_verbs_node(command: api.Command) -> api.Command:
     """Give a command as it has to be where no node stays: stay with it until it came as far as it can."""
-    if isinstance(command, api.SendText | api.RetryText) and command.wait_s is None:
+    if isinstance(command, saying.COMMANDS) and command.wait_s is None:
         return replace(command, wait_s=SAY_WAIT_S, is_sent_enough=True)
     if isinstance(command, api.AcceptOffer):
         return replace(command, wait=True)

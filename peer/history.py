@@ -12,6 +12,8 @@ from peer.membership import Conversation
 from peer.prefixes import read_prefix
 from peer.sizes import bytes_text, count_text
 from peer.store import own
+from peer.talk import lines as dressing
+from peer.talk.mentions import mentions
 from peer.times import rfc3339
 from wire.codes import Code
 from wire.ids import EventId
@@ -22,12 +24,18 @@ EVENT_ID_CHARS = 64  # a notice that is no event has its number instead
 
 
 def messages(
-    connection: Connection, to: str | None, *, unread_only: bool = False, limit: int | None = None
+    connection: Connection,
+    to: str | None,
+    *,
+    unread_only: bool = False,
+    limit: int | None = None,
+    with_versions: bool = False,
 ) -> list[api.Message]:
     """Give the newest `limit` lines (all if None) with one person or with all, oldest first.
 
     A line is a message, a gap where something that an author had seen is missing here, or a notice: of an
-    offer of files, or of what a person has to know about the conversation. Raises
+    offer of files, or of what a person has to know about the conversation. with_versions: edited ones
+    come with what they said before. Raises
     PeerError with NO_SUCH_FRIEND for a name that never was one, CONFIG_INVALID for a negative limit.
     """
     if limit is not None and limit < 0:
@@ -35,7 +43,7 @@ def messages(
     me = own.need_account(connection)
     if to is not None and contacts.find(connection, to) is None:
         raise PeerError(Code.NO_SUCH_FRIEND, f"you have no friend of the name {to!r}")
-    wanted = _Wanted(to, unread_only, -1 if limit is None else limit, me.name)
+    wanted = _Wanted(to, unread_only, -1 if limit is None else limit, me.name, with_versions)
     lines = [
         *_texts(connection, wanted),
         *_gaps(connection, wanted),
@@ -82,7 +90,7 @@ def read_one(connection: Connection, event: str, to: str | None) -> api.Message 
         f"{MESSAGE_COLUMNS} WHERE e.id = ? AND e.kind IN (?, ?) AND (? IS NULL OR c.name = ?)",
         (bytes.fromhex(event), int(EventKind.TEXT), int(EventKind.OFFER), to, to),
     ).fetchone()
-    return None if row is None else as_message(row, me.name)
+    return None if row is None else as_message(connection, row, me.name)
 
 
 def find_event(connection: Connection, prefix: str) -> tuple[int, EventId]:
@@ -111,14 +119,15 @@ def state_of(connection: Connection, event: bytes) -> str:
 def message_of(connection: Connection, number: int) -> api.Message:
     """Give one stored message as people see it."""
     row = connection.execute(f"{MESSAGE_COLUMNS} WHERE e.number = ?", (number,)).fetchone()
-    return as_message(row, own.need_account(connection).name)
+    return as_message(connection, row, own.need_account(connection).name)
 
 
 MESSAGE_COLUMNS = (
     "SELECT e.id, v.id, c.name, e.is_own, e.device, e.at, e.is_clock_off, e.header, e.body,"
     " (SELECT o.state FROM outbox o WHERE o.event = e.number LIMIT 1),"
     " e.is_fork OR EXISTS (SELECT 1 FROM forks f WHERE f.chain = e.chain AND f.seq <= e.seq),"
-    " e.clock FROM events e"
+    " e.clock, e.conversation, EXISTS"
+    " (SELECT 1 FROM abouts a WHERE a.conversation = e.conversation AND a.target = e.id) FROM events e"
     " JOIN conversations v ON v.number = e.conversation JOIN contacts c ON c.number = v.contact"
 )
 
@@ -138,12 +147,21 @@ def message_of_new(
     return _message(*row, content, "queued", False, my_name)
 
 
-def as_message(row: tuple[Any, ...], my_name: str) -> api.Message:
-    """Make a message of one row of MESSAGE_COLUMNS."""
-    event, conversation, friend, is_own, device, at, is_off, header, body, state, is_forked, _ = row
+def as_message(
+    connection: Connection, row: tuple[Any, ...], my_name: str, *, with_versions: bool = False
+) -> api.Message:
+    """Make a message of one row of MESSAGE_COLUMNS, with all that was said of it since."""
+    event, conversation, friend, is_own, device, at, is_off, header, body, state, is_forked = row[
+        :11
+    ]
+    number, is_spoken_of = row[12:]
     content = read_body(peek_header(header), body)
     row = (event, conversation, friend, is_own, device, at, is_off)
-    return _message(*row, content, state, is_forked, my_name)
+    line = _message(*row, content, state, is_forked, my_name)
+    people = dressing.People(my_name, friend)
+    if is_spoken_of:
+        line = dressing.dress(connection, line, number, people, with_versions=with_versions)
+    return dressing.quote(connection, line, number, people) if line.reply_to else line
 
 
 def _message(
@@ -177,6 +195,8 @@ def _message(
         reply_to=reply_to,
         clock_off=bool(is_off),
         forked=bool(is_forked),
+        forwarded_from=(content.origin or None) if isinstance(content, Text) else None,
+        mentions_me=not is_own and isinstance(content, Text) and mentions(text, my_name),
     )
 
 
@@ -202,6 +222,7 @@ class _Wanted:
     is_unread_only: bool
     limit: int  # -1: all
     my_name: str
+    with_versions: bool
 
 
 def _texts(connection: Connection, wanted: _Wanted) -> list[tuple[Place, api.Message]]:
@@ -222,8 +243,16 @@ def _texts(connection: Connection, wanted: _Wanted) -> list[tuple[Place, api.Mes
             f" ORDER BY {by} DESC, e.device DESC, e.id DESC LIMIT ?",
             (number, int(EventKind.TEXT), wanted.limit),
         )
-        lines += [((row[11], row[4], row[0], AT), as_message(row, wanted.my_name)) for row in rows]
+        lines += [_line(connection, row, wanted) for row in rows]
     return lines
+
+
+def _line(
+    connection: Connection, row: tuple[Any, ...], wanted: _Wanted
+) -> tuple[Place, api.Message]:
+    """Give a row of MESSAGE_COLUMNS as a line with its place."""
+    line = as_message(connection, row, wanted.my_name, with_versions=wanted.with_versions)
+    return (row[11], row[4], row[0], AT), line
 
 
 def _offers(connection: Connection, wanted: _Wanted) -> list[tuple[Place, api.Message]]:
@@ -234,7 +263,7 @@ def _offers(connection: Connection, wanted: _Wanted) -> list[tuple[Place, api.Me
         " ORDER BY e.clock DESC, e.device DESC, e.id DESC LIMIT ?",
         (wanted.to, wanted.to, wanted.is_unread_only, wanted.limit),
     )
-    return [((row[11], row[4], row[0], AT), as_message(row, wanted.my_name)) for row in rows]
+    return [_line(connection, row, wanted) for row in rows]
 
 
 def _gaps(connection: Connection, wanted: _Wanted) -> list[tuple[Place, api.Message]]:

@@ -88,4 +88,6 @@ def answer(connection: Connection, command: api.Command, sealed: str) -> Iterato
             own.need_account(connection)
             yield from manager.transfers(connection)
         case api.GetHistory():
-            yield from history.messages(connection, command.to, limit=command.limit)
+            yield from history.messages(
+                connection, command.to, limit=command.limit, with_versions=True
+            )

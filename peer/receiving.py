@@ -19,6 +19,7 @@ from peer.notices import reject
 from peer.receipts import mark_delivered, sign_receipt
 from peer.showing import Stored, load, missing_of, note_lacks, on_shown, show
 from peer.store.devices import certificate_of
+from peer.talk import about
 from wire import limits
 from wire.channel.primitives import sha256
 from wire.codes import Code
@@ -77,7 +78,11 @@ def on_events(
     for sealed in came.events:
         effects += _take(connection, batch, sealed, stored)
     effects += _mark_own(connection, batch, stored)
-    bodiless = tuple(event.id for event in stored if event.sealed.body is None)
+    bodiless = tuple(
+        event.id
+        for event in stored
+        if event.sealed.body is None and not about.is_gone_for_good(connection, event.id)
+    )
     if bodiless:
         asked = AskEvents(conversation.id, bodiless)
         effects += to_members(connection, conversation, asked, except_device=sender)
@@ -257,8 +262,10 @@ def _is_label_off(
 
 
 def _embody(connection: Connection, batch: Batch, number: int, sealed: SealedEvent) -> list[Effect]:
-    """Take the body of an event that somebody passed on without it, and show it now."""
+    """Take the body of an event that somebody passed on without it, and show it now; not of a deleted one."""
     stored = load(connection, number)
+    if about.is_gone_for_good(connection, stored.event.id):
+        return []
     content = read_body(stored.event.header, sealed.body)
     connection.execute("UPDATE events SET body = ? WHERE number = ?", (sealed.body, number))
     held, conversation = connection.execute(

@@ -17,10 +17,12 @@ from peer.effects import Effect, Tell
 from peer.history import message_of, message_of_new
 from peer.membership import Conversation, of_number, to_members
 from peer.store import own
+from peer.talk import speaking
+from peer.talk.about import Speech
 from peer.transfers import heard
 from wire import limits
 from wire.ids import EventId
-from wire.log.event import Event, Header, Text, peek_header, read_body
+from wire.log.event import Event, EventKind, Header, Text, peek_header, read_body
 from wire.machine import UnixMillis
 from wire.messages.conversation import AskEvents, SealedEvent
 
@@ -53,15 +55,20 @@ def on_shown(
     An event of a forked chain is told with its mark, and nothing else follows from it.
     """
     content = stored.event.content
-    if isinstance(content, Text):
-        if stored.is_new and not stored.is_void:
+    if isinstance(content, Speech):
+        return speaking.on_speech(connection, conversation, stored.event, content, now)
+    if stored.event.header.kind == EventKind.TEXT:
+        is_spoken_of, effects = speaking.on_target(connection, conversation, stored.event, now)
+        if content is None and not is_spoken_of:
+            return effects  # it is told when somebody brings its body
+        if isinstance(content, Text) and stored.is_new and not stored.is_void and not is_spoken_of:
             shown = message_of_new(
                 stored.event, content, conversation, own.name(connection),
                 is_own=stored.is_own, is_off=stored.is_clock_off,
             )  # fmt: skip
         else:
             shown = message_of(connection, stored.number)
-        return [Tell(api.Event("message", api.as_json(shown)))]
+        return [*effects, Tell(api.Event("message", api.as_json(shown)))]
     if stored.is_void:
         return []
     return heard.on_event(

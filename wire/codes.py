@@ -150,6 +150,10 @@ class Code(enum.Enum):
     DEVICE_CLONED = "device-cloned", "local", "never"
     UNKNOWN_CONVERSATION = "unknown-conversation", "both", "never"
     UNKNOWN_MESSAGE = "unknown-message", "local", "never"
+    NOT_AUTHOR = "not-author", "local", "never"
+    NOT_A_MESSAGE = "not-a-message", "local", "never"
+    MESSAGE_DELETED = "message-deleted", "local", "never"
+    REACTION_INVALID = "reaction-invalid", "local", "never"
     # --- transfers
     UNKNOWN_OFFER = "unknown-offer", "both", "never"
     OFFER_WITHDRAWN = "offer-withdrawn", "both", "never"

@@ -55,6 +55,7 @@ KDF_PASSES_MOST = 64
 KDF_LANES_MOST = 16
 DEVICES = 10  # of one account, not revoked
 LISTED_DEVICES = 32  # of one account, revoked ones included (their old events still verify)
+ACCOUNT_NAME_CHARS = 32
 DEVICE_NAME_CHARS = 32
 DISPLAY_NAME_CHARS = 64
 VAULT_BYTES = 1 * KIB
@@ -88,6 +89,10 @@ DIAL_TIMEOUT_S = 10.0
 
 # --- conversations
 MESSAGE_BYTES = 64 * KIB  # UTF-8 of one text
+MARK_CHARS = 32  # of one reaction: the longest emoji are families and flags of about a dozen
+VERSIONS_SHOWN = 64  # of one message that was edited, the newest; all are kept
+TYPING_AGAIN_S = 3.0  # a notice that somebody types, at most so often
+TYPING_LASTS_S = 8.0  # without another one nobody types any more
 EVENT_HEADER_BYTES = 4 * KIB  # 16 parents and the fixed fields are about 900
 EVENT_BODY_BYTES = MESSAGE_BYTES + 4 * KIB
 SALT_BYTES = 16
@@ -101,6 +106,7 @@ VECTOR_ENTRIES = (
 )
 RECEIPT_CHAINS = 320  # in one receipt, the liveliest: they fit into RECEIPT_BYTES
 REJECTIONS = 256  # remembered of one conversation, so that none is counted twice
+SEEN_CHAINS = 100  # of them, in what it says was seen; the rest fits beside them
 RECEIPT_BYTES = 16 * KIB
 VECTOR_ENTRIES_PER_PAGE = 256
 EVENTS_PER_BATCH = 512

@@ -226,6 +226,14 @@ unknown-conversation: there is no such conversation
     see: hobnob friend list
 unknown-message: there is no such message
     see: hobnob history TO
+not-author: only who wrote a message edits or deletes it
+    choose one of your own, or answer it
+not-a-message: that line has no words of a message
+    an offer of files is taken back by hobnob withdraw
+message-deleted: that message was deleted
+    say it anew
+reaction-invalid: a reaction is one emoji
+    give one, like 👍; the same again takes it back
 unknown-offer: there is no such offer
     see: hobnob offers
 offer-withdrawn: the offer was withdrawn

@@ -67,6 +67,7 @@ from peer.api.results import (
     KeyAccepted,
     LinkStatus,
     Message,
+    MessageChanged,
     MessageState,
     Nothing,
     Offer,
@@ -81,6 +82,7 @@ from peer.api.results import (
     Transfer,
     as_json,
 )
+from peer.api.talk import DeleteText, EditText, ForwardText, PinText, React
 
 __all__ = [
     "COMMANDS",
@@ -99,7 +101,10 @@ __all__ = [
     "Command",
     "DeclineOffer",
     "DeleteAccount",
+    "DeleteText",
+    "EditText",
     "Event",
+    "ForwardText",
     "Friend",
     "FriendAdded",
     "FriendCode",
@@ -119,6 +124,7 @@ __all__ = [
     "LogIn",
     "LogOut",
     "Message",
+    "MessageChanged",
     "MessageState",
     "Need",
     "Nothing",
@@ -126,7 +132,9 @@ __all__ = [
     "OfferFiles",
     "OfferMade",
     "PauseTransfer",
+    "PinText",
     "Presence",
+    "React",
     "ReadMessages",
     "Register",
     "Relayed",

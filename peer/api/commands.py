@@ -14,6 +14,7 @@ from peer.api.account import (
     SaveAccount,
 )
 from peer.api.command import Command, Need
+from peer.api.talk import DeleteText, EditText, ForwardText, PinText, React
 
 # --- this home --------------------------------------------------------------------------------------
 
@@ -336,6 +337,11 @@ COMMANDS: dict[str, type[Command]] = {
         SetPresence,
         SendText,
         RetryText,
+        EditText,
+        DeleteText,
+        React,
+        PinText,
+        ForwardText,
         ReadMessages,
         GetHistory,
         OfferFiles,

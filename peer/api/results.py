@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +192,25 @@ class MessageState(Result):
 
 
 @dataclass(frozen=True, slots=True)
+class MessageChanged(Result):
+    """What was said of a message, and how far that came.
+
+    event: the id of what says it, None where it was so before and nothing had to be said.
+    """
+
+    id: str
+    event: str | None
+    state: str | None  # of that event: queued, sent, delivered, read, failed
+
+
+@dataclass(frozen=True, slots=True)
 class Message(Result):
-    """One line of a conversation."""
+    """One line of a conversation, as it stands now.
+
+    quote: {"from", "text"}, a glimpse of what it replies to, None where that is not here. reactions:
+    {"mark", "from"}, from: names. versions: {"id", "at", "text"} of what it said before and says now, oldest
+    first; given by `history` alone, of edited ones.
+    """
 
     kind: str  # message, gap, notice
     id: str
@@ -208,6 +225,13 @@ class Message(Result):
     reply_to: str | None
     clock_off: bool  # wall time is more than ten minutes off: the time is a claim
     forked: bool = False  # its device wrote something else in the same place, too
+    gone: str | None = None  # why it has no words any more: deleted (its author took it back)
+    quote: dict[str, str] | None = None
+    forwarded_from: str | None = None  # whose words these are, as its author says
+    mentions_me: bool = False  # it names this account as @NAME
+    pinned: bool = False
+    reactions: list[dict[str, object]] = field(default_factory=list)
+    versions: list[dict[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +305,7 @@ class Relayed(Result):
 
 EVENT_KINDS = (
     "message",
+    "change",
     "receipt",
     "presence",
     "friend-request",

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from peer.cli.verbs import VERBS
-from tests.e2e.verb_rows import FINE, OUTCOMES, ROWS, Row
+from tests.e2e.verb_calls import FINE, OUTCOMES, Row
+from tests.e2e.verb_rows import ROWS
 from tests.e2e.verb_world import Scene, World, check_fine, check_refused, make_world
 
 CASES = [

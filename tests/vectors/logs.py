@@ -19,6 +19,7 @@ from wire.log.event import (
     Event,
     Offer,
     OfferAnswer,
+    Pin,
     Reaction,
     Text,
     Withdrawal,
@@ -91,12 +92,14 @@ def make() -> dict[str, Any]:
     events = [
         story.write(alice, Text("hello ü 😀")),
         story.write(bob, Text("and to you", story.last(alice).id), story.last(alice)),
-        story.write(bob, Reaction(story.last(alice).id, "+1")),
+        story.write(bob, Reaction(story.last(alice).id, "\N{THUMBS UP SIGN}")),
         story.write(alice, Edit(story.last(alice).id, "hello again"), story.last(bob)),
         story.write(alice, offered),
         story.write(bob, Answer(offer, OfferAnswer.ACCEPTED), story.last(alice)),
         story.write(alice, Withdrawal(offer), story.last(bob)),
         story.write(bob, Delete(story.last(bob).id), story.last(alice)),
+        story.write(alice, Text("passed on", origin="carol")),
+        story.write(bob, Pin(story.last(alice).id, is_pinned=True), story.last(alice)),
     ]
     rival = story.write(bob, Text("something else"), story.last(alice), is_rival=True)
     entries = [

@@ -59,6 +59,7 @@ class EventKind(enum.IntEnum):
     OFFER = 5
     WITHDRAWAL = 6
     ANSWER = 7
+    PIN = 8
 
 
 class OfferAnswer(enum.IntEnum):
@@ -72,10 +73,14 @@ class OfferAnswer(enum.IntEnum):
 
 
 class Text(Packed, frozen=True):
-    """Words. text: 1 byte to 64 KiB of UTF-8. reply_to: an event's id, or empty."""
+    """Words. text: 1 byte to 64 KiB of UTF-8. reply_to: an event's id, or empty.
+
+    origin: of words that were passed on, the account name of who wrote them as the author says; else empty.
+    """
 
     text: MessageText
     reply_to: IdOrNone = b""
+    origin: Annotated[str, Meta(max_length=limits.ACCOUNT_NAME_CHARS)] = ""
 
 
 class Edit(Packed, frozen=True):
@@ -92,10 +97,17 @@ class Delete(Packed, frozen=True):
 
 
 class Reaction(Packed, frozen=True):
-    """A mark on `target`; empty takes it back."""
+    """A mark on `target`, see `wire.log.marks`; empty takes it back."""
 
     target: EventIdField
-    mark: Annotated[str, Meta(max_length=32)]
+    mark: Annotated[str, Meta(max_length=limits.MARK_CHARS)]
+
+
+class Pin(Packed, frozen=True):
+    """`target` is kept in sight of everybody in the conversation, or no more."""
+
+    target: EventIdField
+    is_pinned: bool
 
 
 class Offer(Packed, frozen=True):
@@ -130,7 +142,7 @@ class Answer(Packed, frozen=True):
     code: Annotated[str, Meta(max_length=48)] = ""
 
 
-Content = Text | Edit | Delete | Reaction | Offer | Withdrawal | Answer
+Content = Text | Edit | Delete | Reaction | Offer | Withdrawal | Answer | Pin
 
 BODIES: dict[EventKind, type[Content]] = {
     EventKind.TEXT: Text,
@@ -140,6 +152,7 @@ BODIES: dict[EventKind, type[Content]] = {
     EventKind.OFFER: Offer,
     EventKind.WITHDRAWAL: Withdrawal,
     EventKind.ANSWER: Answer,
+    EventKind.PIN: Pin,
 }
 _KIND_OF: dict[type[Content], EventKind] = {cls: kind for kind, cls in BODIES.items()}
 
@@ -185,8 +198,13 @@ class Chain:
     head: bytes = b""
 
 
-def text_content(text: str, reply_to: bytes = b"") -> Text:
+def text_content(text: str, reply_to: bytes = b"", origin: str = "") -> Text:
     """Give a message's content; raises LocalProtocolError with MESSAGE_EMPTY or MESSAGE_TOO_LONG."""
+    return Text(checked_text(text), reply_to, origin)
+
+
+def checked_text(text: str) -> str:
+    """Give words that may be said as they are; raises LocalProtocolError as `text_content` does."""
     if not text.strip():
         raise LocalProtocolError("the message is empty", Code.MESSAGE_EMPTY)
     if (
@@ -194,7 +212,7 @@ def text_content(text: str, reply_to: bytes = b"") -> Text:
         or len(text.encode(errors="replace")) > limits.MESSAGE_BYTES
     ):
         raise LocalProtocolError("the message is longer than 65536 bytes", Code.MESSAGE_TOO_LONG)
-    return Text(text, reply_to)
+    return text
 
 
 def write_event(

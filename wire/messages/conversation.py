@@ -125,3 +125,14 @@ class AskEvents(Message, frozen=True):
     ids: Annotated[
         tuple[EventIdField, ...], Meta(max_length=limits.EVENTS_PER_BATCH)
     ]  # what is not known is left out of the answer
+
+
+@message(0x0069, Purpose.PEER, critical=False)
+class Typing(Message, frozen=True):
+    """A person writes, or stopped writing, in a conversation; live only, never kept and never owed.
+
+    It ends by itself after some seconds, and with the next event of that device.
+    """
+
+    conversation: ConversationIdField
+    is_typing: bool  # false: stopped

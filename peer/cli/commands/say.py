@@ -32,10 +32,8 @@ def declare_say(arguments: Arguments) -> None:
 
 def run_say(console: Console, options: Namespace) -> None:
     """Say it."""
-    if options.text == "-" and options.password_file == "-":
-        raise Misuse("the message and the password cannot both come from stdin")
+    text = text_of(options)
     wait_s = quantities.duration(options.wait) if options.wait is not None else None
-    text = _from_stdin() if options.text == "-" else options.text
     request: Item = {"to": options.to, "text": text, "reply_to": options.reply, "wait_s": wait_s}
     console.ask(
         "SendText",
@@ -43,6 +41,15 @@ def run_say(console: Console, options: Namespace) -> None:
         lambda item: console.emit(item, f"{clean(item['state'])}  {clean(item['id'])[:12]}"),
         password=password_of(options),
     )
+
+
+def text_of(options: Namespace) -> str:
+    """Give the words of a message: the argument TEXT, or what stdin says if that is a dash."""
+    if options.text != "-":
+        return str(options.text)
+    if options.password_file == "-":
+        raise Misuse("the message and the password cannot both come from stdin")
+    return _from_stdin()
 
 
 def _from_stdin() -> str:
