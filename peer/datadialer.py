@@ -7,13 +7,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from peer.pump import Pump
+from peer.reach.calling import calling
+from peer.reach.turns import Turns
 from peer.roster import Target
-from peer.turns import Turns
 from wire import limits
 from wire.codes import Code
 from wire.identity import DeviceKeys
 from wire.ids import DeviceId, IdentityKey
-from wire.link import Link, LinkClosed, LinkConfig, LinkEvent, LinkOpened, Role
+from wire.link import Link, LinkClosed, LinkEvent, LinkOpened, Role
 from wire.machine import Entropy
 from wire.messages import Purpose
 from wire.messages.session import Hello
@@ -38,6 +39,12 @@ class Neighbours(Protocol):
 
     def ask_to_dial(self, device: DeviceId) -> None:
         """Ask a device over its control link to dial us a data link."""
+
+    def is_relayed(self, device: DeviceId) -> bool:
+        """Say whether the control link to a device goes through the relay."""
+
+    async def relay_files(self, target: Target) -> bool:
+        """Get a data link through the relay, which comes in like any other; False if it cannot be had."""
 
 
 class TransferDialer:
@@ -86,9 +93,16 @@ class TransferDialer:
         return device in self._redial
 
     async def _dial_all(self, identity: IdentityKey, device: DeviceId, *, is_asked: bool) -> None:
-        """Try the addresses of a device one after another; if none answers, ask it to dial us."""
+        """Try the addresses of a device one after another; if none answers, ask it to dial us.
+
+        One whose talk goes through the relay did not answer a moment ago: its files go there, too.
+        """
         try:
             target = self._neighbours.target(identity, device)
+            if target is not None and self._neighbours.is_relayed(device):
+                if not await self._neighbours.relay_files(target):
+                    self.back_off(device)
+                return
             places = [] if target is None else self._neighbours.places(target)
             for place in places:
                 await asyncio.sleep(self._turns.take(identity))
@@ -110,16 +124,8 @@ class TransferDialer:
             if isinstance(event, LinkOpened | LinkClosed) and not outcome.done():
                 outcome.set_result(isinstance(event, LinkOpened))
 
-        config = LinkConfig(
-            purpose=Purpose.DATA,
-            static_private=self._keys.link_private,
-            responder=target.identity,
-            hello=self._neighbours.hello(target.identity),
-            expected_static=target.link_key,
-            expected_identity=target.identity,
-            known_counter=target.known_counter,
-            hands_over=True,
-        )
+        hello = self._neighbours.hello(target.identity)
+        config = calling(self._keys, target, hello, Purpose.DATA)
         pump = Pump(
             lambda now: Link(Role.INITIATOR, config, now=now, entropy=self._entropy), on_event
         )

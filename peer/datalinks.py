@@ -39,9 +39,8 @@ from wire import limits
 from wire.codes import Code
 from wire.identity import DeviceKeys
 from wire.ids import BootId, DeviceId, IdentityKey, LinkKey, OfferId
-from wire.link import LinkConfig, Role
+from wire.link import Role
 from wire.machine import Entropy
-from wire.messages import Purpose
 from wire.messages.session import Hello
 from wire.transfer.holding import OfferKey
 
@@ -150,6 +149,12 @@ class TransferLinks:
         if self._links.of_device(device) is None:
             self._dialer.dial(identity, device, is_asked=True)
 
+    def better_path(self, device: DeviceId) -> None:
+        """Take note that a device can be dialled: what went through the relay goes on over a link of its own."""
+        self._links.close_relayed(device)
+        self._dialer.reached(device)
+        self.wake()
+
     def close_identity(self, identity: IdentityKey) -> None:
         """End the links with an account: it was removed or blocked."""
         self._links.close(identity, Code.NOT_ADMITTED)
@@ -174,15 +179,6 @@ class TransferLinks:
         self._serving.close()
 
     # --- links
-
-    def config(self) -> LinkConfig:
-        """Give what a data link is that somebody dials to us."""
-        return LinkConfig(
-            purpose=Purpose.DATA,
-            static_private=self._keys.link_private,
-            responder=self._keys.identity,
-            hands_over=True,
-        )
 
     def take(self, pump: Pump, device: DeviceId, identity: IdentityKey) -> None:
         """Take a data link that opened: its socket goes to threads of its own.
@@ -241,7 +237,7 @@ class TransferLinks:
         )
         assert isinstance(bulk.talk, TransferTalk)
         initiator = LinkKey(self._keys.link_key) if is_ours else remote.link_key
-        link = OpenLink(device, identity, initiator, is_ours, boot_id, bulk, bulk.talk)
+        link = OpenLink(device, identity, initiator, is_ours, boot_id, bulk, bulk.talk, pump.path)
         made.append(link)
         self._links.add(link)
         bulk.start()

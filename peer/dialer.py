@@ -12,22 +12,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from peer import roster
-from peer.candidates import candidates
+from peer.errors import PeerError
 from peer.identity import Profile
+from peer.links import RELAYED
 from peer.pump import OnEvent, Pump
+from peer.reach.calling import calling
+from peer.reach.candidates import candidates
+from peer.reach.turns import Turns
 from peer.store.database import Database
-from peer.turns import Turns
 from wire import limits
 from wire.codes import Code
 from wire.errors import WireError
 from wire.identity import read_addresses
 from wire.ids import DeviceId, IdentityKey, SigningKey
-from wire.link import Ending, Link, LinkClosed, LinkConfig, LinkEvent, LinkOpened, LinkState, Role
+from wire.link import Ending, Link, LinkClosed, LinkEvent, LinkOpened, LinkState, Role
 from wire.machine import Entropy
 from wire.messages import Purpose
 from wire.messages.session import Hello
 
 REDIAL_FIRST_S = 0.5
+RELAY_AFTER_S = 2.0
+"""What addresses that say neither yes nor no are given before the relay is asked; they go on being tried."""
+
+RELAY_TURN_S = 1.5
 
 
 @dataclass(slots=True)
@@ -41,8 +48,10 @@ class Vicinity:
 class Dialer:
     """Dials for one node: every device has a link of its own.
 
-    hello: our first record to an identity. on_old_list: called with who knows a newer device list of ours. is_linked: whether a link with a device stands. on_event: what a
-    dialled link tells its owner. spawn: makes a task that the node owns. pumps: links under way.
+    hello: our first record to an identity. on_old_list: called with who knows a newer device list of ours.
+    path: how a device is linked, None for not at all. on_event: what a dialled link tells its owner. relay: gets a
+    link through the tracker where nothing else leads; raises PeerError, over at once if it makes no sense.
+    spawn: makes a task that the node owns. pumps: links under way.
     """
 
     def __init__(
@@ -52,7 +61,8 @@ class Dialer:
         *,
         vicinity: Vicinity,
         hello: Callable[[IdentityKey], Hello],
-        is_linked: Callable[[DeviceId], bool],
+        path: Callable[[DeviceId], str | None],
+        relay: Callable[[roster.Target], Coroutine[Any, Any, None]],
         on_event: OnEvent,
         on_old_list: Callable[[IdentityKey], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
@@ -62,7 +72,8 @@ class Dialer:
         self._database = database
         self._vicinity = vicinity
         self._hello = hello
-        self._is_linked = is_linked
+        self._path = path
+        self._relay = relay
         self._on_event = on_event
         self._on_old_list = on_old_list
         self._spawn = spawn
@@ -70,16 +81,17 @@ class Dialer:
         self._dialling: set[DeviceId] = set()
         self._backoff: dict[DeviceId, tuple[float, float]] = {}  # (not before, wait after)
         self._turns = Turns()
+        self._no_relay: dict[str, str] = {}
         self.pumps: set[Pump] = set()
 
     def want(self, identity: IdentityKey) -> None:
-        """Dial the devices of an account now, but for those that are linked or being dialled."""
+        """Dial the devices of an account now, but for those that are linked well or being dialled."""
         for target in self._database.read(roster.dial_targets, identity):
             self._backoff.pop(target.device, None)
             self._dial(target)
 
     def want_all(self) -> None:
-        """Dial every device that is not linked and whose turn has come."""
+        """Dial every device that is not linked, or could be better, and whose turn has come."""
         instant = self._now()
         for target in self._database.read(roster.dial_targets):
             not_before, _ = self._backoff.get(target.device, (0.0, 0.0))
@@ -95,23 +107,34 @@ class Dialer:
         wait_s = limits.RECONNECT_MOST_S
         self._backoff[device] = (self._now() + wait_s, wait_s)
 
+    def why_no_relay(self, friend: str) -> str | None:
+        """Say why the relay did not help at the last try, None if it was not asked or did."""
+        return self._no_relay.get(friend)
+
+    def _is_well_linked(self, device: DeviceId) -> bool:
+        return self._path(device) not in (None, RELAYED)
+
     def _dial(self, target: roster.Target) -> None:
-        if target.device not in self._dialling and not self._is_linked(target.device):
+        if target.device not in self._dialling and not self._is_well_linked(target.device):
             self._dialling.add(target.device)
             self._spawn(self._dial_device(target))
 
     async def _dial_device(self, target: roster.Target) -> None:
-        """Try every address of a device, with small head starts, until one stands."""
+        """Try every address of a device, with small head starts, until one stands; behind them all the relay."""
         race = _Race()
         try:
             async with asyncio.TaskGroup() as group:
-                for place in self.places(target):
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(self._turns.take(target.identity)):
-                            await race.is_over.wait()
-                    if race.is_over.is_set() or self._is_linked(target.device):
-                        break
-                    group.create_task(self._dial_one(target, place, race))
+                relayed = group.create_task(self._relay_later(target, race))
+                async with asyncio.TaskGroup() as dials:
+                    for place in self.places(target):
+                        with suppress(TimeoutError):
+                            async with asyncio.timeout(self._turns.take(target.identity)):
+                                await race.is_over.wait()
+                        if race.is_over.is_set() or self._is_well_linked(target.device):
+                            break
+                        dials.create_task(self._dial_one(target, place, race))
+                race.are_all_tried.set()
+                await relayed
         finally:
             self._dialling.discard(target.device)
         if race.winner is not None:
@@ -120,6 +143,28 @@ class Dialer:
         wait_s = min(wait_s * 2, limits.RECONNECT_MOST_S)
         dice = int.from_bytes(self._entropy.bytes(2), "big") / 65536
         self._backoff[target.device] = (self._now() + wait_s * (0.75 + dice / 2), wait_s)
+
+    async def _relay_later(self, target: roster.Target, race: _Race) -> None:
+        """Get a link through the relay if no address answered for a while, or all of them failed.
+
+        Both sides come to that; the one with the larger link key leaves the other some time, so that one asks.
+        """
+        async with asyncio.TaskGroup() as wait:
+            tried = wait.create_task(race.wait_tried(RELAY_AFTER_S))
+            won = wait.create_task(race.wait())
+            tried.add_done_callback(lambda _: won.cancel())
+            won.add_done_callback(lambda _: tried.cancel())
+        if self._profile.keys.link_key > target.link_key:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RELAY_TURN_S):
+                    await race.wait()
+        if race.winner is not None or self._path(target.device) is not None:
+            return
+        self._no_relay.pop(target.friend, None)
+        try:
+            await self._relay(target)
+        except PeerError as error:
+            self._no_relay[target.friend] = error.message
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -136,15 +181,8 @@ class Dialer:
         return candidates(record, own_host=vicinity.own_host, may_loopback=vicinity.is_loopback)
 
     async def _dial_one(self, target: roster.Target, place: tuple[str, int], race: _Race) -> None:
-        config = LinkConfig(
-            purpose=Purpose.PEER,
-            static_private=self._profile.keys.link_private,
-            responder=target.identity,
-            hello=self._hello(target.identity),
-            expected_static=target.link_key,
-            expected_identity=target.identity,
-            known_counter=target.known_counter,
-        )
+        hello = self._hello(target.identity)
+        config = calling(self._profile.keys, target, hello, Purpose.PEER)
 
         def on_event(pump: Pump, event: LinkEvent) -> None:
             if isinstance(event, LinkClosed):
@@ -182,6 +220,7 @@ class _Race:
 
     def __init__(self) -> None:
         self.is_over = asyncio.Event()
+        self.are_all_tried = asyncio.Event()
         self.winner: Pump | None = None
 
     def win(self, pump: Pump) -> bool:
@@ -193,3 +232,9 @@ class _Race:
 
     async def wait(self) -> None:
         await self.is_over.wait()
+
+    async def wait_tried(self, most_s: float) -> None:
+        """Wait until every dial has failed, or for so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await self.are_all_tried.wait()

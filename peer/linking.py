@@ -16,10 +16,11 @@ from peer.dialer import Dialer, Vicinity
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
 from peer.identity import Profile
-from peer.links import Links, PeerLink
-from peer.listener import Knocks, Refusals
+from peer.links import RELAYED, Links, PeerLink, list_links
 from peer.ownlist import ListWatch
 from peer.pump import Pump
+from peer.reach.reception import Reception
+from peer.reach.relaying import Ask, Relaying
 from peer.roster import Target
 from peer.sessions import Session
 from peer.store import own
@@ -31,10 +32,8 @@ from wire.codes import Code
 from wire.errors import WireError
 from wire.ids import BootId, ConversationId, DeviceId, IdentityKey, LinkKey
 from wire.link import (
-    Link,
     LinkAged,
     LinkClosed,
-    LinkConfig,
     LinkEvent,
     LinkIdentified,
     LinkOpened,
@@ -42,9 +41,9 @@ from wire.link import (
     Remote,
     Role,
 )
-from wire.machine import Entropy, Monotonic
+from wire.machine import Entropy
 from wire.messages import Message, Purpose
-from wire.messages.reach import AskDial
+from wire.messages.reach import AskDial, RelayOffered
 from wire.messages.session import Hello
 
 INBOX_MESSAGES = 64
@@ -56,7 +55,7 @@ class Linking:
 
     vicinity: kept up to date by the node. spawn: makes a task that the node owns. carry_out: does effects
     of a committed transaction; the link they came from is named with them. own_addresses: gives our signed
-    address record as it was published last, empty for none. lists: hears what friends know of our device list.
+    address record as it was published last, empty for none. ask_relay: asks the tracker for the relay. lists: hears what friends know of our device list.
     """
 
     def __init__(
@@ -69,6 +68,7 @@ class Linking:
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         carry_out: Callable[[list[Effect], PeerLink | None], None],
         own_addresses: Callable[[], bytes],
+        ask_relay: Ask,
         lists: ListWatch,
         entropy: Entropy,
     ) -> None:
@@ -84,9 +84,15 @@ class Linking:
         self._is_push_due = False  # in the loop's next round, as the dials of those who are wanted
         self._wanted: dict[IdentityKey, None] = {}
         self._links: Links[PeerLink] = Links()
-        self._pumps: set[Pump] = set()
-        self._knocks = Knocks(entropy)
-        self._refusals = Refusals(asyncio.get_running_loop().time)
+        self._reception = Reception(profile.keys, self._on_event, entropy)
+        self._relaying = Relaying(
+            profile,
+            ask=ask_relay,
+            hello=self.hello,
+            on_event=self._reception.on_event,
+            add=self._reception.add,
+            entropy=entropy,
+        )
         self.data_links: TransferLinks | None = None  # the node's, from when it stands
         self._dialer = Dialer(
             profile,
@@ -94,7 +100,8 @@ class Linking:
             vicinity=vicinity,
             hello=self.hello,
             on_old_list=lists.refused_by,
-            is_linked=self.is_linked,
+            path=self.path,
+            relay=self._relay_talk,
             on_event=self._on_event,
             spawn=spawn,
             entropy=entropy,
@@ -104,33 +111,19 @@ class Linking:
 
     def accept(self) -> Pump:
         """Make the protocol of a connection that came in."""
-        config = LinkConfig(
-            purpose=Purpose.PEER,
-            static_private=self._profile.keys.link_private,
-            responder=self._profile.keys.identity,
-        )
-        pump = Pump(
-            lambda now: Link(Role.RESPONDER, config, now=now, entropy=self._entropy),
-            self._on_event,
-            may_enter=self._may_enter,
-            for_purpose=self._data_link,
-        )
-        self._pumps.add(pump)
-        return pump
+        return self._reception.accept()
 
-    def _may_enter(self, pump: Pump) -> bool:
-        """Say whether somebody may stand at the door; who may not is forgotten at once."""
-        if self._knocks.enter(pump):
-            return True
-        self._pumps.discard(pump)
-        self._refusals.note(pump.who, Code.TOO_MANY_CONNECTIONS)
-        return False
+    def take_files(self, data_links: TransferLinks) -> None:
+        """Let data links in from now on."""
+        self.data_links = data_links
+        self._reception.takes_files = True
 
-    def _data_link(self, purpose: Purpose, now: Monotonic) -> Link | None:
-        """Make the machine of a data link that somebody dials to us; None for any other link."""
-        if purpose is not Purpose.DATA or self.data_links is None:
-            return None
-        return Link(Role.RESPONDER, self.data_links.config(), now=now, entropy=self._entropy)
+    def relay_offered(self, offered: RelayOffered) -> None:
+        """Come to the relay, where a device of a friend or of ours waits for us."""
+        identity = self._database.read(roster.identity_named, offered.name)
+        target = None if identity is None else self.target(identity, offered.device)
+        if target is not None and not self._is_closing:
+            self._spawn(self._relaying.join(target, Purpose(offered.purpose), offered.ticket))
 
     def send(self, device: DeviceId, message: Message) -> None:
         """Send to a device that is linked; else nothing: sync will bring it."""
@@ -182,19 +175,14 @@ class Linking:
     def close_all(self) -> None:
         """Say goodbye on every link, and to every one that would still open."""
         self._is_closing = True
-        for pump in [*self._pumps, *self._dialer.pumps]:
+        self._reception.close_all(Code.SHUTTING_DOWN)
+        for pump in list(self._dialer.pumps):
             pump.close(Code.SHUTTING_DOWN)
 
     def status(self) -> list[api.LinkStatus]:
         """List every friend's link; one without says so."""
-        links = sorted(self._links.every(), key=lambda link: (link.friend, link.device))
-        listed = [link.status for link in links]
-        linked = {link.friend for link in listed}
-        for friend in self._database.read(roster.list_friends, online_only=False):
-            if friend.friend not in linked:
-                why = roster.why_not_linked(friend)
-                listed.append(api.LinkStatus(friend.friend, None, "none", False, None, None, why))
-        return listed
+        friends = self._database.read(roster.list_friends, online_only=False)
+        return list_links(self._links, friends, self._dialer.why_no_relay)
 
     # --- one link's life
 
@@ -203,7 +191,6 @@ class Linking:
             case LinkIdentified(remote=remote):
                 self._on_identified(pump, remote)
             case LinkOpened(remote=remote):
-                self._knocks.leave(pump)
                 self._on_opened(pump, remote)
             case MessageReceived(message=message):
                 if pump.inbox is not None:
@@ -213,9 +200,6 @@ class Linking:
             case LinkAged():
                 pump.close(Code.GOODBYE, "this link has lived long enough")
             case LinkClosed(code=code):
-                self._knocks.leave(pump)
-                self._pumps.discard(pump)
-                self._refusals.closed(pump.who, event)
                 if pump.inbox is not None:
                     pump.inbox.put_nowait(None)
                     self._note_fault(pump, code)
@@ -249,7 +233,7 @@ class Linking:
             return
         certificate = remote.certificate
         if pump.purpose is Purpose.DATA:
-            self._pumps.discard(pump)
+            self._reception.handed_over(pump)
             if self.data_links is not None:
                 self.data_links.take(pump, certificate.device, certificate.identity)
             return
@@ -267,6 +251,7 @@ class Linking:
             is_ours=is_ours,
             boot_id=BootId(remote.hello.boot_id),
             since=wall(),
+            path=pump.path,
         )
         self._lists.heard(link.identity, remote.hello.known_counter)
         losers = self._links.add(link)
@@ -274,6 +259,8 @@ class Linking:
             loser.pump.close(Code.LINK_REPLACED)
         if link not in losers:
             self._dialer.arrived(link.device)
+            if pump.path != RELAYED and self.data_links is not None:
+                self.data_links.better_path(link.device)
             pump.inbox = asyncio.Queue()
             self._spawn(self._serve(link, remote.hello, pump.inbox))
 
@@ -348,6 +335,27 @@ class Linking:
     def is_linked(self, device: DeviceId) -> bool:
         """Say whether a control link to a device stands."""
         return self._links.of_device(device) is not None
+
+    def path(self, device: DeviceId) -> str | None:
+        """Say how the control link to a device goes; None if none stands."""
+        link = self._links.of_device(device)
+        return None if link is None else link.path
+
+    def is_relayed(self, device: DeviceId) -> bool:
+        """Say whether the control link to a device goes through the relay."""
+        return self.path(device) == RELAYED
+
+    async def relay_files(self, target: Target) -> bool:
+        """Get a data link through the relay, which comes in like any other; False if it cannot be had."""
+        try:
+            await self._relaying.call(target, Purpose.DATA)
+        except PeerError:
+            return False
+        return True
+
+    async def _relay_talk(self, target: Target) -> None:
+        if target.is_there and not self._is_closing:
+            await self._relaying.call(target, Purpose.PEER)
 
     def ask_to_dial(self, device: DeviceId) -> None:
         """Ask a device over its control link to dial us a data link, if we can be dialled at all."""

@@ -5,6 +5,7 @@ Talk and data links alike: of one device pair and purpose one stays (design, sec
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -15,6 +16,13 @@ from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
 
 if TYPE_CHECKING:
     from peer.pump import Pump
+
+DIRECT, RELAYED = "direct", "relayed"
+"""The paths of links, as `status` shows them."""
+
+WHY_RELAYED = (
+    "no address of the other machine answered, and it could not dial this one; both go on trying"
+)
 
 
 class Linked(Protocol):
@@ -40,6 +48,10 @@ class Linked(Protocol):
     def boot_id(self) -> BootId:
         """The other end's present run."""
 
+    @property
+    def path(self) -> str:
+        """How it goes, as `status` shows it."""
+
 
 Kept = TypeVar("Kept", bound=Linked)
 
@@ -59,7 +71,7 @@ class PeerLink:
     is_ours: bool
     boot_id: BootId
     since: int
-    path: str = "direct"
+    path: str = DIRECT
     is_pushing: bool = False
 
     @property
@@ -84,7 +96,7 @@ class PeerLink:
             verified=True,
             rtt_ms=None if trip_s is None else round(trip_s * 1000, 2),
             since=rfc3339(self.since),
-            why_not_better=None,
+            why_not_better=WHY_RELAYED if self.path == RELAYED else None,
         )
 
 
@@ -98,14 +110,18 @@ class Links(Generic[Kept]):
         """Take a link that opened; gives those that have to go, which may include this very one.
 
         A link of a former run of the other end is dead. Two sides that dialled at once see the same two
-        links, and both keep the one whose initiator has the smaller link key. Of two by the same
+        links, and both keep the one that is not relayed, else the one whose initiator has the smaller link key. Of two by the same
         initiator, that one decides: as the dialler we keep the older, as the other side both, the newest
         two at most, until the dialler closes one.
         """
         others = self._by_device.setdefault(link.device, [])
         losers = [other for other in others if other.boot_id != link.boot_id]
         rivals = [other for other in others if other.boot_id == link.boot_id]
-        if any(other.initiator < link.initiator for other in rivals):
+        if any((other.path == RELAYED) < (link.path == RELAYED) for other in rivals):
+            losers.append(link)
+        elif any((other.path == RELAYED) > (link.path == RELAYED) for other in rivals):
+            losers += rivals
+        elif any(other.initiator < link.initiator for other in rivals):
             losers.append(link)
         elif any(other.initiator == link.initiator for other in rivals):
             if link.is_ours:
@@ -139,3 +155,28 @@ class Links(Generic[Kept]):
     def every(self) -> list[Kept]:
         """List all links."""
         return [link for found in self._by_device.values() for link in found]
+
+
+def list_links(
+    links: Links[PeerLink],
+    friends: list[api.Friend],
+    why_no_relay: Callable[[str], str | None],
+) -> list[api.LinkStatus]:
+    """List the link of every device, and each friend without one. why_no_relay: of a friend, by name."""
+    every = sorted(links.every(), key=lambda link: (link.friend, link.device))
+    listed = [link.status for link in every]
+    linked = {link.friend for link in listed}
+    for friend in friends:
+        if friend.friend not in linked:
+            why = why_not_linked(friend, why_no_relay(friend.friend))
+            listed.append(api.LinkStatus(friend.friend, None, "none", False, None, None, why))
+    return listed
+
+
+def why_not_linked(friend: api.Friend, no_relay: str | None) -> str:
+    """Say why there is no link with a friend. no_relay: why the relay did not help."""
+    if friend.key_changed is not None:
+        return "another identity key is shown: see friend accept-key"
+    if friend.presence == "offline":
+        return "offline"
+    return f"no address answered yet{'' if no_relay is None else f'; {no_relay}'}"

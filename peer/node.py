@@ -46,9 +46,9 @@ from peer.transfers.ledger import Live
 from peer.transfers.shelf import Shelf
 from peer.uplink import Uplink
 from wire.codes import Code
-from wire.ids import BootId
+from wire.ids import BootId, RequestId
 from wire.machine import Entropy
-from wire.messages import reach
+from wire.messages import Message, reach
 
 SWEEP_S = 1.0
 FORGET_S = 3600.0
@@ -111,6 +111,7 @@ class Node:
             spawn=self._spawn,
             carry_out=self.carry_out,
             own_addresses=lambda: self.uplink.addresses,
+            ask_relay=self._ask_relay,
             lists=self.lists,
             entropy=entropy,
         )
@@ -123,6 +124,7 @@ class Node:
             linked=self.linking.devices,
             on_effects=self.carry_out,
             on_state=self._on_uplink_state,
+            on_relay=self.linking.relay_offered,
             entropy=entropy,
         )
 
@@ -177,7 +179,7 @@ class Node:
             entropy=self.entropy,
         )
         await data_links.prepare()
-        self.linking.data_links = data_links
+        self.linking.take_files(data_links)
         self._spawn(data_links.run())
 
     def live(self) -> dict[int, Live]:
@@ -308,6 +310,11 @@ class Node:
         name = self.profile.name
         found = await self.uplink.ask(lambda n: reach.AskDirectory(n, name), reach.Directory)
         await self.database.write_patiently(own.set_device_list, found.device_list)
+
+    async def _ask_relay(
+        self, build: Callable[[RequestId], Message], answer: type[reach.Relay]
+    ) -> reach.Relay:
+        return await self.uplink.ask(build, answer)
 
     async def _sweep(self) -> None:
         """Dial again whom we want and do not have; mark what was never delivered, say anew what waits for a former key."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from peer.links import Links
+from peer.links import RELAYED, Links
 from peer.transfers.bulk import Bulk
 from peer.transfers.incoming import Incoming
 from peer.transfers.talk import TransferTalk
@@ -26,6 +26,7 @@ class OpenLink:
     boot_id: BootId
     bulk: Bulk
     talk: TransferTalk
+    path: str
 
 
 class OpenLinks:
@@ -64,6 +65,12 @@ class OpenLinks:
     def of_device(self, device: DeviceId) -> OpenLink | None:
         """Give the link to a device that is to be used, or None."""
         return self._kept.of_device(device)
+
+    def close_relayed(self, device: DeviceId) -> None:
+        """End what goes to a device through the relay: there is a better way now."""
+        for link in self.every:
+            if link.device == device and link.path == RELAYED:
+                link.bulk.close(Code.LINK_REPLACED)
 
     def close(self, identity: IdentityKey, code: Code) -> None:
         """End the links with an account."""

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from peer.links import DIRECT
 from wire import limits
 from wire.channel.records import Opener, Sealer
 from wire.codes import Code
@@ -44,7 +45,8 @@ class Pump(asyncio.Protocol):
     on_event: called with each event, in order, on the loop; it must not block. may_enter: asked before
     anything else with this pump, whose `peer` and `who` (its address, without and with the port) are known by
     then; False ends the connection. for_purpose: of an accepted connection, gives the machine for what its
-    preamble asks for, None to leave it to `make_link`'s; the instant it gets is that of the connection.
+    preamble asks for, None to leave it to `make_link`'s; the instant it gets is that of the connection. first:
+    bytes that go out before the link's own, a relay's ticket.
     """
 
     def __init__(
@@ -54,7 +56,9 @@ class Pump(asyncio.Protocol):
         *,
         may_enter: Callable[[Pump], bool] | None = None,
         for_purpose: Callable[[Purpose, Monotonic], Link | None] | None = None,
+        first: bytes = b"",
     ) -> None:
+        self._first = first
         self._for_purpose = for_purpose
         self._start = b""  # of an accepted connection, until its purpose is known
         self._make_link = make_link
@@ -73,6 +77,7 @@ class Pump(asyncio.Protocol):
         self.peer = self.who = ""
         self._connected = self._now()
         self.purpose = Purpose.PEER  # of an accepted connection, as its preamble said
+        self.path = DIRECT
         self.inbox: asyncio.Queue[Message | None] | None = (
             None  # where the owner takes messages from
         )
@@ -91,6 +96,8 @@ class Pump(asyncio.Protocol):
             transport.abort()
             return
         self.link = self._make_link(self._connected)
+        if self._first:
+            transport.write(self._first)
         self._run()
 
     def data_received(self, data: bytes) -> None:

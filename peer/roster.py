@@ -80,13 +80,6 @@ def list_friends(connection: Connection, *, online_only: bool) -> list[api.Frien
     return listed
 
 
-def why_not_linked(friend: api.Friend) -> str:
-    """Say why there is no link with a friend, for `status`."""
-    if friend.key_changed is not None:
-        return "another identity key is shown: see friend accept-key"
-    return "offline" if friend.presence == "offline" else "no address answered yet"
-
-
 # --- what the tracker says
 
 
@@ -183,22 +176,23 @@ class Target:
     addresses: bytes | None
     signing_key: bytes
     known_counter: int
+    is_there: bool  # its account is online, as far as the tracker says; own ones may always be
 
 
 def dial_targets(connection: Connection, identity: IdentityKey | None = None) -> list[Target]:
-    """List the devices of accepted friends and our other ones that stand and have addresses.
+    """List the devices of accepted friends and our other ones that stand.
 
     identity: only those of one account.
     """
     rows = connection.execute(
         "SELECT d.device, d.identity, c.name, d.link_key, d.addresses, d.signing_key,"
-        " c.list_counter FROM devices d JOIN contacts c ON c.identity = d.identity"
+        " c.list_counter, c.shown <> 0 FROM devices d JOIN contacts c ON c.identity = d.identity"
         " WHERE c.state = 'friends' AND c.claimed IS NULL AND d.is_listed"
-        " AND d.addresses IS NOT NULL AND (?1 IS NULL OR d.identity = ?1)"
+        " AND (?1 IS NULL OR d.identity = ?1)"
         " UNION ALL SELECT d.device, d.identity, o.name, d.link_key, d.addresses, d.signing_key,"
-        " o.list_counter FROM devices d JOIN own o ON o.identity = d.identity"
+        " o.list_counter, 1 FROM devices d JOIN own o ON o.identity = d.identity"
         " WHERE d.device <> o.device AND d.is_listed"
-        " AND d.addresses IS NOT NULL AND (?1 IS NULL OR d.identity = ?1)",
+        " AND (?1 IS NULL OR d.identity = ?1)",
         (identity,),
     )
     return [Target(*row) for row in rows]
@@ -242,7 +236,7 @@ def _note_presence(connection: Connection, said: PresenceChanged) -> list[Effect
 
 def _note_reach(connection: Connection, said: reach.AddressesChanged) -> list[Effect]:
     """Take where a device of a friend, or of ours, can be dialled, with the certificate that makes it one."""
-    identity = _identity_named(connection, said.name)
+    identity = identity_named(connection, said.name)
     if identity is None or said.device == own.need_account(connection).device:
         return []
     certificate = peek_certificate(said.certificate)
@@ -256,7 +250,7 @@ def _note_reach(connection: Connection, said: reach.AddressesChanged) -> list[Ef
     return [WantLink(identity)]
 
 
-def _identity_named(connection: Connection, name: str) -> IdentityKey | None:
+def identity_named(connection: Connection, name: str) -> IdentityKey | None:
     """Give the identity of a friend, or our own: other devices of ours are dialled like friends'."""
     me = own.need_account(connection)
     if name == me.name:

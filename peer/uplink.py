@@ -58,7 +58,7 @@ class Uplink:
     """The tracker link of one node.
 
     on_effects: called after each commit with what the tracker's words led to. hosts: gives the numeric
-    addresses and the port to publish, empty for none. is_unseen: friends are not told that we are here.
+    addresses and the port to publish, empty for none. on_relay: called when a device waits for us at the relay. is_unseen: friends are not told that we are here.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Uplink:
         linked: Callable[[], Collection[DeviceId]],
         on_effects: Callable[[list[Effect]], None],
         on_state: Callable[[], None],
+        on_relay: Callable[[reach.RelayOffered], None],
         entropy: Entropy,
     ) -> None:
         self._profile = profile
@@ -81,6 +82,7 @@ class Uplink:
         self._hosts = hosts
         self._on_effects = on_effects
         self._on_state = on_state
+        self._on_relay = on_relay
         self._entropy = entropy
         self._link: TrackerLink | None = None
         self._has_asks = asyncio.Event()
@@ -249,6 +251,8 @@ class Uplink:
                 self._has_friends.set()
             elif isinstance(message, MailboxState):
                 self.mail.told(message)
+            elif isinstance(message, reach.RelayOffered):
+                self._on_relay(message)
             else:
                 await self._take(message)
             if to_take == 0:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from peer.candidates import candidates
+from peer.reach.candidates import candidates
 from tests.fuzz.seeds import packed
 from tests.fuzz.target import Shape, Target, check
 from tests.harness.entropy import SeededEntropy

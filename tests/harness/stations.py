@@ -11,6 +11,7 @@ from typing import Any
 from peer.datalinks import TransferLinks
 from peer.effects import Effect
 from peer.pump import Pump
+from peer.reach.calling import answering
 from peer.roster import Target
 from peer.store.devices import known_counter
 from peer.transfers import manager
@@ -92,7 +93,16 @@ class Station:
         if far is None:
             return None
         keys = far.one.keys
-        return Target(device, identity, far.one.account, keys.link_key, None, keys.signing_key, 0)
+        return Target(
+            device,
+            identity,
+            far.one.account,
+            keys.link_key,
+            None,
+            keys.signing_key,
+            0,
+            is_there=True,
+        )
 
     def places(self, target: Target) -> list[tuple[str, int]]:
         far = self.stations[target.device]
@@ -101,6 +111,12 @@ class Station:
     def is_linked(self, device: DeviceId) -> bool:
         far = self.stations.get(device)
         return far is not None and far.is_up
+
+    def is_relayed(self, device: DeviceId) -> bool:
+        return False
+
+    async def relay_files(self, target: Target) -> bool:
+        return False
 
     def ask_to_dial(self, device: DeviceId) -> None:
         self.asked_to_dial.append(device)
@@ -199,7 +215,12 @@ class Station:
                     pass
 
         return Pump(
-            lambda now: Link(Role.RESPONDER, self.links.config(), now=now, entropy=SystemEntropy()),
+            lambda now: Link(
+                Role.RESPONDER,
+                answering(self.one.keys, Purpose.DATA),
+                now=now,
+                entropy=SystemEntropy(),
+            ),
             on_event,
         )
 

@@ -30,7 +30,8 @@ class Dialled:
             peer.database,
             vicinity=Vicinity("127.0.0.1", is_loopback=True),
             hello=self.no_hello,
-            is_linked=lambda device: device in self.linked,
+            path=lambda device: "direct" if device in self.linked else None,
+            relay=self.no_relay,
             on_event=lambda pump, event: None,
             on_old_list=lambda identity: None,
             spawn=self._spawn,
@@ -39,6 +40,9 @@ class Dialled:
 
     def no_hello(self, _: object) -> Any:
         """Nobody is told anything here."""
+
+    async def no_relay(self, _: object) -> None:
+        """Nobody is there."""
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         self.count += 1

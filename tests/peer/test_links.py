@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from peer.candidates import candidates
 from peer.errors import PeerError
 from peer.links import Links, PeerLink
 from peer.listener import Knocks, open_listeners, parse_listen, place_of
+from peer.reach.candidates import candidates
 from peer.sessions import Session
 from wire import limits
 from wire.codes import Code
@@ -28,10 +28,21 @@ def link(
     is_ours: bool = False,
     boot_id: BootId = FIRST_RUN,
     device: bytes = b"d" * 16,
+    path: str = "direct",
 ) -> PeerLink:
     session = Session(DeviceId(device), IdentityKey(b"i" * 32))
     pump: object = None
-    return PeerLink(pump, session, "bob", initiator, is_ours, boot_id, 0)  # type: ignore[arg-type]
+    return PeerLink(pump, session, "bob", initiator, is_ours, boot_id, 0, path)  # type: ignore[arg-type]
+
+
+def test_one_that_is_not_relayed_stays_before_one_that_is_whoever_dialled() -> None:
+    for initiator, other in ((SMALL, LARGE), (LARGE, SMALL), (SMALL, SMALL)):
+        relayed, direct = link(initiator, path="relayed"), link(other, path="direct")
+        first: Any = Links()
+        assert (first.add(relayed), first.add(direct)) == ([], [relayed])
+        second: Any = Links()
+        assert (second.add(direct), second.add(relayed)) == ([], [relayed])
+        assert first.every() == second.every() == [direct]
 
 
 def test_of_two_that_dialled_at_once_the_smaller_link_key_stays_in_either_order() -> None:

@@ -23,7 +23,9 @@ class Bulk:
         self.closed.append(code)
 
 
-def link(device: int, initiator: LinkKey = SMALL, *, is_ours: bool = False) -> OpenLink:
+def link(
+    device: int, initiator: LinkKey = SMALL, *, is_ours: bool = False, path: str = "direct"
+) -> OpenLink:
     name = device.to_bytes(16, "big")
     return OpenLink(
         DeviceId(name),
@@ -33,6 +35,7 @@ def link(device: int, initiator: LinkKey = SMALL, *, is_ours: bool = False) -> O
         BootId(bytes(16)),
         cast("Any", Bulk()),
         None,  # type: ignore[arg-type]
+        path,
     )
 
 
@@ -85,3 +88,13 @@ def test_all_links_are_bounded_and_some_places_are_ours() -> None:
     assert links.is_full
     links.close(IdentityKey(bytes(32)), Code.NOT_ADMITTED)
     assert {code for one in links.every for code in closed(one)} == {Code.NOT_ADMITTED}
+
+
+def test_what_goes_through_the_relay_ends_once_there_is_a_better_way() -> None:
+    links = OpenLinks()
+    relayed, direct, other = link(1, path="relayed"), link(2), link(3, path="relayed")
+    for one in (relayed, direct, other):
+        links.add(one)
+    links.close_relayed(DeviceId((1).to_bytes(16, "big")))
+    links.close_relayed(DeviceId((2).to_bytes(16, "big")))
+    assert [closed(one) for one in (relayed, direct, other)] == [[Code.LINK_REPLACED], [], []]

@@ -1,0 +1,8 @@
+"""How two devices come together: which addresses are dialled, at what pace, and what is left where none answers.
+
+    candidates   what a friend signed, less what could be used against others or us
+    turns        when a friend's devices may be dialled next
+    relaying     the last rung: both come to the tracker, which joins them and can read nothing
+
+`peer.dialer` runs the ladder for talk, `peer.datadialer` for files.
+"""

@@ -1,0 +1,76 @@
+"""Where connections come in: few that proved nothing, one line of the log for each that was turned away."""
+
+from __future__ import annotations
+
+import asyncio
+
+from peer.listener import Knocks, Refusals
+from peer.pump import OnEvent, Pump
+from peer.reach.calling import answering
+from wire.codes import Code
+from wire.identity import DeviceKeys
+from wire.link import Link, LinkClosed, LinkEvent, LinkOpened, Role
+from wire.machine import Entropy, Monotonic
+from wire.messages import Purpose
+
+
+class Reception:
+    """Takes in what is dialled to one node, and knows every link under way. on_event: what they tell."""
+
+    def __init__(self, keys: DeviceKeys, on_event: OnEvent, entropy: Entropy) -> None:
+        self._keys = keys
+        self._tell = on_event
+        self._entropy = entropy
+        self._knocks = Knocks(entropy)
+        self._refusals = Refusals(asyncio.get_running_loop().time)
+        self._pumps: set[Pump] = set()
+        self.takes_files = False  # data links are let in, too
+
+    def accept(self) -> Pump:
+        """Make the protocol of a connection that came in."""
+        pump = Pump(
+            lambda now: self._link(Purpose.PEER, now),
+            self.on_event,
+            may_enter=self._may_enter,
+            for_purpose=self._for_purpose,
+        )
+        self._pumps.add(pump)
+        return pump
+
+    def add(self, pump: Pump) -> None:
+        """Take note of a link that we began ourselves."""
+        self._pumps.add(pump)
+
+    def on_event(self, pump: Pump, event: LinkEvent) -> None:
+        """Keep count of who is here, and pass on what happened."""
+        if isinstance(event, LinkOpened):
+            self._knocks.leave(pump)
+        elif isinstance(event, LinkClosed):
+            self._knocks.leave(pump)
+            self._pumps.discard(pump)
+            self._refusals.closed(pump.who, event)
+        self._tell(pump, event)
+
+    def handed_over(self, pump: Pump) -> None:
+        """Take note that somebody else has a link now."""
+        self._pumps.discard(pump)
+
+    def close_all(self, code: Code) -> None:
+        """End every link, open or not yet."""
+        for pump in list(self._pumps):
+            pump.close(code)
+
+    def _link(self, purpose: Purpose, now: Monotonic) -> Link:
+        return Link(Role.RESPONDER, answering(self._keys, purpose), now=now, entropy=self._entropy)
+
+    def _may_enter(self, pump: Pump) -> bool:
+        """Say whether somebody may stand at the door; who may not is forgotten at once."""
+        if self._knocks.enter(pump):
+            return True
+        self._pumps.discard(pump)
+        self._refusals.note(pump.who, Code.TOO_MANY_CONNECTIONS)
+        return False
+
+    def _for_purpose(self, purpose: Purpose, now: Monotonic) -> Link | None:
+        """Make the machine of a data link that somebody dials to us; None for any other link."""
+        return self._link(purpose, now) if purpose is Purpose.DATA and self.takes_files else None
