@@ -11,7 +11,8 @@ from peer import api, contacts, preferences
 from peer.config import read_config
 from peer.errors import PeerError
 from peer.locations import Locations
-from peer.preferences import KEYS, OFF, Key
+from peer.preferences import KEYS, Key
+from peer.quantities import OFF
 from peer.store import own
 from peer.store.database import Database
 from peer.transfers.paths import check_folder

@@ -37,6 +37,12 @@ class Neighbours(Protocol):
     def is_linked(self, device: DeviceId) -> bool:
         """Say whether a control link to a device stands."""
 
+    def measure(self, device: DeviceId) -> tuple[float, bool] | None:
+        """Begin to measure the round trip of talk with a device; gives what the last one took, or takes so far.
+
+        True with the former, False with the latter; None where nothing is known.
+        """
+
     def ask_to_dial(self, device: DeviceId) -> None:
         """Ask a device over its control link to dial us a data link."""
 

@@ -14,13 +14,14 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from peer import preferences
+from peer import bandwidth
 from peer.datadialer import Neighbours, TransferDialer
 from peer.effects import Effect
 from peer.openlinks import STOP_S, OpenLink, OpenLinks, let_go, stop_all
+from peer.pacing import Pacing
 from peer.pump import Pump
 from peer.store.database import Database
-from peer.times import wall
+from peer.times import minute_of_day, wall
 from peer.transfers import ledger, manager
 from peer.transfers.bulk import Bulk
 from peer.transfers.figures import Figures
@@ -28,7 +29,6 @@ from peer.transfers.incoming import Incoming
 from peer.transfers.ledger import Live
 from peer.transfers.outcomes import Outcomes
 from peer.transfers.outgoing import Served
-from peer.transfers.pace import Paces
 from peer.transfers.reports import Report
 from peer.transfers.serving import Serving
 from peer.transfers.shelf import Shelf
@@ -79,7 +79,7 @@ class TransferLinks:
         self._attaching: set[int] = set()
         self._links = OpenLinks()
         self._coming = UnderWay()
-        self._paces = Paces()
+        self._pacing = Pacing(neighbours.measure, minute_of_day)
         self._figures = Figures(database, self._coming.open, carry_out)
         self._outcomes = Outcomes(
             database,
@@ -110,6 +110,7 @@ class TransferLinks:
     async def run(self) -> None:
         """Look after transfers until cancelled."""
         self._spawn(self._figures.keep_telling())
+        self._spawn(self._pacing.run())
         self._spawn(self._tidying.tidy_folders())
         while True:
             await self._look()
@@ -122,9 +123,9 @@ class TransferLinks:
 
     def keep_pace(self) -> None:
         """Let bytes go as fast as is set now."""
-        up, down = self._database.read(preferences.bandwidth)
-        self._paces.up.set(up)
-        self._paces.down.set(down)
+        self._pacing.set(
+            self._database.read(bandwidth.of_all), self._database.read(bandwidth.of_friends)
+        )
 
     def wake(self, offer: OfferId | None = None) -> None:
         """Take note that something changed: an offer, a link, an answer. offer: which one, if it is known."""
@@ -232,7 +233,7 @@ class TransferLinks:
             first=found.first,
             leftover=found.leftover,
             make_talk=make_talk,
-            paces=self._paces,
+            paces=self._pacing.paces(identity),
             peer=device.hex()[:8],
         )
         assert isinstance(bulk.talk, TransferTalk)
@@ -240,6 +241,7 @@ class TransferLinks:
         link = OpenLink(device, identity, initiator, is_ours, boot_id, bulk, bulk.talk, pump.path)
         made.append(link)
         self._links.add(link)
+        self._pacing.opened(link)
         bulk.start()
         self.wake()
 
@@ -264,6 +266,7 @@ class TransferLinks:
         """Let go of a link that ended, and of what used it."""
         log.info("data link with %s ended: %s %s", link.device.hex()[:8], code.value, text)
         self._links.ended(link)
+        self._pacing.ended(link)
         await asyncio.to_thread(let_go, link)
         self._links.remove(link)
         if link.bulk.has_brought:

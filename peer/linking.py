@@ -357,6 +357,11 @@ class Linking:
         if target.is_there and not self._is_closing:
             await self._relaying.call(target, Purpose.PEER)
 
+    def measure(self, device: DeviceId) -> tuple[float, bool] | None:
+        """Measure the round trip of talk with a device, see `Pump.measure`; None where there is no link."""
+        link = self._links.of_device(device)
+        return None if link is None else link.pump.measure()
+
     def ask_to_dial(self, device: DeviceId) -> None:
         """Ask a device over its control link to dial us a data link, if we can be dialled at all."""
         addresses = self._own_addresses()
@@ -391,10 +396,4 @@ class Linking:
             link.is_pushing = False
 
     def _tell(self, link: PeerLink, state: str) -> None:
-        body: dict[str, object] = {
-            "friend": link.friend,
-            "device": link.device.hex(),
-            "path": link.path,
-            "state": state,
-        }
-        self._carry_out([Tell(api.Event("link", body))], None)
+        self._carry_out([Tell(link.told(state))], None)

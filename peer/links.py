@@ -84,6 +84,18 @@ class PeerLink:
         """Whose device it is."""
         return self.session.identity
 
+    def told(self, state: str) -> api.Event:
+        """Tell the faces what became of it: `up` or `down`."""
+        return api.Event(
+            "link",
+            {
+                "friend": self.friend,
+                "device": self.device.hex(),
+                "path": self.path,
+                "state": state,
+            },
+        )
+
     @property
     def status(self) -> api.LinkStatus:
         """Show it to a person."""

@@ -8,7 +8,6 @@ that was set for a friend names that friend's identity: whoever comes by the nam
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,35 +17,19 @@ import msgspec
 
 from peer import contacts
 from peer.errors import PeerError
+from peer.quantities import NONE, OFF, one_rate, one_schedule, one_size
 from peer.store import settings
 from wire import limits
 from wire.codes import Code
 
 Connection = sqlite3.Connection
 
-OFF = "off"
-"""Stands for no limit; a friend's `off` counts over a limit that holds for all others."""
-
 DEFAULT = "default"
 """In place of a value: what was set is forgotten."""
 
 POLICIES = ("ask", "auto", "never")
 
-_UNITS = {
-    "": 1,
-    "B": 1,
-    "KB": 1000,
-    "MB": 1000**2,
-    "GB": 1000**3,
-    "TB": 1000**4,
-    "KIB": 1024,
-    "MIB": 1024**2,
-    "GIB": 1024**3,
-    "TIB": 1024**4,
-}
-_SPELT = {"KIB": "KiB", "MIB": "MiB", "GIB": "GiB", "TIB": "TiB", "B": ""}
-_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,6})?) ?([A-Za-z]{0,3})\Z")
-_NONE = frozenset({"0", "off", "none"})
+BANDWIDTH = ("bandwidth.up", "bandwidth.down", "bandwidth.schedule")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,47 +53,6 @@ class Key:
 # --- forms of values
 
 
-def size_bytes(text: str) -> int:
-    """Give the bytes of a SIZE; raises ValueError."""
-    match = _SIZE.match(text.strip())
-    factor = None if match is None else _UNITS.get(match[2].upper())
-    if match is None or factor is None:
-        raise ValueError(text)
-    return int(float(match[1]) * factor) if "." in match[1] else int(match[1]) * factor
-
-
-def rate_bytes_per_s(text: str) -> int | None:
-    """Give the bytes per second of a bandwidth, None for no limit; raises ValueError."""
-    if text == OFF:
-        return None
-    return size_bytes(text.removesuffix("/s"))
-
-
-def _one_size(text: str) -> str:
-    """Give a SIZE, or `off`, in its one spelling."""
-    folded = text.strip().lower()
-    if folded in _NONE:
-        return OFF
-    if not 1 <= size_bytes(text) <= limits.FILE_BYTES:
-        raise ValueError(text)
-    match = _SIZE.match(text.strip())
-    assert match is not None
-    unit = match[2].upper()
-    return match[1] + _SPELT.get(unit, unit)
-
-
-def _one_rate(text: str) -> str:
-    folded = text.strip().lower()
-    if folded in _NONE or folded == "0/s":
-        return OFF
-    size = text.strip()
-    if folded.endswith("/s"):
-        size = size[:-2]
-    if size_bytes(size) < limits.BANDWIDTH_BYTES_PER_S_LEAST:
-        raise ValueError(text)
-    return f"{_one_size(size)}/s"
-
-
 def _one_policy(text: str) -> str:
     folded = text.strip().lower()
     if folded not in POLICIES:
@@ -120,7 +62,7 @@ def _one_policy(text: str) -> str:
 
 def _one_types(text: str) -> str:
     patterns = [part.strip() for part in text.split(",") if part.strip()]
-    if not patterns or text.strip().lower() in _NONE:
+    if not patterns or text.strip().lower() in NONE:
         return OFF
     one = ",".join(patterns)
     if len(one) > limits.ACCEPT_TYPES_CHARS or "/" in one or not one.isprintable():
@@ -136,6 +78,7 @@ def _one_folder(text: str) -> str:
 
 
 _SIZE_FORM = "bytes or a number with KB, MB, GB, KiB, MiB or GiB, like 25MB, or off"
+_SCHEDULE_FORM = "hours and limits like 08:00-18:00 up 1MB/s down 5MB/s, 22:00-06:00 up off, or off"
 _RATE_FORM = "bytes a second like 10MB/s, at least 10KB/s, or off"
 
 KEYS = {
@@ -146,7 +89,7 @@ KEYS = {
             OFF,
             "the largest offer that is taken without asking",
             _SIZE_FORM,
-            _one_size,
+            one_size,
             is_per_friend=True,
         ),
         Key(
@@ -168,17 +111,28 @@ KEYS = {
         Key(
             "bandwidth.down",
             OFF,
-            "how fast files may come, all together",
+            "how fast files may come, all together; with --friend, from one",
             _RATE_FORM,
-            _one_rate,
+            one_rate,
+            is_per_friend=True,
+            is_here=True,
+        ),
+        Key(
+            "bandwidth.schedule",
+            OFF,
+            "hours of every day, by this machine's clock, at which other limits hold",
+            _SCHEDULE_FORM,
+            one_schedule,
+            is_per_friend=True,
             is_here=True,
         ),
         Key(
             "bandwidth.up",
             OFF,
-            "how fast files may leave, all together",
+            "how fast files may leave, all together; with --friend, to one",
             _RATE_FORM,
-            _one_rate,
+            one_rate,
+            is_per_friend=True,
             is_here=True,
         ),
         Key(
@@ -265,12 +219,6 @@ def value(connection: Connection, name: str, friend: contacts.Contact | None = N
 def held(connection: Connection, name: str, friend: contacts.Contact | None = None) -> str:
     """Give what holds of a key that has a default of its own."""
     return value(connection, name, friend) or KEYS[name].default
-
-
-def bandwidth(connection: Connection) -> tuple[int | None, int | None]:
-    """Give how fast files may leave and come, in bytes per second; None for no limit."""
-    up, down = (held(connection, f"bandwidth.{way}") for way in ("up", "down"))
-    return rate_bytes_per_s(up), rate_bytes_per_s(down)
 
 
 def of_friends(connection: Connection, key: Key) -> list[tuple[str, str]]:

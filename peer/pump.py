@@ -144,6 +144,21 @@ class Pump(asyncio.Protocol):
         self._run()
         return True
 
+    def measure(self) -> tuple[float, bool] | None:
+        """Begin to measure the round trip; gives what is known of the one before.
+
+        That is how many seconds it took, and True; or for how many it goes on, and False; None: no link, or
+        none was measured yet.
+        """
+        if self.link is None or not self.is_open:
+            return None
+        waits_s = self.link.ping(now=self._now())
+        self._run()
+        if waits_s is not None:
+            return waits_s, False
+        trip_s = self.link.round_trip_s
+        return None if trip_s is None else (trip_s, True)
+
     def run(self) -> None:
         """Carry on after a verb of the link was called directly."""
         self._run()

@@ -1,4 +1,4 @@
-"""Instants for people and scripts: milliseconds since 1970 to RFC 3339 and back to nothing else."""
+"""Instants for people and scripts: milliseconds since 1970 to RFC 3339, and the minute of the day."""
 
 from __future__ import annotations
 
@@ -20,3 +20,9 @@ def rfc3339(millis: int) -> str:
     """Give an instant as `2026-05-01T12:00:00.000Z`."""
     instant = _EPOCH + timedelta(milliseconds=min(millis, _LAST))
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def minute_of_day() -> int:
+    """Give the minute of the day, 0 to 1,439, by this machine's clock and where it is."""
+    now = time.localtime()
+    return now.tm_hour * 60 + now.tm_min

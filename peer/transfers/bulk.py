@@ -14,11 +14,12 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
 from peer.errors import PeerError
+from peer.transfers.outlet import Outlet
 from peer.transfers.pace import SLICE_BYTES, Paces
 from wire import limits
 from wire.channel.records import OVERHEAD_BYTES, Opener, Sealer
@@ -73,8 +74,8 @@ class Bulk:
 
     connection: blocking, owned from here on. sealer, opener: as the link handed them over. first: bytes that
     are to be sent before anything else. leftover: bytes already received. peer: who is at the other end, for
-    the log. paces: of all links together. heartbeat_s: how long we are silent while we wait. lifetime_s, lifetime_bytes: of both directions together, then the
-    link ends.
+    the log. paces: that each chunk waits for. heartbeat_s: how long we are silent while we wait. lifetime_s,
+    lifetime_bytes: of both directions together, then the link ends.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Bulk:
         leftover: bytes,
         make_talk: Callable[[Bulk], Talk],
         peer: str = "",
-        paces: Paces | None = None,
+        paces: Sequence[Paces] = (),
         heartbeat_s: float = limits.HEARTBEAT_S,
         lifetime_s: float = limits.LINK_LIFETIME_S,
         lifetime_bytes: int = limits.LINK_LIFETIME_BYTES,
@@ -109,7 +110,8 @@ class Bulk:
         self._heartbeat_s = heartbeat_s
         self._pings = (now, 0.0)  # when the last came, and how many of them are too many by then
         self._peer = peer
-        self._paces = paces or Paces()
+        self._down = tuple(each.down for each in paces)
+        self.outlet = Outlet(connection, [each.up for each in paces])
         self.talk = make_talk(self)
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
@@ -241,9 +243,8 @@ class Bulk:
             self._leftover = self._leftover[position:]
         while position < len(view):
             try:
-                ends = len(view)
-                if self._paces.down.is_set:
-                    ends = min(ends, position + SLICE_BYTES)
+                is_paced = any(pace.is_set for pace in self._down)
+                ends = min(len(view), position + SLICE_BYTES) if is_paced else len(view)
                 count = self._socket.recv_into(view[position:ends], 0, socket.MSG_WAITALL)
             except (BlockingIOError, InterruptedError):
                 if self._is_over:
@@ -255,8 +256,9 @@ class Bulk:
                 self._end(Code.LINK_LOST, f"the connection ended{where}")
                 return False
             position += count
-            if self._paces.down.is_set and not is_start:
-                self._paces.down.take(count, lambda: self._is_over)
+            if is_paced and not is_start:
+                for pace in self._down:
+                    pace.take(count, lambda: self._is_over)
             if not is_start and position < len(view):  # a long record over a slow line
                 self._heard_at = _now()
         return True
@@ -292,26 +294,20 @@ class Bulk:
             if size:
                 length += self._sealer.seal_into(chunk[:size], out[length:])
             if length:
-                self._send_out(out[:length], is_paced=bool(size))
+                if size:
+                    self.outlet.send_chunk(out[:length], lambda: self._is_over)
+                else:
+                    self.outlet.send(out[:length])
                 self._busy_at = self._sent_at = _now()
                 self._age()
             elif step is None and not self._rest():
                 return
 
-    def _send_out(self, sealed: memoryview, *, is_paced: bool) -> None:
-        """Send records; those with a chunk wait for their turn, if there is a rate."""
-        while is_paced and self._paces.up.is_set and len(sealed) and not self._is_over:
-            self._paces.up.take(len(sealed[:SLICE_BYTES]), lambda: self._is_over)
-            self._socket.sendall(sealed[:SLICE_BYTES])
-            sealed = sealed[SLICE_BYTES:]
-        if not self._is_over:
-            self._socket.sendall(sealed)
-
     def _put(self, message: Message, out: memoryview, length: int) -> int:
         """Seal a message behind what stands in `out`, sending that first if it is full; gives the new length."""
         record = encode(Purpose.DATA, message)
         if length + len(record) + OVERHEAD_BYTES > _MESSAGES_BYTES:
-            self._socket.sendall(out[:length])
+            self.outlet.send(out[:length])
             length = 0
         return length + self._sealer.seal_into(memoryview(record), out[length:])
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from peer import contacts, preferences
 from peer.effects import Effect, WakeTransfers
 from peer.errors import PeerError
-from peer.preferences import OFF
+from peer.quantities import OFF
 from peer.transfers import ledger, manager, offerings
 from peer.transfers.offerings import OfferRow
 from wire.identity import DeviceKeys

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from peer import contacts, preferences
 from peer.effects import ApplyPolicy, Effect
-from peer.preferences import OFF
+from peer.quantities import OFF, size_bytes
 from peer.transfers.offerings import OfferRow
 
 Connection = sqlite3.Connection
@@ -21,7 +21,7 @@ def judge(connection: Connection, row: OfferRow) -> list[Effect]:
         return []
     verdict = preferences.held(connection, "accept.policy", friend)
     most = preferences.held(connection, "accept.max-size", friend)
-    is_too_large = most != OFF and row.size > preferences.size_bytes(most)
+    is_too_large = most != OFF and row.size > size_bytes(most)
     if verdict == "ask" or (verdict == "auto" and is_too_large):
         return []
     connection.execute("UPDATE offers SET verdict = ? WHERE number = ?", (verdict, row.number))

@@ -108,9 +108,11 @@ class Namespace:
 class Host(Namespace):
     """A namespace at a switch. address: of IPv4, as text."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, number: int) -> None:
         super().__init__()
         self.address = address
+        self.port = f"port{number}"  # at the switch
+        self.modem: Namespace | None = None  # what stands between, if it sends over a slow line
 
 
 class Switch:
@@ -122,6 +124,7 @@ class Switch:
     def __init__(self, **kernel: str) -> None:
         self._kernel = {key.replace("__", "/"): value for key, value in kernel.items()}
         self._namespaces: list[Namespace] = []
+        self._hosts = 0
 
     def __enter__(self) -> Self:
         self._hub = Namespace()
@@ -141,11 +144,16 @@ class Switch:
 
     def host(self, *, up: Line | None = None, down: Line | None = None) -> Host:
         """Add a host. up: how fast it sends, down: how fast it is sent to; None for no limit."""
-        number = len(self._namespaces)
-        host = Host(f"{_PREFIX}.0.{number}")
+        self._hosts += 1
+        host = Host(f"{_PREFIX}.{self._hosts // 250}.{self._hosts % 250 + 1}", self._hosts)
         self._namespaces.append(host)
-        host.cable("eth0", self._hub, f"port{number}")
-        self._hub.run("ip", "link", "set", f"port{number}", "master", "switch")
+        if up is None:
+            host.cable("eth0", self._hub, host.port)
+        else:
+            host.modem = self._modem(host)
+            host.modem.cable("wan", self._hub, host.port)
+            host.modem.run("ip", "link", "set", "wan", "master", "bridge")
+        self._hub.run("ip", "link", "set", host.port, "master", "switch")
         host.run("ip", "address", "add", f"{host.address}/16", "dev", "eth0")
         for key, value in self._kernel.items():
             host.set_kernel(key, value)
@@ -153,11 +161,12 @@ class Switch:
         return host
 
     def limit(self, host: Host, *, up: Line | None = None, down: Line | None = None) -> None:
-        """Change how fast a host sends and is sent to, at once."""
+        """Change how fast a host sends, if it was made with such a line, and is sent to; at once."""
         if up is not None:
-            host.set_line("eth0", up)
+            assert host.modem is not None
+            host.modem.set_line("wan", up)
         if down is not None:
-            self._hub.set_line(f"port{self._namespaces.index(host)}", down)
+            self._hub.set_line(host.port, down)
 
     def cut(self, host: Host) -> None:
         """Pull a host's cable: what is sent is lost, and nobody is told."""
@@ -168,4 +177,14 @@ class Switch:
         self._port(host, "up")
 
     def _port(self, host: Host, state: str) -> None:
-        self._hub.run("ip", "link", "set", f"port{self._namespaces.index(host)}", state)
+        self._hub.run("ip", "link", "set", host.port, state)
+
+    def _modem(self, host: Host) -> Namespace:
+        """Make what a host is plugged into: its queue is not the host's own, which would notice how full it is."""
+        modem = Namespace()
+        self._namespaces.append(modem)
+        modem.run("ip", "link", "add", "bridge", "type", "bridge")
+        modem.run("ip", "link", "set", "bridge", "up")
+        host.cable("eth0", modem, "lan")
+        modem.run("ip", "link", "set", "lan", "master", "bridge")
+        return modem

@@ -63,6 +63,7 @@ class Station:
         self.stations: dict[DeviceId, Station] = {}
         self.is_up = True
         self.port = 0
+        self.trip: tuple[float, bool] | None = None  # of talk, as it is measured
         self.effects: list[Effect] = []
         self.asked_to_dial: list[DeviceId] = []
         self.pumps: list[Pump] = []
@@ -117,6 +118,9 @@ class Station:
 
     async def relay_files(self, target: Target) -> bool:
         return False
+
+    def measure(self, device: DeviceId) -> tuple[float, bool] | None:
+        return self.trip if self.is_linked(device) else None
 
     def ask_to_dial(self, device: DeviceId) -> None:
         self.asked_to_dial.append(device)

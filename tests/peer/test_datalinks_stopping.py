@@ -47,8 +47,8 @@ def carry_out(station: Station, effects: list[Effect]) -> None:
         each.links.wake()
 
 
-def limit(station: Station, rate: str) -> None:
-    station.one.database.write(preferences.put, KEYS["bandwidth.up"], rate, None)
+def limit(station: Station, rate: str, friend: str | None = None) -> None:
+    station.one.database.write(preferences.put, KEYS["bandwidth.up"], rate, friend)
     station.one.database.commit()
     station.links.keep_pace()
 
@@ -96,6 +96,19 @@ async def test_what_its_sender_holds_waits_for_the_friend_and_asks_again_when_it
     bob.links.asked_to_dial(alice.one.keys.identity, alice.one.keys.device)
     await bob.until(lambda: bob.states()[offered][0] == "done")
     assert (bob.downloads / "letter").read_bytes() == path.read_bytes()
+
+
+async def test_a_limit_for_one_friend_holds_for_that_friend(two: Two, tmp_path: Path) -> None:
+    alice, bob = two
+    limit(alice, SLOW, "bob")
+    path = tmp_path / "film"
+    path.write_bytes(os.urandom(4 * limits.MIB))
+    offered = alice.offer(bob, path)
+    await bob.until(lambda: bob.states()[offered][0] == "running")
+    limit(alice, "off")  # for all: his own stays
+    assert bob.states()[offered][0] == "running"
+    limit(alice, "off", "bob")
+    await bob.until(lambda: bob.states()[offered][0] == "done")
 
 
 async def test_what_is_called_off_leaves_nothing_behind(two: Two, tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peer import api, befriending, configuring, contacts, preferences
+from peer import api, bandwidth, befriending, configuring, contacts, preferences
 from peer.errors import PeerError
 from peer.locations import Locations
-from peer.preferences import DEFAULT, KEYS, OFF
+from peer.preferences import DEFAULT, KEYS
+from peer.quantities import OFF
 from peer.store import settings
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.stations import Rows
@@ -51,6 +52,14 @@ def held(one: SimPeer, name: str, friend: str | None = None) -> str:
         ("bandwidth.down", "0/s", OFF),
         ("bandwidth.down", "None", OFF),
         ("bandwidth.down", "off", OFF),
+        ("bandwidth.schedule", "none", OFF),
+        ("bandwidth.schedule", "8:00-18:00  down 5mb UP 1MB/s", "08:00-18:00 up 1MB/s down 5MB/s"),
+        (
+            "bandwidth.schedule",
+            "22:00 - 06:00 up off,6:00-7:30 up 10KB/s",
+            "06:00-07:30 up 10KB/s, 22:00-06:00 up off",
+        ),
+        ("bandwidth.schedule", "00:00-24:00 down 1MB/s", "00:00-24:00 down 1MB/s"),
         ("accept.max-size", "1", "1"),
         ("accept.max-size", "1.5gib", "1.5GiB"),
         ("accept.max-size", str(FILE_BYTES), str(FILE_BYTES)),
@@ -72,6 +81,20 @@ def test_a_value_has_one_spelling_which_is_understood_again(name: str, text: str
     ("name", "text"),
     [
         ("bandwidth.up", "fast"),
+        ("bandwidth.schedule", ""),
+        ("bandwidth.schedule", "08:00-18:00"),
+        ("bandwidth.schedule", "08:00-18:00 up"),
+        ("bandwidth.schedule", "08:00-18:00 up slow"),
+        ("bandwidth.schedule", "08:00-18:00 up 1KB/s"),
+        ("bandwidth.schedule", "08:00-18:00 up 1MB/s up 2MB/s"),
+        ("bandwidth.schedule", "08:00-08:00 up 1MB/s"),
+        ("bandwidth.schedule", "08:60-18:00 up 1MB/s"),
+        ("bandwidth.schedule", "08:00-24:01 up 1MB/s"),
+        ("bandwidth.schedule", "24:00-08:00 up 1MB/s"),
+        ("bandwidth.schedule", "08:00-18:00 up 1MB/s, 17:59-19:00 up 2MB/s"),
+        ("bandwidth.schedule", "22:00-06:00 up 1MB/s, 05:00-07:00 down 2MB/s"),
+        ("bandwidth.schedule", "08:00-09:00 up 1MB/s," * 2),
+        ("bandwidth.schedule", ", ".join(f"{h:02}:00-{h:02}:30 up 1MB/s" for h in range(13))),
         ("bandwidth.up", "9999"),
         ("bandwidth.up", "10KB/m"),
         ("bandwidth.up", "-10MB/s"),
@@ -167,7 +190,7 @@ def test_whoever_comes_by_the_name_later_inherits_nothing(alice: SimPeer) -> Non
 
 def test_what_cannot_be_set_for_a_friend_is_named(alice: SimPeer) -> None:
     for name, friend, code in (
-        ("bandwidth.up", "bob", Code.CONFIG_INVALID),
+        ("downloads.folder", "bob", Code.CONFIG_INVALID),
         ("accept.policy", "nobody", Code.NO_SUCH_FRIEND),
     ):
         with pytest.raises(PeerError) as caught:
@@ -255,7 +278,7 @@ async def test_the_accept_policy_is_set_as_one(alice: SimPeer, tmp_path: Path) -
         await do(alice, tmp_path, api.SetAcceptPolicy("never", None, "5MB"))
     assert caught.value.code is Code.CONFIG_INVALID
     with pytest.raises(PeerError):
-        await do(alice, tmp_path, api.GetSetting("bandwidth.up", "bob"))
+        await do(alice, tmp_path, api.GetSetting("downloads.folder", "bob"))
     [shown] = await do(alice, tmp_path, api.GetSetting("accept.policy", "bob"))
     assert isinstance(shown, api.Setting)
     assert (shown.value, shown.friend) == ("auto", "bob")
@@ -274,3 +297,17 @@ def test_a_folder_that_nobody_was_asked_about_is_given_or_what_is_wrong(tmp_path
     found = configuring.folder_unasked(locations, None)
     assert isinstance(found, PeerError)
     assert found.code is Code.CONFIG_INVALID
+
+
+def test_bandwidth_is_that_of_all_and_beside_it_that_of_friends(alice: SimPeer) -> None:
+    put(alice, "bandwidth.up", "1MB/s")
+    put(alice, "bandwidth.schedule", "08:00-18:00 down 2MB/s")
+    put(alice, "bandwidth.up", "20KB/s", "bob")
+    everyone = alice.database.read(bandwidth.of_all)
+    assert everyone.at(9 * 60) == (1_000_000, 2_000_000)
+    assert everyone.at(19 * 60) == (1_000_000, None)
+    [(identity, bob)] = alice.database.read(bandwidth.of_friends).items()
+    assert bob.at(9 * 60) == (20_000, None)  # what holds for all is not lifted, nor is it his own
+    found = alice.database.read(contacts.find, "bob")
+    assert found is not None
+    assert identity == found.identity

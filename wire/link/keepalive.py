@@ -47,10 +47,9 @@ class Keepalive:
         """Take note that they said something that verified."""
         self._received = now
 
-    @property
-    def is_measuring(self) -> bool:
-        """Say whether a ping is unanswered."""
-        return self._waiting is not None
+    def waits_s(self, now: Monotonic) -> float | None:
+        """Give for how long a ping is unanswered, or None if none is."""
+        return None if self._waiting is None else now - self._waiting[1]
 
     def next_ping(self, now: Monotonic) -> int:
         """Give the token of a ping that is sent now."""

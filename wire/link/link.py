@@ -1,8 +1,7 @@
 """One link as one machine: preamble, handshake, hello, records, keepalive and close.
 
-What lives here: in which order these may come, for all purposes alike. What does not: the bytes of each
-(`wire.frames`, `wire.channel`, `wire.codec`), who may call (the owner decides at LinkIdentified), and
-what the messages mean.
+What lives here: in which order these may come, for all purposes alike. What does not: their bytes (`wire.frames`,
+`wire.channel`, `wire.codec`), who may call (the owner decides at LinkIdentified), what messages mean.
 
 A peer's fault ends the machine: one Close with a code (in clear while there are no keys), one LinkClosed,
 and whatever comes later is dropped. Nothing of the application passes before both Hellos did.
@@ -119,13 +118,14 @@ class Link:
             self._stream.seal(plaintext)
             self._keepalive.sent(now)
 
-    def ping(self, *, now: Monotonic) -> None:
-        """Measure the round trip, unless a measurement is under way.
+    def ping(self, *, now: Monotonic) -> float | None:
+        """Measure the round trip; while that goes on, gives for how many seconds, and begins no other.
 
         One at a time: pings held up by a slow path would arrive together, and as a flood.
         """
-        if not self._keepalive.is_measuring:
+        if (waits_s := self._keepalive.waits_s(now)) is None:
             self.send(Ping(self._keepalive.next_ping(now)), now=now)
+        return waits_s
 
     def close(self, code: Code = Code.GOODBYE, text: str = "") -> None:
         """End the link in good order; closing a closed one changes nothing."""

@@ -109,7 +109,9 @@ def test_a_ping_is_answered_and_a_pong_measures_the_way_there_and_back() -> None
     book = Playbook[LinkEvent](link, clock)
     book.hears(ghost.record(Ping(2**32 - 1))).says(ghost.reads(Pong(2**32 - 1)))
     assert link.round_trip_s is None
-    book.does(lambda: link.ping(now=clock.now)).waits(0.25).hears(ghost.record(Pong(1)))
+    book.does(lambda: link.ping(now=clock.now)).waits(0.25)
+    assert link.ping(now=clock.now) == pytest.approx(0.25)
+    book.hears(ghost.record(Pong(1)))
     assert link.round_trip_s == pytest.approx(0.25)
     book.hears(ghost.record(Pong(1), Pong(77))).tells()
     assert link.round_trip_s == pytest.approx(0.25)

@@ -1,0 +1,103 @@
+"""When files give way to talk: the pace of one data link, from the round trips of talk beside it. A pure value.
+
+Whoever fills a line fills the queue before it, and talk waits in that queue. The round trip shows it: a round
+trip longer than the least of the last minute is time spent waiting. Twice in a row, and the bytes go slower than
+what the line was seen to carry, so that the queue drains; else a little faster each time, until they are no
+longer what fills it. Without such waiting there is no pace at all.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from wire import limits
+from wire.machine import Monotonic
+
+PING_EVERY_S: Final = 0.25
+EXCESS_S: Final = 0.1
+"""So much longer than the least is a queue, and not the weather."""
+
+TWICE: Final = 2
+LEAST_OVER_S: Final = 60.0
+SLOWER: Final = 0.7
+SLOWEST: Final = 0.3
+"""What a deep queue makes of it: design section 7 has 0.7 for all, which takes 1.7 s to drain half a second."""
+
+FASTER: Final = 0.05
+FRESHLY_FASTER: Final = 0.15
+"""Of a link that began with a pace since others have one: nobody knows yet whether it shares their line."""
+
+LEAST_BYTES_PER_S: Final = 64 * limits.KIB
+LEVELLING: Final = 2.0
+"""How much more or less than FASTER somebody goes faster who has less or more than the others: at most so much.
+
+The same factors for all would keep for ever whatever share somebody began with."""
+
+NEEDLESS: Final = 2.0
+"""A pace so many times what really goes holds nobody back,"""
+
+NEEDLESS_LOOKS: Final = 8
+"""so often in a row: who has just begun, or waits for a disk, goes slowly for another reason."""
+
+
+class Courtesy:
+    """The pace of one data link, in bytes per second; None: as fast as it can. pace: to begin with."""
+
+    def __init__(self, pace: int | None = None) -> None:
+        self.pace = pace
+        self._faster = FRESHLY_FASTER
+        self._excesses = self._needless = 0
+        self._drained_at = Monotonic(
+            -1e9
+        )  # what stood when we went slower: until then nothing is judged
+        self._leasts: deque[tuple[Monotonic, float]] = deque()  # rising: the first is the least
+
+    def answered(
+        self, trip_s: float, bytes_per_s: float, now: Monotonic, *, mean: float | None = None
+    ) -> None:
+        """Take note of a round trip of talk.
+
+        trip_s: in seconds. bytes_per_s: how fast this link's bytes arrived at the other end lately. mean: the
+        pace of all links that have one, so that they come to share alike.
+        """
+        while self._leasts and self._leasts[-1][1] >= trip_s:
+            self._leasts.pop()
+        self._leasts.append((now, trip_s))
+        self._forget(now)
+        excess_s = trip_s - self._leasts[0][1]
+        if excess_s > EXCESS_S:
+            self._exceeded(excess_s, bytes_per_s, now)
+            return
+        self._excesses = 0
+        if self.pace is not None:
+            level = 1.0 if mean is None else mean / self.pace
+            level = max(1 / LEVELLING, min(LEVELLING, level))
+            is_needless = self.pace > NEEDLESS * bytes_per_s + LEAST_BYTES_PER_S
+            self._needless = self._needless + 1 if is_needless else 0
+            if self._needless >= NEEDLESS_LOOKS:
+                self.pace = None
+            elif not is_needless:
+                self.pace = int(self.pace * (1 + self._faster * level))
+
+    def awaited(self, waited_s: float, bytes_per_s: float, now: Monotonic) -> None:
+        """Take note that a round trip is not over after so long; the rest as of `answered`."""
+        self._forget(now)
+        if self._leasts and waited_s - self._leasts[0][1] > EXCESS_S:
+            self._exceeded(waited_s - self._leasts[0][1], bytes_per_s, now)
+
+    def _exceeded(self, excess_s: float, bytes_per_s: float, now: Monotonic) -> None:
+        if now < self._drained_at:
+            return
+        self._excesses += 1
+        if self._excesses < TWICE:
+            return
+        self._excesses = 0
+        self._faster = FASTER
+        factor = min(SLOWER, max(SLOWEST, 1 - excess_s))  # what stands drains within a second or so
+        self.pace = max(LEAST_BYTES_PER_S, int(bytes_per_s * factor))
+        self._drained_at = Monotonic(now + excess_s / (1 - factor) + excess_s)
+
+    def _forget(self, now: Monotonic) -> None:
+        while len(self._leasts) > 1 and now - self._leasts[0][0] > LEAST_OVER_S:
+            self._leasts.popleft()
