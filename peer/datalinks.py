@@ -176,7 +176,7 @@ class TransferLinks:
             async with asyncio.timeout(STOP_S):
                 await self._coming.all_closed()  # what was taken out is closed in tasks of its own
         for number, transfer in list(self._coming.open.items()):
-            await self._figures.keep(number, transfer)
+            await self._figures.keep_coming(number, transfer)
         self._serving.close()
 
     # --- links
@@ -312,7 +312,6 @@ class TransferLinks:
                 await self._wait(due, ledger.SLOT)
                 return
             transfer = self._coming.open[due.number] = Incoming(due, self._report)
-            self._figures.begin(due.number)
         self._attaching.add(due.number)
         self._spawn(self._attach(link, transfer))
         self._spawn(self._note_started(due.number))
@@ -323,6 +322,8 @@ class TransferLinks:
             await asyncio.to_thread(link.talk.attach, transfer)
         finally:
             self._attaching.discard(transfer.due.number)
+            if self._coming.open.get(transfer.due.number) is transfer:
+                self._figures.begin(transfer.due.number)
 
     async def _seek(self, due: manager.Incoming) -> None:
         """Dial whoever has it, and say what it waits for until there is a link."""

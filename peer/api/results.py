@@ -99,6 +99,9 @@ class Transfer(Result):
     reason: str | None  # of a waiting one: friend, slot, source, space, folder, friend-paused
     path: str | None  # of its link, as in LinkStatus
     error: dict[str, str] | None  # {"code", "message", "remedy"}
+    resumed_at: (
+        int | None
+    )  # of a running one that was interrupted: bytes that were verified when it went on
 
 
 @dataclass(frozen=True, slots=True)

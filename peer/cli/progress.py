@@ -30,9 +30,15 @@ class Waiting:
         key = str(item["id"])
         has_ended = item["state"] in _ENDED
         was_ended = key in self._last and self._last[key]["state"] in _ENDED
+        before = self._last.get(key)
         self._last[key] = item
         if self._console.is_json:
             return
+        if item["resumed_at"] is not None and (
+            before is None or before["resumed_at"] != item["resumed_at"]
+        ):
+            self._wipe()
+            exit_codes.note(render.resumed(item))
         if has_ended and not was_ended:
             self._wipe()
             self._console.emit(item, render.transfer(item))

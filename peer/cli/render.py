@@ -254,15 +254,17 @@ def transfer(item: Item) -> str:
     parts = [
         f"{head}  {clean(item['name'])}",
         f"{_share([item])} % of {_size(item['bytes'])}",
+        *_files([item]),
     ]
     if item["state"] == "running":
-        parts += _pace([item])
+        parts += [*_pace([item]), *_resumed(item)]
     if item["path"]:
         parts.append(clean(item["path"]))
     if item["saved_as"]:
         parts.append(f"saved as {clean(item['saved_as'])}")
     if item["reason"]:
-        parts.append(_WAITS.get(str(item["reason"]), clean(item["reason"])))
+        place = f" (place {item['place']})" if item["reason"] == "slot" else ""
+        parts.append(_WAITS.get(str(item["reason"]), clean(item["reason"])) + place)
     error = item["error"]
     if isinstance(error, dict):
         parts.append(f"{clean(error['code'])}: {clean(error['message'])}; {clean(error['remedy'])}")
@@ -287,7 +289,8 @@ def progress(items: Sequence[Item], width: int) -> str:
     share = _share(items)
     verified = sum(_number(item["verified_bytes"]) for item in items)
     total = sum(_number(item["bytes"]) for item in items)
-    facts = [f"{share:>3} %", f"{_size(verified)} of {_size(total)}", *_pace(items)]
+    amount = f"{_size(verified)} of {_size(total)}"
+    facts = [f"{share:>3} %", amount, *_files(items), *_pace(items)]
     waits = {str(item["reason"]) for item in items if item["reason"]}
     if all(item["state"] == "waiting" for item in items):
         facts += [_WAITS.get(reason, clean(reason)) for reason in sorted(waits)]
@@ -298,6 +301,25 @@ def progress(items: Sequence[Item], width: int) -> str:
         bar = ("#" * (min(room, 30) * share // 100)).ljust(min(room, 30), ".")
         return f"{name}  [{bar}]  {tail}"
     return f"{name}  {tail}"[:width]
+
+
+def resumed(item: Item) -> str:
+    """Say that a transfer goes on after an interruption, and where; empty for another."""
+    return f"{clean(item['name'])} {words[0]}" if (words := _resumed(item)) else ""
+
+
+def _resumed(item: Item) -> list[str]:
+    if item["resumed_at"] is None:
+        return []
+    at = int(100 * _number(item["resumed_at"]) // max(_number(item["bytes"]), 1))
+    return [f"resumes at {at} %"]
+
+
+def _files(items: Sequence[Item]) -> list[str]:
+    """Say how many files are whole, where there are several and not all are."""
+    done = sum(int(_number(item["files_done"])) for item in items)
+    files = sum(int(_number(item["files"])) for item in items)
+    return [f"{done} of {count_text(files, 'file')}"] if done < files and files > len(items) else []
 
 
 def _share(items: Sequence[Item]) -> int:

@@ -20,7 +20,7 @@ NOTE_EVERY = 4  # of those: how often figures go to the database
 
 
 class Counted(Protocol):
-    """What has figures of its own: a transfer that comes."""
+    """What tells how far a transfer is."""
 
     @property
     def files_done(self) -> int:
@@ -35,15 +35,35 @@ class Counted(Protocol):
         """Bytes that came more than once."""
 
 
+class Coming(Counted, Protocol):
+    """A transfer that comes, which counts itself."""
+
+    @property
+    def is_counting(self) -> bool:
+        """Whether it knows what an earlier life left: before that its figures say nothing."""
+
+    @property
+    def resumed_at(self) -> int:
+        """Bytes that were verified when it began to ask over its link."""
+
+
 @dataclass(slots=True)
 class _Row:
-    """What is shown of one transfer. is_told: of its newest figures."""
+    """What is shown of one transfer.
+
+    resumed_at: bytes that were there when it went on last. is_known: whether its figures are. is_fresh: it
+    goes on over a link. is_told: of its newest figures. is_due: they are to be kept at once.
+    """
 
     rate: Rate = field(default_factory=Rate)
+    resumed_at: int | None = None
+    is_known: bool = False
+    is_fresh: bool = True
     files_done: int = 0
     verified_bytes: int = 0
     resent_bytes: int = 0
     is_told: bool = True
+    is_due: bool = False
 
 
 class Figures:
@@ -55,7 +75,7 @@ class Figures:
     def __init__(
         self,
         database: Database,
-        incoming: Mapping[int, Counted],
+        incoming: Mapping[int, Coming],
         carry_out: Callable[[list[Effect]], None],
     ) -> None:
         self._database = database
@@ -64,29 +84,48 @@ class Figures:
         self._rows: dict[int, _Row] = {}
 
     def begin(self, number: int) -> None:
-        """Begin to measure a transfer."""
-        self._rows[number] = _Row()
+        """Begin to measure a transfer, or take note that it goes on over another link."""
+        row = self._rows.setdefault(number, _Row())
+        row.is_fresh = True
 
     def end(self, number: int) -> None:
         """Measure it no more."""
         self._rows.pop(number, None)
 
-    def note(self, number: int, counted: Counted) -> None:
-        """Take note of how far a transfer is, if it is being measured."""
+    def note(self, number: int, counted: Counted, resumed_at: int | None = None) -> None:
+        """Take note of how far a transfer is, if it is being measured.
+
+        resumed_at: as of `Coming`; None: what is told first over a link is that.
+        """
         row = self._rows.get(number)
         if row is not None:
+            if row.is_fresh:
+                row.is_fresh = False
+                row.resumed_at = (
+                    counted.verified_bytes if resumed_at is None else resumed_at
+                ) or None
+                row.rate = Rate()
+            row.is_known = True
             row.files_done = counted.files_done
             row.verified_bytes = counted.verified_bytes
-            row.resent_bytes = counted.resent_bytes
+            if row.resent_bytes != counted.resent_bytes:
+                row.resent_bytes = counted.resent_bytes
+                row.is_due = True  # it comes right after an interruption, and another may follow
             row.is_told = False
 
     def live(self) -> dict[int, Live]:
         """Give what is known better than in the database."""
         return {
             number: Live(
-                row.files_done, row.verified_bytes, row.resent_bytes, row.rate.per_s(), "direct"
+                row.files_done,
+                row.verified_bytes,
+                row.resent_bytes,
+                row.rate.per_s(),
+                "direct",
+                row.resumed_at,
             )
             for number, row in self._rows.items()
+            if row.is_known
         }
 
     async def keep_telling(self) -> None:
@@ -98,19 +137,28 @@ class Figures:
             beats += 1
             for number, incoming in self._incoming.items():
                 row = self._rows.get(number)
-                if row is not None and incoming.verified_bytes != row.verified_bytes:
-                    self.note(number, incoming)
+                if row is None or not incoming.is_counting:
+                    continue
+                if row.is_fresh or incoming.verified_bytes != row.verified_bytes:
+                    self.note(number, incoming, incoming.resumed_at)
             for number, row in list(self._rows.items()):
-                row.rate.note(loop.time(), row.verified_bytes)
+                if row.is_known:
+                    row.rate.note(loop.time(), row.verified_bytes)
                 if not row.is_told:
                     row.is_told = True
                     await self._tell(number, row, is_kept=beats % NOTE_EVERY == 0)
 
     async def _tell(self, number: int, row: _Row, *, is_kept: bool) -> None:
-        if is_kept:
+        if is_kept or row.is_due:
+            row.is_due = False
             await self.keep(number, row)
         live = self.live().get(number)
         self._carry_out([self._database.read(ledger.tell_transfer, number, live)])
+
+    async def keep_coming(self, number: int, coming: Coming) -> None:
+        """Write down how far a transfer that comes is, if it knows."""
+        if coming.is_counting:
+            await self.keep(number, coming)
 
     async def keep(self, number: int, counted: Counted) -> None:
         """Write down how far a transfer is, if the disk takes it: figures may be lost."""

@@ -71,6 +71,7 @@ class Incoming:
         self._receiver: Receiver | None = None
         self._failed: list[tuple[int, Code]] = []
         self._is_over = False
+        self.resumed_at = 0  # bytes that were verified when it began to ask over its link
         self.detached_at = time.monotonic()  # when it last had a link, while it has none
         self._flushing: Flushing | None = None
 
@@ -88,8 +89,14 @@ class Incoming:
 
     @property
     def resent_bytes(self) -> int:
-        """Bytes that came twice."""
-        return 0 if self._receiver is None else self._receiver.resent_bytes
+        """Bytes that came twice, in earlier lives too."""
+        again = 0 if self._receiver is None else self._receiver.resent_bytes
+        return self.due.resent_bytes + again
+
+    @property
+    def is_counting(self) -> bool:
+        """Whether it knows what an earlier life left: before that its figures say nothing."""
+        return self._receiver is not None
 
     # --- links
 
@@ -100,6 +107,7 @@ class Incoming:
                 return
             self._say, self._new_fetch = say, new_fetch
             if self._receiver is not None:
+                self.resumed_at = self._receiver.verified_bytes
                 self._receiver.linked(new_fetch)
                 self._ask()
                 return
@@ -288,6 +296,7 @@ class Incoming:
                 receiver.restore_whole(found.file)
             else:
                 receiver.restore(found.file, found.chunks, found.asked)
+        self.resumed_at = receiver.verified_bytes
         self._receiver = receiver
         receiver.start()
         if self._new_fetch is not None:

@@ -25,9 +25,10 @@ from wire.codes import Code, code_of
 from wire.ids import OfferId
 from wire.machine import UnixMillis
 from wire.transfer.holding import OfferKey
-from wire.transfer.states import FOLLOWS, TransferState
+from wire.transfer.states import ENDED, FOLLOWS, TransferState
 
 Connection = sqlite3.Connection
+ENDED_VALUES = frozenset(state.value for state in ENDED)
 
 FRIEND, SLOT, SOURCE, SPACE, FOLDER = "friend", "slot", "source", "space", "folder"
 PAUSED = "friend-paused"
@@ -39,7 +40,8 @@ friend's going on."""
 class Live:
     """What only the running node knows of a transfer.
 
-    rate: bytes per second over the last seconds, or None. path: of its link, as `status` names it.
+    rate: bytes per second over the last seconds, or None. path: of its link, as `status` names it. resumed_at:
+    bytes that were verified when it went on after an interruption, or None.
     """
 
     files_done: int
@@ -47,6 +49,7 @@ class Live:
     resent_bytes: int
     rate: float | None
     path: str | None
+    resumed_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,12 +287,13 @@ def _shown_transfers(
 def _shown_transfer(row: tuple[Any, ...], live: Live | None) -> api.Transfer:
     id_, offer, is_out, friend, title, saved_as, files, files_done, skipped, place, size = row[:11]
     verified, resent, state, reason, code, detail = row[11:]
-    rate = None
+    if state in ENDED_VALUES:
+        live = None  # what the book says of one that has ended is final
+    running = live if state == TransferState.RUNNING.value else None
+    rate = None if running is None else running.rate
     if live is not None:
-        files_done = max(files_done, live.files_done)
-        verified = max(verified, live.verified_bytes)
+        files_done, verified = min(live.files_done, files), min(live.verified_bytes, size)
         resent = max(resent, live.resent_bytes)
-        rate = live.rate if state == TransferState.RUNNING.value else None
     return api.Transfer(
         id=id_.hex(),
         offer=offer.hex(),
@@ -308,7 +312,8 @@ def _shown_transfer(row: tuple[Any, ...], live: Live | None) -> api.Transfer:
         eta=round((size - verified) / rate, 1) if rate else None,
         state=state,
         reason=reason,
-        path=None if live is None or state != TransferState.RUNNING.value else live.path,
+        path=None if running is None else running.path,
+        resumed_at=None if running is None else running.resumed_at,
         error=_error(code, detail),
     )
 

@@ -68,6 +68,7 @@ class Incoming:
     manifest_digest: bytes
     types: str | None = None  # patterns that every file has to match before the offer is answered
     waits_for: str | None = None  # as its row says; None while it runs
+    resent_bytes: int = 0  # that came twice in earlier lives
 
 
 # --- what a person does
@@ -228,7 +229,7 @@ def due(connection: Connection) -> list[Incoming]:
     """List what is to be fetched, in the order of the queue: accepted here, not ended, not paused."""
     rows = connection.execute(
         "SELECT t.number, o.device, o.offer, c.name, v.identity, t.folder, o.title, o.files, o.size,"
-        " o.manifest_size, o.manifest_digest, t.types, t.reason FROM transfers t JOIN offers o ON o.number = t.offer"
+        " o.manifest_size, o.manifest_digest, t.types, t.reason, t.resent_bytes FROM transfers t JOIN offers o ON o.number = t.offer"
         " JOIN conversations v ON v.number = o.conversation JOIN contacts c ON c.number = t.contact"
         " WHERE NOT t.is_out AND t.ended IS NULL AND t.state IN (?, ?) AND c.state = 'friends'"
         " AND c.claimed IS NULL AND c.identity = v.identity ORDER BY t.number",
@@ -282,13 +283,16 @@ def progressed(
     verified_bytes: int,
     resent_bytes: int,
 ) -> None:
-    """Note how far an open transfer is; figures only go up, and never beyond what was offered."""
+    """Note how far an open transfer is: less than before where a power cut took some of it back.
+
+    Never beyond what was offered. What came twice only goes up, and may be told when all is over.
+    """
     connection.execute(
-        "UPDATE transfers SET files_done = max(files_done, min(?1, o.files)),"
-        " verified_bytes = max(verified_bytes, min(?2, o.size)),"
+        "UPDATE transfers SET files_done = iif(ended IS NULL, min(?1, o.files), files_done),"
+        " verified_bytes = iif(ended IS NULL, min(?2, o.size), verified_bytes),"
         " resent_bytes = max(resent_bytes, ?3)"
         " FROM (SELECT number AS its, files, size FROM offers) o"
-        " WHERE transfers.number = ?4 AND ended IS NULL AND o.its = transfers.offer",
+        " WHERE transfers.number = ?4 AND o.its = transfers.offer",
         (files_done, verified_bytes, resent_bytes, number),
     )
 

@@ -64,12 +64,14 @@ class Outcomes:
 
     async def end(self, transfer: Incoming) -> None:
         """Close a transfer that was taken out; the book says what becomes of its parts."""
-        await self._figures.keep(transfer.due.number, transfer)
+        await self._figures.keep_coming(transfer.due.number, transfer)
         await asyncio.to_thread(transfer.close)
         self._closed(transfer)
 
     async def wait(self, number: int, reason: str) -> None:
         """Note that a transfer has to wait. reason: one of the words of `ledger`."""
+        if (transfer := self._coming.open.get(number)) is not None:
+            await self._figures.keep_coming(number, transfer)
         self._carry_out(
             await self._database.write_patiently(manager.waiting, number, reason, wall())
         )
@@ -86,6 +88,8 @@ class Outcomes:
             self._carry_out(await fits)
             return
         self.take_out(number)
+        if isinstance(report, Landed | Fails):
+            await self._figures.keep_coming(number, transfer)
         match report:
             case Landed(path=path, skipped=skipped):
                 effects = await self._database.write_patiently(
@@ -118,7 +122,7 @@ class Outcomes:
         now = asyncio.get_running_loop().time()
         self._coming.set_aside(transfer, now, retry_s, is_held=reason == ledger.PAUSED)
         await asyncio.to_thread(transfer.close)
-        await self._figures.keep(transfer.due.number, transfer)
+        await self._figures.keep_coming(transfer.due.number, transfer)
         await self.wait(transfer.due.number, reason)
 
     def _closed(self, transfer: Incoming) -> None:

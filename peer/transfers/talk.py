@@ -94,7 +94,8 @@ class TransferTalk:
             for fetch in stopped:
                 del self._by_fetch[fetch]
             self._stopped.update(stopped)
-        self._bulk.say(*map(StopFetch, stopped))
+        said: list[Message] = [incoming.progress()] if incoming.is_counting else []
+        self._bulk.say(*said, *map(StopFetch, stopped))  # the last figures, whatever the pace
 
     def take_progress(self) -> list[tuple[Served, Verified]]:
         """Give how far the other side is with each offer of ours that it told of since the last call."""
@@ -207,14 +208,17 @@ class TransferTalk:
             raise RemoteProtocolError(Code.FLOOD, "answers to what nobody asked for")
 
     def _progress(self) -> list[Message]:
+        """Say how far each transfer is that changed, at once where it begins here: it may go on, not begin."""
         now = time.monotonic()
-        if now - self._told_at < TELL_PROGRESS_S:
-            return []
-        self._told_at = now
+        is_time = now - self._told_at >= TELL_PROGRESS_S
+        if is_time:
+            self._told_at = now
         said: list[Message] = []
         for incoming in self.incoming:
-            progress = incoming.progress()
-            if self._told.get(incoming.due.key) != progress:
-                self._told[incoming.due.key] = progress
-                said.append(progress)
+            key = incoming.due.key
+            if incoming.is_counting and (is_time or key not in self._told):
+                progress = incoming.progress()
+                if self._told.get(key) != progress:
+                    self._told[key] = progress
+                    said.append(progress)
         return said

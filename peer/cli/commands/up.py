@@ -46,8 +46,9 @@ def run_up(console: Console, options: Namespace) -> None:
         if console.is_json:
             text = ""
         elif item["event"] == "transfer":
-            text = render.transfer(item) if states.get(str(item["id"])) != item["state"] else ""
-            states[str(item["id"])] = item["state"]
+            stands = item["state"], item["resumed_at"]
+            text = render.transfer(item) if states.get(str(item["id"])) != stands else ""
+            states[str(item["id"])] = stands
         else:
             text = _text(item, console)
         console.emit(item, text)  # a person is told of changes, a script of every step

@@ -14,9 +14,7 @@ import pytest
 
 from peer import api
 from peer.cli import main, render, spool
-from peer.cli.console import Console
 from peer.cli.exit_codes import Failure
-from peer.cli.progress import Waiting
 
 MIB = 1024 * 1024
 
@@ -42,6 +40,7 @@ def transfer(**changed: Any) -> dict[str, Any]:
         "reason": None,
         "path": None,
         "error": None,
+        "resumed_at": None,
     }
     shown = {**fields, **changed}
     assert shown.keys() == set(api.Transfer.__dataclass_fields__)
@@ -125,24 +124,38 @@ def test_an_offer_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("changed", "tail"),
     [
-        ({}, "25 % of 64.0 MiB"),
+        ({}, "25 % of 64.0 MiB  1 of 3 files"),
+        ({"files": 1, "files_done": 0}, "25 % of 64.0 MiB"),
         (
             {"rate": 16.0 * MIB, "path": "direct"},
-            "25 % of 64.0 MiB  16.0 MiB/s  3 s left  direct",
+            "25 % of 64.0 MiB  1 of 3 files  16.0 MiB/s  3 s left  direct",
         ),
-        ({"state": "waiting", "reason": "space"}, "25 % of 64.0 MiB  waits for free space"),
-        ({"state": "waiting", "reason": "moon\n"}, "25 % of 64.0 MiB  moon\\x0a"),
+        ({"resumed_at": 16 * MIB - 1}, "25 % of 64.0 MiB  1 of 3 files  resumes at 24 %"),
         (
-            {"state": "done", "verified_bytes": 64 * MIB, "saved_as": "/srv/in/holiday"},
+            {"state": "waiting", "reason": "space"},
+            "25 % of 64.0 MiB  1 of 3 files  waits for free space",
+        ),
+        (
+            {"state": "waiting", "reason": "slot", "place": 3},
+            "25 % of 64.0 MiB  1 of 3 files  waits for its turn (place 3)",
+        ),
+        ({"state": "waiting", "reason": "moon\n"}, "25 % of 64.0 MiB  1 of 3 files  moon\\x0a"),
+        (
+            {
+                "state": "done",
+                "files_done": 3,
+                "verified_bytes": 64 * MIB,
+                "saved_as": "/srv/in/holiday",
+            },
             "100 % of 64.0 MiB  saved as /srv/in/holiday",
         ),
         (
             {"state": "failed", "error": failed()},
-            "25 % of 64.0 MiB  changed-at-sender: changed; ask",
+            "25 % of 64.0 MiB  1 of 3 files  changed-at-sender: changed; ask",
         ),
-        ({"bytes": 0, "verified_bytes": 0}, "0 % of 0 bytes"),
-        ({"bytes": 0, "verified_bytes": 0, "state": "done"}, "100 % of 0 bytes"),
-        ({"verified_bytes": 64 * MIB - 1}, "99 % of 64.0 MiB"),
+        ({"bytes": 0, "verified_bytes": 0}, "0 % of 0 bytes  1 of 3 files"),
+        ({"bytes": 0, "verified_bytes": 0, "files_done": 3, "state": "done"}, "100 % of 0 bytes"),
+        ({"verified_bytes": 64 * MIB - 1}, "99 % of 64.0 MiB  1 of 3 files"),
     ],
 )
 def test_a_transfer_is_one_line_that_promises_no_more_than_is_verified(
@@ -160,8 +173,9 @@ def test_a_transfer_is_one_line_that_promises_no_more_than_is_verified(
 
 def test_progress_has_a_bar_where_there_is_room_and_fits_where_there_is_none() -> None:
     running = transfer(rate=16.0 * MIB)
-    assert render.progress([running], 100) == (
-        "holiday  [#######.......................]   25 %  16.0 MiB of 64.0 MiB  16.0 MiB/s  3 s left"
+    assert render.progress([running], 120) == (
+        "holiday  [#######.......................]   25 %  16.0 MiB of 64.0 MiB  1 of 3 files"
+        "  16.0 MiB/s  3 s left"
     )
     for width in range(1, 120):
         assert len(render.progress([running], width)) <= width
@@ -171,79 +185,9 @@ def test_progress_of_several_is_their_sum() -> None:
     two = [transfer(), transfer(verified_bytes=48 * MIB, bytes=64 * MIB)]
     assert " 50 %  64.0 MiB of 128.0 MiB" in render.progress(two, 100)
     waits = transfer(state="waiting", reason="friend", verified_bytes=0)
-    assert render.progress([waits], 100).endswith("0 bytes of 64.0 MiB  waits for the friend")
-
-
-# --- waiting
-
-
-def printed(capfd: pytest.CaptureFixture[str]) -> tuple[str, str]:
-    said = capfd.readouterr()
-    return said.out, said.err
-
-
-def test_a_script_that_waits_gets_no_line_of_the_way(capfd: pytest.CaptureFixture[str]) -> None:
-    waiting = Waiting(Console(home_text=None, is_json=True))
-    waiting.show(transfer())
-    waiting.show(transfer(state="done"))
-    waiting.finish()
-    assert printed(capfd) == ("", "")
-
-
-def test_a_person_without_a_terminal_is_told_how_it_ended_once(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    waiting = Waiting(Console(home_text=None, is_json=False))
-    done = transfer(state="done", verified_bytes=64 * MIB)
-    for item in (transfer(), done, done):
-        waiting.show(item)
-    waiting.finish()
-    assert printed(capfd) == (render.transfer(done) + "\n", "")
-
-
-@pytest.mark.parametrize(
-    ("ended", "code"),
-    [
-        ({"state": "declined"}, "declined"),
-        ({"state": "cancelled"}, "cancelled"),
-        ({"state": "cancelled", "error": failed()}, "changed-at-sender"),
-        ({"state": "failed", "error": failed()}, "changed-at-sender"),
-    ],
-)
-def test_an_end_of_another_kind_is_a_failure_of_the_verb(
-    ended: dict[str, dict[str, str] | str] | dict[str, str], code: str
-) -> None:
-    waiting = Waiting(Console(home_text=None, is_json=True))
-    waiting.show(transfer(id="01" * 16, state="done"))
-    waiting.show(transfer(**ended))
-    with pytest.raises(Failure) as caught:
-        waiting.finish()
-    assert caught.value.code == code
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_the_moving_line_is_drawn_on_a_terminal_and_taken_away(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    kept, sys.stderr = sys.stderr, Terminal()
-    try:
-        with Waiting(Console(home_text=None, is_json=False)) as waiting:
-            waiting.show(transfer())
-            waiting.show(transfer(state="done", verified_bytes=64 * MIB))
-        waiting.finish()
-        drawn = sys.stderr.getvalue()
-        with Waiting(Console(home_text=None, is_json=False)) as cut_short:
-            cut_short.show(transfer())
-        assert sys.stderr.getvalue().endswith("\r\x1b[K")
-    finally:
-        sys.stderr = kept
-    assert drawn.startswith("\r\x1b[Kholiday  ")
-    assert drawn.endswith("\r\x1b[K")
-    assert "done" in capfd.readouterr().out
+    assert render.progress([waits], 100).endswith(
+        "0 bytes of 64.0 MiB  1 of 3 files  waits for the friend"
+    )
 
 
 # --- what stdin gives

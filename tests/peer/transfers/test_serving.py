@@ -288,7 +288,7 @@ async def test_figures_are_told_while_they_change_and_kept_now_and_then(
     said = Verified(key.device, key.offer, 5, 0, 2)
     sender.figures.note(served.number, said)
     sender.figures.note(999, said)  # nobody measures it
-    assert sender.figures.live() == {served.number: Live(0, 5, 2, None, "direct")}
+    assert sender.figures.live() == {served.number: Live(0, 5, 2, None, "direct", 5)}
     await sender.figures.keep(served.number, said)
     [kept] = transfers(alice)
     assert (kept.verified_bytes, kept.resent_bytes) == (5, 2)
@@ -300,3 +300,22 @@ async def test_figures_are_told_while_they_change_and_kept_now_and_then(
         telling.cancel()
     [shown] = told(sender.effects, "transfer")
     assert (shown["state"], shown["verified_bytes"], shown["path"]) == ("running", 5, "direct")
+
+
+async def test_where_a_transfer_goes_on_is_what_is_told_first_over_a_link(
+    pair: tuple[SimPeer, SimPeer], sender: Sender, path: Path
+) -> None:
+    alice, bob = pair
+    key = sender.offer(bob, path)
+    served = await sender.find(bob.keys.identity, key)
+    assert sender.figures.live() == {}  # nothing is said before anything is known
+    for has in (0, 3, 5):
+        sender.figures.note(served.number, Verified(key.device, key.offer, has, 0, 0))
+        assert sender.figures.live()[served.number].resumed_at is None
+    await sender.find(bob.keys.identity, key)
+    for has in (4, 6):  # a power cut took one back
+        sender.figures.note(served.number, Verified(key.device, key.offer, has, 0, 1))
+        live = sender.figures.live()
+        assert (live[served.number].verified_bytes, live[served.number].resumed_at) == (has, 4)
+        [shown] = alice.database.read(manager.transfers, live)
+        assert (shown.verified_bytes, shown.resumed_at) == (has, 4)

@@ -1,0 +1,82 @@
+"""A transfer goes on by itself after a kill or a stop of either side, says where, and sends little twice."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.harness.actors import Item, Peer
+from wire import limits
+
+SIZE = 48 * limits.MIB + 5
+RATE = "16MB/s"
+MOST_AGAIN = limits.WINDOW_BYTES + limits.CHUNK_BYTES
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def has_come(peer: Peer, offer: str, size: int) -> Item:
+    return peer.node.wait(
+        lambda item: (
+            item["event"] == "transfer"
+            and item["offer"] == offer
+            and item["verified_bytes"] >= size
+            and item["state"] == "running"
+        )
+    )
+
+
+def goes_on(peer: Peer, offer: str) -> Item:
+    return peer.node.wait(
+        lambda item: (
+            item["event"] == "transfer"
+            and item["offer"] == offer
+            and item["resumed_at"] is not None
+        )
+    )
+
+
+@pytest.mark.parametrize("is_stopped", [False, True], ids=["killed", "stopped"])
+@pytest.mark.parametrize("who", ["receiver", "sender"])
+def test_what_was_interrupted_says_where_it_goes_on_and_sends_little_twice(
+    quick_friends: tuple[Peer, Peer], tmp_path: Path, who: str, is_stopped: bool
+) -> None:
+    alice, bob = quick_friends
+    path = tmp_path / "out" / "film.bin"
+    path.parent.mkdir()
+    path.write_bytes(os.urandom(SIZE))
+    alice.do("config", "set", "bandwidth.up", RATE)
+    offer = alice.one("send", "bob", str(path))["offer"]
+    bob.node.event("offer", offer=offer, state="offered")
+    bob.do("accept", offer, "--to", str(tmp_path / "in"))
+    here = has_come(bob, offer, 8 * limits.MIB)
+    assert here["resumed_at"] is None
+    assert alice.node.event("transfer", offer=offer, state="running")["resumed_at"] is None
+    ended = bob if who == "receiver" else alice
+    if is_stopped:
+        assert ended.node.stop() == 0
+    else:
+        ended.node.kill()
+    if ended is alice:
+        waits = bob.node.event("transfer", offer=offer, state="waiting")
+        assert waits["verified_bytes"] >= here["verified_bytes"]
+    ended.up()
+    again = goes_on(bob, offer)
+    assert again["resumed_at"] >= here["verified_bytes"]
+    assert goes_on(alice, offer)["resumed_at"] == again["resumed_at"]
+    share = 100 * again["resumed_at"] // SIZE
+    for peer in (bob, alice):
+        assert f"  resumes at {share} %" in peer.plain("transfers")
+    alice.do("config", "set", "bandwidth.up", "off")
+    done = bob.node.event("transfer", offer=offer, state="done")
+    assert digest(tmp_path / "in" / "film.bin") == digest(path)
+    assert (done["resumed_at"], done["verified_bytes"]) == (None, SIZE)
+    assert done["resent_bytes"] <= MOST_AGAIN
+    again_there = {"resent_bytes": done["resent_bytes"]}
+    alice.node.event("transfer", offer=offer, state="done", **again_there)
