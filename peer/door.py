@@ -138,6 +138,8 @@ async def up(
         yield api.Event("ready", ready)
         try:
             while (event := await queue.get()) is not None:
+                if queue.empty():
+                    await asyncio.sleep(0)  # what answers others goes first, then this is printed
                 yield event
         finally:
             leave()

@@ -295,7 +295,10 @@ class Linking:
         if isinstance(message, AskDial):
             await self._asked_to_dial(link, message)
         if syncing.is_stored(message):
-            effects = await self._database.write_patiently(
+            is_told_again = syncing.is_told_again(message)
+            database = self._database
+            write = database.write_unsynced if is_told_again else database.write_patiently
+            effects = await write(
                 syncing.store, keys, link.device, link.identity, message, wall(), self._entropy
             )
             syncing.stored(link.session, message)

@@ -87,7 +87,7 @@ class Node:
         self.listening: list[str] = []
         self._listen = listen
         self._boot_id = BootId(entropy.bytes(16))
-        self._watchers: set[Hear] = set()
+        self._watchers: dict[Hear, None] = {}
         self._stack = AsyncExitStack()
         self._servers: list[asyncio.Server] = []
         self._is_leaving = False
@@ -237,8 +237,8 @@ class Node:
 
     def listen(self, hear: Hear) -> Callable[[], None]:
         """Have `hear` called with every event from this very moment on; gives how to end that."""
-        self._watchers.add(hear)
-        return lambda: self._watchers.discard(hear)
+        self._watchers[hear] = None
+        return lambda: self._watchers.pop(hear, None)
 
     def when_leaving(self, then: Callable[[], None]) -> None:
         """Have `then` called once this node has no more business."""
@@ -251,15 +251,20 @@ class Node:
     # --- effects
 
     def carry_out(self, effects: list[Effect], link: PeerLink | None = None) -> None:
-        """Do what a committed transaction asked for, in order; link: where it came from, if from one."""
+        """Do what a committed transaction asked for, in order; link: where it came from, if from one.
+
+        The faces hear of it last: who prints is to keep nobody waiting at the other end.
+        """
         for effect in effects:
-            self._carry_out_one(effect, link)
+            if not isinstance(effect, Tell):
+                self._carry_out_one(effect, link)
+        for effect in effects:
+            if isinstance(effect, Tell):
+                for hear in reversed(self._watchers):  # a verb that waits before `up`, which prints
+                    hear(effect.event)
 
     def _carry_out_one(self, effect: Effect, link: PeerLink | None) -> None:
         match effect:
-            case Tell(event=event):
-                for hear in self._watchers:
-                    hear(event)
             case SendOnLink(device=device, message=message):
                 if link is not None and link.device == device:
                     link.pump.send(message)

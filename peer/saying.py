@@ -34,7 +34,14 @@ async def carry_out(node: Node, command: Command, request_id: str) -> api.Result
     """Keep what a command says, and stay as long as it wishes for a receipt; raises PeerError and WireError."""
     if not command.wait_s:
         return await _kept(node, command, request_id)
-    queue, leave = node.subscribe()
+    event: str | None = None  # nothing is heard of it before it is kept
+    states: asyncio.Queue[str] = asyncio.Queue()
+
+    def hear(told: api.Event) -> None:
+        if told.event == "receipt" and told.body["id"] == event:
+            states.put_nowait(str(told.body["state"]))
+
+    leave = node.listen(hear)
     try:
         kept = await _kept(node, command, request_id)
         event, state = _event_of(kept), kept.state
@@ -42,9 +49,7 @@ async def carry_out(node: Node, command: Command, request_id: str) -> api.Result
         try:
             async with asyncio.timeout(command.wait_s):
                 while event is not None and state not in ends:
-                    heard = await queue.get()
-                    if heard.event == "receipt" and heard.body["id"] == event:
-                        state = str(heard.body["state"])
+                    state = await states.get()
         except TimeoutError:
             pass  # it is accepted; how far it came is in the answer
         return _with_state(kept, state)

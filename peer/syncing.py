@@ -91,6 +91,15 @@ def is_stored(message: Message) -> TypeGuard[Stored]:
     return isinstance(message, Stored)
 
 
+def is_told_again(message: Stored) -> bool:
+    """Say whether what a message says need not be on the disk before it counts.
+
+    A receipt is: what it says is true without us, its author says its newest on every link, and what counts once more then
+    is the same. If it is forgotten with the power, a message is `queued` again until that link.
+    """
+    return isinstance(message, Receipt)
+
+
 def store(
     connection: Connection,
     keys: DeviceKeys,

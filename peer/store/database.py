@@ -3,13 +3,11 @@
     await database.write(fn, *args)   runs fn(connection, *args) in the writer's thread, inside a transaction
                                       that it may share with others; gives its value after the commit
     await database.write_patiently(fn, *args)   does the same, and tries again while the disk refuses it
+    await database.write_unsynced(fn, *args)    does that, too, but gives the value before the disk has it
     database.read(fn, *args)          runs it at once, in the caller's thread, and cannot change anything
 
-Each fn of a batch has a savepoint of its own: one that raises undoes its own changes only. A commit that
-fails fails every fn of its batch, because none of them is durable. One commit for many writers is what
-makes `synchronous=FULL` affordable (design section 9: 140,000 durable writes a second against 8,000).
-
-A full disk costs the reserve first (see `reserve`); only then are writes refused.
+The thread, and how many writers share one commit, is `writer`. A full disk costs the reserve first (see
+`reserve`); only then are writes refused.
 """
 
 from __future__ import annotations
@@ -21,16 +19,15 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from peer.errors import PeerError
 from peer.store import place
 from peer.store.failures import translate, unwritable
 from peer.store.opening import BUSY_TIMEOUT_S, connect, open_file
 from peer.store.reserve import Reserve
+from peer.store.writer import Job, Writer
 from peer.times import wall
 from wire.codes import Code
 from wire.machine import Entropy
@@ -46,33 +43,6 @@ AGAIN_S = 1.0
 REFUSALS = frozenset({Code.NO_SPACE, Code.DATABASE_FAILED})
 """How a disk refuses a write that may work later."""
 
-BATCH_JOBS = 512
-"""Most functions that share one commit; bounds what one failed commit can take with it."""
-
-
-@dataclass(slots=True)
-class _Job:
-    """One fn on its way through the writer's thread. loop: of whoever awaits it, None for a blocked thread."""
-
-    run: Callable[[Connection], Any]
-    outcome: asyncio.Future[Any] | Future[Any]
-    loop: asyncio.AbstractEventLoop | None = None
-    value: Any = None
-    error: BaseException | None = None
-
-    @property
-    def lacks_space(self) -> bool:
-        return isinstance(self.error, PeerError) and self.error.code is Code.NO_SPACE
-
-    def settle(self) -> None:
-        """Give the outcome to whoever waits, if anybody still does; in the thread of its loop, if it has one."""
-        if self.outcome.done():
-            return
-        if self.error is not None:
-            self.outcome.set_exception(self.error)
-        else:
-            self.outcome.set_result(self.value)
-
 
 class Database:
     """One open database file. Made by `open`; used from one event loop, or from plain threads."""
@@ -86,10 +56,10 @@ class Database:
         self._is_refused = False
         self._reader = reader
         self._reading = threading.Lock()
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._is_closed = False
-        self._writer = _Writer(path, writer, self._jobs, reserve)
+        self._writer = Writer(path, writer, self._jobs, reserve)
         self._writer.start()
 
     @classmethod
@@ -140,9 +110,12 @@ class Database:
         NO_SPACE, DATABASE_CORRUPT or DATABASE_FAILED when the commit fails. An awaiter that is
         cancelled leaves fn in the queue: it may still happen.
         """
+        return await self._write(lambda c: fn(c, *args, **kwargs), is_synced=True)
+
+    async def _write(self, run: Callable[[Connection], T], *, is_synced: bool) -> T:
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[T] = loop.create_future()
-        self._submit(_Job(lambda connection: fn(connection, *args, **kwargs), outcome, loop))
+        self._submit(Job(run, outcome, loop, is_synced=is_synced))
         return await outcome
 
     async def write_patiently(
@@ -152,9 +125,24 @@ class Database:
 
         on_refused is called with the first refusal after a success. Raises as `write` for the rest.
         """
+        return await self._write_patiently(lambda c: fn(c, *args, **kwargs), is_synced=True)
+
+    async def write_unsynced(
+        self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do what `write_patiently` does, but do not wait until the disk has it.
+
+        No kill undoes it, but the power going away may, for as long as UNSYNCED_S; nothing that was written
+        after it is ever durable without it. So it is for what this device is told again by whoever
+        told it, and for nothing that anybody is promised (D1, D2), or was told on the strength of a
+        commit here (D3).
+        """
+        return await self._write_patiently(lambda c: fn(c, *args, **kwargs), is_synced=False)
+
+    async def _write_patiently(self, run: Callable[[Connection], T], *, is_synced: bool) -> T:
         while True:
             try:
-                value = await self.write(fn, *args, **kwargs)
+                value = await self._write(run, is_synced=is_synced)
             except PeerError as error:
                 if error.code not in REFUSALS or self._is_closed:
                     raise
@@ -171,7 +159,7 @@ class Database:
     ) -> T:
         """Do what `write` does, blocking the calling thread: for callers without a loop."""
         outcome: Future[T] = Future()
-        self._submit(_Job(lambda connection: fn(connection, *args, **kwargs), outcome))
+        self._submit(Job(lambda connection: fn(connection, *args, **kwargs), outcome))
         return outcome.result()
 
     def read(
@@ -219,141 +207,11 @@ class Database:
         """How many batches were committed: what group commit saves is writes minus this."""
         return self._writer.commits
 
-    def _submit(self, job: _Job) -> None:
+    def _submit(self, job: Job) -> None:
         with self._closing:
             if self._is_closed:
                 raise _closed(self.path)
             self._jobs.put(job)
-
-
-class _Writer(threading.Thread):
-    """The only thread that changes the database."""
-
-    def __init__(
-        self,
-        path: Path,
-        connection: Connection,
-        jobs: queue.SimpleQueue[_Job | None],
-        reserve: Reserve,
-    ) -> None:
-        super().__init__(name="database-writer", daemon=True)
-        self.commits = 0
-        self.wants_scrub = False
-        self._path = path
-        self._connection = connection
-        self._queue = jobs
-        self._reserve = reserve
-        self._is_last = False
-
-    def run(self) -> None:
-        while not self._is_last:
-            batch = self._next_batch()
-            if batch:
-                self._run(batch)
-                self.commits += 1
-                if self.wants_scrub:
-                    self.wants_scrub = False
-                    with suppress(sqlite3.Error):  # a reader is in the way: the next one gets it
-                        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                settle(batch)
-
-    def _run(self, batch: list[_Job]) -> None:
-        """Run a batch; what lacks space is run again with that of the reserve."""
-        where = str(self._path)
-        run_batch(self._connection, batch, where)
-        starved = [job for job in batch if job.lacks_space]
-        if not starved:
-            self._reserve.renew()
-        while starved and self._reserve.give_up():
-            for job in starved:
-                job.error = None
-            run_batch(self._connection, starved, where)
-            starved = [job for job in starved if job.lacks_space]
-
-    def close_connection(self) -> None:
-        """Close the connection after the thread ended: SQLite then folds its log into the file."""
-        self._connection.close()
-
-    def _next_batch(self) -> list[_Job]:
-        batch: list[_Job] = []
-        job = self._queue.get()
-        while True:
-            if job is None:
-                self._is_last = True
-                return batch
-            batch.append(job)
-            if len(batch) == BATCH_JOBS:
-                return batch
-            try:
-                job = self._queue.get_nowait()
-            except queue.Empty:
-                return batch
-
-
-def settle(batch: list[_Job]) -> None:
-    """Tell everybody who waits how a batch ended: each loop is woken once, however many wait in it."""
-    by_loop: dict[asyncio.AbstractEventLoop | None, list[_Job]] = {}
-    for job in batch:
-        by_loop.setdefault(job.loop, []).append(job)
-    for loop, jobs in by_loop.items():
-        if loop is None:
-            _settle_all(jobs)
-        else:
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(_settle_all, jobs)
-
-
-def _settle_all(jobs: list[_Job]) -> None:
-    for job in jobs:
-        job.settle()
-
-
-def run_batch(connection: Connection, batch: list[_Job], where: str) -> None:
-    """Run the jobs in one transaction and note in each how it ended; raises nothing.
-
-    If SQLite ends the transaction by itself in the middle (a full disk may), every job before that
-    point failed too: nothing of them is durable.
-    """
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        for number, job in enumerate(batch):
-            try:
-                run_one(connection, job)
-            except sqlite3.Error as error:
-                _fail([job], error, where)
-                if not connection.in_transaction:
-                    _fail(batch[:number], error, where)
-                    run_batch(connection, batch[number + 1 :], where)
-                    return
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        if connection.in_transaction:
-            connection.rollback()
-        _fail(batch, error, where)
-
-
-def run_one(connection: Connection, job: _Job) -> None:
-    """Run one job in a savepoint; raises sqlite3.Error only, everything else is noted in the job."""
-    connection.execute("SAVEPOINT job")
-    try:
-        job.value = job.run(connection)
-    except sqlite3.Error:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK TO job")
-            connection.execute("RELEASE job")
-        raise
-    except BaseException as error:  # noqa: BLE001 - carried to whoever awaits, who raises it
-        job.error = error
-        connection.execute("ROLLBACK TO job")
-    connection.execute("RELEASE job")
-
-
-def _fail(jobs: list[_Job], cause: sqlite3.Error, where: str) -> None:
-    """Note in each job that did not fail by itself what `cause` means."""
-    for job in jobs:
-        if job.error is None:
-            job.error = translate(cause, where)
-            job.error.__cause__ = cause
 
 
 def _nothing(connection: Connection) -> None:

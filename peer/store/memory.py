@@ -63,6 +63,24 @@ class MemoryDatabase:
         """Run fn as `write` does and call `then(value)` after the commit, if that ever comes."""
         self._waiting.append((then, self.write(fn, *args, **kwargs)))
 
+    def submit_unsynced(
+        self,
+        then: Callable[[T], None],
+        fn: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        """Run fn and call `then(value)` at once, unless others wait for the same commit; a crash may undo it."""
+        if self.is_awaited:
+            self.submit(then, fn, *args, **kwargs)
+        else:
+            then(self.write(fn, *args, **kwargs))
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for the commit of the open batch."""
+        return bool(self._waiting)
+
     def read(
         self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:

@@ -11,10 +11,8 @@ tracker would carry (friend requests, device lists, the contacts of a new device
 
 from __future__ import annotations
 
-import heapq
-import random
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,44 +22,18 @@ from peer.sessions import Session
 from peer.store import own, place
 from peer.store.memory import Connection, MemoryDatabase
 from tests.harness.entropy import SeededEntropy
+from tests.harness.simulation import Simulation
 from wire.codec import decode, encode
 from wire.errors import WireError
 from wire.identity import DeviceKeys, add_device, first_device, read_device_list
 from wire.ids import AccountName
-from wire.machine import UnixMillis
 from wire.messages import Message, Purpose, friends
 
-START = 1_700_000_000_000
+__all__ = ["Cable", "SimPeer", "Simulation", "befriend"]
+
 COMMIT_MS = 5
-
-
-class Simulation:
-    """The clock, the dice, and what is to happen.
-
-    stored: account -> ids of events that a device of it ever committed: what may show as delivered.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self.dice = random.Random(seed)
-        self.seed = seed
-        self.now = 0
-        self.stored: dict[str, set[bytes]] = {}
-        self._heap: list[tuple[int, int, Callable[[], None]]] = []
-        self._count = 0
-
-    def wall(self) -> UnixMillis:
-        return UnixMillis(START + self.now)
-
-    def after(self, delay_ms: int, do: Callable[[], None]) -> None:
-        self._count += 1
-        heapq.heappush(self._heap, (self.now + delay_ms, self._count, do))
-
-    def run(self, until_ms: int) -> None:
-        """Let everything happen that is due up to that instant, in order."""
-        while self._heap and self._heap[0][0] <= until_ms:
-            self.now, _, do = heapq.heappop(self._heap)
-            do()
-        self.now = until_ms
+FOLD_MS = 100
+"""How long what is told again may be undone by a crash, as in `peer.store.writer`."""
 
 
 class Cable:
@@ -271,7 +243,8 @@ class SimPeer:
 
     def push_on(self, name: str) -> None:
         """Send what the other end lacks; the node's reader sees committed rows only, so commit first."""
-        self.commit()
+        if self.database.is_awaited:
+            self.commit()
         while name in self.sessions:
             effects = self.database.read(syncing.next_batch, self.sessions[name])
             if not effects:
@@ -337,13 +310,23 @@ class SimPeer:
                 syncing.stored(*came)
             self.carry_out(effects)
 
+        is_told_again = came is not None and syncing.is_told_again(came[1])
+        submit = self.database.submit_unsynced if is_told_again else self.database.submit
         try:
-            self.database.submit(then, fn, *args)
+            submit(then, fn, *args)
         except WireError as error:
             self.faults.append(error)
             cable.cut()
             return
-        self._commit_soon()
+        if self.database.is_awaited:
+            self._commit_soon()
+        else:
+            self._fold_in_time()
+
+    def _fold_in_time(self) -> None:
+        """Make durable what was not synced, unless a crash comes before."""
+        boot = self.boots
+        self.world.after(FOLD_MS, lambda: self.commit() if self.boots == boot else None)
 
     def _commit_soon(self) -> None:
         if self.is_committing:

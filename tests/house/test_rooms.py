@@ -69,7 +69,7 @@ ALLOWED = {
     "tracker/cli.py": 1,  # the top of the program
     "tracker/session.py": 1,  # the top of a connection
     "tracker/storage/writer.py": 1,  # the failure of one in a batch is handed to its asker, who raises it
-    "peer/store/database.py": 1,  # likewise
+    "peer/store/writer.py": 1,  # likewise
     "peer/control/server.py": 1,  # the top of a verb's connection
     "peer/transfers/bulk.py": 1,  # the top of a data link's threads
     "peer/transfers/incoming.py": 1,  # likewise for one transfer: raised as what ends the link without blame

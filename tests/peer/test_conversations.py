@@ -59,6 +59,25 @@ def test_a_message_arrives_is_receipted_and_shows_as_delivered(
     assert told(give(receipt_of(bob, "alice"), bob, alice), "receipt") == []
 
 
+def test_a_receipt_that_the_power_took_away_is_told_again_on_the_next_link(
+    world: Simulation, pair: tuple[SimPeer, SimPeer]
+) -> None:
+    alice, bob = pair
+    event = bytes.fromhex(say(alice, "bob", "hello"))
+    Cable(world, alice, bob)
+    while ("receipt", event.hex()) not in alice.shown:
+        world.run(world.now + 1)
+    assert alice.database.read(history.state_of, event) == "delivered"
+    alice.crash()  # before anything later was committed
+    assert alice.database.read(history.state_of, event) == "queued"
+    Cable(world, alice, bob)
+    world.run(world.now + 2000)
+    assert alice.database.read(history.state_of, event) == "delivered"
+    alice.crash()
+    assert alice.database.read(history.state_of, event) == "delivered"
+    assert bob.texts("alice") == ["hello"]
+
+
 def test_a_duplicate_is_receipted_again_and_shown_once(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     came = events_of(alice, [say(alice, "bob", "once")])

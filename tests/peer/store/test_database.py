@@ -72,6 +72,53 @@ async def test_many_writers_share_one_commit(database: Database) -> None:
     assert database.commits <= 3
 
 
+def synced(connection: Connection) -> bool:
+    return bool(connection.execute("PRAGMA synchronous").fetchone()[0] == 2)
+
+
+async def test_only_a_commit_of_nothing_but_unsynced_writes_is_not_synced(
+    database: Database,
+) -> None:
+    assert await database.write(synced)
+    assert not await database.write_unsynced(synced)
+    gate = threading.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(database.write(lambda connection: gate.wait(10)))
+        together = [
+            group.create_task(database.write_unsynced(synced)),
+            group.create_task(database.write(synced)),
+            group.create_task(database.write_unsynced(synced)),
+        ]
+        await asyncio.sleep(0)
+        gate.set()
+    assert [task.result() for task in together] == [True, True, True]
+    assert not await database.write_unsynced(synced)
+
+
+async def test_what_was_not_synced_is_seen_at_once_and_folded_into_the_file_soon(
+    database: Database, path: Path
+) -> None:
+    await database.write_unsynced(add, b"told again")
+    assert database.read(nonces) == [b"told again"]
+    async with asyncio.timeout(20):
+        while b"told again" not in await asyncio.to_thread(path.read_bytes):
+            await database.write(synced)
+
+
+async def test_an_unsynced_write_that_raises_undoes_its_own_changes_only(
+    database: Database,
+) -> None:
+    def fail(connection: Connection) -> None:
+        add(connection, b"lost")
+        raise KeyError("mine")
+
+    await database.write_unsynced(add, b"before")
+    with pytest.raises(KeyError):
+        await database.write_unsynced(fail)
+    assert database.read(nonces) == [b"before"]
+    assert await database.write(synced)
+
+
 async def test_whoever_leaves_takes_nothing_along_and_holds_nobody_up(database: Database) -> None:
     gate = threading.Event()
     with pytest.raises(TimeoutError):
