@@ -291,20 +291,19 @@ class Linking:
             self._tell(link, "down")
 
     async def _on_message(self, link: PeerLink, message: Message) -> None:
-        keys = self._profile.keys
+        keys, database = self._profile.keys, self._database
         if isinstance(message, AskDial):
             await self._asked_to_dial(link, message)
         if syncing.is_stored(message):
-            is_told_again = syncing.is_told_again(message)
-            database = self._database
-            write = database.write_unsynced if is_told_again else database.write_patiently
+            is_again = syncing.is_told_again(message)
+            write = database.write_unsynced if is_again else database.write_patiently
             effects = await write(
                 syncing.store, keys, link.device, link.identity, message, wall(), self._entropy
             )
             syncing.stored(link.session, message)
             self._carry_out(effects, link)
         if syncing.is_compared(message):
-            self._carry_out(self._database.read(syncing.compare, link.session, message), link)
+            self._carry_out(database.read(syncing.compare, link.session, message), link)
             self._push_on(link)
         await link.pump.wait_writable()
 
