@@ -270,12 +270,9 @@ class Linking:
         """Take what comes on one link, in order, until it ends."""
         self._tell(link, "up")
         try:
+            known = (hello.certificate, hello.device_list)
             effects = await self._database.write_patiently(
-                syncing.opened,
-                link.device,
-                link.identity,
-                hello.certificate,
-                hello.device_list,
+                syncing.opened, link.device, link.identity, *known
             )
             self._carry_out(effects, link)
             if self.data_links is not None:
