@@ -232,7 +232,9 @@ async def _serve(config: Config, output: Output) -> int:
 
     for name, code in (("SIGTERM", DONE), ("SIGHUP", DONE), ("SIGINT", INTERRUPTED)):
         with suppress(AttributeError, NotImplementedError):  # systems without such signals
-            loop.add_signal_handler(getattr(signal, name), stop, code)
+            number = getattr(signal, name)
+            if name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN:  # under nohup
+                loop.add_signal_handler(number, stop, code)
     async with Tracker(config) as tracker:
         ready: dict[str, object] = {
             "event": "ready",

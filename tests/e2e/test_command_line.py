@@ -147,7 +147,9 @@ def test_bytes_that_are_no_text_are_refused_as_text_and_taken_as_names_of_files(
 def test_a_signal_ends_either_program_cleanly(
     alice: Peer, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    with TrackerProcess(tmp_path / "tracker") as tracker:
+    # whoever runs the tests under nohup hands an ignored SIGHUP down to every program
+    alice.under = ("env", f"--default-signal={number.value}")
+    with TrackerProcess(tmp_path / "tracker", under=alice.under) as tracker:
         tracker.signal(number)
         assert tracker.end() == code
         assert not (tracker.home / "control").exists()
@@ -157,6 +159,17 @@ def test_a_signal_ends_either_program_cleanly(
     if code == 130:
         assert '"code": "interrupted"' in "".join(alice.printed)
     assert alice.one("status")["node"] == "down"
+
+
+def test_under_nohup_a_hangup_ends_nobody(alice: Peer, tmp_path: Path) -> None:
+    alice.under = ("env", "--ignore-signal=HUP")
+    with TrackerProcess(tmp_path / "tracker", under=alice.under) as tracker:
+        node = alice.up()
+        for process in (tracker.process, node.process):
+            process.send_signal(signal.SIGHUP)
+        assert alice.one("status")["node"] == "up"
+        assert node.stop() == 0
+        assert tracker.process.poll() is None
 
 
 def test_a_broken_pipe_signal_ends_nobody(alice: Peer, tmp_path: Path) -> None:
