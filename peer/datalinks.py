@@ -16,7 +16,7 @@ from typing import Any
 
 from peer import bandwidth
 from peer.datadialer import Neighbours, TransferDialer
-from peer.effects import Effect
+from peer.effects import Effect, NoteDenial
 from peer.openlinks import STOP_S, OpenLink, OpenLinks, let_go, stop_all
 from peer.pacing import Pacing
 from peer.pump import Pump
@@ -208,7 +208,7 @@ class TransferLinks:
         def make_talk(bulk: Bulk) -> TransferTalk:
             def find(key: OfferKey, before: Served | None) -> Served | Code:
                 asked = asyncio.run_coroutine_threadsafe(
-                    self._find(identity, key, before), self._loop
+                    self._find(device, identity, key, before), self._loop
                 )
                 return asked.result(FIND_S)
 
@@ -246,12 +246,14 @@ class TransferLinks:
         self.wake()
 
     async def _find(
-        self, identity: IdentityKey, key: OfferKey, before: Served | None
+        self, device: DeviceId, identity: IdentityKey, key: OfferKey, before: Served | None
     ) -> Served | Code:
         """Give what somebody may fetch, or why not; that it is fetched is noted meanwhile."""
         found = await self._serving.find(identity, key, before)
         if isinstance(found, Served):
             self._spawn(self._serving.started(found))
+        else:
+            self._carry_out([NoteDenial.of(device, "a request for a file", found)])
         return found
 
     def _note_progress(self, link: OpenLink) -> None:

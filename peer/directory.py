@@ -6,10 +6,9 @@ What it says is believed only as far as it verifies under the pin.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
 
 from peer import contacts
-from peer.effects import Effect, WantLink
+from peer.effects import Effect, NoteDenial, WantLink
 from peer.errors import PeerError
 from peer.store.database import Database
 from peer.store.devices import list_of, note_addresses, note_device, note_list
@@ -43,8 +42,10 @@ async def learn(link: TrackerLink, database: Database) -> list[Effect]:
             if link.closed is not None or error.code is Code.TRACKER_UNREACHABLE:
                 raise
             continue  # no friend any more, or for the tracker not yet one
-        with suppress(RemoteProtocolError):
+        try:
             effects += await database.write_patiently(note, found)
+        except RemoteProtocolError as error:
+            effects.append(NoteDenial("the tracker", "Directory", error.code))
     return effects
 
 
@@ -55,12 +56,15 @@ def note(connection: Connection, found: reach.Directory) -> list[Effect]:
         return []
     note_list(connection, contact.identity, found.device_list)
     newest = list_of(connection, contact.identity)
+    effects: list[Effect] = [WantLink(contact.identity)]
     for record in found.devices:
-        with suppress(RemoteProtocolError):  # of a device that was taken off, or that is no device
+        try:
             note_device(
                 connection, contact.identity, record.certificate, newest or found.device_list
             )
             if record.addresses:
                 device = peek_certificate(record.certificate).device
                 note_addresses(connection, device, record.addresses)
-    return [WantLink(contact.identity)]
+        except RemoteProtocolError as error:  # of a device that was taken off, or that is no device
+            effects.append(NoteDenial("the tracker", "a device in Directory", error.code))
+    return effects

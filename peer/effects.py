@@ -93,3 +93,17 @@ class OfferAgain(Effect):
 @dataclass(frozen=True, slots=True)
 class ApplyPolicy(Effect):
     """The accept policy said something of an offer that is to be done now."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteDenial(Effect):
+    """Something that came was not taken while its link goes on: the log names it. who: a device, or the tracker."""
+
+    who: str
+    what: str
+    code: Code
+
+    @classmethod
+    def of(cls, device: DeviceId, what: str, code: Code) -> NoteDenial:
+        """Give the denial of what a device sent."""
+        return cls(device.hex()[:8], what, code)

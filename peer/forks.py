@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from peer import chains
-from peer.effects import Effect
+from peer.effects import Effect, NoteDenial
 from peer.membership import Conversation, to_members
 from peer.notices import notice
 from peer.store import own, place
@@ -213,8 +213,8 @@ def on_fork(
     try:
         first, one = read_header(came.first, lambda device: certificate_of(connection, device))
         second, other = read_header(came.second, lambda device: certificate_of(connection, device))
-    except RemoteProtocolError:
-        return []
+    except RemoteProtocolError as error:
+        return [NoteDenial.of(sender, "Fork", error.code)]
     places = {(h.conversation, h.device, h.epoch, h.seq) for h in (one, other)}
     author = certificate_of(connection, one.device)
     if (

@@ -85,6 +85,7 @@ class Linking:
         self._wanted: dict[IdentityKey, None] = {}
         self._links: Links[PeerLink] = Links()
         self._reception = Reception(profile.keys, self._on_event, entropy)
+        self.refusals = self._reception.refusals
         self._relaying = Relaying(
             profile,
             ask=ask_relay,

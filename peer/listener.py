@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import errno
-import logging
 import re
 import socket
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
 from peer.errors import PeerError
 from wire import limits
 from wire.codes import Code
-from wire.link import Ending, LinkClosed
 from wire.machine import Entropy
 
 _PORT = re.compile(r"[0-9]{1,5}\Z", re.ASCII)
 WILDCARDS = ("0.0.0.0", "::")
-REFUSALS_PER_S = 20
-"""Lines of the log about refused connections in one second; the rest of a flood is counted in one line."""
-
-log = logging.getLogger("peer")
 
 
 class Knock(Protocol):
@@ -127,35 +120,3 @@ class Knocks:
             return False
         dice = int.from_bytes(self._entropy.bytes(2), "big") / 65536
         return dice < (total - first + 1) / (most - first)
-
-
-IN_GOOD_ORDER = frozenset({Code.GOODBYE, Code.SHUTTING_DOWN, Code.LINK_REPLACED, Code.LINK_LOST})
-
-
-class Refusals:
-    """One line of the log for each connection that we turned away or ended for a fault of theirs.
-
-    Nothing of what they said stands in it: our code, our words, and their address.
-    """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """Start with nothing written. clock: gives seconds, monotonic."""
-        self._clock = clock
-        self._second = 0
-        self._count = 0
-
-    def closed(self, who: str, closed: LinkClosed) -> None:
-        """Take note of how a link ended; nothing where it ended in good order, or by them."""
-        if closed.by is Ending.US and closed.code not in IN_GOOD_ORDER:
-            self.note(who, closed.code, closed.text)
-
-    def note(self, who: str, code: Code, detail: str = "") -> None:
-        """Write the line. who: address and port."""
-        second = int(self._clock())
-        if second != self._second:
-            if self._count > REFUSALS_PER_S:
-                log.warning("%d more connections were refused", self._count - REFUSALS_PER_S)
-            self._second, self._count = second, 0
-        self._count += 1
-        if self._count <= REFUSALS_PER_S:
-            log.warning("refused %s: %s%s", who, code.value, f" ({detail})" if detail else "")

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import pairwise
 
 from peer import mailing, postbox, prekeys
-from peer.effects import Effect
+from peer.effects import Effect, NoteDenial
 from peer.errors import PeerError
 from peer.identity import Profile
 from peer.store.database import Database
@@ -210,11 +210,13 @@ class MailExchange:
         certificates = tuple(device.certificate for device in found.devices)
         await self._database.write_patiently(_note, found.device_list, certificates, identity)
         for row in found.devices:
-            with suppress(RemoteProtocolError):
+            try:
                 device = peek_certificate(row.certificate).device
                 signing_key = self._database.read(signing_key_of, device)
                 if row.prekey and signing_key is not None:
                     keys[device] = read_prekey(row.prekey, device, signing_key)
+            except RemoteProtocolError as error:
+                self._on_effects([NoteDenial("the tracker", f"a prekey of {name}", error.code)])
         return keys
 
     async def _leave(self, link: TrackerLink, to: postbox.Addressee, prekey: Prekey) -> bool:

@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from peer import contacts, postbox, prekeys, syncing
-from peer.effects import Effect
+from peer.effects import Effect, NoteDenial
 from peer.membership import make_all, with_friend
 from peer.store import own
 from peer.store.devices import certificate_of, list_of, note_introduced, note_list, signing_key_of
@@ -51,9 +51,10 @@ def take(
         connection.execute("SAVEPOINT item")
         try:
             effects += _take_one(connection, keys, item, now, entropy)
-        except RemoteProtocolError:  # not by whom it says, or of a device that was taken off
+        except RemoteProtocolError as error:  # not by whom it says, or of a device taken off
             connection.execute("ROLLBACK TO item")
             prekeys.use_up(connection, item.prekey)
+            effects.append(NoteDenial.of(item.device, "mail", error.code))
         finally:
             connection.execute("RELEASE item")
     has_used_keys = prekeys.count(connection) < before
@@ -73,9 +74,9 @@ def _take_one(
         if private is None:
             raise RemoteProtocolError(Code.MAIL_INVALID, "its prekey is gone")
         letter = open_letter(item.sealed, private, route)
-    except RemoteProtocolError:
+    except RemoteProtocolError as error:
         postbox.owe_nack(connection, item.device, item.item)
-        return []
+        return [NoteDenial.of(item.device, "mail", error.code)]
     prekeys.use_up(connection, item.prekey)
     _introduce(connection, identity, item.device, letter)
     effects: list[Effect] = []

@@ -24,6 +24,7 @@ from peer.effects import (
     CloseLinks,
     Effect,
     FriendsChanged,
+    NoteDenial,
     OfferAgain,
     PushEvents,
     SendOnLink,
@@ -290,6 +291,8 @@ class Node:
                 self.uplink.wake()
             case FriendsChanged():
                 self.uplink.exchange.press()
+            case NoteDenial(who=who, what=what, code=code):
+                self.linking.refusals.denied(who, what, code)
 
     async def write(
         self,

@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Mapping
 
 from peer import api
-from peer.effects import Effect, Tell
+from peer.effects import Effect, NoteDenial, Tell
 from peer.membership import Conversation
 from wire import limits
 from wire.codes import Code
+from wire.ids import DeviceId
 from wire.machine import UnixMillis
 
 Connection = sqlite3.Connection
@@ -50,11 +51,18 @@ def notice(
 
 
 def reject(
-    connection: Connection, conversation: Conversation, digest: bytes, code: Code, now: UnixMillis
+    connection: Connection,
+    conversation: Conversation,
+    digest: bytes,
+    code: Code,
+    now: UnixMillis,
+    *,
+    sender: DeviceId,
 ) -> list[Effect]:
     """Count an event that was refused; a person is told at the first, the tenth, the hundredth.
 
-    digest: SHA-256 of what came, so that one that comes again with every link is counted once.
+    digest: SHA-256 of what came, so that one that comes again with every link is counted once. sender: who
+    brought it, for the log.
     """
     counted = connection.execute(
         "INSERT INTO rejections (conversation, digest, code, at) VALUES (?, ?, ?, ?)"
@@ -72,7 +80,8 @@ def reject(
         "UPDATE conversations SET rejected = rejected + 1 WHERE number = ? RETURNING rejected",
         (conversation.number,),
     ).fetchone()
+    denial = NoteDenial.of(sender, "event", code)
     if str(count).strip("0") != "1":
-        return []
+        return [denial]
     text = f"{count} message{'' if count == 1 else 's'} rejected: {code.what}"
-    return notice(connection, conversation, Code.EVENT_INVALID, text, now)
+    return [denial, *notice(connection, conversation, Code.EVENT_INVALID, text, now)]

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 
 from peer import api, chains, forks
-from peer.effects import Effect, PushEvents, Tell
+from peer.effects import Effect, NoteDenial, PushEvents, Tell
 from peer.membership import Conversation, shares
 from peer.store import own
 from peer.store.devices import certificate_of, signing_key_of
@@ -68,8 +68,8 @@ def on_receipt(
         if author is None or signing_key is None:
             return []
         receipt = read_receipt(signed, claimed.device, signing_key)
-    except RemoteProtocolError:
-        return []
+    except RemoteProtocolError as error:
+        return [NoteDenial.of(sender, "Receipt", error.code)]
     conversation = shares(connection, identity, receipt.conversation)
     if conversation is None or author.identity not in (conversation.identity, keys.identity):
         return []

@@ -141,7 +141,14 @@ def _take(
         if error.code is Code.DEVICE_UNKNOWN:
             return []  # of a device that we shall hear of: it comes again
         digest = sha256(sealed.header)
-        return reject(connection, batch.conversation, digest, error.code, batch.now)
+        return reject(
+            connection,
+            batch.conversation,
+            digest,
+            error.code,
+            batch.now,
+            sender=batch.sender,
+        )
     stored.append(event)
     return effects
 

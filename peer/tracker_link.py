@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from peer.errors import PeerError
-from peer.listener import Refusals
 from peer.pump import Pump
+from peer.refusals import Refusals
 from wire import frames, limits
 from wire.address import TrackerAddress, key_text
 from wire.codes import Code

@@ -17,7 +17,7 @@ from typing import TypeVar
 import msgspec
 
 from peer import asks, credentials, directory, roster
-from peer.effects import Effect
+from peer.effects import Effect, NoteDenial
 from peer.errors import PeerError
 from peer.identity import Profile
 from peer.mail_exchange import MailExchange
@@ -288,8 +288,8 @@ class Uplink:
             effects = await self._database.write_patiently(
                 _on_tracker, self._profile.keys, message, wall()
             )
-        except WireError:
-            return  # forged or damaged on the way: nothing was stored
+        except WireError as error:  # forged or damaged on the way: nothing was stored
+            effects = [NoteDenial("the tracker", type(message).__name__, error.code)]
         self._on_effects(effects)
 
     async def _keep_learning(self, link: TrackerLink) -> None:

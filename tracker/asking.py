@@ -40,7 +40,7 @@ def ask(
     """Ask the storage for one request; a refusal of the service is the answer."""
 
     def refused(error: TrackerError) -> None:
-        session.refuse(message.request, error)
+        session.refuse(message, error)
 
     hub.submit(work, done, refused)
 

@@ -169,4 +169,4 @@ class Connection(asyncio.Protocol, Recipient):
             self._hub.lobby.leave(self.address)
 
     def _log_refused(self, code: Code, detail: str) -> None:
-        self._hub.log_refused(f"{self.host}:{self.port}", code, detail)
+        self._hub.refusals.refused(f"{self.host}:{self.port}", code, detail)

@@ -70,7 +70,7 @@ def handle(hub: Hub, session: Session, message: Message) -> None:
     try:
         handler(hub, session, message)
     except TrackerError as error:
-        session.refuse(message.request, error)  # type: ignore[attr-defined]
+        session.refuse(message, error)  # type: ignore[arg-type]
 
 
 # --- before a device is known

@@ -6,7 +6,6 @@ What lives here: the meeting of services and sessions, on the loop's thread. Wha
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
@@ -28,6 +27,7 @@ from tracker.effects import (
 )
 from tracker.errors import TrackerError
 from tracker.presence import Roster
+from tracker.refusals import Refusals
 from tracker.seats import Delivery, Told
 from tracker.splice import Splices
 from tracker.state import StagingSpace
@@ -41,11 +41,7 @@ from wire.link import LinkConfig
 from wire.machine import Entropy, Monotonic, UnixMillis
 from wire.messages import Message, Purpose
 
-REFUSALS_PER_S = 20
-"""Lines of the log about refused connections in one second; the rest of a flood is counted in one line."""
-
 T = TypeVar("T")
-log = logging.getLogger("tracker")
 
 
 class Recipient(Protocol):
@@ -133,8 +129,7 @@ class Hub:
         self._later = later
         self._most_sockets = most_sockets
         self.soon = soon
-        self._refusals_second = 0
-        self._refusals = 0
+        self.refusals = Refusals(self.now)
 
     # --- clocks
 
@@ -281,16 +276,3 @@ class Hub:
                 retry_after_s=wait_s,
             )
         window.count(key, now)
-
-    # --- the log
-
-    def log_refused(self, who: str, code: Code, detail: str = "") -> None:
-        """Write one line about a connection that was refused or ended for a fault."""
-        second = int(self.now())
-        if second != self._refusals_second:
-            if self._refusals > REFUSALS_PER_S:
-                log.warning("%d more connections were refused", self._refusals - REFUSALS_PER_S)
-            self._refusals_second, self._refusals = second, 0
-        self._refusals += 1
-        if self._refusals <= REFUSALS_PER_S:
-            log.warning("refused %s: %s%s", who, code.value, f" ({detail})" if detail else "")

@@ -51,14 +51,14 @@ def on_ask_relay(hub: Hub, session: Session, message: AskRelay) -> None:
     def done(account: Account) -> None:
         other = hub.roster.visible_session(caller.account, account.id, message.device)
         if other is None or other is session:
-            session.refuse(message.request, TrackerError(Code.NOT_ONLINE))
+            session.refuse(message, TrackerError(Code.NOT_ONLINE))
             return
         try:
             mine, theirs = hub.splices.open(
                 caller, (account.id, message.device), hub.now(), hub.wall()
             )
         except TrackerError as error:
-            session.refuse(message.request, error)
+            session.refuse(message, error)
             return
         other.tell(RelayOffered(caller.name, caller.device, message.purpose, theirs))
         session.answer(Relay(message.request, mine))

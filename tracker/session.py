@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from tracker import dispatch
+from tracker.asking import Request
 from tracker.coalesce import Coalescer
 from tracker.connection import Connection
 from tracker.effects import Caller, Channel
@@ -123,10 +124,13 @@ class Session(Connection):
             self._answerer.answered(answer.request)  # type: ignore[attr-defined]
             self.tell(answer)
 
-    def refuse(self, request: int, error: TrackerError) -> None:
-        """Answer a request by a refusal."""
+    def refuse(self, message: Request, error: TrackerError) -> None:
+        """Answer a request by a refusal, and tell the log."""
+        device = "" if self._caller is None else f" {self._caller.device.hex()[:8]}"
+        who = f"{self.host}:{self.port}{device}"
+        self._hub.refusals.denied(who, type(message).__name__, error.code)
         code, text = _sayable(error)
-        self.answer(Refused(request, code.value, text, error.retry_after_s))  # type: ignore[arg-type]
+        self.answer(Refused(message.request, code.value, text, error.retry_after_s))  # type: ignore[arg-type]
 
     def tell(self, message: Message) -> None:
         """Send a message that may not wait."""

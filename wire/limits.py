@@ -206,3 +206,7 @@ RELAY_PAIR_BYTES = 2**30  # of two accounts in a day (UTC), both directions toge
 RELAY_PAIR_BYTES_PER_S = 10_000_000  # of two halves, both directions together
 RELAY_BYTES_PER_S = 100_000_000  # of one tracker
 RELAY_IDLE_S = 90.0  # nothing passed: a link that lived would have pinged four times
+
+# --- a log
+REFUSED_LINES_PER_S = 20  # about what others were refused: the rest of a flood is one line
+REFUSED_LINES_PER_HOUR = 2000  # at most 15 MB a day, whoever knocks: no stranger fills a disk by it

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from peer.listener import Knocks, Refusals
+from peer.listener import Knocks
 from peer.pump import OnEvent, Pump
 from peer.reach.calling import answering
+from peer.refusals import Refusals
 from wire.codes import Code
 from wire.identity import DeviceKeys
 from wire.link import Link, LinkClosed, LinkEvent, LinkOpened, Role
@@ -22,7 +23,7 @@ class Reception:
         self._tell = on_event
         self._entropy = entropy
         self._knocks = Knocks(entropy)
-        self._refusals = Refusals(asyncio.get_running_loop().time)
+        self.refusals = Refusals(asyncio.get_running_loop().time)
         self._pumps: set[Pump] = set()
         self.takes_files = False  # data links are let in, too
 
@@ -48,7 +49,7 @@ class Reception:
         elif isinstance(event, LinkClosed):
             self._knocks.leave(pump)
             self._pumps.discard(pump)
-            self._refusals.closed(pump.who, event)
+            self.refusals.closed(pump.who, event)
         self._tell(pump, event)
 
     def handed_over(self, pump: Pump) -> None:
@@ -68,7 +69,7 @@ class Reception:
         if self._knocks.enter(pump):
             return True
         self._pumps.discard(pump)
-        self._refusals.note(pump.who, Code.TOO_MANY_CONNECTIONS)
+        self.refusals.refused(pump.who, Code.TOO_MANY_CONNECTIONS)
         return False
 
     def _for_purpose(self, purpose: Purpose, now: Monotonic) -> Link | None:

@@ -14,7 +14,7 @@ from peer.membership import Conversation
 from peer.notices import reject
 from wire import limits
 from wire.codes import Code
-from wire.ids import EventId
+from wire.ids import DeviceId, EventId
 from wire.log.event import (
     Content,
     Delete,
@@ -135,7 +135,7 @@ def refuse_strangers(
 ) -> list[Effect]:
     """Count edits and deletes of a line that somebody else wrote; one that came before is not counted again."""
     rows = connection.execute(
-        "SELECT id FROM abouts WHERE conversation = ? AND target = ? AND kind IN (?, ?)"
+        "SELECT id, device FROM abouts WHERE conversation = ? AND target = ? AND kind IN (?, ?)"
         " AND author <> ? LIMIT ?",
         (
             target.conversation,
@@ -147,8 +147,10 @@ def refuse_strangers(
         ),
     ).fetchall()
     effects: list[Effect] = []
-    for (event,) in rows:
-        effects += reject(connection, conversation, event, Code.NOT_AUTHOR, now)
+    for event, device in rows:
+        effects += reject(
+            connection, conversation, event, Code.NOT_AUTHOR, now, sender=DeviceId(device)
+        )
     return effects
 
 

@@ -82,6 +82,17 @@ def befriend(address: str, alice: Peer, bob: Peer, *words: str) -> tuple[Node, N
     return at_alice, at_bob
 
 
+@pytest.fixture(autouse=True)
+def unharmed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever strangers say in a scene, its programs live on and keep their memory."""
+    if "scene" not in request.fixturenames:
+        yield
+        return
+    scene: Scene = request.getfixturevalue("scene")
+    with scene.unharmed():
+        yield
+
+
 @pytest.fixture(scope="module")
 def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Door]]:
     """The ports of a tracker and of Bob's node, and Eve, a friend of his, who knocks there."""

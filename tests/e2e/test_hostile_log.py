@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -94,6 +96,8 @@ def test_an_event_that_lies_is_refused_alone(scene: Scene, eve: Person) -> None:
         talk.until(link, lambda: talk.delivered == 1)
     found = {name: scene.why_refused(event.sealed) for name, (event, _) in lies.items()}
     assert found == {name: code for name, (_, code) in lies.items()}
+    denied = re.findall(rf"denied {eve.device.id.hex()[:8]}: event: ([a-z-]+)", scene.node.log)
+    assert Counter(denied) == Counter(found.values())
     assert [item["text"] for item in scene.bob.do("history", "eve")][-1] == "this was said"
     assert LIE not in scene.bob.texts_from("eve")
     scene.is_well(eve)

@@ -18,8 +18,9 @@ from tests.e2e.conftest import MakePeer
 from tests.fuzz.mutation import mutate_message
 from tests.fuzz.seeds import records
 from tests.harness.actors import PASSWORD
-from tests.harness.doors import GROWTH_BYTES, Door, doors_of, framed, length, memory_of
+from tests.harness.doors import Door, doors_of, framed, length
 from tests.harness.liars import Answer, LyingTracker
+from tests.harness.memory import GROWTH_BYTES, memory_of
 from tests.harness.strangers import Scene
 from tests.independent import values
 from tests.independent.account import Person, Session

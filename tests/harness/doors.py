@@ -14,19 +14,16 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.harness.memory import GROWTH_BYTES, memory_of
 from tests.harness.strangers import Scene
 from tests.independent import account
 from tests.independent.account import Person, Session
 from tests.independent.link import REASONS, Ended, Link, Wire, preamble
 from tests.independent.noise import Handshake
 from tests.independent.talk import TEXT, Talk, link_to
-
-GROWTH_BYTES = 24 * 1024 * 1024
-"""How much more memory a program may have after whatever came: buffers that it keeps, and no more."""
 
 NAMES = ("tracker", "peer")
 PATIENCE_S = 30.0
@@ -40,14 +37,6 @@ def length(count: int) -> bytes:
 def framed(content: bytes) -> bytes:
     """Give a frame."""
     return length(len(content)) + content
-
-
-def memory_of(pid: int) -> int:
-    """Give how many bytes of memory a process has (its resident set)."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    assert found is not None
-    return int(found[1]) * 1024
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.harness.actors import PASSWORD, Item, Node, Peer
+from tests.harness.memory import GROWTH_BYTES, memory_of
 from tests.harness.trackers import WIDE, TrackerProcess
 from tests.independent import account
 from tests.independent.account import Person, Session
@@ -96,6 +97,18 @@ class Scene:
         self.node.event("message", text=text)
         assert self.node.process.poll() is None
         assert self.bob.one("status")["tracker"]["state"] == "online"
+
+    @contextmanager
+    def unharmed(self) -> Iterator[None]:
+        """Check that whatever came meanwhile cost neither program its life, its memory or a traceback."""
+        running = [one for one in (self.tracker.process, self.node.process) if one.poll() is None]
+        before = {process: memory_of(process.pid) for process in running}
+        yield
+        assert self.tracker.process.poll() is None
+        for process, bytes_before in before.items():
+            if process.poll() is None:  # some tests bring Bob down, and up again
+                assert memory_of(process.pid) - bytes_before < GROWTH_BYTES
+        assert "Traceback" not in self.tracker.log
 
     def why_refused(self, sealed: bytes) -> str | None:
         """Give the code with which Bob's node refused an event, None if it did not."""

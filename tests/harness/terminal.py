@@ -7,10 +7,11 @@ import pty
 import struct
 import subprocess
 import termios
+import time
 from dataclasses import dataclass
 from fcntl import ioctl
 
-from tests.harness.trackers import FOLDER, PYTHON
+from tests.harness.trackers import FOLDER, PYTHON, WAIT_S
 
 _IN_CHARGE = """
 import fcntl, runpy, sys, termios
@@ -38,7 +39,18 @@ def at_a_terminal(
     *typed: tuple[str, bytes],
     size: tuple[int, int] = (24, 80),
 ) -> Session:
-    """Run `python -m MODULE` at a terminal to its end.
+    """Run `python -m MODULE` at a terminal to its end; see `type_at`."""
+    command = [PYTHON, "-c", _IN_CHARGE, module, *words]
+    return type_at(command, *typed, environment=environment, size=size)
+
+
+def type_at(
+    command: list[str],
+    *typed: tuple[str, bytes],
+    environment: dict[str, str] | None = None,
+    size: tuple[int, int] = (24, 80),
+) -> Session:
+    """Run a program at a terminal to its end; the program itself takes charge of the terminal.
 
     typed: in order, the end of what is shown and what is typed when it is. size: lines and columns.
     """
@@ -47,8 +59,9 @@ def at_a_terminal(
     before = termios.tcgetattr(terminal)
     shown = b""
     answers = list(typed)
+    ends = time.monotonic() + WAIT_S
     with subprocess.Popen(
-        [PYTHON, "-c", _IN_CHARGE, module, *words],
+        command,
         stdin=inside,
         stdout=inside,
         stderr=inside,
@@ -58,6 +71,7 @@ def at_a_terminal(
     ) as process:
         try:
             while process.poll() is None or not shown.endswith(b"\n"):
+                assert time.monotonic() < ends, (answers, shown)
                 if not _has_output(terminal):
                     if process.poll() is not None:
                         break

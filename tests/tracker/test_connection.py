@@ -13,11 +13,13 @@ from tests.harness.entropy import SeededEntropy
 from tests.tracker.world import World
 from tracker.config import Config, Limits
 from tracker.connection import LINGER_S
-from tracker.hub import REFUSALS_PER_S, Hub
+from tracker.hub import Hub
+from tracker.refusals import Refusals
 from tracker.session import Session
 from tracker.storage.writer import Writer
 from wire import frames, limits
 from wire.channel.primitives import x25519_public
+from wire.codes import Code
 from wire.ids import LinkKey
 from wire.machine import Monotonic
 from wire.messages import Purpose
@@ -212,17 +214,36 @@ def test_a_flood_of_refusals_does_not_flood_the_log(
     hub: Hub, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        for number in range(REFUSALS_PER_S + 30):
+        for number in range(limits.REFUSED_LINES_PER_S + 30):
             session, _ = connect(hub, f"198.51.100.{number}")
             session.data_received(b"GET / HTTP/1.1\r\n\r\n")
             session.connection_lost(None)
-        assert len(caplog.records) == REFUSALS_PER_S
+        assert len(caplog.records) == limits.REFUSED_LINES_PER_S
         clock.now += 1
         session, _ = connect(hub)
         session.data_received(b"GET / HTTP/1.1\r\n\r\n")
     assert [record.message for record in caplog.records[-2:]] == [
         "30 more connections were refused",
         "refused 192.0.2.9:5000: not-our-protocol (this looks like HTTP)",
+    ]
+
+
+def test_a_flood_that_lasts_does_not_fill_the_disk_with_lines(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusals = Refusals(lambda: Monotonic(clock.now))
+    with caplog.at_level(logging.WARNING):
+        for _ in range(limits.REFUSED_LINES_PER_HOUR + 500):
+            refusals.denied("192.0.2.9:5000", "AskUser", Code.FLOOD)
+            clock.now += 0.5
+        assert len(caplog.records) == limits.REFUSED_LINES_PER_HOUR
+        refusals.refused("192.0.2.9:5001", Code.NOT_OUR_PROTOCOL)  # has lines of its own
+        clock.now += 3600
+        refusals.denied("192.0.2.9:5000", "AskUser", Code.FLOOD)
+    assert [record.message for record in caplog.records[-3:]] == [
+        "refused 192.0.2.9:5001: not-our-protocol",
+        "500 more requests were denied",
+        "denied 192.0.2.9:5000: AskUser: flood",
     ]
 
 

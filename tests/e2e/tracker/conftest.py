@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
-from tests.harness.guest import register
+from tests.harness.guest import Guest, register
+from tests.harness.memory import bounded
 from tests.harness.people import Person, person
 from tests.harness.trackers import WIDE, TrackerProcess
 
@@ -18,6 +19,16 @@ Join = Callable[..., Awaitable[list[Person]]]
 def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackerProcess]:
     with TrackerProcess(tmp_path_factory.mktemp("tracker") / "home", *WIDE) as running:
         yield running
+
+
+@pytest.fixture
+async def weathers(tracker: TrackerProcess) -> AsyncIterator[None]:
+    """After each bad input the tracker has its memory, no traceback, and serves somebody else."""
+    with bounded(tracker.process.pid):
+        yield
+        async with await Guest.dial(tracker.address, person("someone"), is_anonymous=True):
+            pass
+    assert "Traceback" not in tracker.log
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,7 @@ def watched(tmp_path: Path) -> Iterator[TrackerProcess]:
         yield running
 
 
-@pytest.fixture(autouse=True)
-async def still_serves(tracker: TrackerProcess) -> AsyncIterator[None]:
-    """After each bad input somebody else is served as if nothing had been."""
-    yield
-    async with await Guest.dial(tracker.address, person("someone"), is_anonymous=True):
-        pass
+pytestmark = pytest.mark.usefixtures("weathers")
 
 
 def send(tracker: TrackerProcess, *pieces: bytes) -> bytes:

@@ -5,15 +5,15 @@ After each of them the tracker has no more memory than before, and serves somebo
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import re
 from dataclasses import replace
 
 import msgspec
 import pytest
 
 from tests.e2e.tracker.conftest import Join
-from tests.harness.doors import GROWTH_BYTES, memory_of
 from tests.harness.guest import Closed, Guest, befriend, come, refusal
+from tests.harness.memory import bounded
 from tests.harness.people import Person, person
 from tests.harness.trackers import TrackerProcess
 from wire import limits
@@ -40,15 +40,7 @@ from wire.messages.friends import (
 from wire.messages.reach import AskDirectory
 from wire.messages.session import Done
 
-
-@pytest.fixture(autouse=True)
-async def weathers(tracker: TrackerProcess) -> AsyncIterator[None]:
-    before = memory_of(tracker.process.pid)
-    yield
-    async with await Guest.dial(tracker.address, person("someone"), is_anonymous=True):
-        pass
-    assert memory_of(tracker.process.pid) - before < GROWTH_BYTES
-    assert "Traceback" not in tracker.log
+pytestmark = pytest.mark.usefixtures("weathers")
 
 
 def raw(message: Message) -> bytes:
@@ -206,6 +198,11 @@ async def test_49_whom_one_cannot_ask(tracker: TrackerProcess, people: Join) -> 
         assert isinstance(await a.ask(lambda r: alice.ask(carol, request=r)), Done)
         await c.ask(lambda r: AskUser(r, alice.name))  # a round trip: nothing came before it
         assert [m for m in c.pushed if isinstance(m, FriendAsked)] == []
+    device = alice.keys.device.hex()[:8]
+    denied = re.findall(rf"denied 127\.0\.0\.1:\d+ {device}: ([A-Za-z]+: [a-z-]+)", tracker.log)
+    assert denied == [
+        f"AskFriend: {why}" for why in ("friend-self", "no-such-user", "already-friends")
+    ]
 
 
 @pytest.mark.parametrize("note", ["x" * 301, "\U0001f511" * 301])
@@ -318,7 +315,6 @@ async def test_24_first_pages_without_a_last_one_are_kept_once(
     (alice,) = await people(1)
     page = bytes(limits.PAGE_BYTES)
     async with await come(tracker.address, alice) as guest:
-        before = memory_of(tracker.process.pid)
-        for _ in range(1000):
-            await guest.ask(lambda r: PutState(r, 0, 0, 32, page))
-        assert memory_of(tracker.process.pid) - before < 8 * limits.MIB
+        with bounded(tracker.process.pid, 8 * limits.MIB):
+            for _ in range(1000):
+                await guest.ask(lambda r: PutState(r, 0, 0, 32, page))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import stat
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 from peer.cli import recovery
 from peer.cli.exit_codes import Failure
 from peer.cli.passwords import VARIABLE, PasswordSource
+from tests.harness.terminal import type_at
 
 
 @pytest.fixture(autouse=True)
@@ -102,51 +102,34 @@ print("restored", termios.tcgetattr(0) == before, "code", code)
 """
 
 
-def at_a_terminal(*typed: bytes) -> str:
-    """Run PROMPT in a terminal of its own; type each answer after its prompt."""
-    terminal, inside = pty.openpty()
-    shown = b""
-    answers = list(typed)
-    with subprocess.Popen(
-        [sys.executable, "-c", PROMPT],
-        stdin=inside,
-        stdout=inside,
-        stderr=inside,
-        start_new_session=True,
-    ):
-        os.close(inside)
-        try:
-            while True:
-                shown += os.read(terminal, 1024)
-                if answers and shown.endswith((b"Password: ", b"again: ")):
-                    os.write(terminal, answers.pop(0))
-        except OSError:
-            pass  # the other side closed its end
-    os.close(terminal)
-    return shown.decode()
+def prompted(*typed: tuple[str, bytes]) -> str:
+    """Run PROMPT in a terminal of its own; gives what was shown."""
+    session = type_at([sys.executable, "-c", PROMPT], *typed)
+    assert session.echoes
+    return session.shown
 
 
 def test_a_prompt_asks_twice_and_echoes_nothing() -> None:
-    shown = at_a_terminal(b"sesame open\n", b"sesame open\n")
+    shown = prompted(("Password: ", b"sesame open\n"), ("again: ", b"sesame open\n"))
     assert shown.count("sesame") == 1
     assert "got sesame open" in shown
     assert "restored True code 0" in shown
 
 
 def test_two_passwords_that_differ_are_refused() -> None:
-    shown = at_a_terminal(b"sesame open\n", b"sesame close\n")
+    shown = prompted(("Password: ", b"sesame open\n"), ("again: ", b"sesame close\n"))
     assert "error: password-weak: the two passwords differ; type it again" in shown
     assert "restored True code 1" in shown
 
 
 def test_an_interrupted_prompt_restores_the_echo() -> None:
-    shown = at_a_terminal(b"\x03")
+    shown = prompted(("Password: ", b"\x03"))
     assert "error: interrupted" in shown
     assert "restored True code 130" in shown
 
 
 def test_a_prompt_that_ends_gives_password_needed() -> None:
-    shown = at_a_terminal(b"\x04")
+    shown = prompted(("Password: ", b"\x04"))
     assert "error: password-needed" in shown
 
 
