@@ -139,7 +139,8 @@ WHO = {
     "StopFetch": "the receiver, on a data link · answer: `Fetched`, if it was still open",
     "FetchDigests": "the receiver, on a data link · answer: `DigestPage` or `FetchRefused`",
     "DigestPage": "the sender, on a data link, to answer `FetchDigests`",
-    "Have": "a holder, on a data link, unasked · no answer",
+    "Have": "a holder, on a data link, to answer `Watch`, whenever there is news",
+    "Watch": "a receiver, on a data link to another receiver · answer: `SignedDigests` and `Have`, again and again; or `FetchRefused`",
     "Verified": "the receiver, on a data link, at most four times a second · no answer",
 }
 """Of messages that are no request to a tracker: who sends them, and what the answer is."""

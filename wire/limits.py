@@ -152,14 +152,30 @@ FOLDERS_PER_OFFER = 100_000
 TOP_NAMES = 32  # names an offer shows before its manifest is fetched
 OFFER_RECIPIENTS = 64  # named in one offer
 PENDING_OFFERS = 100  # per friend
+PLACES = (
+    FILE_BYTES // CHUNK_BYTES + FILES_PER_OFFER
+)  # chunks of one offer, the last of each file short
 PATH_BYTES = 4 * KIB  # of one manifest entry, UTF-8
 PATH_DEPTH = 64
 NAME_BYTES = 255  # of one path component as stored
 WINDOW_BYTES = 8 * MIB  # asked for and not yet here, per source
-SOURCES = 8
+SOURCES = 8  # of one transfer, the offering device included
 SIGNED_DIGESTS = 1024  # per signed batch
 SIGN_EVERY_BYTES = 64 * MIB
 SIGN_EVERY_S = 1.0
+WINDOW_LEAST_BYTES = 2 * MIB  # asked of a slow one of several sources
+WINDOW_AHEAD_S = 3.0  # of several sources, each is asked for what it brings in that time
+HAVE_SPANS = 1024  # in one Have
+HELD_SPANS = 4096  # of one holder: one that has more pieces tells of no more until they join
+CLAIM_SPANS = 64  # in one Have, of what is being fetched
+CLAIM_BYTES = (
+    WINDOW_BYTES + SIGN_EVERY_BYTES + 2 * CHUNK_BYTES
+)  # the same: asked for, or here and not yet signed
+HAVE_EVERY_S = 0.25  # to one watcher
+HELD_HAVES = 40  # of one holder at once, HAVE_EVERY_S apart in the long run: then FLOOD
+CLAIM_S = 20.0  # without progress: what a holder says it is fetching does not count any more
+STALL_S = 5.0  # one of several sources sends not a byte of what was asked for: it is given up
+SLOW_S = 30.0  # or not a chunk, while others do
 STRAY_CHUNKS = 100  # unasked for: then FLOOD
 SYNC_EVERY_BYTES = 32 * MIB  # of a part file, then a `synced` mark in the journal
 SYNC_EVERY_S = 2.0

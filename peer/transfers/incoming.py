@@ -40,7 +40,8 @@ from wire.messages.transfer import (
 from wire.transfer import manifest
 from wire.transfer.assembly import Assembly
 from wire.transfer.manifest import Entry
-from wire.transfer.receiver import FileFailed, FileVerified, Receiver
+from wire.transfer.proofs import FileFailed, FileVerified
+from wire.transfer.receiver import Receiver
 
 log = logging.getLogger("peer")
 

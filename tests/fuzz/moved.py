@@ -27,10 +27,12 @@ from wire.messages.transfer import (
     Piece,
     SignedDigests,
     StopFetch,
+    Watch,
     Zeros,
 )
 from wire.transfer.holding import Holding
-from wire.transfer.receiver import FileFailed, Receiver
+from wire.transfer.proofs import FileFailed
+from wire.transfer.receiver import Receiver
 from wire.transfer.sender import Sender
 from wire.transfer.steps import CheckPin, Read, ReadDigests, Say
 
@@ -68,7 +70,9 @@ class _Asking:
                 codec.decode(Purpose.DATA, codec.encode(Purpose.DATA, ask)) == ask,
                 "it cannot be said",
             )
-            self.asked[ask.fetch] = ask
+            check(not isinstance(ask, Watch), "the offering device is watched")
+            if isinstance(ask, Fetch | FetchDigests):
+                self.asked[ask.fetch] = ask
 
     def serve(self, byte: int) -> None:
         """Answer a chunk that was asked for: well, or with other bytes than announced."""
@@ -108,9 +112,13 @@ class _Asking:
     def look(self) -> None:
         """Look at the promises."""
         receiver, book = self.receiver, self.receiver._book
-        check(0 <= book.asked_bytes <= receiver._window + MIB, "more is asked for than the window")
+        sources = receiver._sources
+        check(0 <= book.asked_bytes <= sources._window + MIB, "more is asked for than the window")
         check(0 <= receiver.verified_bytes <= sum(SIZES), "more is verified than there is")
-        check(len(receiver._fetches) <= limits.OPEN_FETCHES, "too many fetches are open")
+        check(
+            all(len(each.fetches) <= limits.OPEN_FETCHES for each in sources.every.values()),
+            "too many fetches are open",
+        )
         over = sum(book.is_over(file) for file in range(len(SIZES)))
         check(over + book.left == len(SIZES), "a file is neither over nor left")
         failed = sum(isinstance(event, FileFailed) for event in receiver.events())

@@ -24,7 +24,7 @@ from wire.messages.accounts import AskKdf, Kdf
 from wire.messages.conversation import AskEvents, Digests, Events, SealedEvent
 from wire.messages.presence import PresenceChanged, Show
 from wire.messages.session import Close, Done, Ping
-from wire.messages.transfer import ChunkRange, Fetch, Have
+from wire.messages.transfer import ChunkRange, DigestPage, Fetch
 
 PEER, TRACKER, DATA = Purpose.PEER, Purpose.TRACKER, Purpose.DATA
 CHAT = ConversationId(b"c" * 32)
@@ -268,9 +268,9 @@ def test_talk_is_encoded_and_decoded_fast_enough() -> None:
     assert time.process_time() - began < 5_000 / 20_000
 
 
-def test_a_bit_map_of_chunks_keeps_its_bound() -> None:
+def test_a_signed_root_keeps_its_bound() -> None:
     with pytest.raises(LocalProtocolError):
-        codec.encode(DATA, Have(b"d" * 16, b"o" * 16, 0, 0, b""))  # type: ignore[arg-type]
+        codec.encode(DATA, DigestPage(0, 0, b"", b"r" * 1025, 0))
 
 
 def test_saying_what_is_wrong_costs_no_more_than_a_few_messages() -> None:

@@ -18,6 +18,7 @@ from wire.messages.session import CodeText, Sentence
 FetchId = Annotated[int, Meta(ge=0, le=2**32 - 1)]  # chosen by the asker, unique on its link
 FileIndex = Annotated[int, Meta(ge=0, lt=limits.FILES_PER_OFFER)]
 ChunkIndex = Annotated[int, Meta(ge=0, lt=limits.FILE_BYTES // limits.CHUNK_BYTES)]
+Place = Annotated[int, Meta(ge=0, lt=limits.PLACES)]  # chunks of all files, in the manifest's order
 PageIndex = Annotated[int, Meta(ge=0, lt=limits.PAGES)]
 
 
@@ -157,17 +158,24 @@ class DigestPage(Message, frozen=True):
     size: SizeBytes  # of the file, in bytes
 
 
+class Span(Message, frozen=True, gc=False):
+    """Chunks of an offer by place: first, first + 1, ... first + count - 1."""
+
+    first: Place  # chunks of all files, in the manifest's order, from 0
+    count: Annotated[int, Meta(ge=1, le=limits.PLACES)]  # chunks
+
+
 @message(0x008C, Purpose.DATA)
 class Have(Message, frozen=True):
-    """Tell a receiver which chunks this holder has verified: one bit per chunk from `first`."""
+    """Tell a watcher which chunks were verified here since the last Have, and which are being fetched."""
 
-    offering_device: DeviceIdField
-    offer: OfferIdField
-    file: FileIndex
-    first: ChunkIndex  # chunk index of the first bit
-    bits: Annotated[
-        bytes, Meta(min_length=1, max_length=8 * limits.KIB)
-    ]  # highest bit of the first byte first
+    fetch: FetchId
+    held: Annotated[
+        tuple[Span, ...], Meta(max_length=limits.HAVE_SPANS)
+    ]  # signed digests of theirs were sent before
+    fetching: Annotated[
+        tuple[Span, ...], Meta(max_length=limits.CLAIM_SPANS)
+    ] = ()  # from the offering device now, or here and not yet signed; in place of what the last Have said
 
 
 @message(0x008D, Purpose.DATA, critical=False)
@@ -179,3 +187,12 @@ class Verified(Message, frozen=True):
     verified_bytes: Counter  # of chunks that are here and right
     files_done: Counter  # under their final digests
     resent_bytes: Counter  # came again after they had been asked for before
+
+
+@message(0x008E, Purpose.DATA)
+class Watch(Message, frozen=True):
+    """Ask a holder to tell what it has of an offer, as it comes; answered by Haves, or FetchRefused."""
+
+    fetch: FetchId
+    offering_device: DeviceIdField
+    offer: OfferIdField

@@ -1,5 +1,8 @@
 """One offer as whoever serves it knows it: facts, digests so far, and files that failed.
 
+Whoever offers it signs; a holder, which took it from there, lends: it gives what it has verified, and passes
+on what was signed.
+
 Shared by all links that serve the offer, so a file is hashed once however many friends fetch it. Not
 safe to use from two threads at once; the shell guards it.
 """
@@ -12,6 +15,7 @@ from typing import NamedTuple
 from wire.codes import Code
 from wire.ids import ChunkDigest, DeviceId, FileRoot, OfferId
 from wire.transfer.digests import DigestTable, chunk_count
+from wire.transfer.lending import Lending
 
 
 class OfferKey(NamedTuple):
@@ -25,15 +29,23 @@ class Holding:
     """What may be served of one offer of this device.
 
     key: names it. manifest: its bytes. sizes: bytes of each file, by file index. signing_seed: 32
-    bytes, secret: this device's, which vouches for the digests.
+    bytes, secret: this device's, which vouches for the digests; of no use where it lends. lending: what a
+    holder has of somebody else's offer; None: it is this device's own.
     """
 
-    __slots__ = ("failed", "key", "manifest", "signing_seed", "sizes", "tables")
+    __slots__ = ("failed", "key", "lending", "manifest", "signing_seed", "sizes", "tables")
 
     def __init__(
-        self, key: OfferKey, *, manifest: bytes, sizes: Sequence[int], signing_seed: bytes
+        self,
+        key: OfferKey,
+        *,
+        manifest: bytes,
+        sizes: Sequence[int],
+        signing_seed: bytes = b"",
+        lending: Lending | None = None,
     ) -> None:
         self.key = key
+        self.lending = lending
         self.manifest = manifest
         self.sizes = sizes
         self.signing_seed = signing_seed
@@ -64,5 +76,12 @@ class Holding:
         return table.root() if table is not None and table.is_complete else None
 
     def has_chunks(self, file: int, first: int, count: int) -> bool:
-        """Say whether the offer has this file and the file these chunks."""
-        return file < len(self.sizes) and first + count <= chunk_count(self.sizes[file])
+        """Say whether the offer has this file and the file these chunks, and they can be given here."""
+        has = file < len(self.sizes) and first + count <= chunk_count(self.sizes[file])
+        return has and (self.lending is None or self.lending.has(file, first, count))
+
+    def judge(self, file: int, index: int, digest: ChunkDigest) -> ChunkDigest | Code:
+        """Give the digest of a chunk that was read if it may go out: a holder's is what was signed, or is not lent."""
+        if self.lending is None or self.lending.digest(file, index) == digest:
+            return digest
+        return Code.CHANGED_AT_SENDER

@@ -12,6 +12,7 @@ from wire.messages.transfer import ManifestPage
 from wire.transfer import manifest
 from wire.transfer.digests import chunk_count, chunk_length
 from wire.transfer.holding import Holding, OfferKey
+from wire.transfer.lending import Watching
 from wire.transfer.signing import Unsigned
 from wire.transfer.steps import Part, Read
 
@@ -40,6 +41,7 @@ class Line:
     pins: deque[tuple[int, int]] = field(
         default_factory=deque[tuple[int, int]]
     )  # fetch, file: read whole
+    watching: Watching | None = None
     told: set[int] = field(default_factory=set[int])  # files whose root this link has or will get
 
 

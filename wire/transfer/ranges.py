@@ -91,7 +91,11 @@ class RangeSet:
 
     def intersection(self, other: RangeSet) -> RangeSet:
         """Give the members of both."""
-        return self.difference(self.difference(other))
+        result = RangeSet()
+        fewer, more = sorted((self, other), key=lambda ranges: ranges.spans)
+        for span in fewer:
+            result.update(more.within(*span))
+        return result
 
     def within(self, start: int, stop: int) -> RangeSet:
         """Give the members from start to stop - 1; costs what it gives, not what there is."""
@@ -101,6 +105,13 @@ class RangeSet:
             result.add(max(start, self._starts[position]), min(stop, self._stops[position]))
             position += 1
         return result
+
+    def around(self, index: int) -> tuple[int, int] | None:
+        """Give the range (start, stop) that a member lies in, or None if it is none."""
+        position = bisect_right(self._starts, index) - 1
+        if position < 0 or index >= self._stops[position]:
+            return None
+        return self._starts[position], self._stops[position]
 
     def first(self, count: int) -> RangeSet:
         """Give the lowest `count` members, or all where there are fewer."""
@@ -130,6 +141,11 @@ class RangeSet:
     def count(self) -> int:
         """How many members there are. Not `len`: `list` of the ranges would set that much memory aside."""
         return sum(self._stops) - sum(self._starts)
+
+    @property
+    def spans(self) -> int:
+        """How many ranges there are."""
+        return len(self._starts)
 
     def __bool__(self) -> bool:
         return bool(self._starts)

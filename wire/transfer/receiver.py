@@ -1,73 +1,64 @@
-"""What one transfer asks the offering device for next, and what of what came is believed.
+"""What one transfer asks its sources for next, and what of what came is believed.
 
 The shell reads records, hashes chunks and writes what is accepted. This machine keeps a window of at most
-8 MiB open, believes a chunk only if it was asked for and its bytes have the digest that was announced, and
+8 MiB open at each source and believes a chunk only if it was asked for there and its bytes have the digest that was
+announced; of a holder, which is no offering device, only if they have the digest that the offering device signed. It
 calls a file verified when the offering device has signed for it: for its one chunk, or for the root of all
-its chunks. Not safe to use from two threads at once.
+its chunks. Who is asked for what is planned by `wire.transfer.swarm`. Not safe to use from two threads at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from wire import limits
 from wire.codes import Code, code_of
 from wire.errors import RemoteProtocolError
-from wire.ids import SigningKey
+from wire.ids import DeviceId, SigningKey
+from wire.machine import Monotonic
 from wire.messages.transfer import (
-    ChunkRange,
     DigestPage,
     Fetch,
     FetchDigests,
     Fetched,
     FetchRefused,
+    Have,
     Pack,
     Piece,
     SignedDigests,
     StopFetch,
+    Watch,
     Zeros,
 )
-from wire.transfer.book import Book, Several
+from wire.transfer.book import Book
 from wire.transfer.digests import (
-    DigestBatch,
+    chunk_count,
     chunk_length,
-    read_digests,
     zero_digest,
 )
 from wire.transfer.holding import OfferKey
+from wire.transfer.lending import Lending
+from wire.transfer.proofs import Proofs, ReceiverEvent
+from wire.transfer.ranges import RangeSet
+from wire.transfer.sources import Sources
+from wire.transfer.swarm import Swarm
+from wire.transfer.vouched import Vouched
 
-_OPEN_ROOTS = limits.FETCHES_PER_TRANSFER - limits.CHUNK_FETCHES
-
-
-@dataclass(frozen=True, slots=True)
-class FileVerified:
-    """All bytes of this file are here and vouched for."""
-
-    file: int
-
-
-@dataclass(frozen=True, slots=True)
-class FileFailed:
-    """This file will not come: why; the others go on."""
-
-    file: int
-    code: Code
-
-
-ReceiverEvent: TypeAlias = FileVerified | FileFailed
+_START = Monotonic(0.0)  # where there is one source, time does not matter
 
 
 class Receiver:
     """Takes one offer in.
 
     key: the offer. sizes: bytes of each file, by file index. signing_key: 32 bytes, of the offering
-    device. window_bytes: asked for and not yet here, at least one chunk.
+    device. window_bytes: asked for and not yet here of the one source, at least one chunk. start: the place
+    where this receiver begins if there may be several sources, see `swarm.own_start`; None: there is the offering device alone.
 
-    What the other side does wrong raises RemoteProtocolError, whose code the link is to be closed with:
-    FLOOD for chunks nobody asked for, VERIFICATION_FAILED for bytes that are not what was announced or
-    signed, INCOMPLETE for an answer that ends early, and what it refuses the whole offer with.
+    A source is named by its device; the offering one unless told. What it does wrong raises
+    RemoteProtocolError, whose code its link is to be closed with: FLOOD for chunks nobody asked for,
+    VERIFICATION_FAILED for bytes that are not what was announced or signed, INCOMPLETE for an answer that ends early,
+    and what it refuses the whole offer with. Then `bar` a holder; the others go on.
     """
 
     def __init__(
@@ -77,18 +68,28 @@ class Receiver:
         signing_key: SigningKey,
         *,
         window_bytes: int = limits.WINDOW_BYTES,
+        start: int | None = None,
     ) -> None:
         self.key = key
-        self.files_done = 0
         self._book = Book(sizes)
-        self._signing_key = signing_key
-        self._window = window_bytes
-        self._new_fetch: Callable[[], int] | None = None
-        self._fetches: dict[int, tuple[ChunkRange, ...]] = {}
-        self._rootless: dict[int, None] = {}  # complete files that nobody vouched for, in order
-        self._roots: dict[int, int] = {}  # open FetchDigests -> file
-        self._strays = 0
-        self._events: list[ReceiverEvent] = []
+        self._swarm: Swarm | None = None
+        self.lending: Lending | None = None
+        if start is not None:
+            places = self._book.places
+            self._swarm = Swarm(places, offering=key.device, start=start)
+            self.lending = Lending(Vouched(places))
+        self._sources = Sources(
+            key, self._book, self._swarm, self.lending, window_bytes=window_bytes
+        )
+        self._proofs = Proofs(key, signing_key, self._book, self.lending)
+        self._fresh: list[tuple[int, int]] = []  # places that came since `lend`
+        self._barred: set[DeviceId] = set()
+        self._strays: Counter[DeviceId] = Counter()
+
+    @property
+    def files_done(self) -> int:
+        """Files that are verified."""
+        return self._proofs.files_done
 
     @property
     def verified_bytes(self) -> int:
@@ -97,7 +98,7 @@ class Receiver:
 
     @property
     def resent_bytes(self) -> int:
-        """Bytes that came after they had been asked for on an earlier link or in an earlier life."""
+        """Bytes that came after they had been asked for before: of a link that ended, or of another source."""
         return self._book.resent_bytes
 
     # --- before the first link: what an earlier life left
@@ -106,48 +107,77 @@ class Receiver:
         """Take note of a file that was verified before."""
         self._book.verified_bytes += self._book.sizes[file]
         self._book.end(file)
-        self.files_done += 1
+        self._proofs.files_done += 1
+        self._fresh.append(self._book.places.of_file(file))
 
     def restore(
         self, file: int, chunks: Iterable[tuple[int, bytes]], maybe_sent: Iterable[tuple[int, int]]
     ) -> None:
         """Take note of right chunks of a file (index, digest), and of ranges that were asked for."""
         self._book.restore(file, chunks, maybe_sent)
+        first, stop = self._book.places.of_file(file)
+        for span in RangeSet([(first, stop)]).difference(self._book.missing.within(first, stop)):
+            self._fresh.append(span)
         if self._book.is_complete(file):
-            self._rootless[file] = None
+            self._sources.rootless[file] = None
 
     def start(self) -> None:
         """Verify what needs nobody: empty files. Call once, after what was restored."""
         for file, size in enumerate(self._book.sizes):
-            if size == 0 and self._book.is_untouched(file):
-                self._verify(file)
+            if size == 0 and not self._book.is_over(file):
+                self._proofs.verify(file)
 
     # --- links
 
-    def linked(self, new_fetch: Callable[[], int]) -> None:
-        """Begin to ask; new_fetch: gives fetch ids that are unique on the link."""
-        self._new_fetch = new_fetch
+    def linked(
+        self,
+        new_fetch: Callable[[], int],
+        source: DeviceId | None = None,
+        *,
+        now: Monotonic = _START,
+    ) -> None:
+        """Begin to ask a source; new_fetch: gives fetch ids that are unique on the link."""
+        self._sources.add(source or self.key.device, new_fetch, now)
 
-    def unlinked(self) -> None:
-        """Take note that the link is gone: what was asked there has to be asked anew."""
-        self._new_fetch = None
-        for ranges in self._fetches.values():
-            for wanted in ranges:
-                self._book.give_back(wanted)
-        self._fetches.clear()
-        self._roots.clear()
-        self._rootless = dict.fromkeys(self._book.complete())
+    def unlinked(self, source: DeviceId | None = None) -> None:
+        """Take note that a link is gone: what was asked there has to be asked anew."""
+        self._sources.drop(source or self.key.device)
 
-    def stop(self) -> list[StopFetch]:
+    def stop(self, source: DeviceId | None = None) -> list[StopFetch]:
         """Stop asking on a link that stays; gives what to say there."""
-        said = [StopFetch(fetch) for fetch in (*self._fetches, *self._roots)]
-        self.unlinked()
+        source = source or self.key.device
+        requests = self._sources.every.get(source)
+        said = [] if requests is None else [StopFetch(fetch) for fetch in requests.open()]
+        self.unlinked(source)
         return said
+
+    def bar(self, source: DeviceId) -> list[StopFetch]:
+        """Ask a holder no more, ever: it lied, or stalled. Gives what to say on its link."""
+        self._barred.add(source)
+        return self.stop(source)
+
+    def may_ask(self, source: DeviceId) -> bool:
+        """Say whether a device may become a source: there is a place for it, and it was not barred."""
+        if source == self.key.device:
+            return True
+        sources = self._sources.every
+        places = limits.SOURCES - (self.key.device not in sources)  # one is the offering device's
+        return self._swarm is not None and source not in self._barred and len(sources) < places
+
+    @property
+    def sources(self) -> list[DeviceId]:
+        """The devices that are asked."""
+        return list(self._sources.every)
 
     @property
     def is_waiting(self) -> bool:
         """Whether something that was asked for is still to come."""
-        return bool(self._fetches or self._roots)
+        return any(self.waits_for(source) for source in self._sources.every)
+
+    def waits_for(self, source: DeviceId) -> bool:
+        """Say whether something that a source was asked for is still to come."""
+        requests = self._sources.every.get(source)
+        return requests is not None and bool(requests.fetches or requests.roots)
 
     @property
     def is_finished(self) -> bool:
@@ -156,173 +186,211 @@ class Receiver:
 
     # --- asking
 
-    def asks(self) -> list[Fetch | FetchDigests]:
-        """Give what to ask for now, and count it as asked."""
-        if self._new_fetch is None:
-            return []
-        asks: list[Fetch | FetchDigests] = []
-        while self._rootless and len(self._roots) < _OPEN_ROOTS:
-            file = next(iter(self._rootless))
-            del self._rootless[file]
-            if not self._book.is_over(file):
-                fetch = self._new_fetch()
-                self._roots[fetch] = file
-                asks.append(FetchDigests(fetch, self.key.device, self.key.offer, file, 0))
-        room = self._window - self._book.asked_bytes
-        if self._book.asked_bytes and room < self._window // 4:
-            return asks  # a few larger requests instead of many small ones
-        ends = self._window
-        while (room := ends - self._book.asked_bytes) > 0:
-            if len(self._fetches) >= limits.CHUNK_FETCHES:
-                break
-            ranges = tuple(self._book.choose(room))
-            if not ranges:
-                break
-            fetch = self._new_fetch()
-            self._fetches[fetch] = ranges
-            asks.append(Fetch(fetch, self.key.device, self.key.offer, ranges))
-        return asks
+    def asks(
+        self, source: DeviceId | None = None, *, now: Monotonic = _START
+    ) -> list[Fetch | FetchDigests | Watch]:
+        """Give what to ask a source for now, and count it as asked."""
+        return self._sources.asks(source or self.key.device, now)
+
+    def look(
+        self, alive: Mapping[DeviceId, Monotonic], *, now: Monotonic
+    ) -> list[tuple[DeviceId, list[StopFetch]]]:
+        """Give up sources that stall while there are others; gives each with what to say on its link.
+
+        alive: when the last byte of any kind came from each. A holder is barred, the offering device asked again
+        after a while.
+        """
+        found: list[tuple[DeviceId, list[StopFetch]]] = []
+        for source in self._sources.stalled(now, alive):
+            if source == self.key.device:
+                stopped = self._sources.silence(source, now)
+                found.append((source, [StopFetch(fetch) for fetch in stopped]))
+            else:
+                found.append((source, self.bar(source)))
+        return found
 
     # --- what comes
 
-    def expects(self, announced: Piece | Pack) -> bool:
+    def expects(
+        self, announced: Piece | Pack, source: DeviceId | None = None, *, now: Monotonic = _START
+    ) -> bool:
         """Say whether the bytes that follow were asked for; what was not counts as stray."""
+        source = source or self.key.device
+        if source not in self._sources.every:
+            return False
+        chunks = announced.chunks if isinstance(announced, Pack) else ()
         if isinstance(announced, Piece):
             is_asked = self._book.is_expected(announced.file, announced.index, announced.length)
         else:
             is_asked = self._book.are_expected(announced.chunks)
-        if not is_asked:
-            self._stray()
-        return is_asked
+        if is_asked and source != self.key.device:
+            of, is_of = self._book.places.of, self._sources.is_of
+            named = [(announced.file, announced.index)] if isinstance(announced, Piece) else []
+            named += [(chunk.file, 0) for chunk in chunks]
+            is_asked = all(is_of(source, announced.fetch, of(*each)) for each in named)
+        if is_asked:
+            return True
+        if not (isinstance(announced, Piece) and self._sources.is_late(source, announced, now)):
+            self._stray(source)
+        return False
 
-    def on_piece(self, piece: Piece, digest: bytes) -> None:
-        """Take one chunk that `expects` said yes to; digest: BLAKE3 of the bytes that came."""
+    def on_piece(
+        self,
+        piece: Piece,
+        digest: bytes,
+        source: DeviceId | None = None,
+        *,
+        now: Monotonic = _START,
+    ) -> bool:
+        """Take one chunk that `expects` said yes to; False: its file has failed, it is not to be kept.
+
+        digest: BLAKE3 of the bytes that came.
+        """
+        source = source or self.key.device
         if digest != piece.digest:
             raise RemoteProtocolError(Code.VERIFICATION_FAILED, "a chunk is not what was announced")
+        place = self._book.places.of(piece.file, piece.index)
+        signed = self._check(source, place, digest)
+        self._sources.came(source, piece.fetch, [(place, place + 1)], now)
+        if signed not in {None, digest}:
+            self._proofs.fail(piece.file, Code.CHANGED_AT_SENDER)
+            return False
         self._book.take(piece.file, piece.index, digest)
+        self._fresh.append((place, place + 1))
+        self._proofs.came(piece.file, signed)
+        return True
 
-    def on_pack(self, pack: Pack, digests: Sequence[bytes]) -> None:
+    def on_pack(
+        self,
+        pack: Pack,
+        digests: Sequence[bytes],
+        source: DeviceId | None = None,
+        *,
+        now: Monotonic = _START,
+    ) -> None:
         """Take single chunks of several files that `expects` said yes to; digests: of their bytes."""
+        source = source or self.key.device
         for chunk, digest in zip(pack.chunks, digests, strict=True):
             if digest != chunk.digest:
                 raise RemoteProtocolError(
                     Code.VERIFICATION_FAILED, "a packed file is not what was announced"
                 )
+        places = [self._book.places.of(chunk.file, 0) for chunk in pack.chunks]
+        signed = [
+            self._check(source, place, digest)
+            for place, digest in zip(places, digests, strict=True)
+        ]
         if not self._book.take_packed(pack.chunks):
             raise RemoteProtocolError(Code.MANIFEST_INVALID, "a pack names a file twice")
+        if self.lending is None:
+            return
+        spans = [(place, place + 1) for place in places]
+        self._sources.came(source, pack.fetch, spans, now)
+        self._fresh += spans
+        for chunk, proof in zip(pack.chunks, signed, strict=True):
+            self._proofs.came(chunk.file, proof)
 
-    def on_zeros(self, zeros: Zeros) -> list[tuple[int, bytes]]:
+    def on_zeros(
+        self, zeros: Zeros, source: DeviceId | None = None, *, now: Monotonic = _START
+    ) -> list[tuple[int, bytes]]:
         """Take chunks of one file that are all zero; gives (index, digest) of those to be kept."""
+        source = source or self.key.device
         wanted = zeros.range
         kept: list[tuple[int, bytes]] = []
+        sizes = self._book.sizes
         for index in range(wanted.first, wanted.first + wanted.count):
-            size = self._book.sizes[wanted.file] if wanted.file < len(self._book.sizes) else 0
-            length = chunk_length(size, index)
-            if not self._book.is_expected(wanted.file, index, length):
-                self._stray()
+            if wanted.file >= len(sizes) or index >= chunk_count(sizes[wanted.file]):
+                self._stray(source)
                 break
+            length = chunk_length(sizes[wanted.file], index)
             digest = zero_digest(length)
-            self._book.take(wanted.file, index, digest)
-            kept.append((index, bytes(digest)))
+            piece = Piece(zeros.fetch, wanted.file, index, length, digest)
+            before = self._strays[source]
+            if self.expects(piece, source, now=now):
+                if self.on_piece(piece, digest, source, now=now):
+                    kept.append((index, bytes(digest)))
+            elif self._strays[source] != before or source not in self._sources.every:
+                break
         return kept
 
-    def on_signed(self, message: SignedDigests) -> None:
-        """Take a batch of digests that the offering device signed."""
-        for run in self._read(message.signed).runs:
-            if run.file >= len(self._book.sizes):
-                raise RemoteProtocolError(Code.NUMBER_RANGE, "a digest of no file of this offer")
-            if self._book.sizes[run.file] <= limits.CHUNK_BYTES:
-                self._vouch_single(run.file, run.digests)
-                continue
-            work = self._book.several.get(run.file)
-            if work is None:
-                continue
-            for index, digest in run.each():
-                known = work.table.get(index) if index < work.table.count else None
-                if known is not None and known != digest:
-                    self._fail(run.file, Code.CHANGED_AT_SENDER)
-                    break
-            else:
-                if run.root and work.table.is_complete:
-                    self._vouch(run.file, work, run.root)
+    def lend(self) -> None:
+        """Let watchers know of what came since the last call: it is written where it can be read again."""
+        if self.lending is not None and self._fresh:
+            self.lending.hold(self._fresh)
+        self._fresh.clear()
 
-    def on_fetched(self, message: Fetched) -> None:
+    def on_have(self, have: Have, source: DeviceId, *, now: Monotonic) -> None:
+        """Take what a holder says it has."""
+        requests = self._sources.every.get(source)
+        if self._swarm is None or requests is None or requests.watch != have.fetch:
+            return  # of a watch that was stopped
+        self._swarm.on_have(source, have, now)
+
+    def on_fetched(self, message: Fetched, source: DeviceId | None = None) -> None:
         """Take note that a request was answered to its end."""
-        if message.fetch in self._roots:
+        source = source or self.key.device
+        requests = self._sources.every.get(source)
+        if requests is None:
+            return
+        if message.fetch in requests.roots:
             raise RemoteProtocolError(Code.INCOMPLETE, "digests were not answered")
-        for wanted in self._fetches.pop(message.fetch, ()):
-            if self._book.is_owed(wanted):
-                raise RemoteProtocolError(Code.INCOMPLETE, "a request was not answered whole")
-            work = self._book.several.get(wanted.file)
-            if work is not None and work.table.is_complete:
-                self._rootless[wanted.file] = None
+        asked, is_whole = self._sources.close(source, message.fetch)
+        if not is_whole:
+            raise RemoteProtocolError(Code.INCOMPLETE, "a request was not answered whole")
+        for wanted in () if asked is None else asked.ranges:
+            if wanted.file in self._book.several and self._book.is_complete(wanted.file):
+                self._sources.rootless[wanted.file] = None
 
-    def on_refused(self, message: FetchRefused) -> None:
-        """Take note that a file will not come, or raise for an offer that is not served any more."""
-        if message.fetch not in self._fetches and message.fetch not in self._roots:
+    def on_refused(self, message: FetchRefused, source: DeviceId | None = None) -> None:
+        """Take note that a file will not come from here, or raise for an offer that is not served any more.
+
+        A holder that refuses to be watched is no source any more.
+        """
+        source = source or self.key.device
+        requests = self._sources.every.get(source)
+        if requests is None or message.fetch not in requests.open():
             return  # of a request that was stopped
         code = code_of(message.code)
-        if message.file < 0:
-            raise RemoteProtocolError(code, message.text)
         if message.file >= len(self._book.sizes):
             raise RemoteProtocolError(Code.NUMBER_RANGE, "no file of this offer")
+        if source != self.key.device:
+            if message.fetch == requests.watch:
+                self.unlinked(source)
+            else:
+                self._sources.lack(source, message.fetch, message.file)
+            return
+        if message.file < 0:
+            raise RemoteProtocolError(code, message.text)
         if not self._book.is_over(message.file):
-            self._fail(message.file, code)
-        if self._roots.get(message.fetch) == message.file:
-            del self._roots[message.fetch]
+            self._proofs.fail(message.file, code)
+        if requests.roots.get(message.fetch) == message.file:
+            del requests.roots[message.fetch]
+
+    def on_signed(self, message: SignedDigests, source: DeviceId | None = None) -> None:
+        """Take a batch of digests that the offering device signed, whoever passes it on."""
+        self._proofs.on_signed(message.signed, is_direct=source in {None, self.key.device})
 
     def on_digest_page(self, page: DigestPage) -> None:
-        """Take the answer to FetchDigests: what vouches for one complete file."""
-        file = self._roots.pop(page.fetch, None)
-        if file is None or self._book.is_over(file):
-            return
-        for run in self._read(page.signed_root).runs:
-            work = self._book.several.get(file)
-            if run.file != file:
-                continue
-            if work is None:
-                self._vouch_single(file, run.digests)
-            elif run.root:
-                self._vouch(file, work, run.root)
-        if not self._book.is_over(file):
-            raise RemoteProtocolError(Code.VERIFICATION_FAILED, "a file was not vouched for")
+        """Take the offering device's answer to FetchDigests: what vouches for one complete file."""
+        requests = self._sources.every.get(self.key.device)
+        file = None if requests is None else requests.roots.pop(page.fetch, None)
+        if file is not None and not self._book.is_over(file):
+            self._proofs.on_page(file, page.signed_root)
 
     def events(self) -> list[ReceiverEvent]:
         """Give what happened since the last call, in order."""
-        events, self._events = self._events, []
-        return events
+        return self._proofs.events()
 
     # --- inside
 
-    def _read(self, signed: bytes) -> DigestBatch:
-        batch = read_digests(signed, self._signing_key)
-        if (batch.device, batch.offer) != self.key:
-            raise RemoteProtocolError(Code.UNKNOWN_OFFER, "digests of another offer")
-        return batch
+    def _check(self, source: DeviceId, place: int, digest: bytes) -> bytes | None:
+        """Give the signed digest of a chunk; a holder's has to be that."""
+        signed = self._proofs.signed(place)
+        if source != self.key.device and signed != digest:
+            raise RemoteProtocolError(Code.VERIFICATION_FAILED, "a chunk is not what was signed")
+        return signed
 
-    def _vouch_single(self, file: int, digests: bytes) -> None:
-        here = self._book.here.get(file)
-        if here is None:
-            return  # it is still on its way, or verified
-        if digests != here:
-            raise RemoteProtocolError(Code.VERIFICATION_FAILED, "a file is not what was signed")
-        self._verify(file)
-
-    def _vouch(self, file: int, work: Several, root: bytes) -> None:
-        if root != work.table.root():
-            raise RemoteProtocolError(Code.VERIFICATION_FAILED, "a file is not what was signed")
-        self._verify(file)
-
-    def _verify(self, file: int) -> None:
-        self._book.end(file)
-        self.files_done += 1
-        self._events.append(FileVerified(file))
-
-    def _fail(self, file: int, code: Code) -> None:
-        self._book.fail(file)
-        self._events.append(FileFailed(file, code))
-
-    def _stray(self) -> None:
-        self._strays += 1
-        if self._strays >= limits.STRAY_CHUNKS:
+    def _stray(self, source: DeviceId) -> None:
+        self._strays[source] += 1
+        if self._strays[source] >= limits.STRAY_CHUNKS:
             raise RemoteProtocolError(Code.FLOOD, "chunks that nobody asked for")

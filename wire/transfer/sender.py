@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from wire import limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
-from wire.ids import ChunkDigest
+from wire.ids import ChunkDigest, DeviceId, OfferId
 from wire.machine import Monotonic
 from wire.messages import Message
 from wire.messages.transfer import (
@@ -29,11 +29,13 @@ from wire.messages.transfer import (
     PackedChunk,
     Piece,
     StopFetch,
+    Watch,
     Zeros,
 )
 from wire.transfer import manifest
 from wire.transfer.digests import chunk_length, zero_digest
 from wire.transfer.holding import Holding, OfferKey
+from wire.transfer.lending import Watching
 from wire.transfer.owed import Line, Work, manifest_page, next_read, unread
 from wire.transfer.signing import Unsigned, sign_file
 from wire.transfer.steps import CheckPin, Part, Read, ReadDigests, Say, Step
@@ -91,10 +93,22 @@ class Sender:
             self._refuse(ask.fetch, holding)
             return
         first = ask.page * limits.PAGE_DIGESTS
-        if not holding.has_chunks(ask.file, first, 1):
+        if holding.lending is not None or not holding.has_chunks(ask.file, first, 1):
             self._refuse(ask.fetch, Code.NUMBER_RANGE)
             return
         self._take(holding, Work(ask.fetch, deque(), page=ask.page, file=ask.file))
+
+    def on_watch(self, ask: Watch, holding: Holding | Code, now: Monotonic) -> None:
+        """Take a request to be told what is here; only a holder is watched, once on a link. As above."""
+        self._check_open(ask.fetch)
+        line = self._lines.get(OfferKey(DeviceId(ask.offering_device), OfferId(ask.offer)))
+        if line is not None and line.watching is not None:
+            raise RemoteProtocolError(Code.NOT_NOW, "it watches this offer already")
+        if isinstance(holding, Code) or holding.lending is None:
+            self._refuse(ask.fetch, holding if isinstance(holding, Code) else Code.UNKNOWN_OFFER)
+            return
+        self._open[ask.fetch] = holding.key, 0
+        self._line(holding).watching = Watching(ask.fetch, holding.lending, now)
 
     def on_stop(self, ask: StopFetch) -> OfferKey | None:
         """Forget a request; what was sent of it stays sent. One that is not open does not matter.
@@ -108,9 +122,11 @@ class Sender:
         line = self._lines[key]
         self._check_unsent()
         line.works = deque(work for work in line.works if work.fetch != ask.fetch)
+        if line.watching is not None and line.watching.fetch == ask.fetch:
+            line.watching = None
         self._close(ask.fetch)
         self._said.append(Fetched(ask.fetch))
-        return None if line.works else key
+        return None if line.works or line.watching is not None else key
 
     def withdraw(self, key: OfferKey, code: Code = Code.UNKNOWN_OFFER) -> None:
         """End all that is open of an offer: it was withdrawn, paused, or is not the asker's any more."""
@@ -119,6 +135,8 @@ class Sender:
             return
         for work in line.works:
             self._refuse(work.fetch, code)
+        if line.watching is not None:
+            self._refuse(line.watching.fetch, code)
         if key in self._turns:
             self._turns.remove(key)
 
@@ -132,6 +150,8 @@ class Sender:
         for line in self._lines.values():
             if line.unsigned.is_due(now):
                 self._said += line.unsigned.sign()
+            if line.watching is not None:
+                self._said += line.watching.news(now)
         step: Step | None = self._flush()
         while step is None and self._turns:
             step = self._work()
@@ -143,11 +163,14 @@ class Sender:
         return step
 
     def deadline(self) -> Monotonic | None:
-        """Name the instant at which digests have to be signed, or None."""
+        """Name the instant at which digests have to be signed or a watcher may be told something, or None."""
         due = [
             instant
             for line in self._lines.values()
             if (instant := line.unsigned.deadline()) is not None
+        ]
+        due += [
+            line.watching.deadline() for line in self._lines.values() if line.watching is not None
         ]
         return min(due, default=None)
 
@@ -156,8 +179,8 @@ class Sender:
     ) -> Piece | Pack | Zeros | None:
         """Take what was read; gives the message to send, whose bytes follow if it is Piece or Pack.
 
-        outcome: for each part its digest, or why it could not be read (then the shell leaves its bytes
-        out of the buffer). None: nothing to send.
+        outcome: for each part its digest, or why it could not be read or `Holding.judge` does not have it (then
+        the shell leaves its bytes out of the buffer). None: nothing to send.
         """
         line = self._lines.get(step.key)
         good: list[tuple[Part, ChunkDigest]] = []
@@ -260,9 +283,7 @@ class Sender:
 
     def _take(self, holding: Holding, work: Work) -> None:
         key = holding.key
-        line = self._lines.get(key)
-        if line is None:
-            line = self._lines[key] = Line(holding, Unsigned(holding))
+        line = self._line(holding)
         if self._open_ranges + len(work.ranges) > limits.OPEN_RANGES:
             raise RemoteProtocolError(Code.TOO_MANY_REQUESTS, "too many ranges are open")
         self._open[work.fetch] = key, len(work.ranges)
@@ -270,6 +291,12 @@ class Sender:
         line.works.append(work)
         if key not in self._turns:
             self._turns.append(key)
+
+    def _line(self, holding: Holding) -> Line:
+        line = self._lines.get(holding.key)
+        if line is None:
+            line = self._lines[holding.key] = Line(holding, Unsigned(holding))
+        return line
 
     def _close(self, fetch: int) -> None:
         _, ranges = self._open.pop(fetch, (None, 0))
@@ -320,6 +347,8 @@ class Sender:
     ) -> bool:
         """Keep a digest, and have it signed if the chunk goes out; False: it is not what it was."""
         holding = line.holding
+        if holding.lending is not None:
+            return True  # it was judged when it was read
         several = holding.sizes[part.file] > limits.CHUNK_BYTES
         if several and holding.table(part.file).get(part.index) not in {None, digest}:
             self._fail(line, step.fetch, part.file, Code.CHANGED_AT_SENDER)
@@ -338,6 +367,8 @@ class Sender:
 
     def _fail(self, line: Line, fetch: int, file: int, code: Code) -> None:
         """Give a file up on this link: its asker is told, the rest of the request goes on."""
+        if line.holding.lending is not None:
+            line.holding.lending.lose(file)
         if code is Code.CHANGED_AT_SENDER:
             line.holding.failed[file] = code
         self._said.append(FetchRefused(fetch, code.value, file))

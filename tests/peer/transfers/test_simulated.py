@@ -26,6 +26,7 @@ from wire.machine import Monotonic
 from wire.messages.transfer import (
     DigestPage,
     Fetch,
+    FetchDigests,
     Fetched,
     Pack,
     Piece,
@@ -34,7 +35,8 @@ from wire.messages.transfer import (
 )
 from wire.transfer.digests import chunk_digest
 from wire.transfer.holding import Holding
-from wire.transfer.receiver import FileVerified, Receiver
+from wire.transfer.proofs import FileVerified
+from wire.transfer.receiver import Receiver
 from wire.transfer.sender import Sender
 from wire.transfer.steps import CheckPin, Read, ReadDigests, Say
 
@@ -120,7 +122,7 @@ class Town:
             if isinstance(ask, Fetch):
                 self.sink.asked([(r.file, r.first, r.first + r.count) for r in ask.ranges])
                 self.sender.on_fetch(ask, self.holding)
-            else:
+            elif isinstance(ask, FetchDigests):
                 self.sender.on_fetch_digests(ask, self.holding)
         step = self.sender.next_step(Monotonic(self.now))
         self.now += 0.3

@@ -20,11 +20,13 @@ from wire.messages.transfer import (
     Pack,
     Piece,
     SignedDigests,
+    Watch,
     Zeros,
 )
 from wire.transfer.digests import chunk_digest, chunk_length
 from wire.transfer.holding import Holding, OfferKey
-from wire.transfer.receiver import FileFailed, FileVerified, Receiver
+from wire.transfer.proofs import FileFailed, FileVerified
+from wire.transfer.receiver import Receiver
 from wire.transfer.sender import Sender
 from wire.transfer.steps import CheckPin, Read, ReadDigests, Say, Step
 
@@ -105,11 +107,11 @@ class Exchange:
         assert step is not None, "both wait for each other"
         self.do(step)
 
-    def hear_ask(self, ask: Fetch | FetchDigests) -> None:
+    def hear_ask(self, ask: Fetch | FetchDigests | Watch) -> None:
         """Bring one request to the sender."""
         if isinstance(ask, Fetch):
             self.sender.on_fetch(ask, self.holding)
-        else:
+        elif isinstance(ask, FetchDigests):
             self.sender.on_fetch_digests(ask, self.holding)
 
     def do(self, step: Step) -> None:

@@ -31,7 +31,8 @@ from wire.transfer.digests import (
     chunk_digest,
     issue_digests,
 )
-from wire.transfer.receiver import FileFailed, FileVerified, Receiver
+from wire.transfer.proofs import FileFailed, FileVerified
+from wire.transfer.receiver import Receiver
 
 DATA = b"x" * MIB
 DIGEST = chunk_digest(DATA)

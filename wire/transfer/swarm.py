@@ -1,0 +1,253 @@
+"""Which of several sources is asked for which chunks next: rarest first, from a starting place of one's own.
+
+A transfer whose offer went to others, too, has the offering device for a source and any of the others that
+hold verified chunks. The offering device is asked only for what no other source has or is fetching, unless the
+others are slower than it is. What a source claims is believed for planning alone: chunks that come count
+against signed digests, and who stalls is given up. Pure: `now` is an argument.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from wire import limits
+from wire.codes import Code
+from wire.errors import RemoteProtocolError
+from wire.ids import DeviceId
+from wire.machine import Monotonic
+from wire.messages.transfer import Have, Span
+from wire.transfer.places import Places
+from wire.transfer.ranges import RangeSet
+
+_NEVER = Monotonic(0.0)
+_MEMORY_S = 3.0  # of what a rate is made of
+_RATE_COUNTS_S = 30.0  # then the offering device is tried again
+_PROBE_S = 3.0  # others alone are asked for so long before the offering device's rate is tried
+_NEARLY = 0.9  # of the offering device's rate: others below it are too slow alone
+_RARITY_SPANS = 256  # looked at in one choice
+_RACE_AFTER_S = 2.0  # a source needs longer for its last range: another may be asked, too
+_RACE_BYTES = 2 * limits.MIB
+RETRY_S = 15.0  # the offering device stalled: it is asked again
+
+
+@dataclass(slots=True)
+class Member:
+    """One source. held: places it says it has; None: everything, the offering device."""
+
+    held: RangeSet | None
+    claimed: RangeSet = field(default_factory=RangeSet)  # it is fetching them
+    progress_at: Monotonic = _NEVER  # it told of something new
+    haves: float = 0.0  # in hand, see HELD_HAVES
+    heard_at: Monotonic = _NEVER
+    asked_bytes: int = 0
+    quiet_since: Monotonic = _NEVER  # it owes something, and brought nothing
+    brought_at: Monotonic | None = None
+    silent_until: Monotonic = _NEVER  # it stalled: not asked before
+    _bytes: float = 0.0
+    _seconds: float = 0.0
+
+    @property
+    def rate(self) -> float | None:
+        """Bytes per second it brought lately, None before that is known."""
+        return self._bytes / self._seconds if self._seconds > 0 else None
+
+    def ask(self, size: int, now: Monotonic) -> None:
+        """Take note that it is asked for so many bytes."""
+        if not self.asked_bytes:
+            self.quiet_since = now
+        self.asked_bytes += size
+
+    def bring(self, size: int, now: Monotonic) -> None:
+        """Take note that it brought so many bytes."""
+        passed = max(now - self.quiet_since, 1e-4)
+        keeps = math.exp(-passed / _MEMORY_S)
+        self._bytes = self._bytes * keeps + size
+        self._seconds = self._seconds * keeps + passed
+        self.quiet_since = now
+        self.brought_at = now
+        self.asked_bytes -= size
+
+
+class Swarm:
+    """The sources of one transfer. offering: that device. start: the place where one's own share begins."""
+
+    def __init__(self, places: Places, *, offering: DeviceId, start: int) -> None:
+        self._places = places
+        self._offering = offering
+        self._start = start
+        self.members: dict[DeviceId, Member] = {}
+        self._alone_since: Monotonic | None = None  # the offering device had nothing of its own
+
+    def join(self, device: DeviceId, now: Monotonic) -> None:
+        """Take a source in."""
+        held = None if device == self._offering else RangeSet()
+        self.members[device] = Member(held, heard_at=now, haves=float(limits.HELD_HAVES))
+
+    def leave(self, device: DeviceId) -> None:
+        """Forget a source."""
+        self.members.pop(device, None)
+
+    def on_have(self, device: DeviceId, have: Have, now: Monotonic) -> None:
+        """Take what a holder says; raises RemoteProtocolError with FLOOD or NUMBER_RANGE."""
+        member = self.members[device]
+        earned = (now - member.heard_at) / limits.HAVE_EVERY_S
+        member.haves = min(float(limits.HELD_HAVES), member.haves + earned) - 1
+        member.heard_at = now
+        if member.haves < 0 or member.held is None:
+            raise RemoteProtocolError(Code.FLOOD, "it tells too often what it has")
+        held = self._read(have.held)
+        claimed = self._read(have.fetching)
+        if self._places.bytes_of(claimed) > limits.CLAIM_BYTES:
+            raise RemoteProtocolError(Code.NUMBER_RANGE, "it fetches more than may be asked for")
+        if held or (claimed and not member.claimed):
+            member.progress_at = now
+        member.held.update(held)
+        if member.held.spans > limits.HELD_SPANS:
+            raise RemoteProtocolError(Code.FLOOD, "what it has lies in too many pieces")
+        member.claimed = claimed
+
+    def lacks(self, device: DeviceId, first: int, stop: int) -> None:
+        """Take note that a holder could not give what it said it has: places first to stop - 1."""
+        held = self.members[device].held
+        if held is not None:
+            held.remove(first, stop)
+
+    def window(self, device: DeviceId) -> int:
+        """Say how many bytes may be asked of a source and not be here."""
+        member = self.members[device]
+        rate = member.rate
+        if rate is None:
+            return limits.WINDOW_LEAST_BYTES
+        wanted = int(rate * limits.WINDOW_AHEAD_S)
+        return min(limits.WINDOW_BYTES, max(limits.WINDOW_LEAST_BYTES, wanted))
+
+    def choose(
+        self, device: DeviceId, missing: RangeSet, signed: RangeSet, now: Monotonic
+    ) -> list[tuple[int, int]]:
+        """Give what to ask of a source, best first: places (first, stop) that are missing.
+
+        signed: places whose digests are signed; only those may come from a holder.
+        """
+        member = self.members[device]
+        if now < member.silent_until or not missing:
+            return []
+        if member.held is not None:
+            wanted = missing.intersection(member.held).intersection(signed)
+            return self._rarest(device, wanted)
+        alone = missing.copy()
+        for other in self._others(device):
+            alone.difference_update(other.held or RangeSet())
+            if now - other.progress_at < limits.CLAIM_S:
+                alone.difference_update(other.claimed)
+        if alone:
+            self._alone_since = None
+            return list(self._turned(alone))
+        if self._alone_since is None:
+            self._alone_since = now
+        return list(self._turned(missing)) if self._are_slow(device, now) else []
+
+    def race(
+        self,
+        device: DeviceId,
+        owed: Mapping[DeviceId, RangeSet],
+        signed: RangeSet,
+        now: Monotonic,
+    ) -> list[tuple[int, int]]:
+        """Give what to ask an idle source for that a slower one was asked for before; nothing is missing else.
+
+        owed: places each source was asked for, and nobody else was.
+        """
+        member = self.members[device]
+        if now < member.silent_until or member.asked_bytes:
+            return []
+        for other, its in owed.items():
+            slow = self.members[other]
+            waited = now - slow.quiet_since
+            left_s = max(slow.asked_bytes / slow.rate if slow.rate else 0.0, waited)
+            own_s = _RACE_BYTES / member.rate if member.rate else _RACE_AFTER_S
+            if other == device or not its or left_s < max(_RACE_AFTER_S, 2 * own_s):
+                continue
+            places = its
+            if member.held is not None:
+                places = its.intersection(member.held).intersection(signed)
+            if places:
+                return list(places)[-1:]
+        return []
+
+    def stalled(self, now: Monotonic, alive: Mapping[DeviceId, Monotonic]) -> list[DeviceId]:
+        """List the sources that owe something and bring nothing, while there are several.
+
+        alive: when the last byte of any kind came from each.
+        """
+        if len(self.members) < 2:
+            return []
+        found: list[DeviceId] = []
+        for device, member in self.members.items():
+            if not member.asked_bytes:
+                continue
+            since = member.quiet_since
+            is_quiet = now - max(since, alive.get(device, since)) >= limits.STALL_S
+            others_bring = any(
+                other.brought_at is not None and other.brought_at > since
+                for other in self._others(device)
+            )
+            if is_quiet or (now - since >= limits.SLOW_S and others_bring):
+                found.append(device)
+        return found
+
+    # --- inside
+
+    def _others(self, device: DeviceId) -> Iterator[Member]:
+        return (
+            member for each, member in self.members.items() if each not in (device, self._offering)
+        )
+
+    def _are_slow(self, device: DeviceId, now: Monotonic) -> bool:
+        """Say whether the others, tried alone for a while, bring less than the offering device could."""
+        if self._alone_since is None or now - self._alone_since < _PROBE_S:
+            return False
+        member = self.members[device]
+        at = member.brought_at
+        if member.rate is None or at is None or now - at > _RATE_COUNTS_S:
+            return True
+        others = sum(other.rate or 0.0 for other in self._others(device))
+        return others < _NEARLY * member.rate
+
+    def _turned(self, places: RangeSet) -> Iterator[tuple[int, int]]:
+        """Give ranges from the starting place on, then those before it."""
+        yield from places.within(self._start, self._places.count)
+        yield from places.within(0, self._start)
+
+    def _rarest(self, device: DeviceId, wanted: RangeSet) -> list[tuple[int, int]]:
+        """Order what a holder is asked for: what fewest others have comes first."""
+        others = [other.held for other in self._others(device) if other.held]
+        others = [held for held in others if held is not self.members[device].held]
+        found: list[tuple[int, tuple[int, int]]] = []
+        for span, _ in zip(self._turned(wanted), range(_RARITY_SPANS), strict=False):
+            cuts = set(span)
+            for held in others:
+                for inner in held.within(*span):
+                    cuts.update(inner)
+            edges = sorted(cuts)
+            for first, stop in itertools.pairwise(edges):
+                found.append((sum(first in held for held in others), (first, stop)))
+        found.sort(key=lambda each: each[0])
+        return [span for _, span in found]
+
+    def _read(self, spans: Iterable[Span]) -> RangeSet:
+        found = RangeSet((span.first, span.first + span.count) for span in spans)
+        if found and max(stop for _, stop in found) > self._places.count:
+            raise RemoteProtocolError(Code.NUMBER_RANGE, "the offer has not so many chunks")
+        return found
+
+
+def own_start(count: int, own: bytes, others: Iterable[bytes], dice: float) -> int:
+    """Give the place where one's own share of `count` chunks begins.
+
+    own, others: identities the offer is known to go to; dice: 0.0 to 1.0, of this device: where in the share.
+    """
+    everybody = sorted({own, *others})
+    return int(count * (everybody.index(own) + dice) / len(everybody)) % max(count, 1)
