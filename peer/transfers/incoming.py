@@ -290,8 +290,7 @@ class Incoming:
             self._failed = sink.failed
             self._land()
             return
-        sizes = [entry.size for entry in self._files]
-        receiver = Receiver(self.due.key, sizes, self.due.signing_key)
+        receiver = Receiver(self.due.key, [e.size for e in self._files], self.due.signing_key)
         for found in sink.restored():
             if found.is_whole:
                 receiver.restore_whole(found.file)
