@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from peer import alarms, befriending, contacts
 from peer.effects import Effect, FriendsChanged
 from peer.store import settings
+from peer.talk import following, readmarks
 from wire import limits
 from wire.account_state import (
     BOX_BYTES,
     CONTACT,
     LIST,
+    READ,
     VERIFIED,
     AccountState,
     Contact,
@@ -154,13 +157,14 @@ def merge(connection: Connection, state: AccountState, version: int) -> list[Eff
     for key in sorted(theirs):  # `contact/` comes before what is said about the same person
         entry = theirs[key]
         is_older = key in mine and mine[key].rank >= entry.rank
-        if key.startswith(settings.HERE) or (is_older and not key.startswith(LIST)):
+        if key.startswith(settings.HERE) or (is_older and not key.startswith((LIST, READ))):
             continue  # counters only go up, whoever saw them: they have no need of a rank
         try:
             effects += _apply(connection, entry)
         except RemoteProtocolError:
             continue  # of a version of this program that says more, or says it otherwise
         if is_older:
+            _add_marks(connection, entry)
             continue
         connection.execute(
             "INSERT INTO settings (key, value, clock, device, is_put) VALUES (?, ?, ?, ?, 1)"
@@ -168,8 +172,18 @@ def merge(connection: Connection, state: AccountState, version: int) -> list[Eff
             " device = excluded.device, is_put = 1",
             (entry.key, entry.value, entry.clock, entry.device),
         )
+        if key in mine:
+            _add_marks(connection, mine[key])
     _note_version(connection, version, state.counter)
     return effects
+
+
+def _add_marks(connection: Connection, other: Entry) -> None:
+    """Put the union of two values of read marks, if the one that stands says less."""
+    conversation = readmarks.conversation_of(other.key) if other.key.startswith(READ) else None
+    if conversation is not None:
+        with suppress(RemoteProtocolError):
+            readmarks.add(connection, conversation, readmarks.places(other.value))
 
 
 def _alarm(connection: Connection, state: AccountState) -> list[Effect]:
@@ -201,6 +215,8 @@ def _apply(connection: Connection, entry: Entry) -> list[Effect]:
             "UPDATE contacts SET verified = ? WHERE name = ?", (read_verified(entry.value), name)
         )
         return []
+    if entry.key.startswith(READ):
+        return following.merge(connection, entry.key, entry.value)
     if entry.key.startswith(LIST):
         seen = read_list_seen(entry.value)
         # The list itself is not in the state: the directory has it, and an older one is refused.

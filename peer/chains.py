@@ -15,6 +15,7 @@ import enum
 import sqlite3
 from dataclasses import dataclass
 
+from peer.talk import readmarks
 from wire import limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
@@ -77,12 +78,26 @@ def need(
     if count(connection, conversation, device) >= limits.EPOCHS:
         raise RemoteProtocolError(Code.EVENT_INVALID, "a device began too many epochs")
     connection.execute(
-        "INSERT INTO chains (conversation, device, epoch, author) VALUES (?, ?, ?, ?)",
-        (conversation, device, epoch, author),
+        "INSERT INTO chains (conversation, device, epoch, author, seen) VALUES (?, ?, ?, ?, ?)",
+        (
+            conversation,
+            device,
+            epoch,
+            author,
+            _seen_before(connection, conversation, device, epoch),
+        ),
     )
     made = find(connection, conversation, device, epoch)
     assert made is not None
     return made
+
+
+def _seen_before(connection: Connection, conversation: int, device: DeviceId, epoch: Epoch) -> int:
+    """Give how far another device of this account saw a chain of which nothing was here."""
+    (id_,) = connection.execute(
+        "SELECT id FROM conversations WHERE number = ?", (conversation,)
+    ).fetchone()
+    return readmarks.known(connection, id_).get((device, epoch), 0)
 
 
 def count(connection: Connection, conversation: int, device: DeviceId) -> int:

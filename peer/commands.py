@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from peer import (
@@ -21,6 +22,7 @@ from peer import (
 )
 from peer.errors import PeerError
 from peer.identity import is_sealed
+from peer.talk import following, seen
 from peer.times import wall
 from peer.transfers import manager
 from wire.codes import Code
@@ -108,6 +110,7 @@ def _status(node: Node) -> api.Status:
         transfers=node.database.read(manager.transfers, node.live(), only_open=True),
         alarms=node.database.read(alarms.standing),
         waiting=_waiting(node),
+        unread=sum(node.database.read(following.unread).values()),
     )
 
 
@@ -120,11 +123,17 @@ def _waiting(node: Node) -> list[str]:
 
 async def _read(node: Node, command: api.ReadMessages) -> AsyncGenerator[api.Result, None]:
     queue, leave = node.subscribe()
+    keys = node.profile.keys
+
+    async def read(asked: api.ReadMessages) -> list[api.Message]:
+        devices = node.linking.devices()
+        found, effects = await node.database.write(seen.read_and_tell, keys, asked, devices, wall())
+        node.carry_out(effects)
+        return found
+
     try:
-        found = await node.database.write(
-            history.read, command.to, command.unread_only, command.limit
-        )
-        seen = {message.id for message in found}
+        found = await read(command)
+        given = {message.id for message in found}
         for message in found:
             yield message
         while command.follow:
@@ -132,16 +141,16 @@ async def _read(node: Node, command: api.ReadMessages) -> AsyncGenerator[api.Res
             is_line = event.event == "message" or (
                 event.event == "offer" and event.body["state"] == "offered"
             )
-            if not is_line or event.body["id"] in seen:
+            if not is_line or event.body["id"] in given:
                 continue
-            for message in await node.database.write(history.read, command.to, True, None):
-                if message.id not in seen:
-                    seen.add(message.id)
+            for message in await read(replace(command, unread_only=True, limit=None)):
+                if message.id not in given:
+                    given.add(message.id)
                     yield message
-            own = await node.database.write(history.read_one, str(event.body["id"]), command.to)
-            if own is not None and own.id not in seen:
-                seen.add(own.id)
-                yield own
+            one = await node.database.write(history.read_one, str(event.body["id"]), command.to)
+            if one is not None and one.id not in given:
+                given.add(one.id)
+                yield one
     finally:
         leave()
 

@@ -66,25 +66,8 @@ def _eras(connection: Connection) -> dict[str, int]:
     return {conversation.hex(): era for conversation, era in rows}
 
 
-def read(
-    connection: Connection, to: str | None, unread_only: bool, limit: int | None
-) -> list[api.Message]:
-    """Give messages as `messages` does, and mark what was given as read."""
-    found = messages(connection, to, unread_only=unread_only, limit=limit)
-    shown = [one.id for one in found if one.kind != "gap"]
-    connection.executemany(
-        "UPDATE events SET is_read = 1 WHERE id = ? AND is_read = 0",
-        [(bytes.fromhex(id_),) for id_ in shown if len(id_) == EVENT_ID_CHARS],
-    )
-    connection.executemany(
-        "UPDATE notices SET is_read = 1 WHERE number = ?",
-        [(int(id_),) for id_ in shown if len(id_) != EVENT_ID_CHARS],
-    )
-    return found
-
-
 def read_one(connection: Connection, event: str, to: str | None) -> api.Message | None:
-    """Give one message or offer by its whole id if it belongs to that conversation (or to any), as read."""
+    """Give one message or offer by its whole id if it belongs to that conversation (or to any)."""
     me = own.need_account(connection)
     row = connection.execute(
         f"{MESSAGE_COLUMNS} WHERE e.id = ? AND e.kind IN (?, ?) AND (? IS NULL OR c.name = ?)",

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from peer import api, asks, conversations, files, reissuing
+from peer import api, asks, files
 from peer.config import LastRun, read_last_run, write_last_run
 from peer.datalinks import TransferLinks
 from peer.dialer import Vicinity
@@ -41,6 +41,7 @@ from peer.locations import Locations
 from peer.ownlist import ListWatch
 from peer.store import done, own
 from peer.store.database import Database
+from peer.sweep import sweep
 from peer.times import wall
 from peer.transfers import verdicts
 from peer.transfers.ledger import Live
@@ -50,10 +51,6 @@ from wire.codes import Code
 from wire.ids import BootId, RequestId
 from wire.machine import Entropy
 from wire.messages import Message, reach
-
-SWEEP_S = 1.0
-FORGET_S = 3600.0
-"""How often results of commands are looked through for those nobody asks for again."""
 
 Hear = Callable[[api.Event], None]
 
@@ -147,7 +144,7 @@ class Node:
             if self.is_full:
                 await self._start_transfers()
             self._spawn(self.uplink.run())
-            self._spawn(self._sweep())
+            self._spawn(sweep(self))
             if self.database.read(verdicts.is_due):  # the last node was ended in between
                 self._spawn(files.apply_policy(self))
             self._stack = stack.pop_all()
@@ -323,25 +320,6 @@ class Node:
         self, build: Callable[[RequestId], Message], answer: type[reach.Relay]
     ) -> reach.Relay:
         return await self.uplink.ask(build, answer)
-
-    async def _sweep(self) -> None:
-        """Dial again whom we want and do not have; mark what was never delivered, say anew what waits for a former key."""
-        loop = asyncio.get_running_loop()
-        forget_at = loop.time()
-        while True:
-            if loop.time() >= forget_at:
-                await self.database.write_patiently(done.forget, wall())
-                forget_at = loop.time() + FORGET_S
-            self.carry_out(await self.database.write_patiently(conversations.expire, wall()))
-            if self.database.read(reissuing.is_due, self.profile.keys):
-                effects = await self.database.write_patiently(
-                    reissuing.reissue, self.profile.keys, wall(), self.entropy
-                )
-                self.carry_out(effects)
-            self.linking.want_all()
-            due = self.database.read(conversations.next_tick)
-            wait_s = SWEEP_S if due is None else min((due - wall()) / 1000, SWEEP_S)
-            await asyncio.sleep(max(wait_s, 0.0))
 
     def _on_refused(self, error: PeerError) -> None:
         """Tell the faces that the disk takes nothing; what waits for it is tried again."""

@@ -229,6 +229,24 @@ def owe_receipts(
     )
 
 
+def owe_to(
+    connection: Connection,
+    conversation: int,
+    identity: IdentityKey,
+    linked: Collection[DeviceId],
+) -> bool:
+    """Note that a person's devices wait for a receipt, but for those that are linked; False if none does."""
+    rows = connection.execute(
+        "SELECT device FROM devices WHERE identity = ? AND is_listed", (identity,)
+    ).fetchall()
+    away = [device for (device,) in rows if device not in linked]
+    connection.executemany(
+        "INSERT INTO owed_receipts (device, conversation) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        [(device, conversation) for device in away],
+    )
+    return bool(away)
+
+
 def owe_nack(connection: Connection, device: DeviceId, item: bytes) -> None:
     """Note that an item of a device did not open here; beyond NACKS_OWED nobody is told any more."""
     connection.execute(

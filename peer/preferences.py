@@ -24,6 +24,8 @@ from wire.codes import Code
 
 Connection = sqlite3.Connection
 
+ON = "on"
+
 DEFAULT = "default"
 """In place of a value: what was set is forgotten."""
 
@@ -56,6 +58,13 @@ class Key:
 def _one_policy(text: str) -> str:
     folded = text.strip().lower()
     if folded not in POLICIES:
+        raise ValueError(text)
+    return folded
+
+
+def _one_switch(text: str) -> str:
+    folded = text.strip().lower()
+    if folded not in (ON, OFF):
         raise ValueError(text)
     return folded
 
@@ -142,6 +151,22 @@ KEYS = {
             "an absolute path",
             _one_folder,
             is_here=True,
+        ),
+        Key(
+            "receipts",
+            ON,
+            "whether friends are told how far you have read what they said",
+            "on or off",
+            _one_switch,
+            is_per_friend=True,
+        ),
+        Key(
+            "typing",
+            ON,
+            "whether friends who are linked are told while you write to them",
+            "on or off",
+            _one_switch,
+            is_per_friend=True,
         ),
     )
 }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from peer import alarms, api, asks, history, verifying
 from peer.store import own
+from peer.talk import following, seen
 from peer.transfers import manager
 from wire.address import TrackerAddress
 from wire.codes import Code
@@ -66,6 +67,7 @@ def status_without_node(connection: Connection) -> api.Status:
         transfers=manager.transfers(connection, only_open=True),
         waiting=asks.words(connection),
         alarms=alarms.standing(connection),
+        unread=sum(following.unread(connection).values()),
     )
 
 
@@ -81,7 +83,7 @@ def answer(connection: Connection, command: api.Command, sealed: str) -> Iterato
         case api.VerifyFriend():
             yield verifying.safety_number_with(connection, command.name)
         case api.ReadMessages():
-            yield from history.read(connection, command.to, command.unread_only, command.limit)
+            yield from seen.read(connection, command.to, command.unread_only, command.limit)
         case api.ListOffers():
             yield from manager.offers(connection)
         case api.ListTransfers():

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
-from peer import api, chains, forks
+from peer import api, chains, contacts, forks, preferences
 from peer.effects import Effect, NoteDenial, PushEvents, Tell
 from peer.membership import Conversation, shares
 from peer.store import own
 from peer.store.devices import certificate_of, signing_key_of
+from peer.talk import following
 from wire import limits
 from wire.errors import RemoteProtocolError
 from wire.identity import DeviceKeys
@@ -25,26 +26,48 @@ def sign_receipt(
 ) -> None:
     """Sign and keep what is stored here of the others' chains, in the transaction that stored it.
 
-    It leaves when what is stored is pushed. Of a forked chain only what comes before the fork: who wrote it could not tell which branch is meant.
+    What a person saw of it goes with it where the friend may know. It leaves when what is stored is pushed. Of a forked chain only what comes before the fork: who wrote it could not tell which branch is meant.
     """
-    has = [
-        Reach(chain.device, chain.epoch, chain.agreed)
+    here = [
+        chain
         for chain in chains.liveliest(connection, conversation.number, limits.RECEIPT_CHAINS)
         if chain.device != keys.device
         and chain.agreed
         and (not chain.forked_at or chains.is_settled(connection, chain))
     ]
-    has.sort(key=lambda reach: (reach.device, reach.epoch))
+    seen: list[Reach] | None = None
+    if may_tell_seen(connection, conversation):
+        seen = [
+            Reach(chain.device, chain.epoch, min(chain.seen, chain.agreed))
+            for chain in here
+            if chain.seen and chain.author == conversation.identity
+        ]
+    has = [Reach(chain.device, chain.epoch, chain.agreed) for chain in here]
+    has.sort(key=_place)
     body = ReceiptBody(
         conversation=conversation.id,
         device=keys.device,
         has=tuple(has),
-        seen=None,
+        seen=None if seen is None else tuple(sorted(seen[: limits.SEEN_CHAINS], key=_place)),
         counter=_next_counter(connection, keys, conversation, now),
         list_counter=own.list_counter(connection),
     )
     signed = issue_receipt(keys.signing_seed, body)
     _keep(connection, conversation, body, signed, now)
+    connection.execute(
+        "UPDATE conversations SET is_seen_news = 0 WHERE number = ? AND is_seen_news = 1",
+        (conversation.number,),
+    )
+
+
+def may_tell_seen(connection: Connection, conversation: Conversation) -> bool:
+    """Say whether the friend in a conversation is told what a person here saw of it."""
+    friend = contacts.find(connection, conversation.friend)
+    return preferences.held(connection, "receipts", friend) == preferences.ON
+
+
+def _place(reach: Reach) -> tuple[bytes, bytes]:
+    return reach.device, reach.epoch
 
 
 def on_receipt(
@@ -82,6 +105,8 @@ def on_receipt(
         chain = chains.find(connection, conversation.number, reach.device, reach.epoch)
         if chain is not None:
             effects += mark_delivered(connection, conversation, chain, now)
+    if is_news and author.identity == keys.identity and receipt.seen:
+        effects += _seen_by_us(connection, conversation, receipt)
     if is_news:
         effects.append(PushEvents(conversation.id, except_device=sender))
     return effects
@@ -96,8 +121,8 @@ def mark_delivered(
     where somebody has events of the chain that are not here, not at all until they are: after a restored
     backup the same places may hold other events.
     """
-    (high,) = connection.execute(
-        "SELECT coalesce(max(r.high), 0) FROM reaches r JOIN devices d ON d.device = r.witness"
+    high, seen = connection.execute(
+        "SELECT coalesce(max(r.high), 0), coalesce(max(min(r.seen, r.high)), 0) FROM reaches r JOIN devices d ON d.device = r.witness"
         " WHERE r.conversation = ? AND r.device = ? AND r.epoch = ? AND d.identity = ?"
         " AND d.is_listed AND r.high <= ?",
         (conversation.number, chain.device, chain.epoch, conversation.identity, chain.high),
@@ -106,22 +131,57 @@ def mark_delivered(
         return []
     if not chains.is_settled(connection, chain):
         return []
+    covered = min(high, chain.agreed)
     rows = connection.execute(
         "UPDATE outbox SET state = 'delivered', changed = ? WHERE contact = ?"
         " AND state IN ('queued', 'sent', 'failed') AND EXISTS (SELECT 1 FROM events e WHERE"
         "  e.number = outbox.event AND e.chain = ? AND e.is_fork = 0 AND e.seq BETWEEN ? AND ?)"
         " RETURNING (SELECT id FROM events WHERE number = outbox.event)",
-        (now, conversation.contact, chain.number, chain.floor, min(high, chain.agreed)),
+        (now, conversation.contact, chain.number, chain.floor, covered),
     ).fetchall()
-    effects: list[Effect] = []
-    for (event,) in rows:
-        told: dict[str, object] = {
-            "id": event.hex(),
-            "state": "delivered",
-            "friend": conversation.friend,
-        }
-        effects.append(Tell(api.Event("receipt", told)))
+    effects: list[Effect] = [_further(event, "delivered", conversation) for (event,) in rows]
+    seen = max(chain.seen, min(seen, covered))
+    if seen > chain.seen or (rows and seen):
+        first = chain.floor if rows else chain.seen + 1  # what comes late may be seen already
+        effects += _mark_read(connection, conversation, chain, first, seen, now)
     return effects
+
+
+def _mark_read(
+    connection: Connection,
+    conversation: Conversation,
+    chain: chains.ChainRow,
+    first: int,
+    seen: int,
+    now: UnixMillis,
+) -> list[Effect]:
+    """Mark as read what stands in these places of a chain of this account; what is read stays so."""
+    connection.execute("UPDATE chains SET seen = ? WHERE number = ?", (seen, chain.number))
+    rows = connection.execute(
+        "UPDATE outbox SET state = 'read', changed = ? WHERE contact = ? AND state = 'delivered'"
+        " AND event IN (SELECT e.number FROM events e WHERE e.chain = ? AND e.is_fork = 0"
+        "  AND e.seq BETWEEN ? AND ?) RETURNING (SELECT id FROM events WHERE number = outbox.event)",
+        (now, conversation.contact, chain.number, first, seen),
+    ).fetchall()
+    return [_further(event, "read", conversation) for (event,) in rows]
+
+
+def _further(event: bytes, state: str, conversation: Conversation) -> Effect:
+    told: dict[str, object] = {"id": event.hex(), "state": state, "friend": conversation.friend}
+    return Tell(api.Event("receipt", told))
+
+
+def _seen_by_us(
+    connection: Connection, conversation: Conversation, receipt: ReceiptBody
+) -> list[Effect]:
+    """Take as seen what this account saw on another of its devices, if that one still stands."""
+    stands = connection.execute(
+        "SELECT 1 FROM devices WHERE device = ? AND is_listed", (receipt.device,)
+    ).fetchone()
+    if stands is None:
+        return []
+    places = (((reach.device, reach.epoch), reach.high) for reach in receipt.seen or ())
+    return following.follow(connection, conversation, places)
 
 
 def speaks_of(
@@ -202,12 +262,21 @@ def _keep(
 
 
 def _note_reaches(connection: Connection, conversation: Conversation, receipt: ReceiptBody) -> None:
-    """Note chain by chain what another device has."""
+    """Note chain by chain what another device has, and what its person saw."""
+    seen = {_place(reach): reach.high for reach in receipt.seen or ()}
     connection.executemany(
-        "INSERT INTO reaches (conversation, device, epoch, witness, high) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET high = excluded.high",
+        "INSERT INTO reaches (conversation, device, epoch, witness, high, seen)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET high = excluded.high,"
+        " seen = max(seen, excluded.seen)",
         [
-            (conversation.number, reach.device, reach.epoch, receipt.device, reach.high)
+            (
+                conversation.number,
+                reach.device,
+                reach.epoch,
+                receipt.device,
+                reach.high,
+                seen.get(_place(reach), 0),
+            )
             for reach in receipt.has
         ],
     )

@@ -9,6 +9,7 @@ from peer import api, contacts, keychange, overtures
 from peer.effects import Effect, Tell, WantLink
 from peer.store import own, settings
 from peer.store.devices import list_of, note_addresses, note_device, note_list
+from peer.talk import following
 from peer.times import rfc3339
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
@@ -60,6 +61,7 @@ def list_friends(connection: Connection, *, online_only: bool) -> list[api.Frien
         " c.last_seen, c.identity, c.claimed FROM contacts c WHERE c.state = 'friends' ORDER BY c.name"
     )
     listed = []
+    unread = following.unread(connection)
     for name, shown, text, is_verified, devices, last_seen, identity, claimed in rows:
         presence = SHOWN[Show(shown)]
         if online_only and presence == "offline":
@@ -75,6 +77,7 @@ def list_friends(connection: Connection, *, online_only: bool) -> list[api.Frien
                 last_seen=seen,
                 fingerprint=fingerprint(identity),
                 key_changed=None if claimed is None else fingerprint(claimed),
+                unread=unread.get(name, 0),
             )
         )
     return listed

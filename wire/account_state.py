@@ -8,7 +8,7 @@ the higher (clock, device) stands, so that devices that changed different things
 the order in which they meet. `counter` only goes up: a tracker that brings an old box back is noticed by every
 device that knows a newer one. The tracker's own version number is for its compare-and-swap alone.
 
-What the values of the first three kinds of keys are stands here; of the rest, the peer's `store.settings` tells.
+What the values of the first four kinds of keys are stands here; of the rest, the peer's `store.settings` tells.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from wire import limits
 from wire.codes import Code
 from wire.errors import LocalProtocolError, RemoteProtocolError
 from wire.identity.packing import Packed, pack, unpack
-from wire.ids import AccountName, Counter, DeviceIdField, IdentityKey, IdentityKeyField, Millis
+from wire.ids import (
+    AccountName,
+    Counter,
+    DeviceIdField,
+    EpochField,
+    IdentityKey,
+    IdentityKeyField,
+    Millis,
+)
 from wire.machine import Entropy
 from wire.vault import open_box, seal_box
 
@@ -30,6 +38,7 @@ VERIFIED = (
     "verified/"  # and the account's name; value: the identity whose safety number was compared
 )
 LIST = "list/"  # and the account's name; value: ListSeen
+READ = "read/"  # and a conversation's id in hex; value: ReadMarks
 BOX_BYTES = 48  # what sealing adds, see `wire.vault`
 
 Key = Annotated[str, Meta(min_length=1, max_length=limits.STATE_KEY_CHARS)]
@@ -83,6 +92,20 @@ class ListSeen(Packed, frozen=True):
     counter: Counter
 
 
+class SeenPlace(Packed, frozen=True):
+    """Up to there a person of the account saw what is in one chain."""
+
+    device: DeviceIdField
+    epoch: EpochField
+    high: Counter
+
+
+class ReadMarks(Packed, frozen=True):
+    """How far a conversation was seen. Of each chain the highest place stands that any device ever set."""
+
+    chains: Annotated[tuple[SeenPlace, ...], Meta(max_length=limits.SEEN_CHAINS)]
+
+
 def read_contact(value: bytes) -> Contact:
     """Read the value of a key that begins with CONTACT; raises RemoteProtocolError(STATE_INVALID)."""
     contact = unpack(Contact, value, Code.STATE_INVALID)
@@ -104,6 +127,11 @@ def read_verified(value: bytes) -> IdentityKey | None:
 def read_list_seen(value: bytes) -> ListSeen:
     """Read the value of a key that begins with LIST; raises RemoteProtocolError(STATE_INVALID)."""
     return unpack(ListSeen, value, Code.STATE_INVALID)
+
+
+def read_marks(value: bytes) -> ReadMarks:
+    """Read the value of a key that begins with READ; raises RemoteProtocolError(STATE_INVALID)."""
+    return unpack(ReadMarks, value, Code.STATE_INVALID)
 
 
 def seal_state(state: AccountState, state_key: bytes, name: AccountName, entropy: Entropy) -> bytes:

@@ -117,6 +117,7 @@ class Status(Result):
     transfers: list[Transfer]
     waiting: list[str]  # what waits for the tracker, in words
     alarms: list[dict[str, str]]  # {"code", "message", "remedy"}: what a person has to decide
+    unread: int = 0  # lines that were not read on any own device, of all friends
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,8 @@ class Friend(Result):
     last_seen: str | None
     fingerprint: str
     key_changed: str | None = None  # fingerprint of another key that is shown: nothing is sent
+    unread: int = 0  # lines that were not read on any own device
+    muted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +312,7 @@ class Relayed(Result):
 EVENT_KINDS = (
     "message",
     "change",
+    "unread",
     "receipt",
     "presence",
     "friend-request",

@@ -211,7 +211,8 @@ def friend(item: Item, *, has_colour: bool) -> tuple[str, ...]:
     presence = str(item["presence"])
     seen = item.get("last_seen")
     since = f"last seen {local_time(seen)}" if seen and presence == "offline" else ""
-    said = " - ".join(part for part in (clean(item["text"]), since) if part)
+    unread = f"{item['unread']} unread" if item.get("unread") else ""
+    said = " - ".join(part for part in (clean(item["text"]), since, unread) if part)
     verified = "verified" if item["verified"] else "not verified"
     if item.get("key_changed"):
         verified = coloured("KEY CHANGED", "error", has_colour=has_colour)

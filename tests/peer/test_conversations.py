@@ -9,6 +9,7 @@ import pytest
 from peer import befriending, history, overtures, syncing
 from peer.errors import PeerError
 from peer.sessions import Session
+from peer.talk import seen
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
 from tests.harness.talk import (
     events_of,
@@ -171,7 +172,7 @@ def test_reading_marks_what_was_given_and_looking_does_not(pair: tuple[SimPeer, 
     alice, bob = pair
     pass_on(alice, bob, say(alice, "bob", "one"), say(alice, "bob", "two"))
     assert len(messages(bob, "alice", unread_only=True)) == 2
-    newest = bob.database.write(history.read, "alice", unread_only=True, limit=1)
+    newest = bob.database.write(seen.read, "alice", unread_only=True, limit=1)
     assert [m.text for m in newest] == ["two"]
     assert [m.text for m in messages(bob, None, unread_only=True)] == ["one"]
     for limit, code in ((-1, Code.CONFIG_INVALID), (None, Code.NO_SUCH_FRIEND)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from peer import conversations, history
+from peer.talk import seen
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.talk import events_of, give, lines, messages, pass_on, say, sent, tick, told
 from wire.ids import ConversationId, DeviceId
@@ -92,10 +93,10 @@ def test_gaps_are_unread_with_what_they_stand_before(pair: tuple[SimPeer, SimPee
     say(alice, "bob", "missing")
     pass_on(alice, bob, say(alice, "bob", "seen"))
     tick(bob, HOLD_MS)
-    assert [m.kind for m in bob.database.write(history.read, "alice", True, None)] == [
+    assert [m.kind for m in bob.database.write(seen.read, "alice", True, None)] == [
         "gap", "message"
     ]  # fmt: skip
-    assert bob.database.write(history.read, "alice", True, None) == []
+    assert bob.database.write(seen.read, "alice", True, None) == []
     assert [kind for kind, _ in lines(bob, "alice")] == ["gap", "message"]
 
 

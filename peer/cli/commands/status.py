@@ -8,6 +8,7 @@ from peer.cli import render
 from peer.cli.arguments import Arguments
 from peer.cli.console import Console, Item
 from peer.cli.render import clean
+from peer.sizes import count_text
 
 
 def declare_status(arguments: Arguments) -> None:
@@ -29,6 +30,8 @@ def _text(item: Item) -> str:
         f"node     {node}",
         f"tracker  {clean(tracker['state'])} {clean(tracker['address']) if tracker['address'] else ''}{why}".rstrip(),
     ]
+    if item.get("unread"):
+        lines.append(f"unread   {count_text(item['unread'], 'message')}; hobnob read --unread")
     lines += [f"listens  {clean(address)}" for address in _list(item["listen"])]
     lines += _section(
         "to be decided",

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from peer import befriending, contacts, conversations, history
+from peer import befriending, contacts, conversations
 from peer.effects import WakeTransfers
 from peer.errors import PeerError
+from peer.talk import seen
 from peer.transfers import manager
 from tests.harness.offers import (
     MIB,
@@ -364,9 +365,9 @@ def test_an_offer_stands_in_what_is_read_as_a_notice_and_never_as_a_text(pair: P
     bring(offer(alice, "bob")[1], alice, bob)
     text = "alice offers holiday (3 files, 64.0 MiB)"
     assert lines(alice, "bob") == [("notice", text)]
-    [line] = bob.database.write(history.read, None, True, None)
+    [line] = bob.database.write(seen.read, None, True, None)
     assert (line.kind, line.text, line.sender) == ("notice", text, "alice")
-    assert bob.database.write(history.read, None, True, None) == []
+    assert bob.database.write(seen.read, None, True, None) == []
     assert lines(bob, "alice") == [("notice", text)]
     bring(offer(alice, "bob", what=contents("x", 1, 1))[1], alice, bob)
     assert lines(bob, "alice")[1:] == [("notice", "alice offers x (1 file, 1 byte)")]

@@ -1,0 +1,40 @@
+"""What a node looks for every second: what waited long enough, what a verb left for it, whom to dial again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from peer import conversations, reissuing
+from peer.store import done
+from peer.talk import seen
+from peer.times import wall
+
+if TYPE_CHECKING:
+    from peer.node import Node
+
+SWEEP_S = 1.0
+FORGET_S = 3600.0
+"""How often results of commands are looked through for those nobody asks for again."""
+
+
+async def sweep(node: Node) -> None:
+    """Do what time asks for, until cancelled."""
+    loop = asyncio.get_running_loop()
+    forget_at = loop.time()
+    database, keys = node.database, node.profile.keys
+    while True:
+        if loop.time() >= forget_at:
+            await database.write_patiently(done.forget, wall())
+            forget_at = loop.time() + FORGET_S
+        node.carry_out(await database.write_patiently(conversations.expire, wall()))
+        if database.read(reissuing.is_due, keys):
+            effects = await database.write_patiently(reissuing.reissue, keys, wall(), node.entropy)
+            node.carry_out(effects)
+        if database.read(seen.is_due):  # a verb without keys read it
+            devices = node.linking.devices()
+            node.carry_out(await database.write_patiently(seen.tell, keys, devices, wall()))
+        node.linking.want_all()
+        due = database.read(conversations.next_tick)
+        wait_s = SWEEP_S if due is None else min((due - wall()) / 1000, SWEEP_S)
+        await asyncio.sleep(max(wait_s, 0.0))
