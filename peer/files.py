@@ -235,6 +235,7 @@ def _keep(node: Node, command: api.OfferFiles, offer_id: OfferId) -> manager.Con
         manifest_size=len(found.manifest),
         manifest_digest=manifest.digest(found.manifest),
         skipped=found.skipped,
+        holes=found.holes,
     )
 
 

@@ -38,7 +38,8 @@ Connection = sqlite3.Connection
 class Contents:
     """What an offer says of what is in it.
 
-    title: 1 to 255 bytes. size: bytes of all files. top_names: what stands at the top, any number.
+    title: 1 to 255 bytes. size: bytes of all files; holes: of those, what takes no space. top_names: what stands
+    at the top, any number.
     manifest_size, manifest_digest: of the manifest's bytes, BLAKE3. skipped: {"path", "reason"} each.
     """
 
@@ -49,6 +50,7 @@ class Contents:
     manifest_size: int
     manifest_digest: bytes
     skipped: list[dict[str, str]]
+    holes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def offer(
             manifest_size=contents.manifest_size,
             manifest_digest=contents.manifest_digest,
             recipients=tuple(one for one in identities if one != friend.identity),
+            holes=contents.holes,
         )
         _, asked = add_own(connection, keys, friend, content, now=now, entropy=entropy)
         effects += asked
@@ -138,12 +141,15 @@ def recipients(connection: Connection, to: Sequence[str]) -> list[contacts.Conta
 def need_bytes(connection: Connection, prefix: str) -> int:
     """Give the space that has to be there to accept an offer: none for one that was accepted here before.
 
+    Holes that the friend tells of need none; who lies about them meets a full disk, which is no harm.
+
     Raises as `accept` does, about the offer itself.
     """
     row = offerings.find_incoming(connection, prefix)
     if row.state in ("withdrawn", "declined"):
         raise _over(row)
-    return row.size if ledger.transfer_for(connection, row) is None else 0
+    is_begun = ledger.transfer_for(connection, row) is not None
+    return 0 if is_begun else offerings.needed_bytes(connection, row.number)
 
 
 def accept(

@@ -19,7 +19,7 @@ from peer.store import own
 from peer.times import rfc3339
 from wire.codes import Code
 from wire.ids import AccountName, DeviceId, IdentityKey, OfferId
-from wire.log.event import Offer
+from wire.log.event import Offer, peek_header, read_body
 from wire.transfer.holding import OfferKey
 
 Connection = sqlite3.Connection
@@ -102,6 +102,17 @@ def of_number(connection: Connection, number: int) -> OfferRow:
     return _offer_row(
         connection.execute(f"{_OFFER_COLUMNS} WHERE o.number = ?", (number,)).fetchone()
     )
+
+
+def needed_bytes(connection: Connection, number: int) -> int:
+    """Say how much space an offer's files take, as far as its event, if that still has its body, tells."""
+    header, body, size = connection.execute(
+        "SELECT e.header, e.body, o.size FROM offers o JOIN events e ON e.number = o.event"
+        " WHERE o.number = ?",
+        (number,),
+    ).fetchone()
+    content = read_body(peek_header(header), body)
+    return content.needed_bytes if isinstance(content, Offer) else int(size)
 
 
 def made_by(connection: Connection, event: int) -> OfferRow | None:

@@ -72,13 +72,14 @@ class PinnedFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Survey:
     """What an offer is made of; packed, as there may be 200,000 entries.
 
-    file_count, size: of all files, bytes. top_names: what stands at the top. skipped: {"path", "reason"} each.
+    file_count, size: of all files, bytes; holes: of those, what takes no space. top_names: what stands at the top. skipped: {"path", "reason"} each.
     manifest: its bytes. pins: a MessagePack array of `PinnedFile`, in the manifest's order.
     """
 
     title: str
     file_count: int
     size: int
+    holes: int
     top_names: tuple[str, ...]
     skipped: list[dict[str, str]]
     manifest: bytes = field(repr=False)
@@ -138,7 +139,7 @@ class _Walk:
     def __init__(self) -> None:
         self._records: list[bytes] = []
         self._tops: list[str] = []
-        self._size = 0
+        self._size = self._holes = 0
         self._skipped: list[dict[str, str]] = []
         self._unlisted = 0
         self._counts = [0, 0]  # files, folders
@@ -220,6 +221,7 @@ class _Walk:
         pin = b"" if file is None else _encode(file)
         self._records.append(b"".join((key, _END, _LENGTH.pack(len(packed)), packed, pin)))
         self._size += entry.size
+        self._holes += entry.size - entry.needed_bytes
         self._counts[file is None] += 1
         if self._counts[0] > limits.FILES_PER_OFFER or self._counts[1] > limits.FOLDERS_PER_OFFER:
             most = limits.FILES_PER_OFFER
@@ -260,6 +262,7 @@ class _Walk:
             _short(title),
             len(pins),
             self._size,
+            self._holes,
             tuple(sorted(self._tops, key=manifest.order)),
             self._skipped,
             content,

@@ -111,7 +111,10 @@ class Pin(Packed, frozen=True):
 
 
 class Offer(Packed, frozen=True):
-    """Files that the writing device has and will send to whoever is in the conversation."""
+    """Files that the writing device has and will send to whoever is in the conversation.
+
+    holes: bytes of `size` that take no space, as far as the writer's file system tells; more than all of it is none.
+    """
 
     offer: OfferIdField
     title: Annotated[str, Meta(min_length=1, max_length=limits.NAME_BYTES)]
@@ -126,6 +129,12 @@ class Offer(Packed, frozen=True):
     recipients: Annotated[
         tuple[IdentityKeyField, ...], Meta(max_length=limits.OFFER_RECIPIENTS)
     ] = ()
+    holes: SizeBytes = 0
+
+    @property
+    def needed_bytes(self) -> int:
+        """How much space it takes, as far as its writer told."""
+        return self.size - self.holes if self.holes <= self.size else self.size
 
 
 class Withdrawal(Packed, frozen=True):

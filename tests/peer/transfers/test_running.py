@@ -327,6 +327,16 @@ def test_need_of_space_is_asked_for_once(pair: tuple[SimPeer, SimPeer]) -> None:
     assert bob.database.read(manager.need_bytes, offered) == 0
 
 
+@pytest.mark.parametrize(("holes", "need"), [(0, 64), (63, 1), (64, 0), (65, 64)])
+def test_holes_need_no_space_and_more_than_all_of_it_are_none(
+    pair: tuple[SimPeer, SimPeer], holes: int, need: int
+) -> None:
+    alice, bob = pair
+    offered, effects = offer(alice, "bob", what=replace(contents(), holes=holes * MIB))
+    bring(effects, alice, bob)
+    assert bob.database.read(manager.need_bytes, offered) == need * MIB
+
+
 def test_both_directions_at_once_do_not_touch_each_other(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     shared = OfferId(b"s" * 16)
