@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from peer import (
@@ -14,15 +13,15 @@ from peer import (
     asks,
     configuring,
     files,
-    history,
     people,
     queries,
+    reading,
     roster,
     saying,
 )
 from peer.errors import PeerError
 from peer.identity import is_sealed
-from peer.talk import following, seen
+from peer.talk import following
 from peer.times import wall
 from peer.transfers import manager
 from wire.codes import Code
@@ -57,10 +56,10 @@ async def carry_out_command(
         case api.WatchEvents():
             async for event in node.watch():
                 yield event
-        case api.ReadMessages():
-            async for message in _read(node, command):
-                yield message
-        case api.WhoAmI() | api.GetFriendCode() | api.GetHistory() | api.ListOffers():
+        case _ if isinstance(command, reading.COMMANDS):
+            async for line in reading.carry_out(node, command):
+                yield line
+        case api.WhoAmI() | api.GetFriendCode() | api.ListOffers():
             sealed = "password" if is_sealed(node.locations) else "none"
             for result in node.database.read(
                 lambda connection: list(queries.answer(connection, command, sealed))
@@ -119,40 +118,6 @@ def _waiting(node: Node) -> list[str]:
     words = [] if node.uplink.state == "online" else node.database.read(asks.words)
     trouble = node.uplink.exchange.trouble
     return words if trouble is None else [*words, f"account state of other devices: {trouble}"]
-
-
-async def _read(node: Node, command: api.ReadMessages) -> AsyncGenerator[api.Result, None]:
-    queue, leave = node.subscribe()
-    keys = node.profile.keys
-
-    async def read(asked: api.ReadMessages) -> list[api.Message]:
-        devices = node.linking.devices()
-        found, effects = await node.database.write(seen.read_and_tell, keys, asked, devices, wall())
-        node.carry_out(effects)
-        return found
-
-    try:
-        found = await read(command)
-        given = {message.id for message in found}
-        for message in found:
-            yield message
-        while command.follow:
-            event = await queue.get()
-            is_line = event.event == "message" or (
-                event.event == "offer" and event.body["state"] == "offered"
-            )
-            if not is_line or event.body["id"] in given:
-                continue
-            for message in await read(replace(command, unread_only=True, limit=None)):
-                if message.id not in given:
-                    given.add(message.id)
-                    yield message
-            one = await node.database.write(history.read_one, str(event.body["id"]), command.to)
-            if one is not None and one.id not in given:
-                given.add(one.id)
-                yield one
-    finally:
-        leave()
 
 
 async def _set_presence(node: Node, command: api.SetPresence) -> api.Result:

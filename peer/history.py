@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from peer import api, contacts
@@ -110,7 +110,7 @@ MESSAGE_COLUMNS = (
     " (SELECT o.state FROM outbox o WHERE o.event = e.number LIMIT 1),"
     " e.is_fork OR EXISTS (SELECT 1 FROM forks f WHERE f.chain = e.chain AND f.seq <= e.seq),"
     " e.clock, e.conversation, EXISTS"
-    " (SELECT 1 FROM abouts a WHERE a.conversation = e.conversation AND a.target = e.id) FROM events e"
+    " (SELECT 1 FROM abouts a WHERE a.conversation = e.conversation AND a.target = e.id), e.gone FROM events e"
     " JOIN conversations v ON v.number = e.conversation JOIN contacts c ON c.number = v.contact"
 )
 
@@ -137,13 +137,15 @@ def as_message(
     event, conversation, friend, is_own, device, at, is_off, header, body, state, is_forked = row[
         :11
     ]
-    number, is_spoken_of = row[12:]
+    number, is_spoken_of, is_dropped = row[12:]
     content = read_body(peek_header(header), body)
     row = (event, conversation, friend, is_own, device, at, is_off)
     line = _message(*row, content, state, is_forked, my_name)
     people = dressing.People(my_name, friend)
     if is_spoken_of:
         line = dressing.dress(connection, line, number, people, with_versions=with_versions)
+    if is_dropped and not (line.text or line.gone):
+        line = replace(line, gone="retention")
     return dressing.quote(connection, line, number, people) if line.reply_to else line
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from peer import alarms, api, asks, history, verifying
+from peer import alarms, api, asks, history, indexing, search, verifying
 from peer.store import own
 from peer.talk import following, seen
 from peer.transfers import manager
@@ -93,3 +93,7 @@ def answer(connection: Connection, command: api.Command, sealed: str) -> Iterato
             yield from history.messages(
                 connection, command.to, limit=command.limit, with_versions=True
             )
+        case api.SearchMessages():
+            while indexing.catch_up(connection):
+                pass
+            yield from search.find(connection, command)

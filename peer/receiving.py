@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from peer import chains, forks, reissuing
+from peer import chains, forks, indexing, reissuing
 from peer.chains import ChainRow, Place
 from peer.conversations import await_receipt, insert
 from peer.effects import Effect, PushEvents, SendOnLink
@@ -126,7 +126,8 @@ def _take(
     """Take one event, or refuse it."""
     try:
         here = connection.execute(
-            "SELECT number, body IS NULL FROM events WHERE id = ?", (id_of(sealed.header),)
+            "SELECT number, body IS NULL AND gone = 0 FROM events WHERE id = ?",
+            (id_of(sealed.header),),
         ).fetchone()
         if here is not None:
             is_wanted = here[1] and sealed.body is not None
@@ -275,6 +276,7 @@ def _embody(connection: Connection, batch: Batch, number: int, sealed: SealedEve
         return []
     content = read_body(stored.event.header, sealed.body)
     connection.execute("UPDATE events SET body = ? WHERE number = ?", (sealed.body, number))
+    indexing.changed(connection, number)
     held, conversation = connection.execute(
         "SELECT held, conversation FROM events WHERE number = ?", (number,)
     ).fetchone()

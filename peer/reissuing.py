@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
-from peer import contacts
+from peer import contacts, indexing
 from peer.conversations import add_own
 from peer.effects import Effect
 from peer.membership import Conversation
@@ -105,6 +105,7 @@ def follow(connection: Connection, conversation: Conversation, number: int, even
         content = read_body(peek_header(header), body)
         if isinstance(content, Text) and content.text == event.content.text:
             connection.execute("DELETE FROM outbox WHERE event = ?", (former,))
+            indexing.forget(connection, former)
             connection.execute(
                 "UPDATE events SET body = NULL, replaced = ? WHERE number = ?", (event.id, former)
             )
@@ -122,6 +123,7 @@ def _say_anew(
 ) -> list[Effect]:
     friend = contacts.find_friend(connection, waiting.friend)
     anew, effects = add_own(connection, keys, friend, content, now=now, entropy=entropy)
+    indexing.forget(connection, waiting.number)
     connection.execute(
         "UPDATE events SET body = NULL, replaced = ? WHERE number = ?", (anew, waiting.number)
     )

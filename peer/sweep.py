@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from peer import conversations, reissuing
+from peer import conversations, indexing, reissuing
 from peer.store import done
 from peer.talk import seen
 from peer.times import wall
@@ -34,6 +34,8 @@ async def sweep(node: Node) -> None:
         if database.read(seen.is_due):  # a verb without keys read it
             devices = node.linking.devices()
             node.carry_out(await database.write_patiently(seen.tell, keys, devices, wall()))
+        if database.read(indexing.is_behind):
+            await database.write_patiently(indexing.keep)
         node.linking.want_all()
         due = database.read(conversations.next_tick)
         wait_s = SWEEP_S if due is None else min((due - wall()) / 1000, SWEEP_S)

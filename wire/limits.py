@@ -114,6 +114,9 @@ RESERVE_BYTES = (
     8 * MIB
 )  # of disk, for talk when all the rest is full: half may go into SQLite's log
 RESERVE_PIECE_BYTES = 512 * KIB  # of it, given up at a time: a few of the longest messages
+SEARCH_CHARS = 1024  # a person types far fewer
+SEARCH_TERMS = 32  # each costs a look into the index
+SEARCH_RESULTS = 1000  # of one answer; further ones are asked for with the last one's id
 MESSAGE_LIFETIME_S = 30 * 24 * 3600.0  # undelivered after that: failed
 GAP_SHOWN_AFTER_S = 2.0
 CLOCK_LABEL_OFF_S = 600.0  # wall time further off than this is marked

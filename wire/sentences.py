@@ -266,6 +266,8 @@ size-invalid: a size is not possible
     the other program is broken; update it
 manifest-invalid: the list of files does not verify
     the other program is broken; nothing was written
+search-empty: there is no word to look for
+    name at least one letter, digit or emoji of it
 manifest-conflict: the list of files names one place twice
     ask your friend to send it again
 changed-at-sender: the file changed at the sender while it was sent

@@ -182,6 +182,21 @@ class GetHistory(Command):
     limit: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SearchMessages(Command):
+    """Gives a Found each, the newest first, and marks nothing.
+
+    text: words, each found where a word begins so, or several in a row between quotation marks. friend: in
+    talk with them alone. before: the id of a line; only what was said before it.
+    """
+
+    need: ClassVar[Need] = Need.STORE
+    text: str
+    friend: str | None = None
+    limit: int = 20
+    before: str | None = None
+
+
 # --- files -----------------------------------------------------------------------------------------
 
 
@@ -344,6 +359,7 @@ COMMANDS: dict[str, type[Command]] = {
         ForwardText,
         ReadMessages,
         GetHistory,
+        SearchMessages,
         OfferFiles,
         ListOffers,
         AcceptOffer,

@@ -231,13 +231,30 @@ class Message(Result):
     reply_to: str | None
     clock_off: bool  # wall time is more than ten minutes off: the time is a claim
     forked: bool = False  # its device wrote something else in the same place, too
-    gone: str | None = None  # why it has no words any more: deleted (its author took it back)
+    gone: str | None = None  # why it has no words any more: deleted, retention (see `config`)
     quote: dict[str, str] | None = None
     forwarded_from: str | None = None  # whose words these are, as its author says
     mentions_me: bool = False  # it names this account as @NAME
     pinned: bool = False
     reactions: list[dict[str, object]] = field(default_factory=list)
     versions: list[dict[str, str]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Result):
+    """A line that holds what was looked for.
+
+    snippet: a piece of it on one line. hits: [start, end] in characters of the snippet.
+    """
+
+    id: str
+    conversation: str
+    friend: str
+    sender: str  # `from` in JSON
+    at: str
+    kind: str  # message, offer
+    snippet: str
+    hits: list[list[int]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ VERBS = (
     Verb("unpin", "speak", "end that"),
     Verb("read", "read", "show messages and mark them as read; --follow waits for more"),
     Verb("history", "history", "show or export a conversation, marking nothing"),
+    Verb("search", "search", "find what was said, by its words"),
     Verb("send", "send", "offer files or folders to friends"),
     Verb("offers", "offers", "list what was offered, by you and to you"),
     Verb("accept", "accept", "take what was offered"),

@@ -5,6 +5,7 @@
     await database.write_patiently(fn, *args)   does the same, and tries again while the disk refuses it
     await database.write_unsynced(fn, *args)    does that, too, but gives the value before the disk has it
     database.read(fn, *args)          runs it at once, in the caller's thread, and cannot change anything
+    await database.study(fn, *args)   does the same in a thread of its own: for what takes its time
 
 The thread, and how many writers share one commit, is `writer`. A full disk costs the reserve first (see
 `reserve`); only then are writes refused.
@@ -181,6 +182,25 @@ class Database:
                     self._reader.execute("ROLLBACK")
             except sqlite3.Error as error:
                 raise translate(error, str(self.path)) from error
+
+    async def study(
+        self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `fn` as `read` does, in a thread and over a connection of its own: for what takes its time."""
+        if self._is_closed:
+            raise _closed(self.path)
+        return await asyncio.to_thread(self._study, lambda reader: fn(reader, *args, **kwargs))
+
+    def _study(self, fn: Callable[[Connection], T]) -> T:
+        try:
+            reader = connect(self.path, is_reader=True)
+            try:
+                reader.execute("BEGIN")
+                return fn(reader)
+            finally:
+                reader.close()
+        except sqlite3.Error as error:
+            raise translate(error, str(self.path)) from error
 
     async def scrub(self) -> None:
         """Fold the log into the file and empty it: what was deleted before this leaves no bytes in it."""

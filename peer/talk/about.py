@@ -106,17 +106,14 @@ def is_deleted(connection: Connection, target: Target) -> bool:
     return target.kind in WORDS and _is_asked(connection, target, EventKind.DELETE)
 
 
-def drop_deleted(connection: Connection, target: Target) -> bool:
-    """Drop the words of a deleted line and of all its edits; False if it is not deleted."""
-    if not is_deleted(connection, target):
-        return False
-    connection.execute("UPDATE events SET body = NULL WHERE number = ?", (target.number,))
-    connection.execute(
-        "UPDATE events SET body = NULL WHERE body IS NOT NULL AND id IN (SELECT id FROM abouts"
+def edits_with_words(connection: Connection, target: Target) -> list[int]:
+    """Give the rows of a line's edits by its author whose words are here."""
+    rows = connection.execute(
+        "SELECT number FROM events WHERE body IS NOT NULL AND id IN (SELECT id FROM abouts"
         " WHERE conversation = ? AND target = ? AND kind = ? AND author = ?)",
         (target.conversation, target.id, int(EventKind.EDIT), target.author),
     )
-    return True
+    return [row[0] for row in rows]
 
 
 def is_gone_for_good(connection: Connection, event: bytes) -> bool:

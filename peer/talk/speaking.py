@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from peer import api
+from peer import api, bodies, indexing
 from peer.effects import Effect, Tell
 from peer.history import message_of
 from peer.membership import Conversation
@@ -37,9 +37,11 @@ def on_speech(
             return []
         if author != target.author:
             return about.refuse_strangers(connection, conversation, target, now)
-        is_gone = about.drop_deleted(connection, target)
+        is_gone = _drop_deleted(connection, target, now)
         if isinstance(content, Delete):
             return [_changed(connection, target, "delete")]
+        if not is_gone:
+            indexing.changed(connection, target.number)
         last = None if is_gone else about.edit_of(connection, target)
         is_last = last is not None and last.id == event.id
         return [_changed(connection, target, "edit")] if is_last else []
@@ -55,8 +57,17 @@ def on_target(
     target = about.target_of(connection, conversation.number, event.id)
     if target is None:
         return False, []
-    about.drop_deleted(connection, target)
+    _drop_deleted(connection, target, now)
     return True, about.refuse_strangers(connection, conversation, target, now)
+
+
+def _drop_deleted(connection: Connection, target: Target, now: UnixMillis) -> bool:
+    """Drop the words of a deleted line and of all its edits; False if it is not deleted."""
+    if not about.is_deleted(connection, target):
+        return False
+    for number in (target.number, *about.edits_with_words(connection, target)):
+        bodies.drop(connection, number, now)
+    return True
 
 
 def _changed(connection: Connection, target: Target, what: str) -> Effect:

@@ -198,6 +198,13 @@ ROWS = (
         lines=SOME,
     ),
     Row(
+        "search",
+        "id conversation friend from at kind snippet hits",
+        call("first"),
+        refused=call("%", code="search-empty"),
+        lines=range(100),
+    ),
+    Row(
         "send",
         "offer files bytes",
         Call(lambda s, _: (s.friend, s.path)),
