@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
+from peer.links import PUNCHED, RELAYED
 from peer.pump import Pump
 from peer.reach.calling import calling
 from peer.reach.turns import Turns
@@ -46,11 +47,11 @@ class Neighbours(Protocol):
     def ask_to_dial(self, device: DeviceId) -> None:
         """Ask a device over its control link to dial us a data link."""
 
-    def is_relayed(self, device: DeviceId) -> bool:
-        """Say whether the control link to a device goes through the relay."""
+    def path(self, device: DeviceId) -> str | None:
+        """Say how the control link to a device goes; None if none stands."""
 
-    async def relay_files(self, target: Target) -> bool:
-        """Get a data link through the relay, which comes in like any other; False if it cannot be had."""
+    async def meet_for_files(self, target: Target) -> bool:
+        """Get a data link the way talk goes, which comes in like any other; False if it cannot be had."""
 
 
 class TransferDialer:
@@ -101,12 +102,12 @@ class TransferDialer:
     async def _dial_all(self, identity: IdentityKey, device: DeviceId, *, is_asked: bool) -> None:
         """Try the addresses of a device one after another; if none answers, ask it to dial us.
 
-        One whose talk goes through the relay did not answer a moment ago: its files go there, too.
+        One whose talk takes another way did not answer a moment ago: its files go the same way.
         """
         try:
             target = self._neighbours.target(identity, device)
-            if target is not None and self._neighbours.is_relayed(device):
-                if not await self._neighbours.relay_files(target):
+            if target is not None and self._neighbours.path(device) in (PUNCHED, RELAYED):
+                if not await self._neighbours.meet_for_files(target):
                     self.back_off(device)
                 return
             places = [] if target is None else self._neighbours.places(target)

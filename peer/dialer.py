@@ -31,10 +31,10 @@ from wire.messages import Purpose
 from wire.messages.session import Hello
 
 REDIAL_FIRST_S = 0.5
-RELAY_AFTER_S = 2.0
-"""What addresses that say neither yes nor no are given before the relay is asked; they go on being tried."""
+MEET_AFTER_S = 2.0
+"""What addresses that say neither yes nor no are given before the tracker is asked for help; they go on being tried."""
 
-RELAY_TURN_S = 1.5
+MEET_TURN_S = 1.5
 
 
 @dataclass(slots=True)
@@ -42,6 +42,7 @@ class Vicinity:
     """Where we are, as the tracker link shows it, or showed it last."""
 
     own_host: str = ""
+    tracker_host: str = ""
     is_loopback: bool = False
 
 
@@ -49,8 +50,8 @@ class Dialer:
     """Dials for one node: every device has a link of its own.
 
     hello: our first record to an identity. on_old_list: called with who knows a newer device list of ours.
-    path: how a device is linked, None for not at all. on_event: what a dialled link tells its owner. relay: gets a
-    link through the tracker where nothing else leads; raises PeerError, over at once if it makes no sense.
+    path: how a device is linked, None for not at all. on_event: what a dialled link tells its owner. meet: gets a
+    link with the tracker's help where no address leads; raises PeerError, over at once if it makes no sense.
     spawn: makes a task that the node owns. pumps: links under way.
     """
 
@@ -62,7 +63,7 @@ class Dialer:
         vicinity: Vicinity,
         hello: Callable[[IdentityKey], Hello],
         path: Callable[[DeviceId], str | None],
-        relay: Callable[[roster.Target], Coroutine[Any, Any, None]],
+        meet: Callable[[roster.Target], Coroutine[Any, Any, None]],
         on_event: OnEvent,
         on_old_list: Callable[[IdentityKey], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
@@ -73,12 +74,13 @@ class Dialer:
         self._vicinity = vicinity
         self._hello = hello
         self._path = path
-        self._relay = relay
+        self._meet = meet
         self._on_event = on_event
         self._on_old_list = on_old_list
         self._spawn = spawn
         self._entropy = entropy
         self._dialling: set[DeviceId] = set()
+        self._news: dict[DeviceId, asyncio.Event] = {}  # for who waits to learn an address
         self._backoff: dict[DeviceId, tuple[float, float]] = {}  # (not before, wait after)
         self._turns = Turns()
         self._no_relay: dict[str, str] = {}
@@ -88,6 +90,8 @@ class Dialer:
         """Dial the devices of an account now, but for those that are linked well or being dialled."""
         for target in self._database.read(roster.dial_targets, identity):
             self._backoff.pop(target.device, None)
+            if (news := self._news.get(target.device)) is not None:
+                news.set()
             self._dial(target)
 
     def want_all(self) -> None:
@@ -120,11 +124,13 @@ class Dialer:
             self._spawn(self._dial_device(target))
 
     async def _dial_device(self, target: roster.Target) -> None:
-        """Try every address of a device, with small head starts, until one stands; behind them all the relay."""
+        """Try every address of a device, with small head starts, until one stands; behind them all a meeting."""
         race = _Race()
         try:
+            if not self.places(target):
+                target = await self._learn(target)
             async with asyncio.TaskGroup() as group:
-                relayed = group.create_task(self._relay_later(target, race))
+                met = group.create_task(self._meet_later(target, race))
                 async with asyncio.TaskGroup() as dials:
                     for place in self.places(target):
                         with suppress(TimeoutError):
@@ -134,7 +140,7 @@ class Dialer:
                             break
                         dials.create_task(self._dial_one(target, place, race))
                 race.are_all_tried.set()
-                await relayed
+                await met
         finally:
             self._dialling.discard(target.device)
         if race.winner is not None:
@@ -144,25 +150,35 @@ class Dialer:
         dice = int.from_bytes(self._entropy.bytes(2), "big") / 65536
         self._backoff[target.device] = (self._now() + wait_s * (0.75 + dice / 2), wait_s)
 
-    async def _relay_later(self, target: roster.Target, race: _Race) -> None:
-        """Get a link through the relay if no address answered for a while, or all of them failed.
+    async def _learn(self, target: roster.Target) -> roster.Target:
+        """Wait a moment for word of where a device is: its coming online is told before its addresses."""
+        news = self._news[target.device] = asyncio.Event()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MEET_AFTER_S):
+                await news.wait()
+        del self._news[target.device]
+        known = self._database.read(roster.dial_targets, target.identity)
+        return next((each for each in known if each.device == target.device), target)
+
+    async def _meet_later(self, target: roster.Target, race: _Race) -> None:
+        """Get a link with the tracker's help if no address answered for a while, or all of them failed.
 
         Both sides come to that; the one with the larger link key leaves the other some time, so that one asks.
         """
         async with asyncio.TaskGroup() as wait:
-            tried = wait.create_task(race.wait_tried(RELAY_AFTER_S))
+            tried = wait.create_task(race.wait_tried(MEET_AFTER_S))
             won = wait.create_task(race.wait())
             tried.add_done_callback(lambda _: won.cancel())
             won.add_done_callback(lambda _: tried.cancel())
         if self._profile.keys.link_key > target.link_key:
             with suppress(TimeoutError):
-                async with asyncio.timeout(RELAY_TURN_S):
+                async with asyncio.timeout(MEET_TURN_S):
                     await race.wait()
         if race.winner is not None or self._path(target.device) is not None:
             return
         self._no_relay.pop(target.friend, None)
         try:
-            await self._relay(target)
+            await self._meet(target)
         except PeerError as error:
             self._no_relay[target.friend] = error.message
 

@@ -19,8 +19,9 @@ from peer.identity import Profile
 from peer.links import RELAYED, Links, PeerLink, list_links
 from peer.ownlist import ListWatch
 from peer.pump import Pump
+from peer.reach import punching, relaying
+from peer.reach.meeting import Meeting
 from peer.reach.reception import Reception
-from peer.reach.relaying import Ask, Relaying
 from peer.roster import Target
 from peer.sessions import Session
 from peer.store import own
@@ -43,7 +44,7 @@ from wire.link import (
 )
 from wire.machine import Entropy
 from wire.messages import Message, Purpose
-from wire.messages.reach import AskDial, RelayOffered
+from wire.messages.reach import AskDial
 from wire.messages.session import Hello
 
 INBOX_MESSAGES = 64
@@ -55,7 +56,7 @@ class Linking:
 
     vicinity: kept up to date by the node. spawn: makes a task that the node owns. carry_out: does effects
     of a committed transaction; the link they came from is named with them. own_addresses: gives our signed
-    address record as it was published last, empty for none. ask_relay: asks the tracker for the relay. lists: hears what friends know of our device list.
+    address record as it was published last, empty for none. ask_relay, ask_punch: ask the tracker. lists: hears what friends know of our device list.
     """
 
     def __init__(
@@ -68,7 +69,8 @@ class Linking:
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         carry_out: Callable[[list[Effect], PeerLink | None], None],
         own_addresses: Callable[[], bytes],
-        ask_relay: Ask,
+        ask_relay: relaying.Ask,
+        ask_punch: punching.Ask,
         lists: ListWatch,
         entropy: Entropy,
     ) -> None:
@@ -86,12 +88,16 @@ class Linking:
         self._links: Links[PeerLink] = Links()
         self._reception = Reception(profile.keys, self._on_event, entropy)
         self.refusals = self._reception.refusals
-        self._relaying = Relaying(
+        self.meeting = Meeting(
             profile,
-            ask=ask_relay,
+            ask_relay=ask_relay,
+            ask_punch=ask_punch,
+            surroundings=vicinity,
+            find=self._find,
             hello=self.hello,
             on_event=self._reception.on_event,
             add=self._reception.add,
+            spawn=spawn,
             entropy=entropy,
         )
         self.data_links: TransferLinks | None = None  # the node's, from when it stands
@@ -102,7 +108,7 @@ class Linking:
             hello=self.hello,
             on_old_list=lists.refused_by,
             path=self.path,
-            relay=self._relay_talk,
+            meet=self._meet,
             on_event=self._on_event,
             spawn=spawn,
             entropy=entropy,
@@ -118,13 +124,6 @@ class Linking:
         """Let data links in from now on."""
         self.data_links = data_links
         self._reception.takes_files = True
-
-    def relay_offered(self, offered: RelayOffered) -> None:
-        """Come to the relay, where a device of a friend or of ours waits for us."""
-        identity = self._database.read(roster.identity_named, offered.name)
-        target = None if identity is None else self.target(identity, offered.device)
-        if target is not None and not self._is_closing:
-            self._spawn(self._relaying.join(target, Purpose(offered.purpose), offered.ticket))
 
     def send(self, device: DeviceId, message: Message) -> None:
         """Send to a device that is linked; else nothing: sync will bring it."""
@@ -341,21 +340,17 @@ class Linking:
         link = self._links.of_device(device)
         return None if link is None else link.path
 
-    def is_relayed(self, device: DeviceId) -> bool:
-        """Say whether the control link to a device goes through the relay."""
-        return self.path(device) == RELAYED
+    async def meet_for_files(self, target: Target) -> bool:
+        """Get a data link the way talk goes, which comes in like any other; False if it cannot be had."""
+        return await self.meeting.files(target, self.path(target.device))
 
-    async def relay_files(self, target: Target) -> bool:
-        """Get a data link through the relay, which comes in like any other; False if it cannot be had."""
-        try:
-            await self._relaying.call(target, Purpose.DATA)
-        except PeerError:
-            return False
-        return True
-
-    async def _relay_talk(self, target: Target) -> None:
+    async def _meet(self, target: Target) -> None:
         if target.is_there and not self._is_closing:
-            await self._relaying.call(target, Purpose.PEER)
+            await self.meeting.talk(target)
+
+    def _find(self, name: str, device: DeviceId) -> Target | None:
+        identity = self._database.read(roster.identity_named, name)
+        return None if identity is None or self._is_closing else self.target(identity, device)
 
     def measure(self, device: DeviceId) -> tuple[float, bool] | None:
         """Measure the round trip of talk with a device, see `Pump.measure`; None where there is no link."""

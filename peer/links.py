@@ -17,7 +17,7 @@ from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
 if TYPE_CHECKING:
     from peer.pump import Pump
 
-DIRECT, RELAYED = "direct", "relayed"
+DIRECT, PUNCHED, RELAYED = "direct", "punched", "relayed"
 """The paths of links, as `status` shows them."""
 
 WHY_RELAYED = (

@@ -46,7 +46,7 @@ from peer.times import wall
 from peer.transfers import verdicts
 from peer.transfers.ledger import Live
 from peer.transfers.shelf import Shelf
-from peer.uplink import Uplink
+from peer.uplink import AnswerT, Uplink
 from wire.codes import Code
 from wire.ids import BootId, RequestId
 from wire.machine import Entropy
@@ -109,7 +109,8 @@ class Node:
             spawn=self._spawn,
             carry_out=self.carry_out,
             own_addresses=lambda: self.uplink.addresses,
-            ask_relay=self._ask_relay,
+            ask_relay=self._ask_tracker,
+            ask_punch=self._ask_tracker,
             lists=self.lists,
             entropy=entropy,
         )
@@ -122,7 +123,7 @@ class Node:
             linked=self.linking.devices,
             on_effects=self.carry_out,
             on_state=self._on_uplink_state,
-            on_relay=self.linking.relay_offered,
+            on_meeting=self.linking.meeting.heard,
             entropy=entropy,
         )
 
@@ -316,9 +317,9 @@ class Node:
         found = await self.uplink.ask(lambda n: reach.AskDirectory(n, name), reach.Directory)
         await self.database.write_patiently(own.set_device_list, found.device_list)
 
-    async def _ask_relay(
-        self, build: Callable[[RequestId], Message], answer: type[reach.Relay]
-    ) -> reach.Relay:
+    async def _ask_tracker(
+        self, build: Callable[[RequestId], Message], answer: type[AnswerT]
+    ) -> AnswerT:
         return await self.uplink.ask(build, answer)
 
     def _on_refused(self, error: PeerError) -> None:
@@ -344,6 +345,7 @@ class Node:
         if self.uplink.state == "online":
             is_moved = self._vicinity.is_loopback is not self.uplink.is_loopback
             self._vicinity.own_host = self.uplink.own_host
+            self._vicinity.tracker_host = self.uplink.tracker_host
             self._vicinity.is_loopback = self.uplink.is_loopback
             if is_moved and self.is_full:
                 self._note_run()

@@ -50,6 +50,7 @@ FINAL = frozenset(
 )
 """What another try would not change: the state is `refused` and the reason stands in `status`."""
 
+MEETING = (reach.RelayOffered, reach.PunchOffered, reach.PunchGo)
 EARLY_MESSAGES = 4096  # words about people not known here yet; the oldest go
 FLUSH_S = 2.0
 
@@ -58,7 +59,7 @@ class Uplink:
     """The tracker link of one node.
 
     on_effects: called after each commit with what the tracker's words led to. hosts: gives the numeric
-    addresses and the port to publish, empty for none. on_relay: called when a device waits for us at the relay. is_unseen: friends are not told that we are here.
+    addresses and the port to publish, empty for none. on_meeting: called with what is said about a device that wants to meet us. is_unseen: friends are not told that we are here.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Uplink:
         linked: Callable[[], Collection[DeviceId]],
         on_effects: Callable[[list[Effect]], None],
         on_state: Callable[[], None],
-        on_relay: Callable[[reach.RelayOffered], None],
+        on_meeting: Callable[[Message], None],
         entropy: Entropy,
     ) -> None:
         self._profile = profile
@@ -82,7 +83,7 @@ class Uplink:
         self._hosts = hosts
         self._on_effects = on_effects
         self._on_state = on_state
-        self._on_relay = on_relay
+        self._on_meeting = on_meeting
         self._entropy = entropy
         self._link: TrackerLink | None = None
         self._has_asks = asyncio.Event()
@@ -99,7 +100,7 @@ class Uplink:
             self._settled.set()  # there is nothing to wait for
         self.failure: PeerError | None = None
         self.is_loopback = False
-        self.own_host = ""
+        self.own_host = self.tracker_host = ""
         self.addresses = b""  # our own record, as it was signed last
 
     # --- for the node
@@ -180,7 +181,7 @@ class Uplink:
             await self._database.write_patiently(credentials.on_entered, vault_counter)
         )
         await self.exchange.entered(link, entered.state_version)
-        self.own_host = link.own_host
+        self.own_host, self.tracker_host = link.own_host, link.remote_host
         self.is_loopback = link.remote_host in ("127.0.0.1", "::1")
         self.state, self.why, self.failure = "online", None, None
         self._on_state()
@@ -251,8 +252,8 @@ class Uplink:
                 self._has_friends.set()
             elif isinstance(message, MailboxState):
                 self.mail.told(message)
-            elif isinstance(message, reach.RelayOffered):
-                self._on_relay(message)
+            elif isinstance(message, MEETING):
+                self._on_meeting(message)
             else:
                 await self._take(message)
             if to_take == 0:

@@ -106,6 +106,12 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         help="whether anybody may make an account here (default: open)",
     )
     serve.add_argument(
+        "--probe",
+        metavar="HOST:PORT|off",
+        help="a second port, on which peers compare how their routers map them before they dial each other at"
+        " one moment (default: the first listener's host, next free port)",
+    )
+    serve.add_argument(
         "--relay",
         choices=["on", "off"],
         default="on",
@@ -207,6 +213,10 @@ def configured(arguments: argparse.Namespace, home: Path) -> Config:
         max_peers=parse_count("--max-peers", arguments.max_peers),
         registration=Registration(arguments.registration),
         is_relay=arguments.relay == "on",
+        probes=arguments.probe != "off",
+        probe=None
+        if arguments.probe in (None, "off")
+        else parse_listen(arguments.probe, "--probe"),
         limits=parse_limits(arguments.limit),
     )
 

@@ -80,11 +80,13 @@ class Config:
     max_peers: int | None = None
     registration: Registration = Registration.OPEN
     is_relay: bool = True
+    probes: bool = True
+    probe: ListenAddress | None = None
     limits: Limits = field(default_factory=Limits)
 
 
-def parse_listen(text: str) -> ListenAddress:
-    """Read HOST:PORT, an IPv6 address in brackets; raises ADDRESS_INVALID or PORT_INVALID."""
+def parse_listen(text: str, option: str = "--listen") -> ListenAddress:
+    """Read HOST:PORT, an IPv6 address in brackets; raises ADDRESS_INVALID or PORT_INVALID naming the option."""
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
@@ -93,11 +95,11 @@ def parse_listen(text: str) -> ListenAddress:
     if not colon or not host or not host.isascii() or any(c in host for c in "[]/ \0"):
         raise TrackerError(
             Code.ADDRESS_INVALID,
-            f"--listen {text!r} is no HOST:PORT",
+            f"{option} {text!r} is no HOST:PORT",
             remedy="write it like 0.0.0.0:9797 or [::]:9797",
         )
     if not (port.isascii() and port.isdigit()) or len(port) > 5 or int(port) > 65535:
-        raise TrackerError(Code.PORT_INVALID, f"the port of --listen {text!r} is none")
+        raise TrackerError(Code.PORT_INVALID, f"the port of {option} {text!r} is none")
     return ListenAddress(host, int(port))
 
 

@@ -54,7 +54,7 @@ from wire.messages.mailbox import (
     TakeMail,
 )
 from wire.messages.presence import SetPresence
-from wire.messages.reach import AskDirectory, AskRelay, PutAddresses
+from wire.messages.reach import AskDirectory, AskPunch, AskRelay, PutAddresses
 from wire.messages.session import Done
 
 if TYPE_CHECKING:
@@ -315,6 +315,7 @@ HANDLERS: dict[type[Message], Handler] = {
     PutAddresses: introductions.on_put_addresses,
     AskDirectory: introductions.on_ask_directory,
     AskRelay: introductions.on_ask_relay,
+    AskPunch: introductions.on_ask_punch,
     AskUser: on_ask_user,
     AskFriend: on_ask_friend,
     AnswerFriend: on_answer_friend,

@@ -27,6 +27,7 @@ from tracker.effects import (
 )
 from tracker.errors import TrackerError
 from tracker.presence import Roster
+from tracker.punching import Punches
 from tracker.refusals import Refusals
 from tracker.seats import Delivery, Told
 from tracker.splice import Splices
@@ -124,6 +125,8 @@ class Hub:
         self.registrations = Window(chosen.registrations, chosen.throttle_window_s)
         self.lookups = Window(chosen.lookups, chosen.throttle_window_s)
         self.staging_space = StagingSpace(chosen.staged_state_bytes)
+        self.punches: Punches[Recipient] = Punches(entropy)
+        self.second_port = 0  # where devices probe from the same port again; 0: nowhere
         self.splices = Splices(chosen, entropy, is_on=config.is_relay)
         self._monotonic = monotonic
         self._later = later

@@ -12,17 +12,23 @@ from tracker.asking import ask, serve
 from tracker.errors import TrackerError
 from tracker.storage.port import Account, AccountId
 from wire.codes import Code
+from wire.messages import Message
 from wire.messages.reach import (
     AskDirectory,
+    AskPunch,
     AskRelay,
     Directory,
+    Punch,
+    PunchOffered,
     PutAddresses,
     Relay,
     RelayOffered,
 )
 
 if TYPE_CHECKING:
-    from tracker.hub import Hub
+    from collections.abc import Callable
+
+    from tracker.hub import Hub, Recipient
     from tracker.session import Session
 
 
@@ -48,19 +54,47 @@ def on_ask_relay(hub: Hub, session: Session, message: AskRelay) -> None:
     """Give a ticket to the asker, and one to the device it wants to meet."""
     caller = session.caller
 
+    def meet(account: AccountId, other: Recipient) -> Message:
+        place = (account, message.device)
+        mine, theirs = hub.splices.open(caller, place, hub.now(), hub.wall())
+        other.tell(RelayOffered(caller.name, caller.device, message.purpose, theirs))
+        return Relay(message.request, mine)
+
+    _introduce(hub, session, message, meet)
+
+
+def on_ask_punch(hub: Hub, session: Session, message: AskPunch) -> None:
+    """Have two devices probe this tracker, so that each can be told where the other is seen."""
+    caller = session.caller
+
+    def meet(_: AccountId, other: Recipient) -> Message:
+        tickets = hub.punches.open(session, other, hub.now())
+        if tickets is None:
+            raise TrackerError(Code.TOO_MANY_REQUESTS)
+        mine, theirs = tickets
+        purpose, second = message.purpose, hub.second_port
+        other.tell(PunchOffered(caller.name, caller.device, purpose, theirs, second))
+        return Punch(message.request, mine, second)
+
+    _introduce(hub, session, message, meet)
+
+
+def _introduce(
+    hub: Hub,
+    session: Session,
+    message: AskRelay | AskPunch,
+    meet: Callable[[AccountId, Recipient], Message],
+) -> None:
+    """Answer with what `meet` gives for the other device's session, if the caller may know of it."""
+    caller = session.caller
+
     def done(account: Account) -> None:
         other = hub.roster.visible_session(caller.account, account.id, message.device)
-        if other is None or other is session:
-            session.refuse(message, TrackerError(Code.NOT_ONLINE))
-            return
         try:
-            mine, theirs = hub.splices.open(
-                caller, (account.id, message.device), hub.now(), hub.wall()
-            )
+            if other is None or other is session:
+                raise TrackerError(Code.NOT_ONLINE)
+            session.answer(meet(account.id, other))
         except TrackerError as error:
             session.refuse(message, error)
-            return
-        other.tell(RelayOffered(caller.name, caller.device, message.purpose, theirs))
-        session.answer(Relay(message.request, mine))
 
     ask(hub, session, message, lambda s: directory.near_account(s, caller, message.name), done)

@@ -15,6 +15,8 @@ from wire.codes import Code
 
 BACKLOG = 4096  # a storm of thousands that return at once must not be refused by the system
 
+PROBE_PORTS = 16  # tried for the second one, behind the first
+
 FAMILY_MISSING = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
 log = logging.getLogger("tracker")
@@ -48,6 +50,28 @@ def open_listeners(
             listener.close()
         raise
     return opened
+
+
+def open_probes(
+    listeners: list[socket.socket], chosen: ListenAddress | None
+) -> list[socket.socket]:
+    """Open the second port, on which devices see how their router maps another connection from the same port.
+
+    chosen: where, or None for the hosts of the listeners at the next port that is free on all of them; empty
+    where there is none, as a tracker does without. Raises TrackerError for a chosen one as `open_listeners`.
+    """
+    if chosen is not None:
+        return open_listeners((chosen,), may_lack_family=False)
+    places = [place_of(listener) for listener in listeners]
+    first = places[0].port + 1
+    for port in range(first, min(first + PROBE_PORTS, 65536)):
+        wanted = tuple(ListenAddress(place.host, port) for place in places)
+        try:
+            return open_listeners(wanted, may_lack_family=False)
+        except TrackerError:
+            continue
+    log.info("no second port for probes is free beside %s", places[0])
+    return []
 
 
 def open_place(

@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,7 +24,7 @@ from tracker.descriptors import forbid_core_dumps, raise_descriptor_limit
 from tracker.errors import TrackerError
 from tracker.home import Home, load_link_key
 from tracker.hub import Hub
-from tracker.listeners import BACKLOG, open_listeners, place_of, places_to_dial
+from tracker.listeners import BACKLOG, open_listeners, open_probes, place_of, places_to_dial
 from tracker.lock import Lock
 from tracker.output import DONE, INTERRUPTED, Output
 from tracker.session import Session
@@ -116,7 +117,8 @@ class Tracker:
         listeners = open_listeners(
             self.config.listen, may_lack_family=self.config.is_default_listen
         )
-        for listener in listeners:
+        probes = open_probes(listeners, self.config.probe) if self.config.probes else []
+        for listener in (*listeners, *probes):
             stack.callback(listener.close)
         writer = Writer(open_database(self._home.database), self._deliver_to(loop))
         writer.start()
@@ -137,9 +139,12 @@ class Tracker:
         stack.callback(control.close)
         stack.push_async_callback(self._drain)
         self._listeners = listeners
-        for listener in listeners:
+        self.hub.second_port = place_of(probes[0]).port if probes else 0
+        for listener in (*listeners, *probes):
             server = await loop.create_server(
-                lambda: Session(self.hub), sock=listener, backlog=BACKLOG
+                partial(Session, self.hub, is_second=listener in probes),
+                sock=listener,
+                backlog=BACKLOG,
             )
             self._servers.append(server)
         self._sweep_handle = loop.call_later(SWEEP_S, self._sweep)

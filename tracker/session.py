@@ -59,15 +59,19 @@ class Session(Connection):
         "_head",
         "_is_deaf",
         "_is_dirty",
+        "_is_probe",
         "_is_seated",
+        "_is_second",
         "_link",
         "_login",
         "is_unseen",
         "staging",
     )
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, *, is_second: bool = False) -> None:
         super().__init__(hub)
+        self._is_second = is_second  # at the second port, for probes alone
+        self._is_probe = False
         self._link: Link | None = None
         self._answerer = Answerer(SessionState.ANONYMOUS)
         self._coalescer = Coalescer()
@@ -173,7 +177,10 @@ class Session(Connection):
     def _due(self, now: Monotonic) -> None:
         if self._link is None:
             if now >= self._connected + self._hub.config.limits.open_timeout_s:
-                self.close(Code.HANDSHAKE_TIMEOUT)
+                if self._is_probe:
+                    self._end()
+                else:
+                    self.close(Code.HANDSHAKE_TIMEOUT)
         elif self._enter_by is not None and now >= self._enter_by:
             self.close(Code.HANDSHAKE_TIMEOUT, "the device did not enter")
         else:
@@ -186,7 +193,7 @@ class Session(Connection):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
-        if self.is_closed:
+        if self.is_closed or self._is_probe:
             return
         try:
             if self._link is None:
@@ -212,7 +219,11 @@ class Session(Connection):
         self._head += data
         try:
             purpose = frames.read_preamble(self._head)
-            if purpose is Purpose.KEY:
+            if purpose is Purpose.PROBE:
+                self._take_probe()
+            elif self._is_second and purpose is not None:
+                raise RemoteProtocolError(Code.SUITE_UNKNOWN, "this port is for probes alone")
+            elif purpose is Purpose.KEY:
                 self._write(self._hub.link_key)
                 self._end()
             elif purpose is Purpose.TRACKER:
@@ -230,6 +241,17 @@ class Session(Connection):
         self._link.receive_data(self._head, now=hub.now())
         self._head = b""
         self._pump()
+
+    def _take_probe(self) -> None:
+        """Note where a probe comes from; its connection stays until its owner has no more use for it."""
+        start = limits.PREAMBLE_BYTES + limits.TICKET_BYTES
+        if self._is_probe or len(self._head) < start:
+            return
+        self._is_probe = True
+        ticket, place = self._head[limits.PREAMBLE_BYTES : start], (self.host, self.port)
+        punches = self._hub.punches
+        if not punches.probed(ticket, place, self._hub.now(), is_second=self._is_second):
+            self._refuse_in_clear(Code.HANDSHAKE_FAILED, "a ticket that is not valid")
 
     def _join_relay(self) -> None:
         """Leave the connection to the relay once its ticket is here; it is no session any more then."""

@@ -21,16 +21,28 @@ def candidates(
     """
     found = []
     for place in record.hosts[: limits.ADDRESSES]:
-        try:
-            address = ip_address(place.host)
-        except ValueError:
-            continue
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped  # the rules of what it really is
-        if _may_dial(address, own_host, may_loopback=may_loopback):
+        address = _address(place.host)
+        if address is not None and _may_dial(address, own_host, may_loopback=may_loopback):
             found.append((address, place.port))
     found.sort(key=lambda pair: (not pair[0].is_loopback, not pair[0].is_private))
     return [(str(address), port) for address, port in found]
+
+
+def may_dial(host: str, own_host: str, *, may_loopback: bool) -> bool:
+    """Say whether a place that somebody names may be dialled; own_host, may_loopback: as of `candidates`."""
+    address = _address(host)
+    return address is not None and _may_dial(address, own_host, may_loopback=may_loopback)
+
+
+def _address(host: str) -> Address | None:
+    """Read a numeric address; one of IPv4 inside IPv6 is what it really is. None for anything else."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
 
 
 def _may_dial(address: Address, own_host: str, *, may_loopback: bool) -> bool:

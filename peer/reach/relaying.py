@@ -1,8 +1,7 @@
-"""Links through the tracker's relay: asked for, offered, and made like any other link once both came.
+"""The relay from a peer's side: tickets asked for or offered, and the connection that shows one.
 
-What lives here: tickets and the connection to the relay. What does not: when it is time for it (`dialer`,
-`datadialer`), what the link is used for (`linking`). The tracker passes bytes; who is at the other end is proven
-end to end, as on a link that was dialled.
+What lives here: the way there. What does not: when it is time for it (`dialer`, `meeting`), what the link is used for
+(`linking`). The tracker passes bytes; who is at the other end is proven end to end, as on a link that was dialled.
 """
 
 from __future__ import annotations
@@ -12,19 +11,15 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from peer.errors import PeerError
-from peer.identity import Profile
 from peer.links import RELAYED
-from peer.pump import OnEvent, Pump
-from peer.reach.calling import answering, calling
+from peer.pump import Pump
 from peer.roster import Target
 from wire import frames, limits
+from wire.address import TrackerAddress
 from wire.codes import Code
-from wire.ids import AccountName, IdentityKey, RequestId
-from wire.link import Link, LinkState, Role
-from wire.machine import Entropy
+from wire.ids import AccountName, RequestId
 from wire.messages import Message, Purpose
 from wire.messages.reach import AskRelay, Relay
-from wire.messages.session import Hello
 
 
 class Ask(Protocol):
@@ -39,32 +34,23 @@ class Ask(Protocol):
 class Relaying:
     """The relay as one node uses it.
 
-    ask: asks the tracker. hello: our first record to an identity. on_event: what a link tells its owner, for
-    each purpose alike. add: takes note of a link under way.
+    tracker: where it is, None for an account without one. ask: asks it. begin: makes the protocol of a
+    connection for a target and purpose, which sends these bytes before its own.
     """
 
     def __init__(
         self,
-        profile: Profile,
+        tracker: TrackerAddress | None,
         *,
         ask: Ask,
-        hello: Callable[[IdentityKey], Hello],
-        on_event: OnEvent,
-        add: Callable[[Pump], None],
-        entropy: Entropy,
+        begin: Callable[[Target, Purpose, bytes], Pump],
     ) -> None:
-        self._profile = profile
+        self._tracker = tracker
         self._ask = ask
-        self._hello = hello
-        self._on_event = on_event
-        self._add = add
-        self._entropy = entropy
+        self._begin = begin
 
     async def call(self, target: Target, purpose: Purpose) -> None:
-        """Ask to be joined with a device, and begin the link; raises PeerError if the tracker refuses.
-
-        Over without a result where the relay cannot be dialled or the other one does not come.
-        """
+        """Ask to be joined with a device, and begin the link; raises PeerError if the tracker refuses."""
         name = AccountName(target.friend)
         answer = await self._ask(
             lambda request: AskRelay(request, name, target.device, int(purpose)), Relay
@@ -72,29 +58,15 @@ class Relaying:
         await self.join(target, purpose, answer.ticket)
 
     async def join(self, target: Target, purpose: Purpose, ticket: bytes) -> None:
-        """Come to the relay with a ticket; the smaller link key begins, as neither side dialled the other."""
-        tracker = self._profile.tracker
+        """Come to the relay with a ticket; raises PeerError with TRACKER_UNREACHABLE."""
+        tracker = self._tracker
         if tracker is None:
             raise PeerError(Code.TRACKER_UNREACHABLE)
-        is_first = self._profile.keys.link_key < target.link_key
-        role = Role.INITIATOR if is_first else Role.RESPONDER
-        keys = self._profile.keys
-        config = (
-            calling(keys, target, self._hello(target.identity), purpose)
-            if is_first
-            else answering(keys, purpose)
-        )
-        pump = Pump(
-            lambda now: Link(role, config, now=now, entropy=self._entropy),
-            self._on_event,
-            first=frames.preamble(Purpose.RELAY) + ticket,
-        )
-        pump.purpose, pump.path = purpose, RELAYED
+        pump = self._begin(target, purpose, frames.preamble(Purpose.RELAY) + ticket)
+        pump.path = RELAYED
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
                 await loop.create_connection(lambda: pump, tracker.host, tracker.port)
-        except (OSError, TimeoutError):
-            return
-        if pump.link is not None and pump.link.state is not LinkState.CLOSED:
-            self._add(pump)
+        except (OSError, TimeoutError) as error:
+            raise PeerError(Code.TRACKER_UNREACHABLE) from error

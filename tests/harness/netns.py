@@ -19,7 +19,12 @@ import pytest
 MBIT: Final = 1_000_000
 """Bits per second of one Mbit/s, as lines are sold."""
 
-_PREFIX = "10.77"  # all hosts of a switch share a /16: peers dial private addresses next door only
+LAN: Final = "10.77"
+"""The first half of its hosts' addresses: peers dial private ones next door only, so all share a /16."""
+
+INTERNET: Final = "45.77"
+"""The same for hosts that stand for the whole world: anybody may dial them."""
+
 _LEAST_BURST_BYTES = 16 * 1024
 _TICKS_PER_S = 250  # a bucket has to hold what leaves between two ticks of the slowest usual kernel
 
@@ -118,10 +123,11 @@ class Host(Namespace):
 class Switch:
     """Hosts that all see each other, each over a cable of its own; entered for as long as they are needed.
 
-    kernel: settings of every host, as `Namespace.set_kernel` takes them.
+    prefix: LAN or INTERNET. kernel: settings of every host, as `Namespace.set_kernel` takes them.
     """
 
-    def __init__(self, **kernel: str) -> None:
+    def __init__(self, prefix: str = LAN, **kernel: str) -> None:
+        self._prefix = prefix
         self._kernel = {key.replace("__", "/"): value for key, value in kernel.items()}
         self._namespaces: list[Namespace] = []
         self._hosts = 0
@@ -145,7 +151,8 @@ class Switch:
     def host(self, *, up: Line | None = None, down: Line | None = None) -> Host:
         """Add a host. up: how fast it sends, down: how fast it is sent to; None for no limit."""
         self._hosts += 1
-        host = Host(f"{_PREFIX}.{self._hosts // 250}.{self._hosts % 250 + 1}", self._hosts)
+        place = f"{self._hosts // 250}.{self._hosts % 250 + 1}"
+        host = Host(f"{self._prefix}.{place}", self._hosts)
         self._namespaces.append(host)
         if up is None:
             host.cable("eth0", self._hub, host.port)

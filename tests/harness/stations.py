@@ -113,10 +113,10 @@ class Station:
         far = self.stations.get(device)
         return far is not None and far.is_up
 
-    def is_relayed(self, device: DeviceId) -> bool:
-        return False
+    def path(self, device: DeviceId) -> str | None:
+        return "direct" if self.is_linked(device) else None
 
-    async def relay_files(self, target: Target) -> bool:
+    async def meet_for_files(self, target: Target) -> bool:
         return False
 
     def measure(self, device: DeviceId) -> tuple[float, bool] | None:

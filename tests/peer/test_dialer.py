@@ -31,7 +31,7 @@ class Dialled:
             vicinity=Vicinity("127.0.0.1", is_loopback=True),
             hello=self.no_hello,
             path=lambda device: "direct" if device in self.linked else None,
-            relay=self.no_relay,
+            meet=self.no_meeting,
             on_event=lambda pump, event: None,
             on_old_list=lambda identity: None,
             spawn=self._spawn,
@@ -41,7 +41,7 @@ class Dialled:
     def no_hello(self, _: object) -> Any:
         """Nobody is told anything here."""
 
-    async def no_relay(self, _: object) -> None:
+    async def no_meeting(self, _: object) -> None:
         """Nobody is there."""
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:

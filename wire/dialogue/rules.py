@@ -57,7 +57,15 @@ from wire.messages.mailbox import (
     TakeMail,
 )
 from wire.messages.presence import SetPresence
-from wire.messages.reach import AskDirectory, AskRelay, Directory, PutAddresses, Relay
+from wire.messages.reach import (
+    AskDirectory,
+    AskPunch,
+    AskRelay,
+    Directory,
+    Punch,
+    PutAddresses,
+    Relay,
+)
 from wire.messages.session import Done
 
 
@@ -109,6 +117,7 @@ REQUESTS: dict[type[Message], Rule] = {
     PutAddresses: _in(_ENTERED, Done),
     AskDirectory: _in(_ENTERED, Directory),
     AskRelay: _in(_ENTERED, Relay),
+    AskPunch: _in(_ENTERED, Punch),
     PutPrekeys: _in(_ENTERED, PrekeysHeld),
     AskPrekeys: _in(_ENTERED, Prekeys),
     Deposit: _in(_ENTERED, Done),

@@ -99,3 +99,49 @@ class RelayOffered(Message, frozen=True):
     device: DeviceIdField
     purpose: LinkPurpose  # of the link to be: 2 talk, 3 files
     ticket: Ticket  # this side's own
+
+
+@message(0x0058, Purpose.TRACKER)
+class AskPunch(Message, frozen=True):
+    """Ask to be introduced to a device for a simultaneous open; answered by Punch.
+
+    Refused with NOT_FRIENDS, NOT_ONLINE or TOO_MANY_REQUESTS.
+    """
+
+    request: RequestIdField
+    name: AccountNameField  # a friend's account, or one's own
+    device: DeviceIdField
+    purpose: LinkPurpose  # of the link to be: 2 talk, 3 files
+
+
+@message(0x0059, Purpose.TRACKER)
+class Punch(Message, frozen=True):
+    """Answer AskPunch: probe the tracker from one fresh port, its second port first."""
+
+    request: RequestIdField
+    ticket: Ticket  # this side's own
+    second_port: Annotated[
+        int, Meta(ge=0, le=65535)
+    ]  # of the tracker's same address; 0: it has none
+
+
+@message(0x005A, Purpose.TRACKER, critical=False)
+class PunchOffered(Message, frozen=True):
+    """Tell a device that another one wants to meet it so; it probes likewise."""
+
+    name: AccountNameField  # whose device asked
+    device: DeviceIdField
+    purpose: LinkPurpose  # of the link to be: 2 talk, 3 files
+    ticket: Ticket  # this side's own
+    second_port: Annotated[int, Meta(ge=0, le=65535)]  # as in Punch
+
+
+@message(0x005B, Purpose.TRACKER, critical=False)
+class PunchGo(Message, frozen=True):
+    """Tell both sides at once that each was seen: dial the other now, from the probed port."""
+
+    ticket: Ticket  # which introduction, by this side's ticket
+    host: Annotated[
+        str, Meta(max_length=64)
+    ]  # where the other was seen; empty: a router is in the way
+    port: Annotated[int, Meta(ge=0, le=65535)]  # the same; 0 with an empty host

@@ -1,0 +1,131 @@
+"""What is left where no address answers: a simultaneous open, and behind it the relay; for talk and files alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from peer.errors import PeerError
+from peer.identity import Profile
+from peer.links import PUNCHED
+from peer.pump import OnEvent, Pump
+from peer.reach import punching, relaying
+from peer.reach.calling import answering, calling
+from peer.reach.punching import Punching, Surroundings
+from peer.reach.relaying import Relaying
+from peer.roster import Target
+from wire.ids import DeviceId, IdentityKey
+from wire.link import Link, Role
+from wire.machine import Entropy
+from wire.messages import Message, Purpose
+from wire.messages.reach import PunchGo, PunchOffered, RelayOffered
+from wire.messages.session import Hello
+
+
+class Meeting:
+    """Links that both sides begin, with a tracker's help.
+
+    ask_relay, ask_punch: ask the tracker. find: gives how a device of an account is reached, by name. hello: our
+    first record to an identity. on_event: what a link tells its owner, for each purpose alike. add: takes note of a
+    link under way. spawn: makes a task that the node owns.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        ask_relay: relaying.Ask,
+        ask_punch: punching.Ask,
+        surroundings: Surroundings,
+        find: Callable[[str, DeviceId], Target | None],
+        hello: Callable[[IdentityKey], Hello],
+        on_event: OnEvent,
+        add: Callable[[Pump], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        entropy: Entropy,
+    ) -> None:
+        self._keys = profile.keys
+        self._find = find
+        self._hello = hello
+        self._on_event = on_event
+        self._add = add
+        self._spawn = spawn
+        self._entropy = entropy
+        tracker = profile.tracker
+        self._relaying = Relaying(tracker, ask=ask_relay, begin=self._begin)
+        self._punching = Punching(
+            ask=ask_punch,
+            surroundings=surroundings,
+            tracker_port=0 if tracker is None else tracker.port,
+            begin=self._begin,
+        )
+
+    def heard(self, message: Message) -> None:
+        """Take what the tracker says about somebody who waits for us, or for whom we wait."""
+        match message:
+            case RelayOffered() | PunchOffered():
+                target = self._find(message.name, message.device)
+                if target is not None:
+                    self._spawn(self._come(target, message))
+            case PunchGo():
+                self._punching.go(message)
+
+    async def talk(self, target: Target) -> None:
+        """Get a control link; raises PeerError with why the tracker does not relay, when nothing else worked.
+
+        Both at once: the relay stands at once, what was punched replaces it.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.punch(target, Purpose.PEER))
+            relayed = group.create_task(_refusal(self._relaying.call(target, Purpose.PEER)))
+        if (refused := relayed.result()) is not None:
+            raise refused
+
+    async def files(self, target: Target, path: str | None) -> bool:
+        """Get a data link the way talk goes; it comes in like any other. False if it cannot be had."""
+        if path == PUNCHED and await self.punch(target, Purpose.DATA):
+            return True
+        return await _refusal(self._relaying.call(target, Purpose.DATA)) is None
+
+    async def punch(self, target: Target, purpose: Purpose) -> bool:
+        """Try a simultaneous open; False if it came to nothing."""
+        try:
+            return await self._punching.call(target, purpose)
+        except PeerError:
+            return False
+
+    async def _come(self, target: Target, offered: RelayOffered | PunchOffered) -> None:
+        purpose = Purpose(offered.purpose)
+        if isinstance(offered, RelayOffered):
+            await _refusal(self._relaying.join(target, purpose, offered.ticket))
+        else:
+            await self._punching.meet(target, purpose, offered.ticket, offered.second_port)
+
+    def _begin(self, target: Target, purpose: Purpose, first: bytes = b"") -> Pump:
+        """Make the protocol of a connection; the smaller link key begins, as neither side dialled the other."""
+        if self._keys.link_key < target.link_key:
+            hello = self._hello(target.identity)
+            role, config = Role.INITIATOR, calling(self._keys, target, hello, purpose)
+        else:
+            role, config = Role.RESPONDER, answering(self._keys, purpose)
+        pump = Pump(
+            lambda now: Link(role, config, now=now, entropy=self._entropy),
+            self._on_event,
+            may_enter=self._entered,
+            first=first,
+        )
+        pump.purpose = purpose
+        return pump
+
+    def _entered(self, pump: Pump) -> bool:
+        self._add(pump)
+        return True
+
+
+async def _refusal(work: Coroutine[Any, Any, None]) -> PeerError | None:
+    try:
+        await work
+    except PeerError as error:
+        return error
+    return None

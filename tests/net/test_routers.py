@@ -1,0 +1,84 @@
+"""Two people at home, each behind a router that lets nothing in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.harness.actors import Peer
+from tests.harness.netns import INTERNET, Host, Switch, needs_networks
+from tests.harness.routers import Mapping, Router, needs_routers
+from tests.net.conftest import Settle
+
+pytestmark = [needs_networks, needs_routers]
+
+MIB = 2**20
+
+
+@pytest.fixture
+def switch() -> Iterator[Switch]:
+    """The Internet."""
+    with Switch(INTERNET) as running:
+        yield running
+
+
+@pytest.fixture
+def homes(switch: Switch) -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def meet(alice: Peer, bob: Peer, path: str) -> None:
+    """Make two people friends, and wait until they are linked by a path."""
+    alice.do("friend", "add", bob.one("friend", "code")["code"])
+    bob.node.event("friend-request", friend=alice.name, direction="in")
+    bob.do("friend", "accept", alice.name)
+    for one, other in ((alice, bob), (bob, alice)):
+        one.node.event("link", friend=other.name, state="up", path=path)
+
+
+def passes(alice: Peer, bob: Peer, folder: Path) -> None:
+    """Pass a message and a file of 16 MiB."""
+    assert alice.one("say", bob.name, "through the wall", "--wait", "20")["state"] == "delivered"
+    content = os.urandom(16 * MIB)
+    (folder / "film.bin").write_bytes(content)
+    made = alice.one("send", bob.name, str(folder / "film.bin"))
+    bob.node.event("offer", offer=made["offer"], state="offered")
+    bob.do("accept", made["offer"], "--to", str(folder / "in"))
+    done = bob.node.event("transfer", offer=made["offer"], state="done")
+    assert Path(done["saved_as"]).read_bytes() == content
+
+
+def test_two_behind_ordinary_routers_dial_each_other_at_one_moment(
+    switch: Switch, homes: ExitStack, settle: Settle, tmp_path: Path
+) -> None:
+    one = homes.enter_context(Router(switch, 1))
+    other = homes.enter_context(Router(switch, 2))
+    alice, bob = settle("alice", one.inside), settle("bob", other.inside)
+    meet(alice, bob, "punched")
+    passes(alice, bob, tmp_path)
+
+
+def test_behind_a_router_that_gives_each_connection_another_port_the_relay_serves(
+    switch: Switch, homes: ExitStack, settle: Settle, tmp_path: Path
+) -> None:
+    one = homes.enter_context(Router(switch, 1))
+    other = homes.enter_context(Router(switch, 2, Mapping.RANDOM))
+    alice, bob = settle("alice", one.inside), settle("bob", other.inside)
+    meet(alice, bob, "relayed")
+    passes(alice, bob, tmp_path)
+
+
+def test_somebody_at_home_dials_somebody_who_can_be_dialled(
+    switch: Switch, homes: ExitStack, settle: Settle, tmp_path: Path
+) -> None:
+    home: Host = homes.enter_context(Router(switch, 1)).inside
+    alice, bob = settle("alice", home), settle("bob", switch.host())
+    meet(alice, bob, "direct")
+    passes(alice, bob, tmp_path)
+    (tmp_path / "back").mkdir()
+    passes(bob, alice, tmp_path / "back")
