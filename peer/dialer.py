@@ -14,7 +14,7 @@ from typing import Any
 from peer import roster
 from peer.errors import PeerError
 from peer.identity import Profile
-from peer.links import RELAYED
+from peer.links import DIRECT
 from peer.pump import OnEvent, Pump
 from peer.reach.calling import calling
 from peer.reach.candidates import candidates
@@ -35,6 +35,8 @@ MEET_AFTER_S = 2.0
 """What addresses that say neither yes nor no are given before the tracker is asked for help; they go on being tried."""
 
 MEET_TURN_S = 1.5
+BETTER_MOST_S = 120.0
+"""Between two tries for a better path behind one that works."""
 
 
 @dataclass(slots=True)
@@ -116,7 +118,7 @@ class Dialer:
         return self._no_relay.get(friend)
 
     def _is_well_linked(self, device: DeviceId) -> bool:
-        return self._path(device) not in (None, RELAYED)
+        return self._path(device) == DIRECT
 
     def _dial(self, target: roster.Target) -> None:
         if target.device not in self._dialling and not self._is_well_linked(target.device):
@@ -146,7 +148,8 @@ class Dialer:
         if race.winner is not None:
             return
         _, wait_s = self._backoff.get(target.device, (0.0, REDIAL_FIRST_S / 2))
-        wait_s = min(wait_s * 2, limits.RECONNECT_MOST_S)
+        is_linked = self._path(target.device) is not None
+        wait_s = min(wait_s * 2, BETTER_MOST_S if is_linked else limits.RECONNECT_MOST_S)
         dice = int.from_bytes(self._entropy.bytes(2), "big") / 65536
         self._backoff[target.device] = (self._now() + wait_s * (0.75 + dice / 2), wait_s)
 

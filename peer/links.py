@@ -17,12 +17,14 @@ from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
 if TYPE_CHECKING:
     from peer.pump import Pump
 
-DIRECT, PUNCHED, RELAYED = "direct", "punched", "relayed"
-"""The paths of links, as `status` shows them."""
+DIRECT, PUNCHED, RELAYED = PATHS = ("direct", "punched", "relayed")
+"""The paths of links, as `status` shows them, best first."""
 
-WHY_RELAYED = (
-    "no address of the other machine answered, and it could not dial this one; both go on trying"
-)
+WHY_NOT_BETTER = {
+    PUNCHED: "no address of the other machine answered, so both dialled at one moment",
+    RELAYED: "no address of the other machine answered, and dialling at one moment did not work;"
+    " the tracker passes sealed bytes, and both go on trying",
+}
 
 
 class Linked(Protocol):
@@ -108,7 +110,7 @@ class PeerLink:
             verified=True,
             rtt_ms=None if trip_s is None else round(trip_s * 1000, 2),
             since=rfc3339(self.since),
-            why_not_better=WHY_RELAYED if self.path == RELAYED else None,
+            why_not_better=WHY_NOT_BETTER.get(self.path),
         )
 
 
@@ -122,16 +124,18 @@ class Links(Generic[Kept]):
         """Take a link that opened; gives those that have to go, which may include this very one.
 
         A link of a former run of the other end is dead. Two sides that dialled at once see the same two
-        links, and both keep the one that is not relayed, else the one whose initiator has the smaller link key. Of two by the same
+        links, and both keep the one with the better path, else the one whose initiator has the smaller link key. Of two by the same
         initiator, that one decides: as the dialler we keep the older, as the other side both, the newest
         two at most, until the dialler closes one.
         """
         others = self._by_device.setdefault(link.device, [])
         losers = [other for other in others if other.boot_id != link.boot_id]
         rivals = [other for other in others if other.boot_id == link.boot_id]
-        if any((other.path == RELAYED) < (link.path == RELAYED) for other in rivals):
+        best = min((PATHS.index(other.path) for other in rivals), default=len(PATHS))
+        rank = PATHS.index(link.path)
+        if best < rank:
             losers.append(link)
-        elif any((other.path == RELAYED) > (link.path == RELAYED) for other in rivals):
+        elif best > rank:
             losers += rivals
         elif any(other.initiator < link.initiator for other in rivals):
             losers.append(link)
