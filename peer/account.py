@@ -89,6 +89,7 @@ async def on_node(node: Node, command: Command) -> api.Result:
                 node.profile = await credentials.change_password(
                     node.locations, node.profile, command, node.database, node.entropy
                 )
+                node.uplink.exchange.renewed(node.profile.state_key)
         case api.DeleteAccount():
             async with node.account_turn:
                 _check_not_deleted(node.database)

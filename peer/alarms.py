@@ -16,6 +16,7 @@ from wire.codes import Code, code_of
 Connection = sqlite3.Connection
 
 _KEY = settings.HERE + "alarm/"
+LINES = 10  # of one alarm; the oldest go
 
 
 def raise_(connection: Connection, code: Code, text: str) -> list[Effect]:
@@ -23,6 +24,16 @@ def raise_(connection: Connection, code: Code, text: str) -> list[Effect]:
     if not settings.write(connection, _KEY + code.value, text.encode()):
         return []
     return [Tell(api.Event("notice", {"code": code.value, "message": text}))]
+
+
+def add(connection: Connection, code: Code, text: str) -> list[Effect]:
+    """Keep one more line under a code whose alarm may stand already, and tell that line."""
+    before = settings.read(connection, _KEY + code.value)
+    lines = [] if before is None else before.decode().split("; ")
+    if text in lines:
+        return []
+    settings.write(connection, _KEY + code.value, "; ".join([*lines, text][-LINES:]).encode())
+    return [Tell(api.Event("notice", {"code": code.value, "message": text, "remedy": code.remedy}))]
 
 
 def end(connection: Connection, code: Code) -> None:

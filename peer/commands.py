@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING
 
 from peer import (
@@ -12,6 +12,7 @@ from peer import (
     api,
     asks,
     configuring,
+    devices,
     files,
     people,
     queries,
@@ -74,9 +75,11 @@ async def carry_out_command(
             | api.AcceptKey()
             | api.ListFriendRequests()
             | api.ListFriends()
+            | api.ListDevices()
+            | api.RevokeDevice()
         ):
-            for person in await people.carry_out(node, command, request_id):
-                yield person
+            for result in await _of_people(node, command, request_id):
+                yield result
         case api.SetPresence():
             yield await _set_presence(node, command)
         case _ if isinstance(command, saying.COMMANDS):
@@ -93,6 +96,15 @@ async def carry_out_command(
             yield await account.on_node(node, command)
         case _:
             raise PeerError(Code.USAGE, f"{type(command).__name__} is not for a running node")
+
+
+async def _of_people(
+    node: Node, command: people.Command | devices.Command, request_id: str
+) -> Sequence[api.Result]:
+    """Carry out what is about friends, or about the own machines."""
+    if isinstance(command, devices.Command):
+        return await devices.carry_out(node, command)
+    return await people.carry_out(node, command, request_id)
 
 
 def _status(node: Node) -> api.Status:

@@ -263,6 +263,7 @@ async def _seal_anew(
     anew = Vault(vault.identity_seed, vault.state_key, vault.counter + 1, wall())
     following = replace(
         profile,
+        state_key=vault.state_key,
         vault=seal_vault(anew, secrets.wrap_key, profile.name, entropy),
         vault_counter=anew.counter,
         kdf=parameters,
@@ -319,6 +320,7 @@ def _as_found(profile: Profile, proven: Proven) -> Profile:
     """Give the profile with the vault as the tracker has it, under the new password already."""
     return replace(
         profile,
+        state_key=proven.vault.state_key,
         vault=proven.found.vault,
         vault_counter=proven.vault.counter,
         kdf=proven.parameters,

@@ -156,9 +156,9 @@ class TransferLinks:
         self._dialer.reached(device)
         self.wake()
 
-    def close_identity(self, identity: IdentityKey) -> None:
-        """End the links with an account: it was removed or blocked."""
-        self._links.close(identity, Code.NOT_ADMITTED)
+    def close_identity(self, identity: IdentityKey, device: DeviceId | None = None) -> None:
+        """End the links with an account, removed or blocked, or with one device of it."""
+        self._links.close(identity, Code.NOT_ADMITTED, device)
         self.wake()
 
     def live(self) -> dict[int, Live]:

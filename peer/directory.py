@@ -6,16 +6,19 @@ What it says is believed only as far as it verifies under the pin.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 
-from peer import contacts
+from peer import contacts, standing
 from peer.effects import Effect, NoteDenial, WantLink
 from peer.errors import PeerError
 from peer.store.database import Database
 from peer.store.devices import list_of, note_addresses, note_device, note_list
+from peer.times import wall
 from peer.tracker_link import TrackerLink
 from wire.codes import Code
-from wire.errors import RemoteProtocolError
+from wire.errors import RemoteProtocolError, WireError
 from wire.identity import peek_certificate
+from wire.ids import AccountName
 from wire.messages import reach
 
 Connection = sqlite3.Connection
@@ -68,3 +71,21 @@ def note(connection: Connection, found: reach.Directory) -> list[Effect]:
         except RemoteProtocolError as error:  # of a device that was taken off, or that is no device
             effects.append(NoteDenial("the tracker", "a device in Directory", error.code))
     return effects
+
+
+async def take_list(
+    link: TrackerLink, database: Database, name: AccountName, signed: bytes
+) -> list[Effect]:
+    """Take a device list that the tracker shows, a friend's or ours, with the names of who is new on it."""
+    if database.read(standing.newest_of, name) == signed:
+        return []
+    certificates: tuple[bytes, ...] = ()
+    with suppress(PeerError):  # without names it counts all the same
+        found = await link.ask(lambda request: reach.AskDirectory(request, name), reach.Directory)
+        certificates = tuple(record.certificate for record in found.devices)
+    try:
+        return await database.write_patiently(
+            standing.told_by_tracker, name, signed, certificates, wall()
+        )
+    except WireError as error:  # nobody's who counts: nothing was stored
+        return [NoteDenial("the tracker", "a device list", error.code)]

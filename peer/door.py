@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from peer import account, api, configuring, queries, saying
+from peer import account, api, configuring, queries, saying, standing
 from peer.config import read_config
 from peer.control import client
 from peer.control.server import ControlServer
@@ -297,6 +297,8 @@ async def _node(
         raise PeerError(Code.ACCOUNT_DELETED if me.is_deleted else Code.LOGGED_OUT)
     if me is not None:
         check_keys_are_there(locations, me.name)
+        if database.read(standing.is_off):
+            raise PeerError(Code.DEVICE_REVOKED)
     profile = await account.unseal(locations, password)
     if me is None:
         raise PeerError(Code.NOT_REGISTERED)

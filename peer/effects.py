@@ -7,7 +7,7 @@ of the very transaction that decided them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from peer import api
 from wire.codes import Code
@@ -53,6 +53,25 @@ class CloseLinks(Effect):
     identity: IdentityKey
     code: Code
     device: DeviceId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOff(Effect):
+    """This device was taken off its account's list: nobody talks with it any more, and it ends its links."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveStateKey(Effect):
+    """A link with another device of this account stands: it may lack the state key."""
+
+    device: DeviceId
+
+
+@dataclass(frozen=True, slots=True)
+class TakeStateKey(Effect):
+    """Another device of this account gave a state key: to be taken if it is the one that is missing here."""
+
+    state_key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

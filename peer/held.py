@@ -46,7 +46,7 @@ async def save(tracker: Asks, profile: Profile, command: api.SaveAccount) -> api
 async def _everything(tracker: Asks, address: str) -> Item:
     account = await tracker.ask(held.AskAccount, held.Account)
     version, state = await fetch_box(tracker)
-    devices = [_device(device) for device in await _devices(tracker)]
+    devices = [_device(device) for device in await devices_held(tracker)]
     people = {tie: await _people(tracker, tie) for tie in Tie}
     return {
         "about": "everything that the tracker holds of this account",
@@ -83,7 +83,8 @@ async def _everything(tracker: Asks, address: str) -> Item:
     }
 
 
-async def _devices(tracker: Asks) -> list[held.HeldDevice]:
+async def devices_held(tracker: Asks) -> list[held.HeldDevice]:
+    """Give what the tracker holds of each device of the account; raises PeerError as asking does."""
     found: list[held.HeldDevice] = []
     while True:
         after = found[-1].device if found else b""

@@ -53,10 +53,20 @@ Small = Annotated[int, Meta(ge=0, le=255)]
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """How a key file is sealed. kdf: how the password gives `key`, 32 bytes; None where nothing seals it."""
+
+    kind: int
+    kdf: KdfParameters = field(repr=False)
+    key: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """Who this home is, with its secrets; a `repr` shows none.
 
-    state_key: 32 bytes. vault: sealed, as the tracker has it. kdf: how the account's password opens it.
+    state_key: 32 bytes. vault: sealed, as the tracker has it. kdf: how the account's password opens it. seal: of the
+    key file it was read from, so that a node which runs can write it anew; it gives nothing that is not here.
     """
 
     name: AccountName
@@ -66,6 +76,7 @@ class Profile:
     vault: bytes = field(repr=False)
     vault_counter: int
     kdf: KdfParameters = field(repr=False)
+    seal: Seal | None = field(default=None, repr=False, compare=False)
 
 
 class _Outer(Packed, frozen=True):
@@ -135,6 +146,23 @@ def write_key_file(
     keep_former: let the former generation stay beside; else it is written over once the new one stands, since
     another password opens it. Raises PeerError with NO_SPACE or HOME_UNUSABLE; the former file stands then.
     """
+    own_kdf = KdfParameters(entropy.bytes(16))
+    seal = Seal(UNSEALED, own_kdf)
+    if password is not None:
+        wrap = derive_keys(password, profile.name, NO_TRACKER, own_kdf).wrap_key
+        seal = Seal(BY_PASSWORD, own_kdf, wrap)
+    _write(locations, profile, seal, entropy, keep_former=keep_former)
+
+
+def rewrite_key_file(locations: Locations, profile: Profile, entropy: Entropy) -> None:
+    """Write the keys anew, sealed as the file was that the profile was read from; raises as `write_key_file`."""
+    assert profile.seal is not None
+    _write(locations, profile, profile.seal, entropy, keep_former=True)
+
+
+def _write(
+    locations: Locations, profile: Profile, seal: Seal, entropy: Entropy, *, keep_former: bool
+) -> None:
     keys = profile.keys
     content = pack(
         _Content(
@@ -154,17 +182,15 @@ def write_key_file(
             lanes=profile.kdf.lanes,
         )
     )
-    own_kdf = KdfParameters(entropy.bytes(16))
-    if password is not None:
-        wrap = derive_keys(password, profile.name, NO_TRACKER, own_kdf).wrap_key
-        content = seal_box(wrap, "key-file", content, profile.name.encode(), entropy)
+    if seal.key is not None:
+        content = seal_box(seal.key, "key-file", content, profile.name.encode(), entropy)
     outer = _Outer(
         VERSION,
-        UNSEALED if password is None else BY_PASSWORD,
-        own_kdf.salt,
-        own_kdf.memory_kib,
-        own_kdf.passes,
-        own_kdf.lanes,
+        seal.kind,
+        seal.kdf.salt,
+        seal.kdf.memory_kib,
+        seal.kdf.passes,
+        seal.kdf.lanes,
         profile.name,
         content,
     )
@@ -187,14 +213,16 @@ def read_key_file(locations: Locations, password: Callable[[], str | None]) -> P
     """
     outer, path = _read_outer(locations)
     content = outer.content
+    kdf = KdfParameters(outer.salt, outer.memory_kib, outer.passes, outer.lanes)
+    seal = Seal(outer.seal, kdf)
     if outer.seal == BY_PASSWORD:
         given = password()
         if given is None:
             raise PeerError(Code.LOCKED)
-        kdf = KdfParameters(outer.salt, outer.memory_kib, outer.passes, outer.lanes)
         try:
             wrap = derive_keys(given, AccountName(outer.name), NO_TRACKER, kdf).wrap_key
             content = open_box(wrap, "key-file", content, outer.name.encode(), Code.WRONG_PASSWORD)
+            seal = Seal(outer.seal, kdf, wrap)
         except WireError as error:
             raise PeerError(
                 error.code,
@@ -223,6 +251,7 @@ def read_key_file(locations: Locations, password: Callable[[], str | None]) -> P
         vault=inner.vault,
         vault_counter=inner.vault_counter,
         kdf=KdfParameters(inner.salt, inner.memory_kib, inner.passes, inner.lanes),
+        seal=seal,
     )
 
 

@@ -164,7 +164,8 @@ class Linking:
 
     def want_all(self) -> None:
         """Dial every device that is not linked and whose turn has come."""
-        self._dialer.want_all()
+        if not self._is_closing:
+            self._dialer.want_all()
 
     def close(self, identity: IdentityKey, code: Code, device: DeviceId | None = None) -> None:
         """Close the links with an account, or with one device of it."""
@@ -270,9 +271,9 @@ class Linking:
         """Take what comes on one link, in order, until it ends."""
         self._tell(link, "up")
         try:
-            known = (hello.certificate, hello.device_list)
+            signed = (hello.certificate, hello.device_list)
             effects = await self._database.write_patiently(
-                syncing.opened, link.device, link.identity, *known
+                syncing.opened, link.device, link.identity, *signed, wall()
             )
             self._carry_out(effects, link)
             if self.data_links is not None:

@@ -15,12 +15,12 @@ from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 
-from peer import mailing, postbox, prekeys
+from peer import mailing, postbox, prekeys, standing
 from peer.effects import Effect, NoteDenial
 from peer.errors import PeerError
 from peer.identity import Profile
 from peer.store.database import Database
-from peer.store.devices import list_of, note_introduced, note_list, signing_key_of
+from peer.store.devices import list_of, note_list, signing_key_of
 from peer.times import wall
 from peer.tracker_link import TrackerLink
 from wire import limits
@@ -208,7 +208,11 @@ class MailExchange:
         if found.identity != identity:
             return keys  # the tracker means somebody else: the pin counts
         certificates = tuple(device.certificate for device in found.devices)
-        await self._database.write_patiently(_note, found.device_list, certificates, identity)
+        self._on_effects(
+            await self._database.write_patiently(
+                _note, found.device_list, certificates, identity, wall()
+            )
+        )
         for row in found.devices:
             try:
                 device = peek_certificate(row.certificate).device
@@ -252,9 +256,10 @@ def _note(
     device_list: bytes,
     certificates: tuple[bytes, ...],
     identity: IdentityKey,
-) -> None:
+    now: UnixMillis,
+) -> list[Effect]:
     """Learn an account's devices, as far as they verify under its pin."""
     with suppress(RemoteProtocolError):
         if list_of(connection, identity) is None:
             note_list(connection, identity, device_list)
-        note_introduced(connection, device_list, certificates)
+    return standing.introduced(connection, device_list, certificates, now)

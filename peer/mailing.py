@@ -9,11 +9,11 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from peer import contacts, postbox, prekeys, syncing
+from peer import contacts, postbox, prekeys, standing, syncing
 from peer.effects import Effect, NoteDenial
 from peer.membership import make_all, with_friend
 from peer.store import own
-from peer.store.devices import certificate_of, list_of, note_introduced, note_list, signing_key_of
+from peer.store.devices import certificate_of, list_of, note_list, signing_key_of
 from wire import codec
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
@@ -78,8 +78,7 @@ def _take_one(
         postbox.owe_nack(connection, item.device, item.item)
         return [NoteDenial.of(item.device, "mail", error.code)]
     prekeys.use_up(connection, item.prekey)
-    _introduce(connection, identity, item.device, letter)
-    effects: list[Effect] = []
+    effects = _introduce(connection, identity, item.device, letter, now)
     conversations: set[bytes] = set()
     for raw in letter.records:
         message = codec.decode(Purpose.PEER, raw)
@@ -113,18 +112,23 @@ def _sender(connection: Connection, item: MailItem) -> IdentityKey | None:
 
 
 def _introduce(
-    connection: Connection, identity: IdentityKey, device: DeviceId, letter: Letter
-) -> None:
+    connection: Connection,
+    identity: IdentityKey,
+    device: DeviceId,
+    letter: Letter,
+    now: UnixMillis,
+) -> list[Effect]:
     """Learn the sending device; a letter may be older than the newest list, and says so of itself.
 
     Raises RemoteProtocolError for a device that the pinned identity does not vouch for, or took off.
     """
     if list_of(connection, identity) is None:
         note_list(connection, identity, letter.device_list)
-    note_introduced(connection, letter.device_list, (letter.certificate,))
+    effects = standing.introduced(connection, letter.device_list, (letter.certificate,), now)
     known = certificate_of(connection, device)
     if known is None or known.identity != identity:
         raise RemoteProtocolError(Code.IDENTITY_MISMATCH, "a letter of an unknown device")
     row = connection.execute("SELECT revoked FROM devices WHERE device = ?", (device,)).fetchone()
     if row is not None and row[0]:
         raise RemoteProtocolError(Code.DEVICE_REVOKED, "a letter of a device taken off")
+    return effects

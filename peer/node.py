@@ -11,10 +11,11 @@ import os
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from peer import api, asks, files
+from peer import api, asks, devices, files
 from peer.config import LastRun, read_last_run, write_last_run
 from peer.datalinks import TransferLinks
 from peer.dialer import Vicinity
@@ -24,10 +25,13 @@ from peer.effects import (
     CloseLinks,
     Effect,
     FriendsChanged,
+    GiveStateKey,
     NoteDenial,
     OfferAgain,
     PushEvents,
     SendOnLink,
+    TakenOff,
+    TakeStateKey,
     Tell,
     WakeTransfers,
     WantLink,
@@ -39,7 +43,7 @@ from peer.links import PeerLink
 from peer.listener import WILDCARDS, open_listeners, place_of
 from peer.locations import Locations
 from peer.ownlist import ListWatch
-from peer.store import done, own
+from peer.store import done
 from peer.store.database import Database
 from peer.sweep import sweep
 from peer.times import wall
@@ -50,7 +54,7 @@ from peer.uplink import AnswerT, Uplink
 from wire.codes import Code
 from wire.ids import BootId, RequestId
 from wire.machine import Entropy
-from wire.messages import Message, reach
+from wire.messages import Message
 
 Hear = Callable[[api.Event], None]
 
@@ -75,7 +79,7 @@ class Node:
         stays: bool = False,
     ) -> None:
         self.stays = stays
-        database.on_refused = self._on_refused
+        database.on_refused = self.on_refused
         self.gives_way = asyncio.Event()  # another node is to take over
         self.locations = locations
         self.profile = profile
@@ -124,6 +128,7 @@ class Node:
             on_effects=self.carry_out,
             on_state=self._on_uplink_state,
             on_meeting=self.linking.meeting.heard,
+            on_state_key=partial(devices.take_state_key, self),
             entropy=entropy,
         )
 
@@ -277,7 +282,9 @@ class Node:
             case CloseLinks(identity=identity, code=code, device=of_device):
                 self.linking.close(identity, code, of_device)
                 if self.linking.data_links is not None:
-                    self.linking.data_links.close_identity(identity)
+                    self.linking.data_links.close_identity(identity, of_device)
+            case GiveStateKey() | TakeStateKey() | TakenOff():
+                self._spawn(devices.heed(self, effect))
             case WakeTransfers(offer=offer):
                 if self.linking.data_links is not None:
                     self.linking.data_links.wake(offer)
@@ -313,16 +320,14 @@ class Node:
 
     async def _refresh_own_list(self) -> None:
         """Take our device list as the tracker has it now, if it is newer; raises PeerError, WireError."""
-        name = self.profile.name
-        found = await self.uplink.ask(lambda n: reach.AskDirectory(n, name), reach.Directory)
-        await self.database.write_patiently(own.set_device_list, found.device_list)
+        await devices.refresh_list(self)
 
     async def _ask_tracker(
         self, build: Callable[[RequestId], Message], answer: type[AnswerT]
     ) -> AnswerT:
         return await self.uplink.ask(build, answer)
 
-    def _on_refused(self, error: PeerError) -> None:
+    def on_refused(self, error: PeerError) -> None:
         """Tell the faces that the disk takes nothing; what waits for it is tried again."""
         body: dict[str, object] = {"code": error.code.value, "message": error.message}
         self.carry_out([Tell(api.Event("notice", body))])

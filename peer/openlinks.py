@@ -72,10 +72,10 @@ class OpenLinks:
             if link.device == device and link.path == RELAYED:
                 link.bulk.close(Code.LINK_REPLACED)
 
-    def close(self, identity: IdentityKey, code: Code) -> None:
-        """End the links with an account."""
+    def close(self, identity: IdentityKey, code: Code, device: DeviceId | None = None) -> None:
+        """End the links with an account, or with one device of it."""
         for link in self.every:
-            if link.identity == identity:
+            if link.identity == identity and device in (None, link.device):
                 link.bulk.close(code)
 
 

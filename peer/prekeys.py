@@ -12,6 +12,7 @@ import sqlite3
 from wire import limits
 from wire.channel.primitives import HPKE_PRIVATE_BYTES, hpke_public
 from wire.identity import DeviceKeys
+from wire.ids import DeviceId
 from wire.machine import Entropy, UnixMillis
 from wire.mailbox import Prekey, issue_prekey
 
@@ -69,6 +70,18 @@ def published(connection: Connection, one_time: int) -> None:
         (one_time,),
     )
     connection.execute("UPDATE prekeys SET is_put = 1 WHERE is_one_time = 0 AND replaced = 0")
+
+
+def weekly(connection: Connection, device: DeviceId) -> Prekey | None:
+    """Give the weekly prekey of this device, for what it seals to itself; None before the first was made."""
+    row = connection.execute(
+        "SELECT number, made, private FROM prekeys WHERE is_one_time = 0 AND replaced = 0"
+        " ORDER BY number DESC LIMIT 1"
+    ).fetchone()
+    if row is None:
+        return None
+    number, made, private = row
+    return Prekey(device, number, False, made, hpke_public(private))
 
 
 def private_of(connection: Connection, number: int) -> bytes | None:

@@ -10,7 +10,7 @@ import asyncio
 import platform
 from dataclasses import replace
 
-from peer import account_state, api, state_exchange
+from peer import account_state, api, standing, state_exchange
 from peer.credentials import ask_kdf, dial, prove, recovery_key
 from peer.errors import PeerError
 from peer.identity import (
@@ -131,17 +131,14 @@ async def log_in(
     name = account_name(command.name)
     address = TrackerAddress.parse(command.tracker)
     known = database.read(own.account)
-    if known is not None and (known.name != name or known.is_logged_in):
+    is_off = known is not None and database.read(standing.is_said_off)
+    if known is not None and (known.name != name or (known.is_logged_in and not is_off)):
         raise PeerError(Code.ALREADY_REGISTERED, f"this home belongs to {known.name}")
     before = None
-    if known is not None and has_key_file(locations):
+    if known is not None and has_key_file(locations) and not is_off:
         before = read_key_file(locations, lambda: command.password)
-    link_private = entropy.bytes(32) if before is None else before.keys.link_private
-    link = await dial(address, link_private, entropy)
+    link, profile, changed = await _become_device(name, address, command, before, entropy)
     try:
-        profile, changed = await _prove_and_add(
-            link, name, address, command, before, link_private, entropy
-        )
         trouble, version, state = None, 0, None
         try:
             version, state = await state_exchange.fetch(link, profile.state_key, name)
@@ -195,6 +192,30 @@ async def log_out(profile: Profile, database: Database, entropy: Entropy) -> Non
         finally:
             await link.close()
     await database.write(own.set_logged_in, False)
+
+
+async def _become_device(
+    name: AccountName,
+    address: TrackerAddress,
+    command: api.LogIn,
+    before: Profile | None,
+    entropy: Entropy,
+) -> tuple[TrackerLink, Profile, UnixMillis]:
+    """Open a link of the device that this machine becomes: the one it was, or another if that was taken off."""
+    while True:
+        link_private = entropy.bytes(32) if before is None else before.keys.link_private
+        link = await dial(address, link_private, entropy)
+        try:
+            profile, changed = await _prove_and_add(
+                link, name, address, command, before, link_private, entropy
+            )
+        except BaseException:
+            await link.close()
+            raise
+        if before is None or profile.keys.device == before.keys.device:
+            return link, profile, changed
+        await link.close()  # its link key is that of a device that is off
+        before = None
 
 
 async def _prove_and_add(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from peer import api, contacts, keychange, overtures
+from peer import api, contacts, keychange, overtures, standing
 from peer.effects import Effect, Tell, WantLink
 from peer.store import own, settings
-from peer.store.devices import list_of, note_addresses, note_device, note_list
+from peer.store.devices import list_of, note_addresses, note_device
 from peer.talk import following
 from peer.times import rfc3339
 from wire.codes import Code
@@ -105,12 +105,10 @@ def on_tracker(
         case PresenceChanged():
             return _note_presence(connection, message)
         case DeviceAdded(device_list=signed):
-            return _note_own_list(connection, signed)
+            name = own.name(connection)
+            return standing.told_by_tracker(connection, name, signed, (), now)
         case friends.DevicesChanged(name=name, device_list=signed):
-            contact = contacts.find(connection, name)
-            if contact is not None and contact.identity is not None:
-                note_list(connection, contact.identity, signed)
-            return []
+            return standing.told_by_tracker(connection, name, signed, (), now)
         case reach.AddressesChanged():
             return _note_reach(connection, message)
     return []
@@ -131,17 +129,6 @@ def is_early(connection: Connection, message: Message) -> bool:
         return False
     contact = contacts.find(connection, name)
     return contact is None or contact.state != "friends"
-
-
-def _note_own_list(connection: Connection, signed: bytes) -> list[Effect]:
-    """Take our own list with another device on it, and say so: it may be a thief's."""
-    if not own.set_device_list(connection, signed):
-        return []
-    body: dict[str, object] = {
-        "code": "device-added",
-        "message": "another device logged in to this account; if it was not you, change the password",
-    }
-    return [Tell(api.Event("notice", body))]
 
 
 def on_friends(connection: Connection, rows: list[friends.Friend], now: UnixMillis) -> list[Effect]:

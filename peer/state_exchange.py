@@ -8,12 +8,12 @@ marks and blocks go at once, the rest at most once a minute and before a clean s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeVar
 
-from peer import account_state, api
+from peer import account_state, api, prekeys
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
 from peer.identity import Profile
@@ -29,6 +29,7 @@ from wire.ids import AccountName, RequestId
 from wire.machine import Entropy
 from wire.messages import Message, accounts
 from wire.messages.session import Done
+from wire.state_key import open_state_key, state_key_hash
 
 AnswerT = TypeVar("AnswerT", bound=Message)
 TRIES = 10  # one for each device that may put at the same time
@@ -85,7 +86,8 @@ async def _page(link: Asks, page: int) -> accounts.State:
 class StateExchange:
     """The account state of one node while tracker links come and go.
 
-    on_effects: called after each commit with what entries of other devices led to.
+    on_effects: called after each commit with what entries of other devices led to. on_state_key: called with the
+    state key that another device renewed, before anything is sealed by it here.
     """
 
     def __init__(
@@ -94,8 +96,11 @@ class StateExchange:
         database: Database,
         *,
         on_effects: Callable[[list[Effect]], None],
+        on_state_key: Callable[[bytes], Awaitable[None]],
         entropy: Entropy,
     ) -> None:
+        self._on_state_key = on_state_key
+        self._state_key = profile.state_key
         self._profile = profile
         self._database = database
         self._on_effects = on_effects
@@ -104,13 +109,31 @@ class StateExchange:
         self._turn = asyncio.Lock()
         self.trouble: str | None = None  # why the state cannot be taken; then none is put over it
 
+    def is_current(self) -> bool:
+        """Say whether the state key here is the one that the newest device list names."""
+        named = self._database.read(own.own_list).state_key_hash
+        return named in (b"", state_key_hash(self._state_key))
+
+    def renewed(self, state_key: bytes) -> None:
+        """Go on with the state key that this device drew; what it knows is put anew, sealed by that."""
+        self._state_key = state_key
+        self.press()
+
+    async def offered(self, state_key: bytes) -> None:
+        """Take the state key that another own device gives, if it is the one that is missing here."""
+        named = self._database.read(own.own_list).state_key_hash
+        if not self.is_current() and state_key_hash(state_key) == named:
+            await self._on_state_key(state_key)
+            self._state_key = state_key
+            self._is_pressing.set()
+
     def press(self) -> None:
         """Take note that something changed which should not wait a minute."""
         self._is_pressing.set()
 
     async def entered(self, link: TrackerLink, version: int) -> None:
         """Take what was put while this device was away; version: of the state at the tracker now."""
-        if version != self._database.read(own.state_version):
+        if version != self._database.read(own.state_version) or not self.is_current():
             await self.changed(link)
 
     async def changed(self, link: TrackerLink) -> None:
@@ -134,9 +157,11 @@ class StateExchange:
         """
         async with self._turn:
             self._is_pressing.clear()
+            if self.trouble is not None and self.is_current():
+                await self._take(link)
             for _ in range(TRIES):
                 snapshot = await self._database.write_patiently(account_state.due, wall())
-                if snapshot is None or self.trouble is not None:
+                if snapshot is None or self.trouble is not None or not self.is_current():
                     return
                 try:
                     version = await self._put_pages(link, snapshot)
@@ -153,7 +178,7 @@ class StateExchange:
     async def _put_pages(self, link: TrackerLink, snapshot: account_state.Snapshot) -> int:
         """Put all pages; gives the version they made."""
         profile = self._profile
-        box = seal_state(snapshot.state, profile.state_key, profile.name, self._entropy)
+        box = seal_state(snapshot.state, self._state_key, profile.name, self._entropy)
         pages = pages_of(box)
 
         def page(number: int, request: RequestId) -> accounts.PutState:
@@ -182,9 +207,27 @@ class StateExchange:
             await self._database.write_patiently(account_state.merge, nothing, page.version)
         )
 
+    async def _take_key(self, link: TrackerLink) -> bool:
+        """Take the state key that another device renewed, sealed to a prekey of ours; False if there is none."""
+        keys = self._profile.keys
+        named = self._database.read(own.own_list).state_key_hash
+        for copy in (await _page(link, 0)).copies:
+            private = self._database.read(prekeys.private_of, copy.prekey)
+            if copy.device != keys.device or private is None:
+                continue
+            with suppress(RemoteProtocolError):
+                self._state_key = open_state_key(copy, private, keys.identity, named)
+                await self._on_state_key(self._state_key)
+                await self._database.write_patiently(prekeys.use_up, copy.prekey)
+                return True
+        return False
+
     async def _take(self, link: TrackerLink) -> None:
+        if not self.is_current() and not await self._take_key(link):
+            self.trouble = "the state key was renewed, and this device has not got it yet"
+            return
         try:
-            version, state = await fetch(link, self._profile.state_key, self._profile.name)
+            version, state = await fetch(link, self._state_key, self._profile.name)
         except PeerError as error:
             if error.code is not Code.STATE_INVALID:
                 raise

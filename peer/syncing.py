@@ -5,6 +5,7 @@
     Unavailable, Events     what you will never get from me, and what you lack
     Receipt                 what I have, signed; after the vectors, so that it cannot be mistaken
     Devices                 certificates, before the first event of a device that you may not know
+    StateKey                between own devices: the key of the account state
     AskEvents               single events by id: branches of forks, and what a gap is about
 
 Plain functions: `store` inside one transaction, `compare` and `next_batch` over one snapshot. The node asks for the
@@ -17,14 +18,14 @@ from __future__ import annotations
 import sqlite3
 from typing import TypeGuard
 
-from peer import chains, contacts, forks, receipts
-from peer.effects import Effect, SendOnLink
+from peer import chains, contacts, forks, receipts, standing
+from peer.effects import Effect, GiveStateKey, SendOnLink, TakeStateKey
 from peer.membership import Conversation, make_all, shared, shares, with_friend
 from peer.postbox import forget_owed
 from peer.receiving import on_events, on_unavailable
 from peer.sessions import BATCH_BYTES, Progress, Session, next_events, note_level, start_of
 from peer.store import own
-from peer.store.devices import introduction, note_device, note_introduced
+from peer.store.devices import introduction, list_of, note_device
 from wire import limits
 from wire.errors import RemoteProtocolError
 from wire.identity import DeviceKeys
@@ -33,6 +34,7 @@ from wire.log.event import peek_header
 from wire.log.vector import digest_of
 from wire.machine import Entropy, UnixMillis
 from wire.messages import Message
+from wire.messages.accounts import StateKey
 from wire.messages.conversation import (
     AskEvents,
     ConversationDigest,
@@ -48,7 +50,7 @@ from wire.messages.conversation import (
 )
 
 Connection = sqlite3.Connection
-Stored = Events | Receipt | Devices | Unavailable | Fork | Vector | Digests
+Stored = Events | Receipt | Devices | Unavailable | Fork | Vector | Digests | StateKey
 Compared = Digests | Vector | AskEvents
 DIGESTS_PER_PAGE = 512
 
@@ -59,16 +61,20 @@ def opened(
     identity: IdentityKey,
     certificate: bytes,
     device_list: bytes,
+    now: UnixMillis,
 ) -> list[Effect]:
     """Take note of the device at the other end and say what we have; the first thing on a link.
 
     Raises RemoteProtocolError with NOT_ADMITTED for strangers, and as `note_device` does.
     """
     contact = contacts.may_link(connection, identity)
+    before = list_of(connection, identity)
     note_device(connection, identity, certificate, device_list)
+    effects = standing.news(connection, identity, before, now)
     forget_owed(connection, device)
     if contact.number == contacts.OWN:
         make_all(connection)
+        effects.append(GiveStateKey(device))
     else:
         with_friend(connection, contact)
     rows = [
@@ -77,7 +83,7 @@ def opened(
     ]
     step = DIGESTS_PER_PAGE
     pages = [rows[at : at + step] for at in range(0, len(rows), step)] or [[]]
-    return [
+    return effects + [
         SendOnLink(device, Digests(tuple(page), is_last=number == len(pages)))
         for number, page in enumerate(pages, 1)
     ]
@@ -121,7 +127,10 @@ def store(
             return receipts.on_receipt(connection, keys, device, identity, signed, now, entropy)
         case Devices(device_list=device_list, certificates=certificates):
             contacts.may_link(connection, identity)
-            note_introduced(connection, device_list, certificates)
+            return standing.introduced(connection, device_list, certificates, now)
+        case StateKey(state_key=state_key):
+            is_own = identity == keys.identity
+            return [TakeStateKey(state_key)] if is_own else []
         case Unavailable():
             return on_unavailable(connection, keys, identity, message)
         case Fork():

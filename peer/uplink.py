@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
 import msgspec
 
-from peer import asks, credentials, directory, roster
+from peer import asks, credentials, directory, roster, standing
 from peer.effects import Effect, NoteDenial
 from peer.errors import PeerError
 from peer.identity import Profile
@@ -30,10 +30,10 @@ from wire import limits
 from wire.codes import Code
 from wire.errors import WireError
 from wire.identity import AddressRecord, DeviceKeys, Host, issue_addresses
-from wire.ids import BootId, DeviceId, RequestId
+from wire.ids import AccountName, BootId, DeviceId, RequestId
 from wire.machine import Entropy, UnixMillis
 from wire.messages import Message, accounts, presence, reach
-from wire.messages.friends import Friend, FriendAdded, FriendsPage
+from wire.messages.friends import DevicesChanged, Friend, FriendAdded, FriendsPage
 from wire.messages.mailbox import MailboxState
 from wire.messages.session import Done
 
@@ -74,6 +74,7 @@ class Uplink:
         on_effects: Callable[[list[Effect]], None],
         on_state: Callable[[], None],
         on_meeting: Callable[[Message], None],
+        on_state_key: Callable[[bytes], Awaitable[None]],
         entropy: Entropy,
     ) -> None:
         self._profile = profile
@@ -87,7 +88,13 @@ class Uplink:
         self._entropy = entropy
         self._link: TrackerLink | None = None
         self._has_asks = asyncio.Event()
-        self.exchange = StateExchange(profile, database, on_effects=on_effects, entropy=entropy)
+        self.exchange = StateExchange(
+            profile,
+            database,
+            on_effects=on_effects,
+            on_state_key=on_state_key,
+            entropy=entropy,
+        )
         self.mail = MailExchange(
             profile, database, linked=linked, on_effects=on_effects, entropy=entropy
         )
@@ -175,7 +182,8 @@ class Uplink:
             lambda request: accounts.Enter(request, self._is_unseen, show, text, until),
             accounts.Entered,
         )
-        await self._database.write_patiently(own.set_device_list, entered.device_list)
+        await self._take_list(link, self._profile.name, entered.device_list)
+        await self._database.write_patiently(standing.admitted)
         vault_counter = entered.vault_counter
         self._on_effects(
             await self._database.write_patiently(credentials.on_entered, vault_counter)
@@ -254,10 +262,24 @@ class Uplink:
                 self.mail.told(message)
             elif isinstance(message, MEETING):
                 self._on_meeting(message)
+            elif isinstance(message, accounts.DeviceAdded):
+                await self._take_list(link, self._profile.name, message.device_list)
+            elif isinstance(message, DevicesChanged):
+                await self._take_list(link, message.name, message.device_list)
             else:
                 await self._take(message)
             if to_take == 0:
                 self._settled.set()
+
+    async def _take_list(self, link: TrackerLink, name: AccountName, signed: bytes) -> None:
+        """Take a device list that the tracker shows, a friend's or ours, with the names of who is new on it.
+
+        Where it names another state key, that is taken as well.
+        """
+        self._on_effects(await directory.take_list(link, self._database, name, signed))
+        if name == self._profile.name and not self.exchange.is_current():
+            with suppress(PeerError):  # the link ended: the next one begins with it
+                await self.exchange.changed(link)
 
     async def _said_so_far(self, link: TrackerLink) -> int:
         """Give how many words of the tracker wait here to be taken, now that nothing older is on its way.
@@ -347,6 +369,8 @@ class Uplink:
         self._settled.set()
         if failure.code is Code.ACCOUNT_DELETED:
             await self._database.write_patiently(own.set_deleted, wall())
+        if failure.code is Code.DEVICE_REVOKED:
+            self._on_effects(await self._database.write_patiently(standing.refused))
         await self._database.write_patiently(_lost)
         self._on_state()
 

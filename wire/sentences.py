@@ -36,8 +36,14 @@ identity-mismatch: the other side is not who was expected
     compare fingerprints with your friend by another way
 not-admitted: the other side does not take links from this device
     nothing to do unless you are friends: then add each other again
+device-added: another machine became a device of this account
+    look at hobnob devices; if it was not you: hobnob device revoke NAME, then hobnob passwd
+device-this: this is the machine that you are at
+    hobnob logout signs it off; to take it off the list, run hobnob device revoke on another one
+no-such-device: the account has no such device
+    look at hobnob devices
 device-revoked: this device was taken off its account's list
-    log in again with the password
+    if it is yours again: hobnob login makes it a device anew, with the password; else: hobnob logout --forget wipes it
 list-rollback: the other side showed an older device list than is known
     ask your friend to log in again; if it stays, somebody replays old data
 list-outdated: a friend knows a newer list of your devices than this machine

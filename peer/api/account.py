@@ -49,6 +49,23 @@ class ChangePassword(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class ListDevices(Command):
+    """Gives a Device each."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeDevice(Command):
+    """Take a device off the account's list for good. Gives one DeviceRevoked.
+
+    device: its name, or the beginning of its id.
+    """
+
+    device: str
+    password: str = field(repr=False)
+    recovery_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteAccount(Command):
     """Remove the account from its tracker; the home keeps its history. Gives one Nothing.
 

@@ -8,9 +8,11 @@ from typing import ClassVar
 from peer.api.account import (
     ChangePassword,
     DeleteAccount,
+    ListDevices,
     LogIn,
     LogOut,
     Register,
+    RevokeDevice,
     SaveAccount,
 )
 from peer.api.command import Command, Need
@@ -336,6 +338,8 @@ COMMANDS: dict[str, type[Command]] = {
         ChangePassword,
         DeleteAccount,
         SaveAccount,
+        ListDevices,
+        RevokeDevice,
         WhoAmI,
         GetStatus,
         WatchEvents,

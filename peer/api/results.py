@@ -53,6 +53,27 @@ class Account(Result):
 
 
 @dataclass(frozen=True, slots=True)
+class Device(Result):
+    """One machine of this account. added, last_seen, revoked: when, None where that is not known or never was."""
+
+    device: str
+    name: str
+    this: bool
+    added: str | None
+    last_seen: str | None  # when it entered the tracker last
+    logged_out: bool
+    revoked: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRevoked(Result):
+    """Which device was taken off."""
+
+    device: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class LinkStatus(Result):
     """One friend's link in Status."""
 

@@ -23,6 +23,8 @@ VERBS = (
     Verb("login", "login", "make this machine a device of your account, by password"),
     Verb("logout", "logout", "sign this device off"),
     Verb("passwd", "passwd", "change the password"),
+    Verb("devices", "devices", "list the machines of your account"),
+    Verb("device revoke", "devices", "take a machine off your account, by password"),
     Verb("account data", "account", "save all that the tracker holds about you into a file"),
     Verb("account delete", "account", "remove the account from its tracker"),
     Verb("whoami", "whoami", "who this home is: account, fingerprint, friend code, devices"),
@@ -75,6 +77,7 @@ VERBS = (
 )
 
 GROUPS = {
+    "device": "the machines of your account",
     "friend": "befriend people, and see who is there",
     "config": "see and change what can be set",
     "account": "what the tracker holds about you, and the end of it",

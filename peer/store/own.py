@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from peer.errors import PeerError
 from wire.codes import Code
-from wire.identity import DeviceKeys, DeviceList, read_device_list
+from wire.identity import DeviceKeys, DeviceList, read_certificate, read_device_list
 from wire.ids import AccountName, DeviceId, IdentityKey
 from wire.machine import UnixMillis
 
@@ -36,8 +36,13 @@ def remember(
     vault_counter: int,
     now: UnixMillis,
 ) -> None:
-    """Note the account this home has from now on; the same call takes a local one to a tracker."""
-    counter = read_device_list(keys.device_list, keys.identity).counter
+    """Note the account this home has from now on; the same call takes a local one to a tracker.
+
+    Where the home was another device of the same account, that one is a device like any other from now on.
+    """
+    listed = read_device_list(keys.device_list, keys.identity)
+    _let_go_of_former(connection, keys, listed)
+    counter = listed.counter
     connection.execute(
         "INSERT INTO own (one, name, tracker, identity, device, certificate, device_list,"
         " list_counter, vault, vault_counter, made) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -61,6 +66,34 @@ def remember(
             now,
         ),
     )
+
+
+def _let_go_of_former(connection: sqlite3.Connection, keys: DeviceKeys, listed: DeviceList) -> None:
+    """Keep the certificate of the device this home was, for what it wrote; what only it could open goes."""
+    before = account(connection)
+    if before is None or before.device == keys.device or before.identity != keys.identity:
+        return
+    certificate = read_certificate(before.certificate, before.identity)
+    entry = listed.find(before.device)
+    revoked = 0 if entry is None else entry.revoked_at
+    connection.execute(
+        "INSERT INTO devices (device, identity, certificate, link_key, signing_key, name, made,"
+        " is_listed, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (
+            certificate.device,
+            certificate.identity,
+            before.certificate,
+            certificate.link_key,
+            certificate.signing_key,
+            certificate.name,
+            certificate.created,
+            entry is not None and not entry.is_revoked,
+            revoked,
+        ),
+    )
+    connection.execute("DELETE FROM devices WHERE device = ?", (keys.device,))
+    for table in ("prekeys", "parcels", "mailed", "owed_receipts", "owed_nacks"):
+        connection.execute(f"DELETE FROM {table}")
 
 
 def account(connection: sqlite3.Connection) -> OwnAccount | None:

@@ -30,6 +30,7 @@ from tests.e2e.verb_calls import (
     saving,
     with_friend,
 )
+from tests.e2e.verb_rows_devices import DEVICES
 from tests.e2e.verb_rows_talk import TALK
 from tests.harness.actors import PASSWORD
 
@@ -175,6 +176,7 @@ ROWS = (
         refused=call("00000000", code="unknown-message"),
         away=Call(lambda s, _: (s.said, "--wait", "0")),
     ),
+    *DEVICES,
     *TALK,
     Row(
         "read",

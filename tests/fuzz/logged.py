@@ -196,6 +196,7 @@ class _Log:
             self.bob.keys.identity,
             self.bob.keys.certificate,
             self.bob.keys.device_list,
+            self.bob.world.wall(),
         )
         for step in steps_of(data, 24):
             match step.kind:
@@ -329,7 +330,7 @@ def _sync_seeds() -> list[bytes]:
     found.append(script_of(*((2, content) for content in contents[::3]), (6, b"")))
     own = syncing.opened(
         bob.database.connection, alice.keys.device, alice.keys.identity,
-        alice.keys.certificate, alice.keys.device_list,
+        alice.keys.certificate, alice.keys.device_list, alice.world.wall(),
     )  # fmt: skip
     assert isinstance(own[0], SendOnLink)
     digests = codec.encode(Purpose.PEER, own[0].message)

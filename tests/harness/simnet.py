@@ -220,8 +220,9 @@ class SimPeer:
         self.sessions[far.name] = Session(far.keys.device, far.keys.identity)
         newest = far.database.read(own.need_account).device_list
         self._write(
-            cable, syncing.opened, far.keys.device, far.keys.identity, far.keys.certificate, newest
-        )
+            cable, syncing.opened, far.keys.device, far.keys.identity, far.keys.certificate, newest,
+            self.world.wall(),
+        )  # fmt: skip
 
     def receive(self, far: SimPeer, cable: Cable, message: Message) -> None:
         """Take one message of a link."""

@@ -54,6 +54,7 @@ def open_link(sender: SimPeer, to: SimPeer) -> list[Effect]:
         sender.keys.identity,
         sender.keys.certificate,
         newest,
+        to.world.wall(),
     )
 
 

@@ -66,6 +66,7 @@ NUMBERS = {
     "Fork": 0x8066,
     "AskEvents": 0x8067,
     "Nack": 0x8068,
+    "StateKey": 0x006A,
     "PutPrekeys": 0x8070,
     "PrekeysHeld": 0x8071,
     "AskPrekeys": 0x8072,

@@ -251,6 +251,7 @@ def test_a_link_of_an_own_device_with_an_older_list_is_refused(
             laptop.keys.identity,
             laptop.keys.certificate,
             laptop.keys.device_list,
+            alice.world.wall(),
         )
 
 

@@ -148,7 +148,7 @@ def test_another_device_that_logged_in_is_told_once_and_vouched_for(
     listed = read_device_list(alice.keys.device_list, alice.keys.identity)
     keys = add_device(alice.seed, listed, "laptop", now=UnixMillis(1), entropy=alice.entropy)
     added = DeviceAdded(keys.device, keys.device_list, 1)
-    [told] = deliver(added, alice)
+    told, _shown = deliver(added, alice)
     assert told.event.body["code"] == "device-added"
     assert deliver(added, alice) == []
     assert own.own_list(alice.database.connection).counter == 2

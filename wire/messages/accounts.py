@@ -264,6 +264,20 @@ class DeleteAccount(Message, frozen=True):
     signature: Signature  # auth over (name, tracker key, handshake hash)
 
 
+@message(0x006A, Purpose.PEER, critical=False)
+class StateKey(Message, frozen=True):
+    """Give another device of the own account the state key, as its link opens and when it is renewed.
+
+    Who gets it takes it only if it is the one that the newest device list names and another one is known there.
+    """
+
+    state_key: Annotated[bytes, Meta(min_length=32, max_length=32)]  # secret
+
+    def __repr__(self) -> str:
+        """Say nothing of the key."""
+        return "StateKey(...)"
+
+
 @message(0x0028, Purpose.TRACKER)
 class RevokeDevice(Message, frozen=True):
     """Take devices off the account whose password was just proven on this link; answered by Done.
