@@ -14,11 +14,13 @@ from peer import (
     configuring,
     devices,
     files,
+    keeping,
     people,
     queries,
     reading,
     roster,
     saying,
+    typing_notices,
 )
 from peer.errors import PeerError
 from peer.identity import is_sealed
@@ -26,6 +28,7 @@ from peer.talk import following
 from peer.times import wall
 from peer.transfers import manager
 from wire.codes import Code
+from wire.ids import account_name
 from wire.limits import PRESENCE_TEXT_CHARS
 from wire.messages.presence import Show
 
@@ -82,6 +85,8 @@ async def carry_out_command(
                 yield result
         case api.SetPresence():
             yield await _set_presence(node, command)
+        case api.MuteFriend() | api.KeepDraft() | api.SendTyping():
+            yield await _about_friend(node, command)
         case _ if isinstance(command, saying.COMMANDS):
             yield await saying.carry_out(node, command, request_id)
         case _ if isinstance(command, files.COMMANDS):
@@ -130,6 +135,20 @@ def _waiting(node: Node) -> list[str]:
     words = [] if node.uplink.state == "online" else node.database.read(asks.words)
     trouble = node.uplink.exchange.trouble
     return words if trouble is None else [*words, f"account state of other devices: {trouble}"]
+
+
+async def _about_friend(node: Node, command: keeping.Command | api.SendTyping) -> api.Result:
+    """Keep something about a friend, or tell their linked devices that somebody writes, if it is time to say so."""
+    if not isinstance(command, api.SendTyping):
+        return await node.database.write(keeping.carry_out, command, wall())
+    name = account_name(command.to)
+    effects = node.database.read(
+        typing_notices.notices, name, node.linking.devices(), is_typing=command.is_typing
+    )
+    if not effects or not node.typing.is_due(name, is_typing=command.is_typing):
+        return api.TypingTold(name, told=False)
+    node.carry_out(effects)
+    return api.TypingTold(name, told=True)
 
 
 async def _set_presence(node: Node, command: api.SetPresence) -> api.Result:

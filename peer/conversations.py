@@ -15,7 +15,7 @@ from peer.history import find_event
 from peer.membership import Conversation, with_friend
 from peer.showing import Stored, next_due, show, show_due
 from peer.store import own
-from peer.talk import about
+from peer.talk import about, drafts
 from wire import limits
 from wire.codes import Code
 from wire.identity import DeviceKeys
@@ -56,6 +56,7 @@ def say(
     event, effects = add_own(
         connection, keys, contact, text_content(text, target), now=now, entropy=entropy
     )
+    drafts.said(connection, contact, text)
     return api.MessageState(event.hex(), "queued"), effects
 
 

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from peer import account, api, configuring, queries, saying, standing
+from peer import account, api, configuring, keeping, queries, saying, standing
 from peer.config import read_config
 from peer.control import client
 from peer.control.server import ControlServer
@@ -25,6 +25,7 @@ from peer.lock import RETRY_S, Lock
 from peer.node import Node
 from peer.store import own
 from peer.store.database import Database
+from peer.times import wall
 from peer.tracker_link import ask_key
 from wire.address import TrackerAddress
 from wire.channel.primitives import require_ml_kem
@@ -85,6 +86,8 @@ async def _run_here(
         elif isinstance(command, configuring.COMMANDS):
             for result in await configuring.carry_out(database, locations, command):
                 yield result
+        elif isinstance(command, keeping.COMMANDS):
+            yield await database.write(keeping.carry_out, command, wall())
         elif api.need_of(command) is api.Need.STORE:
             sealed = "none"
             if has_key_file(locations) and is_sealed(locations):

@@ -96,6 +96,15 @@ class Tell(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class NoteTyping(Effect):
+    """A friend's device says that its person writes, or stopped."""
+
+    friend: str
+    device: DeviceId
+    is_typing: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WakeTransfers(Effect):
     """What should be fetched or served changed. offer: of which offer, None for any of them."""
 

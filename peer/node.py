@@ -27,6 +27,7 @@ from peer.effects import (
     FriendsChanged,
     GiveStateKey,
     NoteDenial,
+    NoteTyping,
     OfferAgain,
     PushEvents,
     SendOnLink,
@@ -50,6 +51,7 @@ from peer.times import wall
 from peer.transfers import verdicts
 from peer.transfers.ledger import Live
 from peer.transfers.shelf import Shelf
+from peer.typing_notices import TypingNotices
 from peer.uplink import AnswerT, Uplink
 from wire.codes import Code
 from wire.ids import BootId, RequestId
@@ -80,6 +82,9 @@ class Node:
     ) -> None:
         self.stays = stays
         database.on_refused = self.on_refused
+        self.typing = TypingNotices(
+            lambda event: self.carry_out([Tell(event)]), asyncio.get_running_loop().time
+        )
         self.gives_way = asyncio.Event()  # another node is to take over
         self.locations = locations
         self.profile = profile
@@ -285,6 +290,8 @@ class Node:
                     self.linking.data_links.close_identity(identity, of_device)
             case GiveStateKey() | TakeStateKey() | TakenOff():
                 self._spawn(devices.heed(self, effect))
+            case NoteTyping():
+                self.typing.heard(effect)
             case WakeTransfers(offer=offer):
                 if self.linking.data_links is not None:
                     self.linking.data_links.wake(offer)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from peer import api, befriending, overtures, roster, verifying
 from peer.errors import PeerError
+from peer.talk import mutes
 from peer.times import wall
 from wire.address import TrackerAddress
 from wire.codes import Code
 from wire.identity import decode_friend_code, looks_like_friend_code
 from wire.ids import IdentityKey, account_name
+from wire.machine import UnixMillis
 from wire.messages import friends
 
 if TYPE_CHECKING:
@@ -48,7 +52,17 @@ async def carry_out(node: Node, command: Command, request_id: str) -> Sequence[a
             return node.database.read(roster.requests)
         case api.ListFriends(online_only=online_only):
             await node.settle(SETTLE_S)
-            return node.database.read(roster.list_friends, online_only=online_only)
+            return node.database.read(_friends, wall(), online_only=online_only)
+
+
+def _friends(
+    connection: sqlite3.Connection, now: UnixMillis, *, online_only: bool
+) -> list[api.Friend]:
+    """List friends with what holds for each of them now."""
+    return [
+        replace(friend, muted=mutes.is_muted(connection, friend.friend, now))
+        for friend in roster.list_friends(connection, online_only=online_only)
+    ]
 
 
 async def _add(node: Node, command: api.AddFriend, request_id: str) -> api.Result:

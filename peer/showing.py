@@ -17,7 +17,7 @@ from peer.effects import Effect, Tell
 from peer.history import message_of, message_of_new
 from peer.membership import Conversation, of_number, to_members
 from peer.store import own
-from peer.talk import speaking
+from peer.talk import mutes, speaking
 from peer.talk.about import Speech
 from peer.transfers import heard
 from wire import limits
@@ -68,7 +68,10 @@ def on_shown(
             )  # fmt: skip
         else:
             shown = message_of(connection, stored.number)
-        return [*effects, Tell(api.Event("message", api.as_json(shown)))]
+        body = api.as_json(shown)
+        if not stored.is_own:
+            body["muted"] = mutes.is_muted(connection, conversation.friend, now)
+        return [*effects, Tell(api.Event("message", body))]
     if stored.is_void:
         return []
     return heard.on_event(

@@ -19,7 +19,7 @@ import sqlite3
 from typing import TypeGuard
 
 from peer import chains, contacts, forks, receipts, standing
-from peer.effects import Effect, GiveStateKey, SendOnLink, TakeStateKey
+from peer.effects import Effect, GiveStateKey, NoteTyping, SendOnLink, TakeStateKey
 from peer.membership import Conversation, make_all, shared, shares, with_friend
 from peer.postbox import forget_owed
 from peer.receiving import on_events, on_unavailable
@@ -44,6 +44,7 @@ from wire.messages.conversation import (
     Fork,
     Receipt,
     SealedEvent,
+    Typing,
     Unavailable,
     Vector,
     VectorEntry,
@@ -51,7 +52,7 @@ from wire.messages.conversation import (
 
 Connection = sqlite3.Connection
 Stored = Events | Receipt | Devices | Unavailable | Fork | Vector | Digests | StateKey
-Compared = Digests | Vector | AskEvents
+Compared = Digests | Vector | AskEvents | Typing
 DIGESTS_PER_PAGE = 512
 
 
@@ -177,6 +178,11 @@ def compare(connection: Connection, session: Session, message: Compared) -> list
             return _on_vector(connection, session, message)
         case AskEvents():
             return _on_ask(connection, session, message)
+        case Typing(conversation=conversation, is_typing=is_typing):
+            found = shares(connection, session.identity, conversation)
+            if found is None or found.identity != session.identity:
+                return []
+            return [NoteTyping(found.friend, session.device, is_typing)]
 
 
 def next_batch(connection: Connection, session: Session) -> list[Effect]:

@@ -64,6 +64,7 @@ DEVICE_LIST_BYTES = 6 * KIB
 ACCOUNT_STATE_BYTES = 1 * MIB
 STATE_KEY_CHARS = 128  # of one value in it
 STATE_VALUE_BYTES = 16 * KIB  # one value: a draft is the longest
+DRAFT_BYTES = 12 * KIB  # of UTF-8: it fits into a value of the account state
 STATE_PUT_EVERY_S = 60.0  # what is not pressing
 STATE_KEY_COPY_BYTES = 32 + 1136  # sealed to one device: HPKE adds the rest
 STATE_ENTRIES = 10_000  # three for each friend, and what was set by hand

@@ -16,7 +16,16 @@ from peer.api.account import (
     SaveAccount,
 )
 from peer.api.command import Command, Need
-from peer.api.talk import DeleteText, EditText, ForwardText, PinText, React
+from peer.api.talk import (
+    DeleteText,
+    EditText,
+    ForwardText,
+    KeepDraft,
+    MuteFriend,
+    PinText,
+    React,
+    SendTyping,
+)
 
 # --- this home --------------------------------------------------------------------------------------
 
@@ -361,6 +370,9 @@ COMMANDS: dict[str, type[Command]] = {
         React,
         PinText,
         ForwardText,
+        MuteFriend,
+        KeepDraft,
+        SendTyping,
         ReadMessages,
         GetHistory,
         SearchMessages,

@@ -219,18 +219,6 @@ class MessageState(Result):
 
 
 @dataclass(frozen=True, slots=True)
-class MessageChanged(Result):
-    """What was said of a message, and how far that came.
-
-    event: the id of what says it, None where it was so before and nothing had to be said.
-    """
-
-    id: str
-    event: str | None
-    state: str | None  # of that event: queued, sent, delivered, read, failed
-
-
-@dataclass(frozen=True, slots=True)
 class Message(Result):
     """One line of a conversation, as it stands now.
 
@@ -351,6 +339,7 @@ EVENT_KINDS = (
     "message",
     "change",
     "unread",
+    "typing",
     "receipt",
     "presence",
     "friend-request",

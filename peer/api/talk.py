@@ -1,10 +1,12 @@
-"""What may be asked about single messages and about how a conversation is kept; results are in `results`."""
+"""What may be asked about single messages and about how a conversation is kept, and what that gives."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from peer.api.command import Command
+from peer.api.command import Command, Need
+from peer.api.results import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +59,73 @@ class ForwardText(Command):
     to: str
     wait_s: float | None = None
     is_sent_enough: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MuteFriend(Command):
+    """Let nobody be disturbed by what a friend says, for a while or for good, or end that. Gives one Muted."""
+
+    need: ClassVar[Need] = Need.STORE
+    name: str
+    is_muted: bool = True
+    for_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDraft(Command):
+    """Keep what will be said to a friend, on all own devices; None only shows it. Gives one Draft.
+
+    It is forgotten once its very words are said.
+    """
+
+    need: ClassVar[Need] = Need.STORE
+    to: str
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendTyping(Command):
+    """Tell a friend who is linked that somebody writes, or stopped. Gives one TypingTold.
+
+    A face says it as often as it likes: the node keeps to a pace that the wire allows.
+    """
+
+    to: str
+    is_typing: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MessageChanged(Result):
+    """What was said of a message, and how far that came.
+
+    event: the id of what says it, None where it was so before and nothing had to be said.
+    """
+
+    id: str
+    event: str | None
+    state: str | None  # of that event: queued, sent, delivered, read, failed
+
+
+@dataclass(frozen=True, slots=True)
+class Muted(Result):
+    """Whether nobody is disturbed by what a friend says. until: None for good, or where it is not muted."""
+
+    friend: str
+    muted: bool
+    until: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft(Result):
+    """What will be said to a friend; empty for nothing."""
+
+    friend: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TypingTold(Result):
+    """Whether a device of the friend was told just now."""
+
+    friend: str
+    told: bool

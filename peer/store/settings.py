@@ -6,6 +6,8 @@ Keys in use, and whether they travel with the account state (`peer.account_state
     contact/NAME                  state and pin of a person, from `contacts`         travels, at once
     verified/NAME                 the identity whose safety number was compared      travels, at once
     list/NAME                     newest device list seen of a person                travels
+    read/CONVERSATION             how far it was seen, see `peer.talk.readmarks`     travels
+    mute/NAME, draft/NAME         see `peer.talk.mutes` and `drafts`                 travels
     config/KEY[/NAME]             what `config` and `accept-policy` set              travels
     here/...                      what concerns this machine alone                   stays
 

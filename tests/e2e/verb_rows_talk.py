@@ -9,6 +9,7 @@ from tests.e2e.verb_calls import (
     Row,
     call,
     of_said,
+    with_friend,
 )
 
 TALK: tuple[Row, ...] = (
@@ -53,5 +54,29 @@ TALK: tuple[Row, ...] = (
         of_said(),
         refused=call("00000000", code="unknown-message"),
         away=of_said("--wait", "0"),
+    ),
+    Row(
+        "mute",
+        "friend muted until",
+        with_friend("--for", "8h"),
+        refused=call(TO_NOBODY, code="no-such-friend"),
+    ),
+    Row(
+        "unmute",
+        "friend muted until",
+        with_friend(),
+        refused=call(TO_NOBODY, code="no-such-friend"),
+    ),
+    Row(
+        "draft",
+        "friend text",
+        with_friend("not yet"),
+        refused=call(TO_NOBODY, "words", code="no-such-friend"),
+    ),
+    Row(
+        "typing",
+        "friend told",
+        with_friend(),
+        refused=call(TO_NOBODY, code="no-such-friend"),
     ),
 )
