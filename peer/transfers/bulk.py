@@ -241,11 +241,12 @@ class Bulk:
             position = min(len(view), len(self._leftover))
             view[:position] = self._leftover[:position]
             self._leftover = self._leftover[position:]
-        while position < len(view):
+        length = len(view)
+        while position < length:
+            paces = [pace for pace in self._down if pace.is_set]
             try:
-                is_paced = any(pace.is_set for pace in self._down)
-                ends = min(len(view), position + SLICE_BYTES) if is_paced else len(view)
-                count = self._socket.recv_into(view[position:ends], 0, socket.MSG_WAITALL)
+                part = view[position : position + SLICE_BYTES] if paces else view[position:]
+                count = self._socket.recv_into(part, 0, socket.MSG_WAITALL)
             except (BlockingIOError, InterruptedError):
                 if self._is_over:
                     return False
@@ -256,10 +257,10 @@ class Bulk:
                 self._end(Code.LINK_LOST, f"the connection ended{where}")
                 return False
             position += count
-            if is_paced and not is_start:
-                for pace in self._down:
+            if not is_start:
+                for pace in paces:
                     pace.take(count, lambda: self._is_over)
-            if not is_start and position < len(view):  # a long record over a slow line
+            if not is_start and position < length:  # a long record over a slow line
                 self._heard_at = _now()
         return True
 

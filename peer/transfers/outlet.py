@@ -48,9 +48,9 @@ class Outlet:
 
     def send_chunk(self, sealed: memoryview, is_over: Callable[[], bool]) -> None:
         """Send records with a chunk: each slice waits for its turn, if there is a rate. is_over: asked meanwhile."""
-        while len(sealed) and any(pace.is_set for pace in self._paces):
+        while len(sealed) and (paces := [pace for pace in self._paces if pace.is_set]):
             part = sealed[:SLICE_BYTES]
-            for pace in self._paces:
+            for pace in paces:
                 pace.take(len(part), is_over)
             if is_over():
                 return

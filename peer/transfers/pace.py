@@ -28,11 +28,6 @@ class Bucket:
         self._rate: float | None = None
         self._free_at = 0.0
 
-    @property
-    def is_set(self) -> bool:
-        """Whether there is a rate."""
-        return self._rate is not None
-
     def set(self, rate: int | None, now: float) -> None:
         """Set the rate in bytes per second, None for none; what was reserved before counts no more."""
         self._rate = rate
@@ -55,16 +50,13 @@ class Pace:
         self._bucket = Bucket()
         self._changed = threading.Condition()
         self._settings = 0  # how often the rate was set
-
-    @property
-    def is_set(self) -> bool:
-        """Whether bytes have to wait for their turn."""
-        return self._bucket.is_set
+        self.is_set = False  # whether bytes have to wait for their turn; asked for each slice
 
     def set(self, rate: int | None) -> None:
         """Set the rate in bytes per second, None for none; who waits now waits by the new one."""
         with self._changed:
             self._bucket.set(rate, self._clock())
+            self.is_set = rate is not None
             self._settings += 1
             self._changed.notify_all()
 

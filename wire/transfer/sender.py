@@ -155,9 +155,9 @@ class Sender:
         step: Step | None = self._flush()
         while step is None and self._turns:
             step = self._work()
-        if step is None:  # the link has run dry: nothing waits for company
+        if step is None:  # the link has run dry: what completes a file does not wait for company
             for line in self._lines.values():
-                if line.unsigned:
+                if line.unsigned.is_awaited:
                     self._said += line.unsigned.sign()
             step = self._flush()
         return step

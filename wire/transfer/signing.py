@@ -1,7 +1,8 @@
 """When the digests of chunks that went out are signed, and how they are put together.
 
 Per link and offer: what was sent and is not yet vouched for waits here until there are 1,024 digests,
-64 MiB or a second of it, or until the link runs dry.
+64 MiB or a second of it, or the link runs dry and a whole file came: that waits for nothing else. A fast reader lets a
+link run dry every few chunks, and a signature costs as much as hashing one (made here and checked there).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Unsigned:
     holding: the offer, whose device signs.
     """
 
-    __slots__ = ("_bytes", "_digests", "_holding", "_roots", "_since")
+    __slots__ = ("_bytes", "_digests", "_holding", "_roots", "_since", "is_awaited")
 
     def __init__(self, holding: Holding) -> None:
         self._holding = holding
@@ -28,11 +29,13 @@ class Unsigned:
         self._roots: list[tuple[int, FileRoot]] = []
         self._bytes = 0
         self._since: Monotonic | None = None
+        self.is_awaited = False  # a whole file came, and only a signature is missing
 
     def add(self, file: int, index: int, digest: ChunkDigest, length: int, now: Monotonic) -> None:
         """Take note of a chunk of `length` bytes that goes out."""
         self._digests.append((file, index, digest))
         self._bytes += length
+        self.is_awaited |= self._holding.sizes[file] <= limits.CHUNK_BYTES
         if self._since is None:
             self._since = now
 
@@ -56,9 +59,6 @@ class Unsigned:
             or len(self._digests) >= limits.SIGNED_DIGESTS
         )
 
-    def __bool__(self) -> bool:
-        return self._since is not None
-
     def sign(self) -> list[SignedDigests]:
         """Sign all that waits, in batches within the limits, and forget it."""
         runs = _runs(self._digests)
@@ -67,6 +67,7 @@ class Unsigned:
         self._roots.clear()
         self._bytes = 0
         self._since = None
+        self.is_awaited = False
         return [
             SignedDigests(
                 issue_digests(

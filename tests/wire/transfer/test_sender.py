@@ -8,7 +8,7 @@ from tests.wire.transfer.exchange import KEY, MIB, SEED, SIGNING_KEY
 from wire import limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
-from wire.ids import DeviceId, OfferId
+from wire.ids import ChunkDigest, DeviceId, OfferId
 from wire.machine import Monotonic
 from wire.messages import Message
 from wire.messages.transfer import (
@@ -156,6 +156,22 @@ def test_digests_are_signed_within_a_second() -> None:
     [run] = read_digests(signed.signed, SIGNING_KEY).runs
     assert (run.file, run.each()) == (0, [(0, DIGEST)])
     assert sender.deadline() is None
+
+
+@pytest.mark.parametrize(("size", "is_signed"), [(MIB, True), (2 * MIB, False)])
+def test_a_link_that_runs_dry_signs_what_completes_a_file_and_nothing_else(
+    size: int, *, is_signed: bool
+) -> None:
+    sender = Sender()
+    sender.on_fetch(fetch(ChunkRange(0, 0, 1)), holding(size))
+    step = sender.next_step(NOW)
+    assert isinstance(step, Read)
+    assert isinstance(sender.on_read(step, [ChunkDigest(b"d" * 32)], NOW), Piece)
+    assert said(sender) == [Fetched(1)]
+    step = sender.next_step(NOW)
+    assert isinstance(step, Say) is is_signed
+    assert sender.next_step(NOW) is None
+    assert (sender.deadline() is None) is is_signed
 
 
 def test_what_was_stopped_is_not_sent() -> None:
