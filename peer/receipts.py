@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Mapping
 
 from peer import api, chains, contacts, forks, preferences
-from peer.effects import Effect, NoteDenial, PushEvents, Tell
+from peer.effects import Effect, NoteDenial, PushEvents, SendOnLink, Tell
 from peer.membership import Conversation, shares
 from peer.store import own
-from peer.store.devices import certificate_of, signing_key_of
+from peer.store.devices import certificate_of
 from peer.talk import following
 from wire import limits
 from wire.errors import RemoteProtocolError
@@ -17,6 +17,7 @@ from wire.identity import DeviceKeys
 from wire.ids import DeviceId, Epoch, IdentityKey
 from wire.log.receipt import Reach, ReceiptBody, issue_receipt, peek_receipt, read_receipt
 from wire.machine import Entropy, UnixMillis
+from wire.messages.conversation import Receipt
 
 Connection = sqlite3.Connection
 
@@ -87,16 +88,17 @@ def on_receipt(
     try:
         claimed = peek_receipt(signed)
         author = certificate_of(connection, claimed.device)
-        signing_key = signing_key_of(connection, claimed.device)
-        if author is None or signing_key is None:
+        if author is None:
             return []
-        receipt = read_receipt(signed, claimed.device, signing_key)
+        receipt = read_receipt(signed, claimed.device, author.signing_key)
     except RemoteProtocolError as error:
         return [NoteDenial.of(sender, "Receipt", error.code)]
     conversation = shares(connection, identity, receipt.conversation)
     if conversation is None or author.identity not in (conversation.identity, keys.identity):
         return []
     is_news = _keep(connection, conversation, receipt, signed, now)
+    if receipt.device == keys.device:
+        return _sign_above(connection, keys, conversation, now) if is_news else []
     if is_news:
         _note_reaches(connection, conversation, receipt)
     _heed_claims(connection, keys, conversation, receipt, now, entropy)
@@ -109,7 +111,28 @@ def on_receipt(
         effects += _seen_by_us(connection, conversation, receipt)
     if is_news:
         effects.append(PushEvents(conversation.id, except_device=sender))
+    elif sender == receipt.device:
+        effects += _remind(connection, conversation, receipt)
     return effects
+
+
+def _remind(
+    connection: Connection, conversation: Conversation, receipt: ReceiptBody
+) -> list[Effect]:
+    """Give a device the newer receipt of its own that it forgot: nobody believes what it signs below that."""
+    row = connection.execute(
+        "SELECT signed FROM receipts WHERE conversation = ? AND device = ? AND counter > ?",
+        (conversation.number, receipt.device, receipt.counter),
+    ).fetchone()
+    return [] if row is None else [SendOnLink(receipt.device, Receipt(row[0]))]
+
+
+def _sign_above(
+    connection: Connection, keys: DeviceKeys, conversation: Conversation, now: UnixMillis
+) -> list[Effect]:
+    """Sign anew above what this device was reminded of: it was put back from a backup, and its clock, too."""
+    sign_receipt(connection, keys, conversation, now)
+    return [PushEvents(conversation.id)]
 
 
 def mark_delivered(

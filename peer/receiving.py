@@ -17,7 +17,7 @@ from peer.effects import Effect, PushEvents, SendOnLink
 from peer.membership import Conversation, of_number, shares, to_members
 from peer.notices import reject
 from peer.receipts import mark_delivered, sign_receipt
-from peer.showing import Stored, load, missing_of, note_lacks, on_shown, show
+from peer.showing import HOLD_MS, Stored, load, missing_of, note_lacks, on_shown, show
 from peer.store.devices import certificate_of
 from peer.talk import about
 from wire import limits
@@ -31,7 +31,6 @@ from wire.machine import Entropy, UnixMillis
 from wire.messages.conversation import AskEvents, Events, SealedEvent, Unavailable
 
 Connection = sqlite3.Connection
-HOLD_MS = int(limits.GAP_SHOWN_AFTER_S * 1000)
 LABEL_OFF_MS = int(limits.CLOCK_LABEL_OFF_S * 1000)
 
 

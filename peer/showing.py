@@ -27,6 +27,7 @@ from wire.machine import UnixMillis
 from wire.messages.conversation import AskEvents, SealedEvent
 
 Connection = sqlite3.Connection
+HOLD_MS = int(limits.GAP_SHOWN_AFTER_S * 1000)
 DUE_AT_ONCE = 512
 """Most events that one call of `show_due` begins with; the rest is due at the next call."""
 
@@ -139,11 +140,14 @@ def next_due(connection: Connection) -> int | None:
 
 
 def show_due(connection: Connection, now: UnixMillis) -> list[Effect]:
-    """Show what has waited long enough, with a gap, and ask all who may have it for what is missing."""
+    """Show what has waited long enough, with a gap, and ask all who may have it for what is missing.
+
+    What would wait for longer than anything does has waited while the clock was set back.
+    """
     rows = connection.execute(
-        "SELECT number, conversation FROM events WHERE held > 0 AND held <= ?"
+        "SELECT number, conversation FROM events WHERE held > 0 AND NOT held BETWEEN ? AND ?"
         " ORDER BY clock, device, id LIMIT ?",
-        (now, DUE_AT_ONCE),
+        (now + 1, now + HOLD_MS, DUE_AT_ONCE),
     ).fetchall()
     effects: list[Effect] = []
     asked: dict[int, list[EventId]] = {}

@@ -27,11 +27,13 @@ from wire.codec import decode, encode
 from wire.errors import WireError
 from wire.identity import DeviceKeys, add_device, first_device, read_device_list
 from wire.ids import AccountName
+from wire.machine import UnixMillis
 from wire.messages import Message, Purpose, friends
 
 __all__ = ["Cable", "SimPeer", "Simulation", "befriend"]
 
 COMMIT_MS = 5
+SWEEP_MS = 1000
 FOLD_MS = 100
 """How long what is told again may be undone by a crash, as in `peer.store.writer`."""
 
@@ -101,13 +103,15 @@ class SimPeer:
     seen: int = 0  # rows of `events` noted in the world
     faults: list[WireError] = field(default_factory=list)
     lies: list[str] = field(default_factory=list)  # promises broken at the moment they were broken
+    clock_off_ms: int = 0  # of this device's wall clock
 
     @classmethod
-    def make(cls, world: Simulation, name: str) -> SimPeer:
-        """Make a person with one device."""
+    def make(cls, world: Simulation, name: str, *, age_ms: int = 0) -> SimPeer:
+        """Make a person with one device, made so long ago."""
         entropy = SeededEntropy(f"{world.seed}/{name}")
         seed = entropy.bytes(32)
-        keys = first_device(seed, "sim", now=world.wall(), entropy=entropy)
+        made = UnixMillis(world.wall() - age_ms)
+        keys = first_device(seed, "sim", now=made, entropy=entropy)
         return cls._born(world, name, name, seed, keys, entropy)
 
     @classmethod
@@ -149,9 +153,9 @@ class SimPeer:
     def copied(self, name: str) -> SimPeer:
         """Make a copy of this home: the same device twice."""
         entropy = SeededEntropy(f"{self.world.seed}/{name}")
-        database = MemoryDatabase(entropy, self.world.wall())
+        database = MemoryDatabase(entropy, self.wall())
         database.restore(self.database.image())
-        database.write(place.take_new_epoch, entropy, self.world.wall())
+        database.write(place.take_new_epoch, entropy, self.wall())
         database.commit()
         return SimPeer(self.world, name, self.account, self.seed, self.keys, entropy, database)
 
@@ -171,9 +175,19 @@ class SimPeer:
             self.carry_out(effects)
 
         self.database.submit(
-            accepted, conversations.say, self.keys, to, text, None, self.world.wall(), self.entropy
+            accepted, conversations.say, self.keys, to, text, None, self.wall(), self.entropy
         )
         self._commit_soon()
+
+    def wall(self) -> UnixMillis:
+        """Give what this device's wall clock shows."""
+        return UnixMillis(self.world.wall() + self.clock_off_ms)
+
+    def jump(self, by_ms: int) -> None:
+        """Set this device's wall clock forwards, or back."""
+        self.clock_off_ms += by_ms
+        self.ticks_at = None
+        self._tick_in_time()
 
     def crash(self) -> None:
         """Lose everything but what was committed; come back at once, unlinked."""
@@ -199,7 +213,7 @@ class SimPeer:
             "SELECT coalesce(max(number), 0) FROM events"
         ).fetchone()
         if is_noticed:
-            self.database.write(place.take_new_epoch, self.entropy, self.world.wall())
+            self.database.write(place.take_new_epoch, self.entropy, self.wall())
         self.learn_list(newest)
         self._tick_in_time()
 
@@ -230,7 +244,7 @@ class SimPeer:
         if syncing.is_stored(message):
             self._write(
                 cable, syncing.store, self.keys, far.keys.device, far.keys.identity, message,
-                self.world.wall(), self.entropy, came=(session, message),
+                self.wall(), self.entropy, came=(session, message),
             )  # fmt: skip
         if syncing.is_compared(message):
             self.commit()  # the node's reader sees committed rows only
@@ -345,18 +359,21 @@ class SimPeer:
     def _tick_in_time(self) -> None:
         """Do at its instant what time asks for, as the node's sweep does."""
         due = self.database.read(conversations.next_tick)
-        if due is None or (self.ticks_at is not None and self.ticks_at <= due):
+        if due is None:
             return
-        self.ticks_at = due
+        at = self.world.now + min(max(due - self.wall(), 0), SWEEP_MS)
+        if self.ticks_at is not None and self.ticks_at <= at:
+            return
+        self.ticks_at = at
         boot = self.boots
 
         def tick() -> None:
-            if self.boots == boot and self.ticks_at == due:
+            if self.boots == boot and self.ticks_at == at:
                 self.ticks_at = None
-                self.database.submit(self.carry_out, conversations.expire, self.world.wall())
+                self.database.submit(self.carry_out, conversations.expire, self.wall())
                 self.commit()
 
-        self.world.after(max(due - self.world.wall(), 0), tick)
+        self.world.after(at - self.world.now, tick)
 
 
 def befriend(one: SimPeer, other: SimPeer) -> None:

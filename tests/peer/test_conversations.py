@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from peer import befriending, history, overtures, syncing
+from peer.effects import PushEvents, SendOnLink
 from peer.errors import PeerError
 from peer.sessions import Session
 from peer.talk import seen
@@ -19,6 +20,7 @@ from tests.harness.talk import (
     pass_on,
     receipt_of,
     say,
+    sent,
     tick,
     told,
 )
@@ -28,7 +30,7 @@ from wire.errors import WireError
 from wire.identity import fingerprint
 from wire.ids import ConversationId
 from wire.machine import UnixMillis
-from wire.messages.conversation import ConversationDigest, Digests, Vector
+from wire.messages.conversation import ConversationDigest, Digests, Receipt, Vector
 
 DAY_MS = 24 * 3_600_000
 
@@ -95,9 +97,31 @@ def test_an_older_receipt_takes_nothing_back(pair: tuple[SimPeer, SimPeer]) -> N
     pass_on(alice, bob, say(alice, "bob", "one"))
     early = receipt_of(bob, "alice")
     pass_on(alice, bob, say(alice, "bob", "two"))
-    give(receipt_of(bob, "alice"), bob, alice)
-    assert give(early, bob, alice) == []
+    newest = receipt_of(bob, "alice")
+    give(newest, bob, alice)
+    assert give(early, bob, alice) == [SendOnLink(bob.keys.device, newest)]
     assert {m.state for m in messages(alice, "bob")} == {"delivered"}
+
+
+def test_a_device_that_forgot_its_receipts_and_whose_clock_went_back_signs_above_them(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
+    alice, bob = pair
+    image = bob.database.image()
+    pass_on(alice, bob, say(alice, "bob", "one"))
+    newest = receipt_of(bob, "alice")
+    give(newest, bob, alice)
+    bob.jump(-400 * DAY_MS)
+    bob.restore(image)
+    two = say(alice, "bob", "two")
+    give(events_of(alice, [m.id for m in messages(alice, "bob")]), alice, bob, at=bob.wall())
+    [reminded] = sent(give(receipt_of(bob, "alice"), bob, alice), bob, Receipt)
+    assert alice.database.read(history.state_of, bytes.fromhex(two)) == "queued"
+    [pushed] = give(reminded, alice, bob, at=bob.wall())
+    assert isinstance(pushed, PushEvents)
+    give(receipt_of(bob, "alice"), bob, alice)
+    assert {m.state for m in messages(alice, "bob")} == {"delivered"}
+    assert give(newest, alice, bob) == []
 
 
 def test_a_receipt_of_somebody_else_delivers_nothing(

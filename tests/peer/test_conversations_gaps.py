@@ -39,6 +39,17 @@ def test_what_comes_too_early_waits_and_is_shown_after_what_was_missing(
     assert bob.database.read(conversations.next_tick) is None
 
 
+def test_a_clock_that_is_set_back_keeps_nothing_waiting_for_longer(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
+    alice, bob = pair
+    _, two = say(alice, "bob", "one"), say(alice, "bob", "two")
+    pass_on(alice, bob, two)
+    assert tick(bob) == []
+    [shown] = told(tick(bob, -400 * 24 * 3_600_000), "message")
+    assert shown["text"] == "two"
+
+
 def test_after_two_seconds_it_is_shown_with_a_gap_that_is_asked_for_and_heals(
     pair: tuple[SimPeer, SimPeer], world: Simulation
 ) -> None:

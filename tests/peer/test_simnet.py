@@ -16,6 +16,9 @@ from wire.identity import direct_conversation
 
 SEEDS = int(os.environ.get("SIMNET_SEEDS", "200"))
 ONE = os.environ.get("SIMNET_SEED")
+DAY_MS = 24 * 3_600_000
+AGE_MS = 4_000 * DAY_MS
+"""Of the devices, beyond what any clock is off: a friend does not bring again what it takes for older than a device."""
 CHAOS_MS = 12_000
 CALM_MS = 15_000
 NAMES = ("alice", "bob", "carol")
@@ -31,7 +34,8 @@ class World:
     def __init__(self, seed: int) -> None:
         self.sim = Simulation(seed)
         self.dice = self.sim.dice
-        self.peers = [SimPeer.make(self.sim, name) for name in NAMES[: self.dice.randrange(2, 4)]]
+        names = NAMES[: self.dice.randrange(2, 4)]
+        self.peers = [SimPeer.make(self.sim, name, age_ms=AGE_MS) for name in names]
         self.tampered: set[bytes] = set()
         self.lost: set[bytes] = set()
         self.is_calm = False
@@ -71,7 +75,9 @@ class World:
             return
         kind = self.dice.random()
         one = self.dice.choice(self.peers)
-        if kind < 0.25:
+        if kind < 0.15:
+            one.jump(self.dice.choice((-1, 1)) * self.dice.choice((60_000, DAY_MS, 400 * DAY_MS)))
+        elif kind < 0.3:
             one.crash()
         elif kind < 0.55 and one.cables:
             self.dice.choice(list(one.cables.values())).cut()
