@@ -126,6 +126,7 @@ class LyingTracker:
                         link.say("FriendsPage", [], True)
                         for unasked, more in self.unasked:
                             link.say(unasked, *more)
+                        link.say("MailboxState", 0, 100, True)  # a verb waits until it is said
                         for record in self.nonsense():
                             link.say_record(record)
         except (Ended, OSError):
