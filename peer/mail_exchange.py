@@ -240,7 +240,7 @@ class MailExchange:
                 Done,
             )
         except RemoteProtocolError as error:
-            log.info("no mail for %s: %s", to.name, error)
+            self._on_effects([NoteDenial("the tracker", f"a prekey of {to.name}", error.code)])
             return False
         except PeerError as error:
             if link.closed is not None or error.code is Code.TRACKER_UNREACHABLE:

@@ -154,6 +154,10 @@ class LyingTracker:
             return "State", [request, 0, 0, 0, b""]
         if name == "PutState":
             return "StatePut", [request, 1]
+        if name == "PutPrekeys":
+            return "PrekeysHeld", [request, 100]
+        if name == "AskMail":
+            return "Mail", [request, []]
         if name in {"AskDirectory", "AskUser"}:
             return "Refused", [request, "not-friends", "", 0]
         return "Done", [request]
