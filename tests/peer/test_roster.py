@@ -73,7 +73,8 @@ def test_addresses_of_strangers_and_impostors_are_not_kept(
     assert deliver(reached_at(carol, 1), alice) == []
     with pytest.raises(WireError):
         deliver(reached_at(carol, 1, name="bob"), alice)
-    assert alice.database.read(roster.dial_targets) == []
+    [bob] = alice.database.read(roster.dial_targets)
+    assert (bob.friend, bob.addresses) == ("bob", None)
 
 
 def test_a_presence_that_changed_is_told_once(pair: tuple[SimPeer, SimPeer]) -> None:
@@ -136,7 +137,7 @@ def test_addresses_of_our_other_devices_are_kept_and_our_own_are_not(
     laptop = alice.log_in("alice-2")
     assert deliver(reached_at(laptop, 1, name="alice"), alice) == [WantLink(alice.keys.identity)]
     assert deliver(reached_at(alice, 1), alice) == []
-    [target] = alice.database.read(roster.dial_targets)
+    [target] = alice.database.read(roster.dial_targets, alice.keys.identity)
     assert (target.device, target.friend) == (laptop.keys.device, "alice")
     assert target.known_counter == 2
 
