@@ -76,6 +76,7 @@ async def carry_out_command(
             | api.BlockFriend()
             | api.VerifyFriend()
             | api.AcceptKey()
+            | api.ShareHistory()
             | api.ListFriendRequests()
             | api.ListFriends()
             | api.ListDevices()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from peer import api, befriending, overtures, roster, verifying
+from peer import api, befriending, overtures, roster, sharing, verifying
 from peer.errors import PeerError
 from peer.talk import mutes
 from peer.times import wall
@@ -29,6 +29,7 @@ Command = (
     | api.BlockFriend
     | api.VerifyFriend
     | api.AcceptKey
+    | api.ShareHistory
     | api.ListFriendRequests
     | api.ListFriends
 )
@@ -47,6 +48,10 @@ async def carry_out(node: Node, command: Command, request_id: str) -> Sequence[a
             return [await node.write(request_id, verifying.verify, account_name(name), number)]
         case api.AcceptKey():
             return [await _accept_key(node, command, request_id)]
+        case api.ShareHistory(name=name):
+            shared = await node.write(request_id, sharing.share, account_name(name), wall())
+            await node.settle(SETTLE_S)
+            return [shared]
         case api.ListFriendRequests():
             await node.settle(SETTLE_S)
             return node.database.read(roster.requests)

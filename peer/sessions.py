@@ -13,10 +13,9 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from peer import chains
+from peer import chains, sharing
 from peer.chains import ChainRow
 from peer.membership import Conversation
-from peer.store import own
 from peer.store.devices import certificate_of
 from wire import limits
 from wire.ids import ConversationId, DeviceId, Epoch, EventId, IdentityKey
@@ -109,7 +108,7 @@ def note_level(
     never: list[Unavailable] = []
     strange: list[EventId] = []
     starts: list[int] = []
-    is_own = session.identity == own.this_device(connection)[1]
+    may_have_all = _may_have_all(connection, session, conversation)
     for chain in chains.every(connection, conversation.number):
         key = (chain.device, chain.epoch)
         entries = said.get(key, [])
@@ -122,7 +121,7 @@ def note_level(
             )
             progress.has[key] = start - 1
         floor = min((entry.floor for entry in entries), default=0)
-        if is_own and floor > 1:
+        if may_have_all and floor > 1:
             progress.floors[key] = floor
         first = _first_lacking(connection, progress, chain)
         if first is not None:
@@ -287,7 +286,7 @@ def start_of(
     """Give the first place of a chain that the other end is served (design, section 6: history).
 
     A friend's device gets from us what is younger than itself, and older things only from the first on that no
-    device of its account has receipted; own devices get everything.
+    device of its account has receipted, or all of it if a person said so; own devices get everything.
     """
     key = (chain.device, chain.epoch)
     if key not in progress.starts:
@@ -295,10 +294,19 @@ def start_of(
     return progress.starts[key]
 
 
+def _may_have_all(connection: Connection, session: Session, conversation: Conversation) -> bool:
+    """Say whether the other end is an own device, or a friend's that the whole conversation was shared with."""
+    if session.identity != conversation.identity:
+        return True
+    certificate = certificate_of(connection, session.device)
+    made = 0 if certificate is None else certificate.created
+    return sharing.covers(connection, conversation, made)
+
+
 def _history_start(
     connection: Connection, session: Session, conversation: Conversation, chain: ChainRow
 ) -> int:
-    if session.identity != conversation.identity or session.device == chain.device:
+    if session.device == chain.device or _may_have_all(connection, session, conversation):
         return 1
     if chain.floor and not _stands(connection, chain.device):
         return chain.floor  # nobody has what is below it any more

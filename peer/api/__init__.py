@@ -18,6 +18,7 @@ from peer.api.account import (
     Register,
     RevokeDevice,
     SaveAccount,
+    ShareHistory,
 )
 from peer.api.command import Command, Need
 from peer.api.commands import (
@@ -178,6 +179,7 @@ __all__ = [
     "SetPresence",
     "SetSetting",
     "Setting",
+    "ShareHistory",
     "Status",
     "TrackerStatus",
     "Transfer",

@@ -66,6 +66,13 @@ class RevokeDevice(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class ShareHistory(Command):
+    """Let the devices that a friend has now have the whole conversation. Gives one Nothing."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteAccount(Command):
     """Remove the account from its tracker; the home keeps its history. Gives one Nothing.
 

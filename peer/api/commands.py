@@ -14,6 +14,7 @@ from peer.api.account import (
     Register,
     RevokeDevice,
     SaveAccount,
+    ShareHistory,
 )
 from peer.api.command import Command, Need
 from peer.api.talk import (
@@ -362,6 +363,7 @@ COMMANDS: dict[str, type[Command]] = {
         AcceptKey,
         RemoveFriend,
         BlockFriend,
+        ShareHistory,
         SetPresence,
         SendText,
         RetryText,

@@ -94,6 +94,14 @@ class _Run:
 
         name, *rest = words
         if name not in verbs.GROUPS:
+            plain = [word for word in rest if word not in {"-h", "--help", "--json"}]
+            full = " ".join([name, *plain[:1]])
+            is_alone = (
+                len(plain) == 1 and not asks_help and "-h" not in rest and "--help" not in rest
+            )
+            if plain and full in verbs.BY_WORDS and not is_alone:  # else it is an argument
+                rest.remove(plain[0])
+                return verbs.BY_WORDS[full], rest
             if name in verbs.BY_WORDS:
                 return verbs.BY_WORDS[name], rest
             known = [*verbs.GROUPS, *(verb.words for verb in verbs.VERBS)]

@@ -62,6 +62,9 @@ VERBS = (
     Verb("typing", "mute", "tell a friend who is there that you are writing"),
     Verb("read", "read", "show messages and mark them as read; --follow waits for more"),
     Verb("history", "history", "show or export a conversation, marking nothing"),
+    Verb(
+        "history share", "history", "let the machines a friend has now have your whole conversation"
+    ),
     Verb("search", "search", "find what was said, by its words"),
     Verb("send", "send", "offer files or folders to friends"),
     Verb("offers", "offers", "list what was offered, by you and to you"),

@@ -8,6 +8,7 @@ Keys in use, and whether they travel with the account state (`peer.account_state
     list/NAME                     newest device list seen of a person                travels
     read/CONVERSATION             how far it was seen, see `peer.talk.readmarks`     travels
     mute/NAME, draft/NAME         see `peer.talk.mutes` and `drafts`                 travels
+    share/NAME                    that a friend's devices may have all of it, and until when made      travels
     config/KEY[/NAME]             what `config` and `accept-policy` set              travels
     here/...                      what concerns this machine alone                   stays
 

@@ -11,6 +11,7 @@ from tests.e2e.verb_calls import (
     Row,
     call,
     member,
+    with_friend,
 )
 from tests.e2e.verb_world import Scene
 from tests.harness.actors import Peer
@@ -24,6 +25,12 @@ def spare(scene: Scene, who: Peer) -> tuple[str, ...]:
 
 
 DEVICES = (
+    Row(
+        "history share",
+        "",
+        with_friend(),
+        refused=call(TO_NOBODY, code="no-such-friend"),
+    ),
     Row(
         "devices",
         "device name this added last_seen logged_out revoked",

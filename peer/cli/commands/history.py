@@ -11,6 +11,7 @@ from typing import TextIO
 
 from peer.cli import quantities, render
 from peer.cli.arguments import Arguments
+from peer.cli.commands.options import add_password_file, password_of
 from peer.cli.console import Console, Item
 from peer.cli.exit_codes import Failure, Misuse
 from peer.cli.render import clean
@@ -46,6 +47,23 @@ def run_history(console: Console, options: Namespace) -> None:
         )
         return
     _export(console, request, Path(options.export), options.format)
+
+
+def declare_share(arguments: Arguments) -> None:
+    """Declare the verb's options."""
+    arguments.add_argument("name", metavar="FRIEND", help="a friend's name")
+    add_password_file(arguments)
+
+
+def run_share(console: Console, options: Namespace) -> None:
+    """Share the conversation with the friend's machines."""
+    done = f"{clean(options.name)}'s machines get all that was said"
+    console.ask(
+        "ShareHistory",
+        {"name": options.name},
+        lambda item: console.emit(item, done),
+        password=password_of(options),
+    )
 
 
 def _export(console: Console, request: Item, path: Path, form: str) -> None:

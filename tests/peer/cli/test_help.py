@@ -56,7 +56,12 @@ def test_help_names_every_option_and_argument_wherever_it_is_asked_for(
             assert str(action.metavar or action.dest).split("|", maxsplit=1)[0] in text
 
 
-@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.words)
+SINGLE = {verb.words for verb in VERBS if " " not in verb.words}
+ALONE = [v for v in VERBS if v.words in SINGLE or v.words.split()[0] not in SINGLE]
+"""All but those behind a verb that takes any word itself, as `history share`."""
+
+
+@pytest.mark.parametrize("verb", ALONE, ids=lambda verb: verb.words)
 def test_a_mistyped_verb_is_told_the_nearest(verb: Verb, capfd: pytest.CaptureFixture[str]) -> None:
     head, *tail = verb.words.split()
     wrong = [head, f"{tail[0]}x"] if tail else [f"{head}x"]
