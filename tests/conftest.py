@@ -21,7 +21,11 @@ settings.load_profile(PROFILE)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked `deep` unless the profile asks for it."""
+    """Put what waits for real programs first, so that the quick tests fill every worker to the end.
+
+    What is marked `deep` is left out unless the profile asks for it.
+    """
+    items.sort(key=lambda item: not item.nodeid.startswith(("tests/e2e/", "tests/net/")))
     if PROFILE == "deep":
         return
     deep = [item for item in items if item.get_closest_marker("deep")]

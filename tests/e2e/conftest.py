@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -80,6 +81,19 @@ def befriend(address: str, alice: Peer, bob: Peer, *words: str) -> tuple[Node, N
     assert bob.one("friend", "accept", alice.name)["state"] == "friends"
     at_alice.event("friend", friend=bob.name, state="friends")
     return at_alice, at_bob
+
+
+@pytest.fixture(autouse=True, scope="module")
+def unmeasured(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Start programs without measuring what of them runs, but for modules marked `measured`.
+
+    Measuring doubles what a start costs and slows a node down; the floors hold without the rest.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("measured") is None:
+            for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS")]:
+                patch.delenv(name)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,8 @@ from tests.e2e.conftest import MakePeer, befriend
 from tests.harness.actors import PASSWORD
 from tests.harness.trackers import TrackerProcess
 
+pytestmark = pytest.mark.measured
+
 
 def test_everything_that_is_held_comes_in_one_file(
     tracker: TrackerProcess, make_peer: MakePeer, tmp_path: Path

@@ -84,8 +84,6 @@ KNOCKS = [
             "suite 99": (99, 1, 0),
             "purpose 0": (1, 0, 0),
             "purpose 7": (1, 7, 0),
-            "a relay": (1, 4, 0),
-            "a probe": (1, 6, 0),
             "last byte": (1, 1, 1),
         }.items()
     ),
@@ -110,7 +108,8 @@ def test_who_knocks_with_nonsense_is_refused_at_the_first_bytes(door: Door, case
 
 
 @pytest.mark.parametrize(
-    ("name", "purpose"), [("tracker", 2), ("tracker", 3), ("peer", 1), ("peer", 5)]
+    ("name", "purpose"),
+    [("tracker", 2), ("tracker", 3), ("peer", 1), ("peer", 4), ("peer", 5), ("peer", 6)],
 )
 def test_9_a_purpose_of_the_other_program_is_refused(door: Door, purpose: int) -> None:
     before = door.look()

@@ -7,7 +7,11 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.harness.actors import Peer
+
+pytestmark = pytest.mark.measured
 
 
 def write(path: Any, content: Any = b"content") -> Any:

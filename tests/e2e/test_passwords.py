@@ -18,6 +18,8 @@ from wire.codes import Code
 
 NEW = "eight green cats"
 
+pytestmark = pytest.mark.measured
+
 
 @pytest.fixture
 def alice(tracker: TrackerProcess, make_peer: MakePeer) -> Any:

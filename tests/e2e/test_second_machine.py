@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.conftest import MakePeer
 from tests.harness.actors import Item, Peer
 from tests.harness.trackers import TrackerProcess
+
+pytestmark = pytest.mark.measured
 
 
 def log_in(second: Peer, tracker: TrackerProcess) -> Item:

@@ -41,7 +41,7 @@ def watched(tmp_path: Path) -> Iterator[TrackerProcess]:
         yield running
 
 
-pytestmark = pytest.mark.usefixtures("weathers")
+pytestmark = [pytest.mark.usefixtures("weathers"), pytest.mark.measured]
 
 
 def send(tracker: TrackerProcess, *pieces: bytes) -> bytes:
@@ -136,8 +136,6 @@ def test_8_another_version_is_told_which_one_is_spoken(
         (1, 1, 7),
         (1, Purpose.PEER, 0),
         (1, Purpose.DATA, 0),
-        (1, Purpose.RELAY, 0),
-        (1, Purpose.PROBE, 0),
     ],
 )
 def test_9_what_a_tracker_does_not_serve_is_refused_in_clear(

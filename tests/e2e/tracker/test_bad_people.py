@@ -40,7 +40,7 @@ from wire.messages.friends import (
 from wire.messages.reach import AskDirectory
 from wire.messages.session import Done
 
-pytestmark = pytest.mark.usefixtures("weathers")
+pytestmark = [pytest.mark.usefixtures("weathers"), pytest.mark.measured]
 
 
 def raw(message: Message) -> bytes:

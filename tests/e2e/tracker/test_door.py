@@ -25,6 +25,8 @@ from wire.messages.friends import (
 )
 from wire.messages.presence import SetPresence, Show
 
+pytestmark = pytest.mark.measured
+
 # --- the door
 
 

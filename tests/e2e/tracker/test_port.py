@@ -48,6 +48,8 @@ from wire.messages.session import Done
 
 # --- accounts
 
+pytestmark = pytest.mark.measured
+
 
 async def test_a_new_account_enters_by_its_link_key_alone(
     tracker: TrackerProcess, people: Any

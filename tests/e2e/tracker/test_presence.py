@@ -23,6 +23,8 @@ from wire.messages.reach import AddressesChanged, AskDirectory, Directory
 
 # --- presence
 
+pytestmark = pytest.mark.measured
+
 
 async def test_friends_see_each_other_come_change_and_go(
     tracker: TrackerProcess, people: Any

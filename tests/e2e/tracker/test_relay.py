@@ -22,6 +22,8 @@ from wire.messages.reach import AskRelay, Relay, RelayOffered
 
 PEER = int(Purpose.PEER)
 
+pytestmark = pytest.mark.measured
+
 
 class Half:
     """One connection to the relay."""
