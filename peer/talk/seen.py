@@ -120,7 +120,12 @@ def _note(connection: Connection, conversation: Conversation) -> None:
 
 
 def _seen_to(connection: Connection, conversation: int, chain: ChainRow) -> int:
-    """Give the last place of a chain up to which nothing is unread."""
+    """Give the last place of a chain up to which nothing is unread, nor lacking below its floor.
+
+    What is below the floor was never here: nobody can have seen it, but on another device that said so.
+    """
+    if chain.floor > chain.seen + 1:
+        return chain.seen
     (first,) = connection.execute(
         "SELECT min(seq) FROM events WHERE conversation = ? AND chain = ? AND is_read = 0",
         (conversation, chain.number),

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from peer import befriending, conversations, history, overtures, syncing
 from peer.effects import Ask, CloseLinks, Effect, PushEvents, SendOnLink, Tell
@@ -106,7 +106,7 @@ class SimPeer:
     clock_off_ms: int = 0  # of this device's wall clock
 
     @classmethod
-    def make(cls, world: Simulation, name: str, *, age_ms: int = 0) -> SimPeer:
+    def make(cls, world: Simulation, name: str, *, age_ms: int = 0) -> Self:
         """Make a person with one device, made so long ago."""
         entropy = SeededEntropy(f"{world.seed}/{name}")
         seed = entropy.bytes(32)
@@ -123,21 +123,21 @@ class SimPeer:
         seed: bytes,
         keys: DeviceKeys,
         entropy: SeededEntropy,
-    ) -> SimPeer:
+    ) -> Self:
         database = MemoryDatabase(entropy, world.wall())
         peer = cls(world, name, account, seed, keys, entropy, database)
         database.write(own.remember, keys, AccountName(account), None, b"vault", 1, world.wall())
         database.commit()
         return peer
 
-    def log_in(self, name: str, others: Iterable[SimPeer] = ()) -> SimPeer:
+    def log_in(self, name: str, others: Iterable[SimPeer] = ()) -> Self:
         """Make another device of this account, with its friends; others: those that exist, told of it."""
         world = self.world
         entropy = SeededEntropy(f"{world.seed}/{name}")
         mine = self.database.read(own.need_account)
         listed = read_device_list(mine.device_list, mine.identity)
         keys = add_device(self.seed, listed, name, now=world.wall(), entropy=entropy)
-        made = SimPeer._born(world, name, self.account, self.seed, keys, entropy)
+        made = self._born(world, name, self.account, self.seed, keys, entropy)
         rows = self.database.connection.execute(
             "SELECT name, identity, state, since, device_list, list_counter FROM contacts"
         ).fetchall()
@@ -146,7 +146,8 @@ class SimPeer:
             " VALUES (?, ?, ?, ?, ?, ?)",
             rows,
         )
-        for one in (self, *others):
+        known: list[SimPeer] = [self, *others]
+        for one in known:
             one.learn_list(keys.device_list)
         return made
 

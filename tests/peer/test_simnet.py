@@ -31,11 +31,12 @@ class World:
     accepted and then existed nowhere any more, because its author went back to before it.
     """
 
+    acts = 5, 30
+
     def __init__(self, seed: int) -> None:
         self.sim = Simulation(seed)
         self.dice = self.sim.dice
-        names = NAMES[: self.dice.randrange(2, 4)]
-        self.peers = [SimPeer.make(self.sim, name, age_ms=AGE_MS) for name in names]
+        self.peers = [self.born(name) for name in NAMES[: self.dice.randrange(2, 4)]]
         self.tampered: set[bytes] = set()
         self.lost: set[bytes] = set()
         self.is_calm = False
@@ -46,13 +47,16 @@ class World:
         for one in list(self.peers):
             if self.dice.random() < 0.4:
                 self.sim.after(self.dice.randrange(CHAOS_MS), partial(self.log_in, one))
-        for number in range(self.dice.randrange(5, 30)):
+        for number in range(self.dice.randrange(*self.acts)):
             self.sim.after(self.dice.randrange(CHAOS_MS), partial(self.say, number))
         self.sim.after(0, self.link_up)
         self.sim.after(100, self.trouble)
         self.sim.run(CHAOS_MS)
         self.is_calm = True
         self.sim.run(CHAOS_MS + CALM_MS)
+
+    def born(self, name: str) -> SimPeer:
+        return SimPeer.make(self.sim, name, age_ms=AGE_MS)
 
     def say(self, number: int) -> None:
         speaker = self.dice.choice(self.peers)

@@ -14,14 +14,24 @@ from peer.store import settings
 from peer.talk import acts, following, readmarks, seen
 from tests.harness.acting import act
 from tests.harness.simnet import SimPeer, Simulation, befriend
-from tests.harness.talk import give, introduce, pass_on, receipt_of, say, told
+from tests.harness.talk import (
+    conversation_of,
+    give,
+    introduce,
+    pass_on,
+    receipt_of,
+    say,
+    tick,
+    told,
+    vector_of,
+)
 from tests.peer.test_account_state import devices
 from wire import limits
 from wire.account_state import AccountState, Entry, ReadMarks
 from wire.identity.packing import pack
 from wire.ids import ConversationId, DeviceId, Epoch
 from wire.log.receipt import Reach, ReceiptBody, issue_receipt, peek_receipt
-from wire.messages.conversation import Receipt
+from wire.messages.conversation import Receipt, Unavailable
 
 Pair = tuple[SimPeer, SimPeer]
 
@@ -155,6 +165,22 @@ def test_a_friend_who_is_away_is_owed_it_by_mail_and_one_who_is_linked_is_not(pa
     pass_on(alice, bob, say(alice, "bob", "two"))
     look(bob, "alice")
     assert owed() == 1
+
+
+def test_a_device_that_never_had_what_came_before_does_not_say_that_it_was_seen(
+    pair: Pair,
+) -> None:
+    alice, bob = pair
+    ids = [say(alice, "bob", text) for text in ("one", "two", "three")]
+    [chain] = vector_of(alice, "bob")
+    gap = Unavailable(conversation_of(alice, bob), chain.device, chain.epoch, 1, 2)
+    give(gap, alice, bob)
+    pass_on(alice, bob, ids[2])
+    tick(bob, 60_000)
+    look(bob, "alice")
+    assert bob.texts("alice") == ["three"]
+    bring_receipt(bob, alice)
+    assert "read" not in states(alice, "bob")
 
 
 def test_a_lie_about_places_beyond_what_was_delivered_shows_nothing_as_read(pair: Pair) -> None:
