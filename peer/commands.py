@@ -24,6 +24,7 @@ from peer import (
 )
 from peer.errors import PeerError
 from peer.identity import is_sealed
+from peer.reach import doctor
 from peer.talk import following
 from peer.times import wall
 from peer.transfers import manager
@@ -52,8 +53,9 @@ async def carry_out_command(
     request_id: what was done under it before is given again; empty for none.
     """
     match command:
-        case api.GetStatus():
-            yield _status(node)
+        case api.GetStatus() | api.Diagnose():
+            async for shown in _state(node, command):
+                yield shown
         case api.GiveWay():
             node.give_way(command)
             yield api.Nothing()
@@ -111,6 +113,16 @@ async def _of_people(
     if isinstance(command, devices.Command):
         return await devices.carry_out(node, command)
     return await people.carry_out(node, command, request_id)
+
+
+async def _state(
+    node: Node, command: api.GetStatus | api.Diagnose
+) -> AsyncGenerator[api.Result, None]:
+    if isinstance(command, api.GetStatus):
+        yield _status(node)
+        return
+    async for check in doctor.examine(node):
+        yield check
 
 
 def _status(node: Node) -> api.Status:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
 from typing import Any
 
 from peer import api, contacts, roster, syncing
@@ -124,6 +125,10 @@ class Linking:
         """Let data links in from now on."""
         self.data_links = data_links
         self._reception.takes_files = True
+
+    def expect_probe(self, nonce: bytes) -> AbstractContextManager[asyncio.Event]:
+        """Give an event that is set when the tracker dials in and shows this nonce."""
+        return self._reception.expect_probe(nonce)
 
     def send(self, device: DeviceId, message: Message) -> None:
         """Send to a device that is linked; else nothing: sync will bring it."""

@@ -45,7 +45,7 @@ class Pump(asyncio.Protocol):
     on_event: called with each event, in order, on the loop; it must not block. may_enter: asked before
     anything else with this pump, whose `peer` and `who` (its address, without and with the port) are known by
     then; False ends the connection. for_purpose: of an accepted connection, gives the machine for what its
-    preamble asks for, None to leave it to `make_link`'s; the instant it gets is that of the connection. first:
+    preamble asks for, None to leave it to `make_link`'s; the instant it gets is that of the connection. on_probe: called with the nonce of a tracker that dials back. first:
     bytes that go out before the link's own, a relay's ticket.
     """
 
@@ -56,8 +56,10 @@ class Pump(asyncio.Protocol):
         *,
         may_enter: Callable[[Pump], bool] | None = None,
         for_purpose: Callable[[Purpose, Monotonic], Link | None] | None = None,
+        on_probe: Callable[[bytes], object] | None = None,
         first: bytes = b"",
     ) -> None:
+        self._on_probe = on_probe
         self._first = first
         self._for_purpose = for_purpose
         self._start = b""  # of an accepted connection, until its purpose is known
@@ -226,11 +228,21 @@ class Pump(asyncio.Protocol):
             purpose = Purpose.PEER
         if purpose is None or self._for_purpose is None:
             return b""
+        if purpose is Purpose.PROBE and self._on_probe is not None:
+            return self._take_probe(self._on_probe)
         other = self._for_purpose(purpose, self._connected)
         if other is not None and self.link is not None:
             self.link, self.purpose = other, purpose
         self._for_purpose = None
         return self._start
+
+    def _take_probe(self, on_probe: Callable[[bytes], object]) -> bytes:
+        """Hand on a tracker's nonce once it is here, and hang up; it is no link."""
+        nonce = self._start[limits.PREAMBLE_BYTES :]
+        if len(nonce) >= limits.TICKET_BYTES and self._transport is not None:
+            on_probe(nonce[: limits.TICKET_BYTES])
+            self._transport.abort()
+        return b""
 
     def _run(self) -> None:
         """Write what is to be written, tell what happened, set the timer anew."""

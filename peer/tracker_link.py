@@ -9,6 +9,7 @@ from typing import TypeVar
 from peer.errors import PeerError
 from peer.pump import Pump
 from peer.refusals import Refusals
+from peer.times import wall
 from wire import frames, limits
 from wire.address import TrackerAddress, key_text
 from wire.codes import Code
@@ -28,7 +29,7 @@ from wire.link import (
 from wire.machine import Entropy, Monotonic
 from wire.messages import Message, Purpose
 from wire.messages.friends import FriendsPage
-from wire.messages.session import Hello, HelloAnonymous
+from wire.messages.session import Hello, HelloAnonymous, HelloTracker
 
 AnswerT = TypeVar("AnswerT", bound=Message)
 DIAL_TIMEOUT_S = 10.0
@@ -48,6 +49,7 @@ class TrackerLink:
         self.closed: LinkClosed | None = None
         self.own_host = ""
         self.remote_host = ""
+        self.clock_ahead_ms = 0  # our wall clock before the tracker's
         self._asker = Asker()
         self._waiting: dict[RequestId, asyncio.Future[Message]] = {}
         self._opened: asyncio.Future[LinkOpened] = asyncio.get_running_loop().create_future()
@@ -111,6 +113,8 @@ class TrackerLink:
                 raise await _explain(address, tracker_key) from error
             raise
         self.handshake_hash = opened.handshake_hash
+        if isinstance(opened.remote.hello, HelloTracker):
+            self.clock_ahead_ms = wall() - opened.remote.hello.now
         self.own_host = str(transport.get_extra_info("sockname")[0])
         self.remote_host = str(transport.get_extra_info("peername")[0])
         return self

@@ -107,7 +107,8 @@ class Uplink:
             self._settled.set()  # there is nothing to wait for
         self.failure: PeerError | None = None
         self.is_loopback = False
-        self.own_host = self.tracker_host = ""
+        self.own_host = self.tracker_host = self.observed_host = ""
+        self.clock_ahead_ms = 0
         self.addresses = b""  # our own record, as it was signed last
 
     # --- for the node
@@ -190,6 +191,7 @@ class Uplink:
         )
         await self.exchange.entered(link, entered.state_version)
         self.own_host, self.tracker_host = link.own_host, link.remote_host
+        self.observed_host, self.clock_ahead_ms = entered.observed_host, link.clock_ahead_ms
         self.is_loopback = link.remote_host in ("127.0.0.1", "::1")
         self.state, self.why, self.failure = "online", None, None
         self._on_state()

@@ -54,7 +54,14 @@ from wire.messages.mailbox import (
     TakeMail,
 )
 from wire.messages.presence import SetPresence
-from wire.messages.reach import AskDirectory, AskPunch, AskRelay, PutAddresses
+from wire.messages.reach import (
+    AskDialBack,
+    AskDirectory,
+    AskProbe,
+    AskPunch,
+    AskRelay,
+    PutAddresses,
+)
 from wire.messages.session import Done
 
 if TYPE_CHECKING:
@@ -316,6 +323,8 @@ HANDLERS: dict[type[Message], Handler] = {
     AskDirectory: introductions.on_ask_directory,
     AskRelay: introductions.on_ask_relay,
     AskPunch: introductions.on_ask_punch,
+    AskProbe: introductions.on_ask_probe,
+    AskDialBack: introductions.on_ask_dial_back,
     AskUser: on_ask_user,
     AskFriend: on_ask_friend,
     AnswerFriend: on_answer_friend,

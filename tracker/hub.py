@@ -7,8 +7,8 @@ What lives here: the meeting of services and sessions, on the loop's thread. Wha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Protocol, TypeVar
 
 from tracker import accounts, friends, mailbox
 from tracker.config import Config
@@ -37,7 +37,7 @@ from tracker.storage.writer import Work, Writer
 from tracker.throttle import Lobby, Window
 from wire import limits
 from wire.codes import Code
-from wire.ids import AccountName, BootId, LinkKey
+from wire.ids import AccountName, BootId, DeviceId, LinkKey
 from wire.link import LinkConfig
 from wire.machine import Entropy, Monotonic, UnixMillis
 from wire.messages import Message, Purpose
@@ -79,7 +79,8 @@ class Hub:
     """The state that all sessions of one tracker share.
 
     writer: runs the services' questions. link_private: 32 bytes, secret. link_key: its public half.
-    monotonic, soon, later: the loop's clock, and its ways to call at the end of this turn and after seconds.
+    monotonic, soon, later, spawn: the loop's clock, and its ways to call at the end of this turn and after
+    seconds, and to have something done that waits.
     most_sockets: what the system allows this process.
     """
 
@@ -94,6 +95,7 @@ class Hub:
         monotonic: Callable[[], float],
         soon: Callable[[Callable[[], object]], object],
         later: Callable[[float, Callable[[], object]], object],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
         most_sockets: int,
     ) -> None:
         chosen = config.limits
@@ -124,6 +126,7 @@ class Hub:
         self.logins = Window(chosen.failed_logins, chosen.failed_logins_window_s)
         self.registrations = Window(chosen.registrations, chosen.throttle_window_s)
         self.lookups = Window(chosen.lookups, chosen.throttle_window_s)
+        self.dial_backs = Window(limits.DIAL_BACKS, limits.DIAL_BACK_WINDOW_S)
         self.staging_space = StagingSpace(chosen.staged_state_bytes)
         self.punches: Punches[Recipient] = Punches(entropy)
         self.second_port = 0  # where devices probe from the same port again; 0: nowhere
@@ -132,6 +135,7 @@ class Hub:
         self._later = later
         self._most_sockets = most_sockets
         self.soon = soon
+        self.spawn = spawn
         self.refusals = Refusals(self.now)
 
     # --- clocks
@@ -258,6 +262,10 @@ class Hub:
     def count_lookup(self, address: str) -> None:
         """Count a question about a name; raises FLOOD when an address asks for too many."""
         self._count(self.lookups, address, Code.FLOOD, "too many names were asked for")
+
+    def count_dial_back(self, device: DeviceId) -> None:
+        """Count a device's wish to be dialled back; raises FLOOD when it asks too often."""
+        self._count(self.dial_backs, device, Code.FLOOD, "this device was dialled back too often")
 
     def count_registration(self, address: str) -> None:
         """Count a registration; raises FLOOD when an address makes too many."""

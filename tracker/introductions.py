@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING
 
 from tracker import directory
 from tracker.asking import ask, serve
+from tracker.dialback import dial_back
 from tracker.errors import TrackerError
 from tracker.storage.port import Account, AccountId
 from wire.codes import Code
 from wire.messages import Message
 from wire.messages.reach import (
+    AskDialBack,
     AskDirectory,
+    AskProbe,
     AskPunch,
     AskRelay,
+    DialledBack,
     Directory,
+    Probe,
     Punch,
     PunchOffered,
     PutAddresses,
@@ -53,6 +58,7 @@ def on_ask_directory(hub: Hub, session: Session, message: AskDirectory) -> None:
 def on_ask_relay(hub: Hub, session: Session, message: AskRelay) -> None:
     """Give a ticket to the asker, and one to the device it wants to meet."""
     caller = session.caller
+    hub.splices.books.check_on()
 
     def meet(account: AccountId, other: Recipient) -> Message:
         place = (account, message.device)
@@ -68,15 +74,36 @@ def on_ask_punch(hub: Hub, session: Session, message: AskPunch) -> None:
     caller = session.caller
 
     def meet(_: AccountId, other: Recipient) -> Message:
-        tickets = hub.punches.open(session, other, hub.now())
-        if tickets is None:
-            raise TrackerError(Code.TOO_MANY_REQUESTS)
-        mine, theirs = tickets
+        mine, theirs = _tickets(hub, session, other)
         purpose, second = message.purpose, hub.second_port
         other.tell(PunchOffered(caller.name, caller.device, purpose, theirs, second))
         return Punch(message.request, mine, second)
 
     _introduce(hub, session, message, meet)
+
+
+def on_ask_probe(hub: Hub, session: Session, message: AskProbe) -> None:
+    """Have a device probe this tracker, so that it learns how its router maps it."""
+    (ticket,) = _tickets(hub, session)
+    session.answer(Probe(message.request, ticket, hub.second_port))
+
+
+def on_ask_dial_back(hub: Hub, session: Session, message: AskDialBack) -> None:
+    """Dial the address that the asker comes from, and say whether something answered there."""
+    hub.count_dial_back(session.caller.device)
+
+    async def dial() -> None:
+        is_reached = await dial_back(session.host, message.port, message.nonce)
+        session.answer(DialledBack(message.request, is_reached))
+
+    hub.spawn(dial())
+
+
+def _tickets(hub: Hub, *sessions: Recipient) -> tuple[bytes, ...]:
+    tickets = hub.punches.open(sessions, hub.now())
+    if tickets is None:
+        raise TrackerError(Code.TOO_MANY_REQUESTS)
+    return tickets
 
 
 def _introduce(

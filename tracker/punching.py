@@ -49,9 +49,9 @@ class Side(Generic[HearerT]):
 
 @dataclass(slots=True, eq=False)
 class Punch(Generic[HearerT]):
-    """Two sides, the asker first. until: when it is given up."""
+    """Two sides, the asker first, or one that asks for itself. until: when it is given up."""
 
-    sides: tuple[Side[HearerT], Side[HearerT]]
+    sides: tuple[Side[HearerT], ...]
     until: Monotonic
 
 
@@ -62,18 +62,18 @@ class Punches(Generic[HearerT]):
         self._entropy = entropy
         self._by_ticket: dict[bytes, tuple[Punch[HearerT], Side[HearerT]]] = {}
 
-    def open(self, asker: HearerT, other: HearerT, now: Monotonic) -> tuple[bytes, bytes] | None:
-        """Give tickets for the asker and the other one; None while there are as many as may be."""
+    def open(self, sessions: tuple[HearerT, ...], now: Monotonic) -> tuple[bytes, ...] | None:
+        """Give a ticket to each of two, or to one that asks for itself; None while there are as many as may be."""
         self._expire(now)
         if len(self._by_ticket) >= 2 * limits.PUNCHES:
             return None
-        one, two = (
-            Side(session, self._entropy.bytes(limits.TICKET_BYTES)) for session in (asker, other)
+        sides = tuple(
+            Side(session, self._entropy.bytes(limits.TICKET_BYTES)) for session in sessions
         )
-        punch = Punch((one, two), Monotonic(now + limits.TICKET_S))
+        punch = Punch(sides, Monotonic(now + limits.TICKET_S))
         for side in punch.sides:
             self._by_ticket[side.ticket] = (punch, side)
-        return one.ticket, two.ticket
+        return tuple(side.ticket for side in sides)
 
     def probed(self, ticket: bytes, place: Place, now: Monotonic, *, is_second: bool) -> bool:
         """Take a connection that showed a ticket; False if it is none that is awaited.
@@ -91,9 +91,8 @@ class Punches(Generic[HearerT]):
         return True
 
     def _go(self, punch: Punch[HearerT]) -> None:
-        one, two = punch.sides
-        places = one.place, two.place
-        for side, other in ((one, places[1]), (two, places[0])):
+        places = [side.place for side in punch.sides]
+        for side, other in zip(punch.sides, reversed(places), strict=True):
             host, port = other if None not in places and other is not None else ("", 0)
             side.session.tell(PunchGo(side.ticket, host, port))
             del self._by_ticket[side.ticket]

@@ -69,8 +69,7 @@ class Books:
         wall: UnixMillis,
     ) -> Joint:
         """Make tickets for two devices that may meet; raises RELAY_OFF or RELAY_LIMIT, saying which."""
-        if not self._is_on:
-            raise TrackerError(Code.RELAY_OFF)
+        self.check_on()
         self.expire(now)
         if len(self._joints) >= self._chosen.relays:
             raise _limit("as many as this tracker relays at once")
@@ -91,6 +90,11 @@ class Books:
         for side, ticket in enumerate(joint.tickets):
             self._by_ticket[ticket] = (joint, side)
         return joint
+
+    def check_on(self) -> None:
+        """Raise RELAY_OFF if the host does not let it relay."""
+        if not self._is_on:
+            raise TrackerError(Code.RELAY_OFF)
 
     def join(self, ticket: bytes, now: Monotonic) -> tuple[Joint, int]:
         """Take a ticket, which counts once; gives the joint and whose half it is. Raises HANDSHAKE_FAILED."""

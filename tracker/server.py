@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from types import TracebackType
@@ -42,6 +43,8 @@ from wire.machine import Entropy
 SWEEP_S = 0.25
 EXPIRE_EVERY_S = 3600.0
 DRAIN_S = 3.0  # for the last records to leave; SIGTERM promises an end in less than 5 s
+
+Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
 log = logging.getLogger("tracker")
 
@@ -123,6 +126,7 @@ class Tracker:
         writer = Writer(open_database(self._home.database), self._deliver_to(loop))
         writer.start()
         stack.push_async_callback(self._stop_writer, writer)
+        group = await stack.enter_async_context(asyncio.TaskGroup())
         self.hub = Hub(
             self.config,
             writer,
@@ -132,6 +136,7 @@ class Tracker:
             monotonic=loop.time,
             soon=loop.call_soon,
             later=loop.call_later,
+            spawn=self._spawn_in(group, stack),
             most_sockets=raise_descriptor_limit(),
         )
         control = ControlSocket(self._home.control, self._on_control)
@@ -149,6 +154,23 @@ class Tracker:
             self._servers.append(server)
         self._sweep_handle = loop.call_later(SWEEP_S, self._sweep)
         stack.callback(self._stop_sweep)
+
+    @staticmethod
+    def _spawn_in(group: asyncio.TaskGroup, stack: AsyncExitStack) -> Spawn:
+        """Give the way to have something done that waits; whatever still does at the end is called off."""
+        tasks: set[asyncio.Task[None]] = set()
+
+        def spawn(work: Coroutine[Any, Any, None]) -> None:
+            task = group.create_task(work)
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        def call_off() -> None:
+            for task in list(tasks):
+                task.cancel()
+
+        stack.callback(call_off)
+        return spawn
 
     @staticmethod
     def _deliver_to(loop: asyncio.AbstractEventLoop) -> Any:

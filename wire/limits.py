@@ -225,6 +225,11 @@ RELAY_EARLY_BYTES = 64 * KIB  # of one half, kept until the other is here
 RELAY_PAIR_BYTES = 2**30  # of two accounts in a day (UTC), both directions together
 RELAY_PAIR_BYTES_PER_S = 10_000_000  # of two halves, both directions together
 RELAY_BYTES_PER_S = 100_000_000  # of one tracker
+DIAL_BACKS = (
+    6  # per DIAL_BACK_WINDOW_S and device: a tracker dials nothing but the asker's own address
+)
+DIAL_BACK_WINDOW_S = 60.0
+DIAL_BACK_S = 5.0  # for the connection to stand
 PUNCHES = 1000  # introductions under way at one tracker
 PUNCH_S = 5.0  # of trying to open a connection from both sides
 RELAY_IDLE_S = 90.0  # nothing passed: a link that lived would have pinged four times

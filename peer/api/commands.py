@@ -53,6 +53,13 @@ class WatchEvents(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Diagnose(Command):
+    """Look at everything that decides who can reach whom. Gives a Check each."""
+
+    need: ClassVar[Need] = Need.FULL
+
+
+@dataclass(frozen=True, slots=True)
 class GiveWay(Command):
     """Make room for another node: one that a verb runs ends soon. Gives Nothing.
 
@@ -353,6 +360,7 @@ COMMANDS: dict[str, type[Command]] = {
         WhoAmI,
         GetStatus,
         WatchEvents,
+        Diagnose,
         GiveWay,
         GetFriendCode,
         AddFriend,

@@ -87,6 +87,16 @@ class LinkStatus(Result):
 
 
 @dataclass(frozen=True, slots=True)
+class Check(Result):
+    """One thing that `doctor` looked at; remedy: empty where nothing is wrong."""
+
+    check: str
+    ok: bool
+    detail: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrackerStatus(Result):
     """The tracker link in Status."""
 

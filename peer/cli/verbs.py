@@ -30,6 +30,9 @@ VERBS = (
     Verb("whoami", "whoami", "who this home is: account, fingerprint, friend code, devices"),
     Verb("up", "up", "run the node until stopped: be online, receive, send"),
     Verb("status", "status", "the tracker link, every friend's link, what is being transferred"),
+    Verb(
+        "doctor", "doctor", "find out who can reach whom, and what to do where something is wrong"
+    ),
     Verb("friend code", "friend", "print your friend code for somebody to add"),
     Verb("friend add", "friend", "ask somebody to be your friend, by name or friend code"),
     Verb("friend requests", "friend", "list the requests that wait"),

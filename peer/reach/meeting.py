@@ -54,7 +54,7 @@ class Meeting:
         self._entropy = entropy
         tracker = profile.tracker
         self._relaying = Relaying(tracker, ask=ask_relay, begin=self._begin)
-        self._punching = Punching(
+        self.punching = Punching(
             ask=ask_punch,
             surroundings=surroundings,
             tracker_port=0 if tracker is None else tracker.port,
@@ -69,7 +69,7 @@ class Meeting:
                 if target is not None:
                     self._spawn(self._come(target, message))
             case PunchGo():
-                self._punching.go(message)
+                self.punching.go(message)
 
     async def talk(self, target: Target) -> None:
         """Get a control link; raises PeerError with why the tracker does not relay, when nothing else worked.
@@ -91,7 +91,7 @@ class Meeting:
     async def punch(self, target: Target, purpose: Purpose) -> bool:
         """Try a simultaneous open; False if it came to nothing."""
         try:
-            return await self._punching.call(target, purpose)
+            return await self.punching.call(target, purpose)
         except PeerError:
             return False
 
@@ -100,7 +100,7 @@ class Meeting:
         if isinstance(offered, RelayOffered):
             await _refusal(self._relaying.join(target, purpose, offered.ticket))
         else:
-            await self._punching.meet(target, purpose, offered.ticket, offered.second_port)
+            await self.punching.meet(target, purpose, offered.ticket, offered.second_port)
 
     def _begin(self, target: Target, purpose: Purpose, first: bytes = b"") -> Pump:
         """Make the protocol of a connection; the smaller link key begins, as neither side dialled the other."""

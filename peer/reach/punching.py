@@ -76,8 +76,7 @@ class Punching:
 
     async def meet(self, target: Target, purpose: Purpose, ticket: bytes, second_port: int) -> bool:
         """Probe, wait for the word to go, and dial; True once a connection stands."""
-        awaited = asyncio.get_running_loop().create_future()
-        self._awaited[ticket] = awaited
+        awaited = self._await(ticket)
         try:
             with ExitStack() as sockets, suppress(OSError, TimeoutError):
                 async with asyncio.timeout(limits.TICKET_S):
@@ -92,6 +91,20 @@ class Punching:
             del self._awaited[ticket]
         return False
 
+    async def seen(self, ticket: bytes, second_port: int) -> Place | None:
+        """Probe the tracker; gives where one port is seen, None if each connection gets another.
+
+        Raises OSError or TimeoutError if the probes do not get through.
+        """
+        awaited = self._await(ticket)
+        try:
+            with ExitStack() as sockets:
+                async with asyncio.timeout(limits.PUNCH_S):
+                    await self._probe(sockets, ticket, second_port)
+                    return await awaited
+        finally:
+            del self._awaited[ticket]
+
     def go(self, said: PunchGo) -> None:
         """Take the tracker's word that both sides are known, or that no dialling would meet."""
         awaited = self._awaited.get(said.ticket)
@@ -99,6 +112,11 @@ class Punching:
             awaited.set_result((said.host, said.port) if said.host else None)
 
     # --- inside
+
+    def _await(self, ticket: bytes) -> asyncio.Future[Place | None]:
+        awaited: asyncio.Future[Place | None] = asyncio.get_running_loop().create_future()
+        self._awaited[ticket] = awaited
+        return awaited
 
     async def _probe(self, sockets: ExitStack, ticket: bytes, second_port: int) -> int:
         """Show the ticket from one fresh port; gives that port. The connections stay until `sockets` is left."""

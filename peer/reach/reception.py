@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from peer.listener import Knocks
 from peer.pump import OnEvent, Pump
@@ -26,6 +28,7 @@ class Reception:
         self.refusals = Refusals(asyncio.get_running_loop().time)
         self._pumps: set[Pump] = set()
         self.takes_files = False  # data links are let in, too
+        self._nonces: dict[bytes, asyncio.Event] = {}  # that a tracker is to bring
 
     def accept(self) -> Pump:
         """Make the protocol of a connection that came in."""
@@ -34,9 +37,23 @@ class Reception:
             self.on_event,
             may_enter=self._may_enter,
             for_purpose=self._for_purpose,
+            on_probe=self._on_probe,
         )
         self._pumps.add(pump)
         return pump
+
+    @contextmanager
+    def expect_probe(self, nonce: bytes) -> Iterator[asyncio.Event]:
+        """Give an event that is set when somebody dials in and shows this nonce."""
+        came = self._nonces[nonce] = asyncio.Event()
+        try:
+            yield came
+        finally:
+            del self._nonces[nonce]
+
+    def _on_probe(self, nonce: bytes) -> None:
+        if (came := self._nonces.get(nonce)) is not None:
+            came.set()
 
     def add(self, pump: Pump) -> None:
         """Take note of a link that we began ourselves."""

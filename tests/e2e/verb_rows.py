@@ -95,6 +95,7 @@ ROWS = (
         up_away=WRONG,  # the refusal of a second node takes ten seconds and no tracker
     ),
     Row("status", "tracker links transfers", call(), refused=WRONG),
+    Row("doctor", "check ok detail remedy", call(), refused=WRONG, lines=SOME),
     Row("friend code", "code", call(), refused=NOBODY, up_refused=WRONG),
     Row(
         "friend add",

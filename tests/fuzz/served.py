@@ -216,6 +216,7 @@ def visit(data: bytes) -> None:
             monotonic=clock,
             soon=held.append,
             later=lambda _, call: held.append(call),
+            spawn=lambda work: work.close(),
             most_sockets=100,
         )
         visits = [

@@ -82,3 +82,20 @@ def test_somebody_at_home_dials_somebody_who_can_be_dialled(
     passes(alice, bob, tmp_path)
     (tmp_path / "back").mkdir()
     passes(bob, alice, tmp_path / "back")
+
+
+def test_doctor_says_on_whose_side_a_closed_door_is(
+    switch: Switch, homes: ExitStack, settle: Settle
+) -> None:
+    home = homes.enter_context(Router(switch, 1)).inside
+    odd = homes.enter_context(Router(switch, 2, Mapping.RANDOM)).inside
+    for name, host, wrong in (
+        ("alice", switch.host(), []),
+        ("bob", home, ["dial-back"]),
+        ("carol", odd, ["dial-back", "punching"]),
+    ):
+        checks = settle(name, host).do("doctor")
+        assert [check["check"] for check in checks if not check["ok"]] == wrong
+        assert all(bool(check["remedy"]) is not check["ok"] for check in checks)
+        seen = next(check["detail"] for check in checks if check["check"] == "address")
+        assert ("a router stands between" in seen) is bool(wrong)

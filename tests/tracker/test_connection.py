@@ -95,6 +95,7 @@ def hub(tmp_path: Path, clock: Any, request: pytest.FixtureRequest) -> Iterator[
         monotonic=clock,
         soon=later.append,
         later=lambda _, call: later.append(call),
+        spawn=lambda work: work.close(),
         most_sockets=getattr(request, "param", 100),
     )
     writer.stop()

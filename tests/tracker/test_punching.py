@@ -18,9 +18,10 @@ class Heard(list[Message]):
 
 def opened(punches: Punches[Heard]) -> tuple[Heard, Heard, bytes, bytes]:
     alice, bob = Heard(), Heard()
-    tickets = punches.open(alice, bob, START)
+    tickets = punches.open((alice, bob), START)
     assert tickets is not None
-    return alice, bob, *tickets
+    hers, his = tickets
+    return alice, bob, hers, his
 
 
 def test_both_hear_where_the_other_was_seen_once_both_are_known() -> None:
@@ -61,5 +62,14 @@ def test_introductions_are_bounded_and_those_that_nobody_finished_make_room() ->
     punches: Punches[Heard] = Punches(SeededEntropy(1))
     for _ in range(limits.PUNCHES):
         opened(punches)
-    assert punches.open(Heard(), Heard(), START) is None
-    assert punches.open(Heard(), Heard(), Monotonic(START + limits.TICKET_S)) is not None
+    assert punches.open((Heard(), Heard()), START) is None
+    assert punches.open((Heard(), Heard()), Monotonic(START + limits.TICKET_S)) is not None
+
+
+def test_one_that_asks_for_itself_hears_its_own_place() -> None:
+    punches: Punches[Heard] = Punches(SeededEntropy(1))
+    alice = Heard()
+    (ticket,) = punches.open((alice,), START) or ()
+    punches.probed(ticket, ALICE, START, is_second=True)
+    punches.probed(ticket, ALICE, START, is_second=False)
+    assert alice == [PunchGo(ticket, *ALICE)]

@@ -58,10 +58,14 @@ from wire.messages.mailbox import (
 )
 from wire.messages.presence import SetPresence
 from wire.messages.reach import (
+    AskDialBack,
     AskDirectory,
+    AskProbe,
     AskPunch,
     AskRelay,
+    DialledBack,
     Directory,
+    Probe,
     Punch,
     PutAddresses,
     Relay,
@@ -118,6 +122,8 @@ REQUESTS: dict[type[Message], Rule] = {
     AskDirectory: _in(_ENTERED, Directory),
     AskRelay: _in(_ENTERED, Relay),
     AskPunch: _in(_ENTERED, Punch),
+    AskProbe: _in(_ENTERED, Probe),
+    AskDialBack: _in(_ENTERED, DialledBack),
     PutPrekeys: _in(_ENTERED, PrekeysHeld),
     AskPrekeys: _in(_ENTERED, Prekeys),
     Deposit: _in(_ENTERED, Done),

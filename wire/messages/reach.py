@@ -145,3 +145,38 @@ class PunchGo(Message, frozen=True):
         str, Meta(max_length=64)
     ]  # where the other was seen; empty: a router is in the way
     port: Annotated[int, Meta(ge=0, le=65535)]  # the same; 0 with an empty host
+
+
+@message(0x005C, Purpose.TRACKER)
+class AskProbe(Message, frozen=True):
+    """Ask how this device's connections are seen; answered by Probe, and by PunchGo with its own place."""
+
+    request: RequestIdField
+
+
+@message(0x005D, Purpose.TRACKER)
+class Probe(Message, frozen=True):
+    """Answer AskProbe: probe the tracker from one fresh port, its second port first."""
+
+    request: RequestIdField
+    ticket: Ticket  # valid once at each port
+    second_port: Annotated[int, Meta(ge=0, le=65535)]  # as in Punch
+
+
+@message(0x005E, Purpose.TRACKER)
+class AskDialBack(Message, frozen=True):
+    """Ask whether this device's listener can be reached; answered by DialledBack, refused with FLOOD."""
+
+    request: RequestIdField
+    port: Annotated[int, Meta(ge=1, le=65535)]  # of the address that this link comes from
+    nonce: Ticket  # which the tracker shows there, as a probe shows its ticket
+
+
+@message(0x005F, Purpose.TRACKER)
+class DialledBack(Message, frozen=True):
+    """Answer AskDialBack."""
+
+    request: RequestIdField
+    is_reached: (
+        bool  # something took the connection; that it was the asker's listener, the nonce shows
+    )

@@ -1,0 +1,218 @@
+"""`doctor`: everything that decides who can reach whom, looked at one after another, in plain words.
+
+Each check says that it is fine, or what is wrong, on whose side, and what to do. It asks the tracker and looks
+at this machine; nothing is changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from peer import api, configuring
+from peer.errors import PeerError
+from peer.identity import is_sealed
+from peer.listener import parse_listen
+from peer.sizes import bytes_text
+from wire import limits
+from wire.codes import Code
+from wire.ids import AccountName
+from wire.messages import Purpose
+from wire.messages.reach import (
+    AskDialBack,
+    AskProbe,
+    AskRelay,
+    DialledBack,
+    Probe,
+    Relay,
+)
+
+if TYPE_CHECKING:
+    from peer.node import Node
+
+SETTLE_S = 10.0
+CLOCK_OFF_S = limits.CLOCK_LABEL_OFF_S
+LEAST_SPACE_BYTES = 256 * limits.MIB
+OUTSIDE_IPV6 = "2001:4860:4860::8888"  # nothing is sent there: it only chooses the route
+
+
+def _fine(check: str, detail: str) -> api.Check:
+    return api.Check(check, True, detail, "")
+
+
+def _wrong(check: str, detail: str, remedy: str) -> api.Check:
+    return api.Check(check, False, detail, remedy)
+
+
+async def examine(node: Node) -> AsyncGenerator[api.Check, None]:
+    """Look at everything; what needs the tracker is left out while it cannot be asked."""
+    await node.settle(SETTLE_S)
+    yield _listener(node)
+    yield _tracker(node)
+    if node.uplink.state == "online":
+        async for check in _by_tracker(node):
+            yield check
+    yield _ipv6()
+    for check in _this_machine(node):
+        yield check
+
+
+async def _by_tracker(node: Node) -> AsyncIterator[api.Check]:
+    yield _clock(node)
+    yield _address(node)
+    yield await _dial_back(node)
+    yield await _mapping(node)
+    yield await _relay(node)
+
+
+def _listener(node: Node) -> api.Check:
+    if not node.listening:
+        return _wrong("listener", "this node takes no connections", "start it by hobnob up")
+    return _fine("listener", f"listens on {', '.join(node.listening)}")
+
+
+def _tracker(node: Node) -> api.Check:
+    uplink = node.uplink
+    if uplink.state == "online":
+        return _fine("tracker", f"online at {node.profile.tracker}")
+    failure = uplink.failure
+    remedy = "check its address, and whether it runs" if failure is None else failure.remedy
+    return _wrong("tracker", uplink.why or f"the tracker link is {uplink.state}", remedy)
+
+
+def _clock(node: Node) -> api.Check:
+    ahead_s = node.uplink.clock_ahead_ms / 1000
+    if abs(ahead_s) < CLOCK_OFF_S:
+        return _fine("clock", "this machine's clock agrees with the tracker's")
+    way = "ahead of" if ahead_s > 0 else "behind"
+    return _wrong(
+        "clock",
+        f"this machine's clock is {abs(ahead_s) / 60:.0f} minutes {way} the tracker's",
+        "set this machine's clock, or tell the tracker's host that theirs is wrong",
+    )
+
+
+def _address(node: Node) -> api.Check:
+    own, seen = node.uplink.own_host, node.uplink.observed_host
+    if own == seen:
+        return _fine("address", f"the tracker sees this machine at its own address, {own}")
+    return _fine("address", f"a router stands between: {own} is seen as {seen}")
+
+
+async def _dial_back(node: Node) -> api.Check:
+    """Have the tracker dial our listener: what it reaches must bring its nonce here."""
+    family_ports = [
+        port
+        for host, port in map(parse_listen, node.listening)
+        if (":" in host) is (":" in node.uplink.own_host)
+    ]
+    if not family_ports:
+        kind = "IPv6" if ":" in node.uplink.own_host else "IPv4"
+        return _wrong(
+            "dial-back",
+            f"this node does not listen on {kind}, by which it reaches the tracker",
+            "leave --listen out, to listen on all addresses",
+        )
+    port, nonce = family_ports[0], node.entropy.bytes(limits.TICKET_BYTES)
+    with node.linking.expect_probe(nonce) as came:
+        try:
+            answer = await node.uplink.ask(
+                lambda request: AskDialBack(request, port, nonce), DialledBack
+            )
+            async with asyncio.timeout(1.0 if answer.is_reached else 0.0):
+                await came.wait()
+        except TimeoutError:
+            return _wrong(
+                "dial-back",
+                f"nobody outside can dial port {port} of this machine: a router or a firewall on this side"
+                " lets nothing in",
+                f"let TCP port {port} through to this machine, if you can; without it friends are met by"
+                " dialling at one moment, or by the relay",
+            )
+        except PeerError as error:
+            return _wrong("dial-back", error.message, error.remedy)
+    return _fine("dial-back", f"the tracker reached port {port} of this machine")
+
+
+async def _mapping(node: Node) -> api.Check:
+    """See whether one port is seen at one place by both ports of the tracker."""
+    try:
+        asked = await node.uplink.ask(AskProbe, Probe)
+        seen = await node.linking.meeting.punching.seen(asked.ticket, asked.second_port)
+    except PeerError as error:
+        return _wrong("punching", error.message, error.remedy)
+    except (OSError, TimeoutError):
+        return _wrong(
+            "punching",
+            "the probes did not get through to the tracker's second port",
+            "nothing to do here; the tracker's host may have to open that port",
+        )
+    if asked.second_port == 0:
+        return _fine("punching", "the tracker has no second port: it is tried without knowing")
+    if seen is None:
+        return _wrong(
+            "punching",
+            "the router on this side gives each connection another port: dialling at one moment cannot"
+            " work, the relay serves instead",
+            "forward a port of the router to this machine, if you can",
+        )
+    return _fine("punching", f"a port is seen at one place, {seen[0]}:{seen[1]}")
+
+
+async def _relay(node: Node) -> api.Check:
+    """Ask for ourselves: a tracker that relays says that we cannot be joined with ourselves."""
+    name, device = AccountName(node.profile.name), node.profile.keys.device
+    purpose = int(Purpose.PEER)
+    try:
+        await node.uplink.ask(lambda request: AskRelay(request, name, device, purpose), Relay)
+    except PeerError as error:
+        if error.code is not Code.NOT_ONLINE:
+            return _wrong("relay", error.message, error.remedy)
+    return _fine("relay", "the tracker joins friends who cannot reach each other")
+
+
+def _ipv6() -> api.Check:
+    """See whether this machine has a way out by IPv6; many do without."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.connect((OUTSIDE_IPV6, 9))
+            host = str(probe.getsockname()[0])
+    except OSError:
+        host = "::1"
+    if not ip_address(host).is_global:
+        return _fine("ipv6", "this machine has no way out by IPv6; IPv4 alone is used")
+    return _fine("ipv6", f"this machine goes out as {host}")
+
+
+def _this_machine(node: Node) -> list[api.Check]:
+    chosen = node.database.read(configuring.downloads)
+    checks = [_space("home", node.locations.home)]
+    try:
+        checks.append(_space("downloads", configuring.downloads_folder(node.locations, chosen)))
+    except PeerError as error:
+        checks.append(_wrong("downloads", error.message, error.remedy))
+    if is_sealed(node.locations):
+        checks.append(_fine("key-file", "the key file is sealed"))
+    else:
+        checks.append(
+            _fine("key-file", "the key file is not sealed: only its file mode keeps others out")
+        )
+    return checks
+
+
+def _space(check: str, folder: Path) -> api.Check:
+    """See how much a folder, or the one it will stand in, has room for."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return _wrong(check, f"{folder}: {error.strerror}", "check its path, owner and permissions")
+    if free < LEAST_SPACE_BYTES:
+        return _wrong(check, f"{folder} has only {bytes_text(free)} free", "make room on that disk")
+    return _fine(check, f"{bytes_text(free)} free")
