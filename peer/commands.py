@@ -53,15 +53,9 @@ async def carry_out_command(
     request_id: what was done under it before is given again; empty for none.
     """
     match command:
-        case api.GetStatus() | api.Diagnose():
-            async for shown in _state(node, command):
+        case api.GetStatus() | api.Diagnose() | api.GiveWay() | api.WatchEvents():
+            async for shown in _of_node(node, command):
                 yield shown
-        case api.GiveWay():
-            node.give_way(command)
-            yield api.Nothing()
-        case api.WatchEvents():
-            async for event in node.watch():
-                yield event
         case _ if isinstance(command, reading.COMMANDS):
             async for line in reading.carry_out(node, command):
                 yield line
@@ -115,14 +109,22 @@ async def _of_people(
     return await people.carry_out(node, command, request_id)
 
 
-async def _state(
-    node: Node, command: api.GetStatus | api.Diagnose
+async def _of_node(
+    node: Node, command: api.GetStatus | api.Diagnose | api.GiveWay | api.WatchEvents
 ) -> AsyncGenerator[api.Result, None]:
-    if isinstance(command, api.GetStatus):
-        yield _status(node)
-        return
-    async for check in doctor.examine(node):
-        yield check
+    """Carry out what is about the node itself."""
+    match command:
+        case api.GetStatus():
+            yield _status(node)
+        case api.Diagnose():
+            async for check in doctor.examine(node):
+                yield check
+        case api.GiveWay():
+            node.give_way(command)
+            yield api.Nothing()
+        case api.WatchEvents():
+            async for event in node.watch():
+                yield event
 
 
 def _status(node: Node) -> api.Status:

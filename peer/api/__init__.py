@@ -30,12 +30,9 @@ from peer.api.commands import (
     BlockFriend,
     CancelTransfer,
     DeclineOffer,
-    Diagnose,
     GetFriendCode,
     GetHistory,
     GetSetting,
-    GetStatus,
-    GiveWay,
     ListFriendRequests,
     ListFriends,
     ListOffers,
@@ -53,8 +50,6 @@ from peer.api.commands import (
     SetPresence,
     SetSetting,
     VerifyFriend,
-    WatchEvents,
-    WhoAmI,
     WithdrawOffer,
     need_of,
 )
@@ -90,6 +85,7 @@ from peer.api.results import (
     Transfer,
     as_json,
 )
+from peer.api.running import Diagnose, GetStatus, GiveWay, WatchEvents, WhoAmI
 from peer.api.talk import (
     DeleteText,
     Draft,

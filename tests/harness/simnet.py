@@ -382,8 +382,7 @@ def befriend(one: SimPeer, other: SimPeer) -> None:
     world = one.world
     made = one.database.write(
         befriending.ask, one.keys, AccountName(other.name), "", pinned=None,
-        found=other.keys.identity, now=world.wall(), entropy=one.entropy,
-    )  # fmt: skip
+        found=other.keys.identity, now=world.wall(), entropy=one.entropy)  # fmt: skip
     asked = _ask_of(made[1], friends.AskFriend)
     delivered = friends.FriendAsked(AccountName(one.name), asked.signed, world.wall())
     other.database.write(overtures.on_asked, other.keys, delivered, world.wall())
@@ -393,8 +392,8 @@ def befriend(one: SimPeer, other: SimPeer) -> None:
     reply = _ask_of(answered[1], friends.AnswerFriend)
     back = friends.FriendAnswered(AccountName(other.name), True, reply.signed, world.wall())
     one.database.write(overtures.on_answered, back, world.wall())
-    one.database.commit()
-    other.database.commit()
+    for side in (one, other):
+        side.database.commit()
 
 
 def _ask_of(effects: list[Effect], kind: type[Message]) -> Any:
