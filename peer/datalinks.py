@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
@@ -17,12 +16,13 @@ from typing import Any
 from peer import bandwidth
 from peer.datadialer import Neighbours, TransferDialer
 from peer.effects import Effect, NoteDenial
+from peer.fetching import Fetching
 from peer.openlinks import STOP_S, OpenLink, OpenLinks, let_go, stop_all
 from peer.pacing import Pacing
 from peer.pump import Pump
 from peer.store.database import Database
-from peer.times import minute_of_day, wall
-from peer.transfers import ledger, manager
+from peer.times import minute_of_day
+from peer.transfers import manager
 from peer.transfers.bulk import Bulk
 from peer.transfers.figures import Figures
 from peer.transfers.incoming import Incoming
@@ -35,7 +35,6 @@ from peer.transfers.shelf import Shelf
 from peer.transfers.talk import TransferTalk
 from peer.transfers.tidying import Tidying
 from peer.transfers.underway import UnderWay
-from wire import limits
 from wire.codes import Code
 from wire.identity import DeviceKeys
 from wire.ids import BootId, DeviceId, IdentityKey, LinkKey, OfferId
@@ -46,7 +45,6 @@ from wire.transfer.holding import OfferKey
 
 log = logging.getLogger("peer")
 LOOK_S = 1.0
-PARK_AFTER_S = 20.0  # without a link, although the friend is there
 FIND_S = 10.0
 
 
@@ -76,7 +74,6 @@ class TransferLinks:
         self._carry_out = carry_out
         self._entropy = entropy
         self._loop = asyncio.get_running_loop()
-        self._attaching: set[int] = set()
         self._links = OpenLinks()
         self._coming = UnderWay()
         self._pacing = Pacing(neighbours.measure, minute_of_day)
@@ -91,9 +88,22 @@ class TransferLinks:
             on_closed=lambda transfer: self.wake(transfer.due.key.offer),
             entropy=entropy,
         )
-        self._serving = Serving(database, keys, shelf, self._figures, carry_out)
+        self._serving = Serving(database, keys, shelf, self._figures, carry_out, self._coming.lent)
         self._dialer = TransferDialer(
             keys, neighbours, take=self.take, spawn=spawn, entropy=entropy
+        )
+        self._fetching = Fetching(
+            database,
+            self._coming,
+            self._links,
+            neighbours,
+            self._dialer,
+            self._outcomes,
+            self._figures,
+            records=shelf.taken,
+            report=self._report,
+            spawn=spawn,
+            carry_out=carry_out,
         )
         self._changed: set[OfferId] = set()  # offers that may be over
         self._wanted = asyncio.Event()
@@ -223,7 +233,7 @@ class TransferLinks:
                 self._soon(self._on_end, made[0], code, text)
 
             return TransferTalk(
-                bulk, find=find, on_progress=on_progress, on_stop=on_stop, on_end=on_end
+                bulk, device, find=find, on_progress=on_progress, on_stop=on_stop, on_end=on_end
             )
 
         bulk = Bulk(
@@ -250,6 +260,8 @@ class TransferLinks:
     ) -> Served | Code:
         """Give what somebody may fetch, or why not; that it is fetched is noted meanwhile."""
         found = await self._serving.find(identity, key, before)
+        if isinstance(found, Served) and found.is_lent:
+            self._fetching.is_asked_by(device, key)
         if isinstance(found, Served):
             self._spawn(self._serving.started(found))
         else:
@@ -286,7 +298,7 @@ class TransferLinks:
         self._stop_unwanted(due)
         for each in due:
             if self._coming.may_begin(each.number, self._loop.time()):
-                await self._consider(each)
+                await self._fetching.consider(each)
         changed, self._changed = self._changed, set()
         if changed:
             self._spawn(self._tidying.tidy(changed, self._coming.busy))
@@ -299,68 +311,6 @@ class TransferLinks:
             self._spawn(self._outcomes.end(self._outcomes.take_out(number)))
         for link in self._links.every:
             self._serving.withdraw(link.identity, link.talk)
-
-    async def _consider(self, due: manager.Incoming) -> None:
-        transfer = self._coming.open.get(due.number)
-        if due.number in self._attaching or (transfer is not None and transfer.is_attached):
-            return
-        device = due.key.device
-        link = self._links.of_device(device)
-        if link is None:
-            await self._seek(due)
-            return
-        if transfer is None:
-            if len(self._coming.open) >= limits.TRANSFERS_AT_ONCE and not await self._park_one():
-                await self._wait(due, ledger.SLOT)
-                return
-            transfer = self._coming.open[due.number] = Incoming(due, self._report)
-        self._attaching.add(due.number)
-        self._spawn(self._attach(link, transfer))
-        self._spawn(self._note_started(due.number))
-
-    async def _attach(self, link: OpenLink, transfer: Incoming) -> None:
-        """Let a transfer ask over a link; a disk of its own that hangs holds no other."""
-        try:
-            await asyncio.to_thread(link.talk.attach, transfer)
-        finally:
-            self._attaching.discard(transfer.due.number)
-            if self._coming.open.get(transfer.due.number) is transfer:
-                self._figures.begin(transfer.due.number)
-
-    async def _seek(self, due: manager.Incoming) -> None:
-        """Dial whoever has it, and say what it waits for until there is a link."""
-        device = due.key.device
-        if not self._neighbours.is_linked(device):
-            await self._wait(due, ledger.FRIEND)
-        elif self._links.is_full:
-            await self._wait(due, ledger.SLOT)
-        else:
-            if due.waits_for is None or self._dialer.has_failed(device):
-                await self._wait(due, ledger.SOURCE)
-            self._dialer.dial(due.identity, device)
-
-    async def _wait(self, due: manager.Incoming, reason: str) -> None:
-        """Note what a transfer waits for, if that is news."""
-        if due.waits_for != reason:
-            await self._outcomes.wait(due.number, reason)
-
-    async def _note_started(self, number: int) -> None:
-        self._carry_out(await self._database.write_patiently(manager.started, number, wall()))
-
-    async def _park_one(self) -> bool:
-        """Let go of a transfer that holds a slot and cannot use it; it goes on when its turn comes again."""
-        since = time.monotonic() - PARK_AFTER_S
-        for number, transfer in self._coming.open.items():
-            device = transfer.due.key.device
-            if transfer.is_attached or self._links.of_device(device) is not None:
-                continue
-            if self._neighbours.is_linked(device) and transfer.detached_at > since:
-                continue
-            self._outcomes.take_out(number)
-            await self._outcomes.wait(number, ledger.FRIEND)
-            await self._outcomes.end(transfer)
-            return True
-        return False
 
     # --- what became of transfers
 

@@ -82,7 +82,7 @@ class OpenLinks:
 def let_go(link: OpenLink) -> None:
     """Tell the transfers of a link that ended, and wait for its threads; in a thread."""
     for transfer in link.talk.incoming:
-        transfer.detach()
+        transfer.detach(link.device, link.bulk.say)
     link.bulk.join(limits.SEND_STALL_S)
     link.bulk.dispose()
 

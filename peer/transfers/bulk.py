@@ -106,7 +106,7 @@ class Bulk:
         now = _now()
         self._ages_at = now + lifetime_s
         self._lifetime_bytes = lifetime_bytes
-        self._heard_at = self._busy_at = self._sent_at = now
+        self._heard_at = self._busy_at = self._sent_at = self.part_came_at = now
         self._heartbeat_s = heartbeat_s
         self._pings = (now, 0.0)  # when the last came, and how many of them are too many by then
         self._peer = peer
@@ -261,7 +261,7 @@ class Bulk:
                 for pace in paces:
                     pace.take(count, lambda: self._is_over)
             if not is_start and position < length:  # a long record over a slow line
-                self._heard_at = _now()
+                self._heard_at = self.part_came_at = _now()
         return True
 
     def _pinged(self, now: Monotonic) -> None:

@@ -11,36 +11,28 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-
-from blake3 import blake3
+from pathlib import Path
 
 from peer.errors import PeerError
-from peer.transfers import ledger
+from peer.transfers import reports
+from peer.transfers.askers import Asker, Refused, ask_all, hear, now
+from peer.transfers.assembling import Assembling
 from peer.transfers.disk import Disk
-from peer.transfers.flushing import Flushing
+from peer.transfers.landfall import Landfall
+from peer.transfers.lent import Lent
 from peer.transfers.manager import Incoming as Due
-from peer.transfers.reports import LIES, Fails, Fits, Landed, Report, Stumbles, Unfit, Waits
+from peer.transfers.reports import Report
 from peer.transfers.sink import Sink
+from peer.transfers.taken import TakenRecord
+from peer.transfers.unpacking import unpacked
 from peer.transfers.verdicts import all_match
-from wire.codes import Code, code_of
+from wire.codes import Code
 from wire.errors import RemoteProtocolError
+from wire.ids import DeviceId
+from wire.machine import Monotonic
 from wire.messages import Message
-from wire.messages.transfer import (
-    DigestPage,
-    Fetch,
-    Fetched,
-    FetchRefused,
-    ManifestPage,
-    Pack,
-    Piece,
-    SignedDigests,
-    Verified,
-    Zeros,
-)
+from wire.messages.transfer import FetchRefused, ManifestPage, Pack, Piece, Verified, Zeros
 from wire.transfer import manifest
-from wire.transfer.assembly import Assembly
-from wire.transfer.manifest import Entry
-from wire.transfer.proofs import FileFailed, FileVerified
 from wire.transfer.receiver import Receiver
 
 log = logging.getLogger("peer")
@@ -50,6 +42,7 @@ class Incoming:
     """One transfer that comes.
 
     due: what the book says of it. report: called with what became of it. disk: where it lands, the system's.
+    records: the folder where what may be lent of it is noted.
     """
 
     def __init__(
@@ -58,23 +51,27 @@ class Incoming:
         report: Callable[[Incoming, Report], None],
         *,
         disk: Disk | None = None,
+        records: Path | None = None,
     ) -> None:
         self.due = due
         self._disk = disk
         self._report = report
         self._lock = threading.RLock()
-        self._say: Callable[..., None] | None = None
-        self._new_fetch: Callable[[], int] | None = None
-        self._assembly: Assembly | None = None
-        self._entries: list[Entry] = []
-        self._files: list[Entry] = []
-        self._sink: Sink | None = None
+        self._askers: dict[DeviceId, Asker] = {}
+        is_noted = records is not None and due.share is not None
+        self._record = TakenRecord(records, due.key) if records and is_noted else None
+        self._assembling = Assembling(due, self._record)
+        self.brought_at = time.monotonic()  # when a chunk came last
+        self._landfall: Landfall | None = None
         self._receiver: Receiver | None = None
-        self._failed: list[tuple[int, Code]] = []
         self._is_over = False
         self.resumed_at = 0  # bytes that were verified when it began to ask over its link
         self.detached_at = time.monotonic()  # when it last had a link, while it has none
-        self._flushing: Flushing | None = None
+
+    @property
+    def lent(self) -> Lent | None:
+        """What others may have of it, while it is open."""
+        return None if self._landfall is None else self._landfall.lent
 
     # --- figures, for whoever shows them
 
@@ -101,130 +98,176 @@ class Incoming:
 
     # --- links
 
-    def attach(self, say: Callable[..., None], new_fetch: Callable[[], int]) -> None:
-        """Begin to ask over a link. say: sends messages; new_fetch: gives ids unique on it."""
-        with suppress(RemoteProtocolError, PeerError), self._guarded():  # it is reported
+    def attach(
+        self,
+        say: Callable[..., None],
+        new_fetch: Callable[[], int],
+        source: DeviceId | None = None,
+        alive: Callable[[], Monotonic] = now,
+    ) -> None:
+        """Begin to ask over a link. say: sends messages; new_fetch: gives ids unique on it.
+
+        source: whose link it is, the offering device's unless told. alive: when a part of a chunk came last.
+        """
+        asker = Asker(source or self.due.key.device, say, new_fetch, alive)
+        with suppress(RemoteProtocolError, PeerError), self._guarded(asker.device):  # is reported
             if self._is_over:
                 return
-            self._say, self._new_fetch = say, new_fetch
-            if self._receiver is not None:
-                self.resumed_at = self._receiver.verified_bytes
-                self._receiver.linked(new_fetch)
+            if self._receiver is None and not self._assembling.is_under_way:
+                self._askers[asker.device] = asker
+                self._assemble(asker)
+            elif self._receiver is None or self._receiver.may_ask(asker.device):
+                self._askers[asker.device] = asker
+                self._link(asker)
                 self._ask()
-                return
-            self._assembly = Assembly(
-                self.due.key,
-                size_bytes=self.due.manifest_size,
-                digest=self.due.manifest_digest,
-                new_fetch=new_fetch,
-            )
-            say(*self._assembly.asks())
 
-    def detach(self) -> None:
-        """Take note that the link is gone."""
+    def detach(
+        self, source: DeviceId | None = None, say: Callable[..., None] | None = None
+    ) -> None:
+        """Take note that a link is gone. say: of that link; another with the same device may have followed."""
         with self._lock:
-            self.detached_at = time.monotonic()
-            self._say = self._new_fetch = self._assembly = None
+            asker = self._askers.get(source or self.due.key.device)
+            if asker is None or (say is not None and asker.say != say):
+                return
+            del self._askers[asker.device]
+            if not self._askers:
+                self.detached_at = time.monotonic()
             if self._receiver is not None:
-                self._receiver.unlinked()
+                self._receiver.unlinked(asker.device)
+            with suppress(RemoteProtocolError, PeerError), self._guarded(asker.device):
+                self._assemble_elsewhere(asker.device)
+                self._ask()
 
-    def wants(self) -> bool:
-        """Say whether something was asked for and is still to come."""
+    def wants(self, source: DeviceId | None = None) -> bool:
+        """Say whether something was asked for on a link and is still to come."""
+        device = source or self.due.key.device
         with self._lock:
             receiver = self._receiver
-            return self._assembly is not None or (receiver is not None and receiver.is_waiting)
+            is_waiting = receiver is not None and receiver.waits_for(device)
+            return is_waiting or self._assembling.is_from(device)
 
     @property
     def is_attached(self) -> bool:
         """Whether it asks over a link now."""
-        return self._say is not None
+        return bool(self._askers)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something that was asked for is still to come, from anybody, or its disk is at work."""
+        if not self._lock.acquire(blocking=False):
+            return True
+        try:
+            return any(self.wants(source) for source in self._askers)
+        finally:
+            self._lock.release()
+
+    def asks(self, source: DeviceId) -> bool:
+        """Say whether it asks over the link of a device."""
+        return source in self._askers
+
+    def may_ask(self, source: DeviceId) -> bool:
+        """Say whether another source would be asked: it was not found out, and there are not too many."""
+        if not self._lock.acquire(blocking=False):
+            return False  # its disk is at work; whoever asks tries again
+        try:
+            receiver = self._receiver
+            return len(self._askers) < 2 if receiver is None else receiver.may_ask(source)
+        finally:
+            self._lock.release()
+
+    def look(self) -> None:
+        """Give up sources that stall; from any thread, and does nothing while another is at it."""
+        if len(self._askers) < 2 or not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._receiver is None or self._is_over:
+                return
+            alive = {device: asker.alive() for device, asker in self._askers.items()}
+            for device, said in self._receiver.look(alive, now=now()):
+                name = device.hex()[:8]
+                log.warning("%s stalls with %s: others are asked", name, self.due.title)
+                self._askers[device].say(*said)
+                if device != self.due.key.device:
+                    del self._askers[device]
+            with suppress(RemoteProtocolError, PeerError), self._guarded(self.due.key.device):
+                self._ask()
+        finally:
+            self._lock.release()
 
     # --- what comes, on the link's receiving thread
 
-    def heard(self, message: Message) -> None:
+    def heard(self, message: Message, source: DeviceId | None = None) -> None:
         """Take a message about this transfer; raises RemoteProtocolError for what ends the link."""
-        with self._guarded():
+        source = source or self.due.key.device
+        with self._guarded(source):
             if self._is_over:
                 return
             if isinstance(message, ManifestPage):
-                self._on_page(message)
+                content = self._assembling.on_page(message, source)
+                if content is not None:
+                    self._begin(content)
                 return
-            if isinstance(message, FetchRefused) and self._assembly is not None:
-                raise _Refused(message)
+            is_offering = source == self.due.key.device
+            if isinstance(message, FetchRefused) and self.wants(source) and self._receiver is None:
+                if is_offering:
+                    raise Refused(message)
+                self.detach(source)
+                return
             receiver = self._receiver
             if receiver is None:
                 return
-            match message:
-                case Zeros():
-                    kept = receiver.on_zeros(message)
-                    if kept and self._sink is not None:
-                        self._sink.write_zeros(message.range.file, kept[0][0], len(kept))
-                case SignedDigests():
-                    receiver.on_signed(message)
-                case Fetched():
-                    receiver.on_fetched(message)
-                case FetchRefused():
-                    if message.file < 0:
-                        raise _Refused(message)
-                    receiver.on_refused(message)
-                case DigestPage():
-                    receiver.on_digest_page(message)
+            if is_offering and isinstance(message, FetchRefused) and message.file < 0:
+                raise Refused(message)
+            if isinstance(message, Zeros):
+                kept = receiver.on_zeros(message, source, now=now())
+                if self._landfall is not None:
+                    self._landfall.write_zeros(message.range.file, (each[0] for each in kept))
+            else:
+                hear(receiver, message, source)
+            if source not in receiver.sources:
+                self._askers.pop(source, None)  # it has nothing of it, or lends nothing
             self._after()
 
-    def expects(self, announced: Piece | Pack) -> bool:
+    def expects(self, announced: Piece | Pack, source: DeviceId | None = None) -> bool:
         """Say whether the bytes that follow were asked for; raises RemoteProtocolError(FLOOD)."""
         with self._lock:
-            return self._receiver is not None and self._receiver.expects(announced)
+            receiver = self._receiver
+            return receiver is not None and receiver.expects(announced, source, now=now())
 
-    def chunk(self, announced: Piece | Pack, data: memoryview) -> None:
+    def chunk(
+        self, announced: Piece | Pack, data: memoryview, source: DeviceId | None = None
+    ) -> None:
         """Take the bytes of a chunk, or of several small files; raises RemoteProtocolError."""
-        if isinstance(announced, Piece):
-            digest = blake3(data).digest()
-            with self._guarded():
-                if self._receiver is None or self._sink is None or self._is_over:
-                    return
-                self._receiver.on_piece(announced, digest)
-                self._sink.write(announced.file, announced.index, data, digest)
-                self._after()
-            return
-        parts = []
-        position = 0
-        for chunk in announced.chunks:
-            part = data[position : position + chunk.length]
-            parts.append((chunk.file, 0, part, blake3(part).digest()))
-            position += chunk.length
-        with self._guarded():
-            if self._receiver is None or self._sink is None or self._is_over:
+        source = source or self.due.key.device
+        self.brought_at = time.monotonic()
+        parts = unpacked(announced, data)
+        with self._guarded(source):
+            receiver, landfall = self._receiver, self._landfall
+            if receiver is None or landfall is None or self._is_over:
                 return
-            self._receiver.on_pack(announced, [part[3] for part in parts])
-            self._sink.write_all(parts)
+            if self.due.share and not receiver.expects(announced, source, now=now()):
+                return  # it came from another source, or was given up, while this one was on its way
+            digests = [part[3] for part in parts]
+            if isinstance(announced, Pack):
+                receiver.on_pack(announced, digests, source, now=now())
+                landfall.write(parts)
+            elif receiver.on_piece(announced, digests[0], source, now=now()):
+                landfall.write(parts)
             self._after()
 
     # --- ends
 
     def close(self) -> None:
         """Stop in good order: what was written is synced; another life goes on from here."""
-        with self._lock:
-            self._is_over = True
-            self._say = None
-            sink, self._sink = self._sink, None
-            flushing, self._flushing = self._flushing, None
-        if flushing is not None:
-            flushing.join()
-        if sink is not None:
-            sink.close()
+        landfall = self._let_go()
+        if landfall is not None:
+            landfall.close()
 
     def discard(self) -> None:
         """Stop and take the work folder away: it is done, or nobody wants it. Raises PeerError."""
-        with self._lock:
-            self._is_over = True
-            self._say = None
-            sink, self._sink = self._sink, None
-            flushing, self._flushing = self._flushing, None
-        if flushing is not None:
-            flushing.join()
-        if sink is not None:
-            sink.discard()
+        landfall = self._let_go()
+        if landfall is not None:
+            landfall.discard()
         else:
             Sink.clear(self.due.folder, self.due.key, self.due.title, disk=self._disk)
 
@@ -237,164 +280,118 @@ class Incoming:
 
     # --- inside
 
+    def _let_go(self) -> Landfall | None:
+        with self._lock:
+            self._is_over = True
+            self._askers.clear()
+            landfall, self._landfall = self._landfall, None
+        return landfall
+
     @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """Hold the lock, and sort what goes wrong: the disk's faults hold the transfer, a lie ends the link too."""
+    def _guarded(self, source: DeviceId) -> Iterator[None]:
+        """Hold the lock, and sort what goes wrong: the disk's faults hold the transfer, a lie ends the link too.
+
+        Whose link it is matters: what a holder does wrong costs that source, not the transfer.
+        """
         with self._lock:
             try:
                 yield
             except PeerError as error:
-                self._hold(error)
-            except _Refused as refused:
-                self._turned_away(code_of(refused.message.code), refused.message.text)
+                self._end(reports.fault_report(error))
+            except Refused as refused:
+                self._end(reports.refusal_report(refused.message))
             except RemoteProtocolError as error:
-                if error.code in LIES:
-                    self._fail(error.code, error.detail)
+                if source != self.due.key.device:
+                    self._bar(source, error)
+                elif error.code in reports.LIES:
+                    self._end(reports.Fails(error.code, error.detail))
                 raise
             except Exception as error:
                 log.error("%s stumbles over a fault of ours: %r", self.due.title, error)  # noqa: TRY400
                 log.debug("where it went wrong", exc_info=True)
                 self._is_over = True
-                self._say = None
-                self._report(self, Stumbles())
+                self._askers.clear()
+                self._report(self, reports.Stumbles())
                 raise PeerError(Code.INTERNAL, self.due.title) from error
 
-    def _on_page(self, page: ManifestPage) -> None:
-        assembly = self._assembly
-        if assembly is None or self._say is None:
-            return
-        content = assembly.on_page(page)
-        if content is None:
-            self._say(*assembly.asks())
-            return
-        self._assembly = None
+    def _assemble(self, asker: Asker) -> None:
+        """Begin to fetch the manifest, unless an earlier life noted it."""
+        content = self._assembling.begin(asker)
+        if content is not None:
+            self._begin(content)
+
+    def _assemble_elsewhere(self, device: DeviceId) -> None:
+        """Ask another source for the manifest, if it was this one."""
+        if self._assembling.is_from(device):
+            self._assembling.stop()
+            for other in list(self._askers.values())[:1]:
+                self._assemble(other)
+
+    def _begin(self, content: bytes) -> None:
+        """Begin with the manifest, if its files are wanted."""
         entries = manifest.decode(content)
         manifest.check_against_offer(entries, files=self.due.files, size_bytes=self.due.size)
-        self._entries = entries
-        self._files = [entry for entry in entries if entry.is_file]
         if self.due.types is not None:
-            if not all_match([entry.path for entry in self._files], self.due.types):
+            paths = [entry.path for entry in entries if entry.is_file]
+            if not all_match(paths, self.due.types):
                 self._is_over = True
-                self._report(self, Unfit())
+                self._report(self, reports.Unfit())
                 return
-            self._report(self, Fits())
-        self._begin()
-
-    def _begin(self) -> None:
-        """Open the sink, take in what an earlier life left, and begin to ask."""
-        sink = Sink.open(
-            self.due.folder, self.due.key, self.due.title, self._entries, disk=self._disk
-        )
-        self._sink = sink
-        if sink.is_landing:
-            self._failed = sink.failed
-            self._land()
+            self._report(self, reports.Fits())
+        landfall = self._landfall = Landfall(self.due, entries, disk=self._disk)
+        if landfall.is_landing:
+            self._land(landfall)
             return
-        receiver = Receiver(self.due.key, [e.size for e in self._files], self.due.signing_key)
-        for found in sink.restored():
-            if found.is_whole:
-                receiver.restore_whole(found.file)
-            else:
-                receiver.restore(found.file, found.chunks, found.asked)
-        self.resumed_at = receiver.verified_bytes
-        self._receiver = receiver
-        receiver.start()
-        if self._new_fetch is not None:
-            receiver.linked(self._new_fetch)
-        self._flushing = Flushing(sink)
+        self._receiver = landfall.restored(self._assembling.batches)
+        self.resumed_at = self._receiver.verified_bytes
+        landfall.begin(content if self.due.share else b"", self._receiver.lending)
+        for asker in self._askers.values():
+            self._link(asker)
         self._after()
 
     def _after(self) -> None:
         """Carry out what the machine decided, then ask for more or end."""
-        receiver, sink = self._receiver, self._sink
-        if receiver is None or sink is None:
+        receiver, landfall = self._receiver, self._landfall
+        if receiver is None or landfall is None:
             return
-        whole: list[int] = []
-        for event in receiver.events():
-            match event:
-                case FileVerified(file=file):
-                    whole.append(file)
-                case FileFailed(file=file, code=code):
-                    sink.drop_file(file, code)
-                    self._failed.append((file, code))
-        if whole:
-            sink.finish_files(whole)
-        if self._flushing is not None:
-            self._flushing.wrote()
+        landfall.settle(receiver.events())
+        receiver.lend()
+        if self._record is not None and receiver.lending is not None:
+            self._record.add(receiver.lending.vouched.batches)
         if receiver.is_finished:
-            self._land()
+            self._land(landfall)
         else:
             self._ask()
 
+    def _link(self, asker: Asker) -> None:
+        if self._receiver is not None:
+            self._receiver.linked(asker.new_fetch, asker.device, now=now())
+
     def _ask(self) -> None:
-        receiver, say = self._receiver, self._say
-        if receiver is None or say is None:
-            return
-        asks = receiver.asks()
-        if not asks:
-            return
-        if self._sink is not None:
-            self._sink.asked(
-                [
-                    (wanted.file, wanted.first, wanted.first + wanted.count)
-                    for ask in asks
-                    if isinstance(ask, Fetch)
-                    for wanted in ask.ranges
-                ]
-            )
-        say(*asks)
+        """Ask every source for what is its to bring now."""
+        receiver = self._receiver
+        if receiver is not None and self._landfall is not None and not self._is_over:
+            ask_all(receiver, list(self._askers.values()), self._landfall.asked)
 
-    def _land(self) -> None:
-        """Give everything its final name; nothing of it if nothing came whole."""
-        sink = self._sink
-        assert sink is not None
+    def _land(self, landfall: Landfall) -> None:
         self._is_over = True
-        skipped = [
-            {"path": self._files[file].path, "reason": code.value} for file, code in self._failed
-        ]
-        if skipped and len(skipped) == len(self._files):
-            code = self._failed[0][1]
-            self._report(self, Fails(code, f"{skipped[0]['path']}: {code.what}"))
-            return
-        if self._flushing is not None:
-            self._flushing.end()
-        self._report(self, Landed(sink.finish(), skipped))
+        self._report(self, landfall.land())
 
-    def _hold(self, error: PeerError) -> None:
-        """Let go of disk and link: the disk has a fault. Another try opens the sink anew."""
-        self._stop_asking()
-        self._is_over = True
-        waits = {Code.NO_SPACE: ledger.SPACE, Code.FOLDER_GONE: ledger.FOLDER}
-        reason = waits.get(error.code)
-        if reason is not None:
-            self._report(self, Waits(reason, error.detail))
+    def _bar(self, source: DeviceId, error: RemoteProtocolError) -> None:
+        """Ask a holder no more; the others go on."""
+        log.warning("%s is no source of %s any more: %s", source.hex()[:8], self.due.title, error)
+        self._askers.pop(source, None)
+        if self._receiver is not None:
+            self._receiver.bar(source)
+            self._ask()
         else:
-            self._report(self, Fails(error.code, error.detail))
+            self._assemble_elsewhere(source)
 
-    def _fail(self, code: Code, detail: str) -> None:
-        self._stop_asking()
+    def _end(self, report: Report) -> None:
+        """Let go of disk and links, and say so on them; what was asked for there need not come."""
+        if self._receiver is not None:
+            for asker in self._askers.values():
+                asker.say(*self._receiver.stop(asker.device))
+        self._askers.clear()
         self._is_over = True
-        self._report(self, Fails(code, detail))
-
-    def _turned_away(self, code: Code, detail: str) -> None:
-        """Let go of disk and link: the other side serves nothing of it, now or at all."""
-        if code is not Code.PAUSED:
-            self._fail(Code.UNKNOWN_OFFER, detail)
-            return
-        self._stop_asking()
-        self._is_over = True
-        self._report(self, Waits(ledger.PAUSED, detail))
-
-    def _stop_asking(self) -> None:
-        """Let go of the link, and say so on it; what was asked for there need not come."""
-        if self._receiver is not None and self._say is not None:
-            self._say(*self._receiver.stop())
-        self._say = None
-
-
-class _Refused(Exception):
-    """The other side does not serve this offer to us."""
-
-    def __init__(self, message: FetchRefused) -> None:
-        super().__init__(message.code, message.text)
-        self.message = message
+        self._report(self, report)

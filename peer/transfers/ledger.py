@@ -31,9 +31,9 @@ Connection = sqlite3.Connection
 ENDED_VALUES = frozenset(state.value for state in ENDED)
 
 FRIEND, SLOT, SOURCE, SPACE, FOLDER = "friend", "slot", "source", "space", "folder"
-PAUSED = "friend-paused"
-"""What a transfer waits for: the friend, its turn, somebody who has the file, space, the folder, and the
-friend's going on."""
+PAUSED, SOURCE_OFFLINE = "friend-paused", "source-offline"
+"""What a transfer waits for: the friend, its turn, somebody who has the file, space, the folder, the
+friend's going on, and, of one with several sources, one that has the rest."""
 
 
 @dataclass(frozen=True, slots=True)

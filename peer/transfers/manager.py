@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from peer import api, contacts
@@ -22,6 +22,7 @@ from peer.store.devices import signing_key_of
 from peer.transfers import ledger, offerings
 from peer.transfers.ledger import Live
 from peer.transfers.offerings import OfferRow
+from peer.transfers.sharing import Share, share_of
 from wire import limits
 from wire.codes import Code
 from wire.identity import DeviceKeys
@@ -71,6 +72,7 @@ class Incoming:
     types: str | None = None  # patterns that every file has to match before the offer is answered
     waits_for: str | None = None  # as its row says; None while it runs
     resent_bytes: int = 0  # that came twice in earlier lives
+    share: Share | None = None  # where others may have it, too
 
 
 # --- what a person does
@@ -235,19 +237,20 @@ def due(connection: Connection) -> list[Incoming]:
     """List what is to be fetched, in the order of the queue: accepted here, not ended, not paused."""
     rows = connection.execute(
         "SELECT t.number, o.device, o.offer, c.name, v.identity, t.folder, o.title, o.files, o.size,"
-        " o.manifest_size, o.manifest_digest, t.types, t.reason, t.resent_bytes FROM transfers t JOIN offers o ON o.number = t.offer"
+        " o.manifest_size, o.manifest_digest, t.types, t.reason, t.resent_bytes, o.recipients FROM transfers t JOIN offers o ON o.number = t.offer"
         " JOIN conversations v ON v.number = o.conversation JOIN contacts c ON c.number = t.contact"
         " WHERE NOT t.is_out AND t.ended IS NULL AND t.state IN (?, ?) AND c.state = 'friends'"
         " AND c.claimed IS NULL AND c.identity = v.identity ORDER BY t.number",
         (TransferState.WAITING.value, TransferState.RUNNING.value),
     ).fetchall()
     found = []
-    for number, device, offer_id, friend, identity, folder, *rest in rows:
+    for number, device, offer_id, friend, identity, folder, *rest, named in rows:
         signing_key = signing_key_of(connection, device)
         if signing_key is not None:
             key = OfferKey(DeviceId(device), OfferId(offer_id))
             place = Path(os.fsdecode(folder))
-            found.append(Incoming(number, key, friend, identity, signing_key, place, *rest))
+            each = Incoming(number, key, friend, identity, signing_key, place, *rest)
+            found.append(replace(each, share=share_of(connection, named)))
     return found
 
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 from peer.transfers.digestlog import DigestLog
+from peer.transfers.lent import LentReader
 from peer.transfers.source import Reader
 from wire import limits
 from wire.codes import Code
 from wire.ids import ChunkDigest
 from wire.machine import Monotonic
 from wire.messages import Message
-from wire.messages.transfer import Fetch, FetchDigests, FetchManifest, Pack, Piece, StopFetch
+from wire.messages.transfer import Fetch, FetchDigests, FetchManifest, Pack, Piece, StopFetch, Watch
 from wire.transfer.holding import Holding, OfferKey
 from wire.transfer.sender import Sender
 from wire.transfer.steps import CheckPin, Read, ReadDigests, Say
@@ -24,15 +25,20 @@ from wire.transfer.steps import CheckPin, Read, ReadDigests, Say
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """An offer of ours as one friend may have it. number: the transfer's row in the book.
+    """An offer of ours as one friend may have it, or one that we lend. number: the transfer's row in the book.
 
-    digests: where what was hashed is kept, so that another life need not read it.
+    digests: where what was hashed is kept, so that another life need not read it; None of what is lent.
     """
 
     number: int
     holding: Holding
-    reader: Reader
-    digests: DigestLog
+    reader: Reader | LentReader
+    digests: DigestLog | None
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether somebody else offers it."""
+        return self.holding.lending is not None
 
 
 class Outgoing:
@@ -57,7 +63,7 @@ class Outgoing:
     def heard(self, message: Message) -> bool:
         """Take a request; False if it is none. Raises RemoteProtocolError."""
         match message:
-            case FetchManifest() | Fetch() | FetchDigests():
+            case FetchManifest() | Fetch() | FetchDigests() | Watch():
                 key = OfferKey(message.offering_device, message.offer)
                 before = self._served.get(key)
                 is_current = before is not None and key not in self._stopped
@@ -74,6 +80,8 @@ class Outgoing:
                             self._sender.on_fetch(message, holding)
                         case FetchDigests():
                             self._sender.on_fetch_digests(message, holding)
+                        case Watch():
+                            self._sender.on_watch(message, holding, _now())
             case StopFetch():
                 with self._lock:
                     stopped = self._sender.on_stop(message)
@@ -153,13 +161,16 @@ class Outgoing:
             place = into[position : position + part.length]
             code = served.reader.read(part.file, part.offset, place)
             if code is None:
-                outcome.append(ChunkDigest(blake3(place).digest()))
-                position += part.length
+                digest = ChunkDigest(blake3(place).digest())
+                outcome.append(served.holding.judge(part.file, part.index, digest))
+                if not isinstance(outcome[-1], Code):
+                    position += part.length
             else:
                 outcome.append(code)
-        first, digest = step.parts[0], outcome[0]
-        if served.holding.sizes[first.file] > limits.CHUNK_BYTES and not isinstance(digest, Code):
-            served.digests.note(first.file, first.index, digest)
+        first, found = step.parts[0], outcome[0]
+        is_long = served.holding.sizes[first.file] > limits.CHUNK_BYTES
+        if served.digests is not None and is_long and not isinstance(found, Code):
+            served.digests.note(first.file, first.index, found)
         with self._lock:
             message = self._sender.on_read(step, outcome, _now())
         if message is None:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from wire.codes import Code
+from peer.errors import PeerError
+from peer.transfers import ledger
+from wire.codes import Code, code_of
+from wire.messages.transfer import FetchRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +64,17 @@ LIES: Final = (
     Code.SIGNATURE_INVALID,
 )
 """What another try with the same offer would only meet again."""
+
+
+def fault_report(error: PeerError) -> Report:
+    """Say what a fault of the disk makes of a transfer: another try may find it mended."""
+    waits = {Code.NO_SPACE: ledger.SPACE, Code.FOLDER_GONE: ledger.FOLDER}
+    reason = waits.get(error.code)
+    return Fails(error.code, error.detail) if reason is None else Waits(reason, error.detail)
+
+
+def refusal_report(refused: FetchRefused) -> Report:
+    """Say what becomes of a transfer that the other side does not serve, now or at all."""
+    if code_of(refused.code) is Code.PAUSED:
+        return Waits(ledger.PAUSED, refused.text)
+    return Fails(Code.UNKNOWN_OFFER, refused.text)

@@ -9,12 +9,14 @@ from dataclasses import replace
 from peer.effects import Effect
 from peer.store.database import Database
 from peer.times import wall
-from peer.transfers import ledger, manager
+from peer.transfers import ledger, manager, sharing
 from peer.transfers.digestlog import DigestLog
 from peer.transfers.figures import Figures
+from peer.transfers.lent import Lent, LentReader, recall
 from peer.transfers.outgoing import Served
 from peer.transfers.shelf import Shelf
 from peer.transfers.source import Reader
+from peer.transfers.taken import TakenRecord
 from peer.transfers.talk import TransferTalk
 from wire.codes import Code
 from wire.identity import DeviceKeys
@@ -23,7 +25,10 @@ from wire.transfer.holding import Holding, OfferKey
 
 
 class Serving:
-    """The offers that are being fetched from here. shelf: where they are kept. carry_out: does effects."""
+    """The offers that are being fetched from here, or lent. shelf: where they are kept. carry_out: does effects.
+
+    under_way: gives what a transfer that comes lends now, if it is open.
+    """
 
     def __init__(
         self,
@@ -32,12 +37,15 @@ class Serving:
         shelf: Shelf,
         figures: Figures,
         carry_out: Callable[[list[Effect]], None],
+        under_way: Callable[[OfferKey], Lent | None] = lambda _: None,
     ) -> None:
         self._database = database
         self._keys = keys
         self._shelf = shelf
         self._figures = figures
         self._carry_out = carry_out
+        self._under_way = under_way
+        self._lent: dict[OfferKey, Lent] = {}  # that somebody asked for
         self._logs: dict[OfferId, DigestLog] = {}
 
     async def find(
@@ -48,7 +56,7 @@ class Serving:
         UNKNOWN_OFFER: it is not theirs, or we do not have it. PAUSED: a person holds it here.
         """
         if key.device != self._keys.device:
-            return Code.UNKNOWN_OFFER
+            return await self._lend(identity, key)
         number = self._database.read(manager.outgoing, identity, key)
         if number is None:
             return Code.UNKNOWN_OFFER
@@ -73,8 +81,24 @@ class Serving:
         self._figures.begin(number)
         return served
 
+    async def _lend(self, identity: IdentityKey, key: OfferKey) -> Served | Code:
+        """Give what somebody may be lent of an offer that was taken here."""
+        taken = self._database.read(sharing.lendable, identity, key)
+        if taken is None:
+            return Code.UNKNOWN_OFFER
+        lent = self._under_way(key) or self._lent.get(key)
+        if lent is None and taken.landed is not None:
+            record = TakenRecord(self._shelf.taken, key)
+            lent = await asyncio.to_thread(recall, record, key, taken)
+        if lent is None:
+            return Code.UNKNOWN_OFFER
+        self._lent[key] = lent
+        return Served(taken.number, lent.holding(), LentReader(lent), None)
+
     async def started(self, served: Served) -> None:
         """Note that an offer is being fetched; whoever fetches it need not wait for the commit."""
+        if served.is_lent:
+            return
         change = self._database.write_patiently(manager.started, served.number, wall())
         self._carry_out(await change)
 
@@ -82,6 +106,11 @@ class Serving:
         """Serve no more on a link what was withdrawn, answered, held or taken from a friend."""
         for served in talk.served:
             key = served.holding.key
+            if served.is_lent:
+                if self._database.read(sharing.lendable, identity, key) is None:
+                    talk.withdraw(key, Code.UNKNOWN_OFFER)
+                    self._lent.pop(key, None)
+                continue
             number = self._database.read(manager.outgoing, identity, key)
             if number is None:
                 talk.withdraw(key, Code.UNKNOWN_OFFER)
@@ -93,6 +122,8 @@ class Serving:
 
     async def stopped(self, served: Served) -> None:
         """Note that a friend wants nothing more of an offer for now: they hold it, or their disk does."""
+        if served.is_lent:
+            return
         self._figures.end(served.number)
         change = self._database.write_patiently(
             manager.waiting, served.number, ledger.FRIEND, wall()
@@ -106,6 +137,8 @@ class Serving:
         """
         for served in talk.served:
             served.reader.close()
+            if served.digests is None:
+                continue
             await asyncio.to_thread(served.digests.close)
             self._figures.end(served.number)
             failed = list(served.holding.failed.values())

@@ -73,6 +73,11 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @property
+    def taken(self) -> Path:
+        """The folder where it is noted what may be lent of others' offers."""
+        return self._folder / "taken"
+
     def keep(self, offer: OfferId, found: Survey) -> None:
         """Keep an offer durably; blocks. Raises PeerError(NO_SPACE) or HOME_UNUSABLE."""
         kept = (_VERSION, found.manifest, msgspec.Raw(found.pins))  # as `_Kept` packs it

@@ -15,7 +15,7 @@ import msgspec
 
 from peer.errors import PeerError
 from peer.transfers import paths, workplace
-from peer.transfers.disk import Disk, SystemDisk, fault, no_space, write_all
+from peer.transfers.disk import READ_FILE, Disk, SystemDisk, fault, no_space, write_all
 from peer.transfers.landing import Landing
 from peer.transfers.notes import Notes
 from peer.transfers.parts import Disturbed, Parts, create
@@ -285,6 +285,14 @@ class Sink:
             disk.utime(descriptor, ns=times(slot.entry))
         finally:
             disk.close(descriptor)
+
+    def open_file(self, file: int) -> int:
+        """Open what came of a file for reading, in any thread; the descriptor is the caller's. Raises OSError."""
+        slot = self._slots[file]
+        with self._lock:
+            return self._disk.open(
+                slot.name, READ_FILE, dir_fd=self._folders.descriptor(slot.parent)
+            )
 
     # --- syncing and ending
 

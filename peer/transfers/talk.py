@@ -13,6 +13,7 @@ from peer.transfers.outgoing import Outgoing, Served
 from wire import limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
+from wire.ids import DeviceId
 from wire.messages import Message
 from wire.messages.transfer import (
     DigestPage,
@@ -37,7 +38,7 @@ _LAST_WORDS = (Fetched, ManifestPage, DigestPage)
 class TransferTalk:
     """One data link's talk, see `peer.transfers.bulk.Talk`.
 
-    find: as of `Outgoing`. on_progress: called from a thread when
+    device: at the other end. find: as of `Outgoing`. on_progress: called from a thread when
     `take_progress` has something new. on_stop: called with an offer of which the other end wants nothing more for
     now. on_end: called once, from a thread.
     """
@@ -45,6 +46,7 @@ class TransferTalk:
     def __init__(
         self,
         bulk: Bulk,
+        device: DeviceId,
         *,
         find: Callable[[OfferKey, Served | None], Served | Code],
         on_progress: Callable[[], None],
@@ -52,6 +54,7 @@ class TransferTalk:
         on_end: Callable[[Code, str], None],
     ) -> None:
         self._bulk = bulk
+        self._device = device
         self._outgoing = Outgoing(find, on_stop)
         self._on_progress = on_progress
         self._on_end = on_end
@@ -81,9 +84,9 @@ class TransferTalk:
                 self._by_fetch[fetch] = incoming
             return fetch
 
-        incoming.attach(self._bulk.say, new_fetch)
+        incoming.attach(self._bulk.say, new_fetch, self._device, lambda: self._bulk.part_came_at)
         if self._is_over():  # meanwhile: whoever let go of its transfers may have missed this one
-            incoming.detach()
+            incoming.detach(self._device, self._bulk.say)
 
     def release(self, incoming: Incoming) -> None:
         """Forget a transfer that is over, and ask for no more of it; what still comes is dropped."""
@@ -94,7 +97,8 @@ class TransferTalk:
             for fetch in stopped:
                 del self._by_fetch[fetch]
             self._stopped.update(stopped)
-        said: list[Message] = [incoming.progress()] if incoming.is_counting else []
+        is_told = incoming.is_counting and incoming.due.key.device == self._device
+        said: list[Message] = [incoming.progress()] if is_told else []
         self._bulk.say(*said, *map(StopFetch, stopped))  # the last figures, whatever the pace
 
     def take_progress(self) -> list[tuple[Served, Verified]]:
@@ -128,7 +132,7 @@ class TransferTalk:
         elif isinstance(message, SignedDigests):
             incoming = self._incoming.get(OfferKey(*peek_digests(message.signed)))
             if incoming is not None:
-                incoming.heard(message)
+                incoming.heard(message, self._device)
         elif self._outgoing.heard(message):
             self._bulk.wake()
         else:
@@ -143,7 +147,7 @@ class TransferTalk:
                     self._by_fetch.pop(fetch, None)
                     self._stopped.discard(fetch)
             if incoming is not None:
-                incoming.heard(message)
+                incoming.heard(message, self._device)
 
     def expects(self, announced: Piece | Pack) -> bool:
         """Say whether the bytes that follow are wanted."""
@@ -152,13 +156,13 @@ class TransferTalk:
             if announced.fetch not in self._stopped:
                 self._stray()
             return False
-        return incoming.expects(announced)
+        return incoming.expects(announced, self._device)
 
     def chunk(self, announced: Piece | Pack, data: memoryview) -> None:
         """Take the bytes that were announced."""
         incoming = self._by_fetch.get(announced.fetch)
         if incoming is not None:  # else it was released since it was announced
-            incoming.chunk(announced, data)
+            incoming.chunk(announced, data, self._device)
 
     def next_record(self, into: memoryview) -> tuple[list[Message], int] | None:
         """Give what to send next: how far we are, four times a second, and what is asked of us."""
@@ -170,11 +174,11 @@ class TransferTalk:
 
     def wants(self) -> bool:
         """Say whether something was asked for and is still to come."""
-        return any(incoming.wants() for incoming in self.incoming)
+        return any(incoming.wants(self._device) for incoming in self.incoming)
 
     def has_work(self) -> bool:
         """Say whether a transfer still asks here; what is asked of us shows by itself."""
-        return any(incoming.is_attached for incoming in self.incoming)
+        return any(incoming.asks(self._device) for incoming in self.incoming)
 
     def linger_s(self) -> float:
         """Say how long the link may be idle: longer where somebody fetches, whose disk may be busy."""
@@ -191,7 +195,7 @@ class TransferTalk:
     def _heard_progress(self, message: Verified) -> None:
         key = OfferKey(message.offering_device, message.offer)
         served = self._outgoing.find_served(key)
-        if served is None:
+        if served is None or served.is_lent:
             return
         with self._lock:
             is_first = not self._heard_of
@@ -216,6 +220,10 @@ class TransferTalk:
         said: list[Message] = []
         for incoming in self.incoming:
             key = incoming.due.key
+            if is_time:
+                incoming.look()
+            if key.device != self._device:
+                continue  # whoever lends need not know
             if incoming.is_counting and (is_time or key not in self._told):
                 progress = incoming.progress()
                 if self._told.get(key) != progress:

@@ -9,7 +9,9 @@ import asyncio
 from typing import Any
 
 from peer.transfers.incoming import Incoming
+from peer.transfers.lent import Lent
 from wire.ids import DeviceId
+from wire.transfer.holding import OfferKey
 
 HELD_MOST_S = 600.0
 
@@ -29,6 +31,13 @@ class UnderWay:
     def busy(self) -> set[int]:
         """The rows whose work folders are open, or still being closed."""
         return {*self.open, *self._closing}
+
+    def lent(self, key: OfferKey) -> Lent | None:
+        """Give what others may have of an offer that comes, or None where none of it is open."""
+        for transfer in self.open.values():
+            if transfer.due.key == key:
+                return transfer.lent
+        return None
 
     def may_begin(self, number: int, now: float) -> bool:
         """Say whether a transfer may be opened or may ask again. now: seconds, of the loop."""

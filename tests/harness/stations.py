@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from peer import preferences
 from peer.datalinks import TransferLinks
 from peer.effects import Effect
+from peer.preferences import KEYS
 from peer.pump import Pump
 from peer.reach.calling import answering
 from peer.roster import Target
@@ -168,13 +170,16 @@ class Station:
 
     def offer(self, to: Station, *paths: Path) -> str:
         """Offer files to somebody who takes them at once; gives the offer's id."""
-        offered = self.offer_alone(to, *paths)
-        bring(accept(to.one, offered, str(to.downloads))[1], to.one, self.one)
-        to.links.wake()
-        return offered
+        return self.offer_to([to], *paths)
 
     def offer_alone(self, to: Station, *paths: Path) -> str:
         """Offer files to somebody; gives the offer's id."""
+        return self.offer_to([to], *paths, takes=[])
+
+    def offer_to(
+        self, to: Sequence[Station], *paths: Path, takes: Sequence[Station] | None = None
+    ) -> str:
+        """Offer files to several at once, of whom all, or those in `takes`, take them; gives the offer's id."""
         found = survey(paths)
         offer_id = OfferId(self.one.entropy.bytes(16))
         self.shelf.keep(offer_id, found)
@@ -182,9 +187,41 @@ class Station:
             found.title, len(found.files), found.size, manifest.top_names(found.entries),
             len(found.manifest), manifest.digest(found.manifest), found.skipped,
         )  # fmt: skip
-        offered, effects = offer(self.one, to.one.account, what=what, offer_id=offer_id)
-        bring(effects, self.one, to.one)
+        names = [each.one.account for each in to]
+        offered, effects = offer(self.one, *names, what=what, offer_id=offer_id)
+        for each in to:
+            bring(effects, self.one, each.one)
+        for each in to if takes is None else takes:
+            each.take(offered, self)
         return offered
+
+    def take(self, offered: str, of: Station) -> None:
+        """Take an offer of somebody."""
+        bring(accept(self.one, offered, str(self.downloads))[1], self.one, of.one)
+        self.links.wake()
+
+    def limit_up(self, rate_bytes_per_s: int | None) -> None:
+        """Send no faster than that, on all links together; None: as fast as it goes."""
+        rate = "off" if rate_bytes_per_s is None else f"{rate_bytes_per_s}/s"
+        self.one.database.write(preferences.put, KEYS["bandwidth.up"], rate, None)
+        self.one.database.commit()
+        self.links.keep_pace()
+
+    @property
+    def uploaded(self) -> int:
+        """Bytes that were sent over the links that stand."""
+        return sum(link.bulk._sealer.bytes for link in self.links._links.every)
+
+    def all_states(self, offered: str) -> list[str]:
+        """Give the states of an offer's transfers, one for each friend."""
+        return [each.state for each in transfers(self.one) if each.offer == offered]
+
+    def verified(self, offered: str) -> int:
+        """Give how many bytes of a transfer that comes are here and right."""
+        for transfer in self.links._coming.open.values():
+            if transfer.due.key.offer.hex() == offered:
+                return transfer.verified_bytes
+        return 0
 
     async def until(self, is_it: Callable[[], bool]) -> None:
         """Wait until something is true, looking whenever this station's book has changed."""

@@ -130,6 +130,10 @@ class Proofs:
         """Take note of a chunk that is right; signed: its digest, if it was signed before it came."""
         if signed is not None and file in self._book.here:
             self._vouch_single(file, signed)
+        table = self._book.several.get(file)
+        root = None if table is None or self._vouched is None else self._vouched.root(file)
+        if table is not None and root is not None and table.is_complete:
+            self._vouch(file, table, root)
 
     def verify(self, file: int) -> None:
         """Take note that all of a file is here and vouched for."""

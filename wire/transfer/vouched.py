@@ -61,6 +61,10 @@ class Vouched:
         """Give the signed digest of the chunk at a place, or None."""
         return self._get(place) if place in self.known else None
 
+    def root(self, file: int) -> bytes | None:
+        """Give the signed root of a file, or None."""
+        return self._roots.get(file)
+
     def has(self, signed: bytes) -> bool:
         """Say whether a batch is known, byte for byte."""
         return signed in self._seen

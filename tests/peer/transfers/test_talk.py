@@ -67,6 +67,7 @@ class Line:
         }
         self.talk = TransferTalk(
             self.link,  # type: ignore[arg-type]
+            KEY.device,
             find=self._find,
             on_progress=self._on_progress,
             on_stop=self.stopped.append,
