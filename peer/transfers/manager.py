@@ -247,8 +247,7 @@ def due(connection: Connection) -> list[Incoming]:
     for number, device, offer_id, friend, identity, folder, *rest, named in rows:
         signing_key = signing_key_of(connection, device)
         if signing_key is not None:
-            key = OfferKey(DeviceId(device), OfferId(offer_id))
-            place = Path(os.fsdecode(folder))
+            key, place = OfferKey(DeviceId(device), OfferId(offer_id)), Path(os.fsdecode(folder))
             each = Incoming(number, key, friend, identity, signing_key, place, *rest)
             found.append(replace(each, share=share_of(connection, named)))
     return found
