@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from peer import account, api, configuring, keeping, queries, saying, standing
+from peer import account, api, configuring, keeping, queries, reading, saying, standing
 from peer.config import read_config
 from peer.control import client
 from peer.control.server import ControlServer
@@ -88,6 +88,9 @@ async def _run_here(
                 yield result
         elif isinstance(command, keeping.COMMANDS):
             yield await database.write(keeping.carry_out, command, wall())
+        elif isinstance(command, api.GetHistory):
+            async for line in reading.whole_history(database, command):
+                yield line
         elif api.need_of(command) is api.Need.STORE:
             sealed = "none"
             if has_key_file(locations) and is_sealed(locations):

@@ -1,12 +1,12 @@
-"""What was said, in display order: the same on all devices, oldest first."""
+"""Messages as people see them: one by one, by their rows or ids. In which order they stand: `peer.transcript`."""
 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from peer import api, contacts
+from peer import api
 from peer.errors import PeerError
 from peer.membership import Conversation
 from peer.prefixes import read_prefix
@@ -21,49 +21,6 @@ from wire.log.event import Content, Event, EventKind, Offer, Text, peek_header, 
 
 Connection = sqlite3.Connection
 EVENT_ID_CHARS = 64  # a notice that is no event has its number instead
-
-
-def messages(
-    connection: Connection,
-    to: str | None,
-    *,
-    unread_only: bool = False,
-    limit: int | None = None,
-    with_versions: bool = False,
-) -> list[api.Message]:
-    """Give the newest `limit` lines (all if None) with one person or with all, oldest first.
-
-    A line is a message, a gap where something that an author had seen is missing here, or a notice: of an
-    offer of files, or of what a person has to know about the conversation. with_versions: edited ones
-    come with what they said before. Raises
-    PeerError with NO_SUCH_FRIEND for a name that never was one, CONFIG_INVALID for a negative limit.
-    """
-    if limit is not None and limit < 0:
-        raise PeerError(Code.CONFIG_INVALID, "a limit is 0 or more", remedy="use --limit N")
-    me = own.need_account(connection)
-    if to is not None and contacts.find(connection, to) is None:
-        raise PeerError(Code.NO_SUCH_FRIEND, f"you have no friend of the name {to!r}")
-    wanted = _Wanted(to, unread_only, -1 if limit is None else limit, me.name, with_versions)
-    lines = [
-        *_texts(connection, wanted),
-        *_gaps(connection, wanted),
-        *_notices(connection, wanted),
-        *_offers(connection, wanted),
-    ]
-    eras = _eras(connection)
-    lines.sort(key=lambda line: (eras.get(line[1].conversation, 0), line[0]))
-    found = [message for _, message in lines]
-    return found if limit is None else found[max(len(found) - limit, 0) :]
-
-
-def _eras(connection: Connection) -> dict[str, int]:
-    """Number the conversations with people whose key changed: what was said to a former key stands first."""
-    rows = connection.execute(
-        "SELECT v.id, (SELECT count(*) FROM conversations w WHERE w.contact = v.contact"
-        " AND w.number < v.number) FROM conversations v WHERE v.contact IN"
-        " (SELECT contact FROM conversations GROUP BY contact HAVING count(*) > 1)"
-    )
-    return {conversation.hex(): era for conversation, era in rows}
 
 
 def read_one(connection: Connection, event: str, to: str | None) -> api.Message | None:
@@ -189,126 +146,3 @@ def _offer_text(who: str, offer: Offer) -> str:
     """Say what somebody offers: `bob offers holiday (3 files, 64.0 MiB)`."""
     what = f"{count_text(offer.files, 'file')}, {bytes_text(offer.size)}"
     return f"{who} offers {offer.title} ({what})"
-
-
-# --- the three kinds of lines, each with its place: (clock, device, id), a gap just before its event
-
-Place = tuple[int, bytes, bytes, int]
-BEFORE, AT, AFTER = 0, 1, 2
-GAP_ROWS = (
-    4096  # looked at for one answer, the newest; a log full of holes must not make reading slow
-)
-LAST_DEVICE = b"\xff" * 17  # a notice stands after every event of its clock
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    to: str | None
-    is_unread_only: bool
-    limit: int  # -1: all
-    my_name: str
-    with_versions: bool
-
-
-def _texts(connection: Connection, wanted: _Wanted) -> list[tuple[Place, api.Message]]:
-    """Give the newest messages of each conversation, each by its own index: a long history costs no more."""
-    unread, by = "", "e.clock"
-    if wanted.is_unread_only:
-        unread, by = " AND e.is_read = 0", "+e.clock"  # few: by their own index, then sorted
-    numbers = connection.execute(
-        "SELECT v.number FROM conversations v JOIN contacts c ON c.number = v.contact"
-        " WHERE ? IS NULL OR c.name = ?",
-        (wanted.to, wanted.to),
-    ).fetchall()
-    lines: list[tuple[Place, api.Message]] = []
-    for (number,) in numbers:
-        rows = connection.execute(
-            f"{MESSAGE_COLUMNS} WHERE e.conversation = ? AND e.kind = ? AND e.held = 0"
-            f" AND e.replaced IS NULL{unread}"
-            f" ORDER BY {by} DESC, e.device DESC, e.id DESC LIMIT ?",
-            (number, int(EventKind.TEXT), wanted.limit),
-        )
-        lines += [_line(connection, row, wanted) for row in rows]
-    return lines
-
-
-def _line(
-    connection: Connection, row: tuple[Any, ...], wanted: _Wanted
-) -> tuple[Place, api.Message]:
-    """Give a row of MESSAGE_COLUMNS as a line with its place."""
-    line = as_message(connection, row, wanted.my_name, with_versions=wanted.with_versions)
-    return (row[11], row[4], row[0], AT), line
-
-
-def _offers(connection: Connection, wanted: _Wanted) -> list[tuple[Place, api.Message]]:
-    """Give a line for each offer of files, where its event stands."""
-    rows = connection.execute(
-        f"{MESSAGE_COLUMNS} WHERE e.number IN (SELECT o.event FROM offers o) AND e.held = 0"
-        " AND e.body IS NOT NULL AND (? IS NULL OR c.name = ?) AND (? = 0 OR e.is_read = 0)"
-        " ORDER BY e.clock DESC, e.device DESC, e.id DESC LIMIT ?",
-        (wanted.to, wanted.to, wanted.is_unread_only, wanted.limit),
-    )
-    return [_line(connection, row, wanted) for row in rows]
-
-
-def _gaps(connection: Connection, wanted: _Wanted) -> list[tuple[Place, api.Message]]:
-    """Give a mark for each missing event, at the first shown event that names it; marks at one place are one."""
-    rows = connection.execute(
-        "SELECT l.missing, v.id, c.name, e.is_own, e.device, e.at, e.clock, e.id FROM lacks l"
-        " CROSS JOIN events e ON e.number = l.event JOIN conversations v ON v.number = e.conversation"
-        " JOIN contacts c ON c.number = v.contact"
-        " WHERE e.held = 0 AND (? IS NULL OR c.name = ?) AND (? = 0 OR e.is_read = 0)"
-        " ORDER BY e.clock DESC, e.device DESC, e.id DESC, l.missing LIMIT ?",
-        (wanted.to, wanted.to, wanted.is_unread_only, GAP_ROWS),
-    ).fetchall()
-    marked: set[bytes] = set()
-    gaps: dict[bytes, tuple[Place, api.Message]] = {}
-    for missing, conversation, friend, is_own, device, at, clock, event in reversed(rows):
-        if missing not in marked and event not in gaps:
-            gap = api.Message(
-                kind="gap",
-                id=missing.hex(),
-                conversation=conversation.hex(),
-                to=friend if is_own else wanted.my_name,
-                sender=wanted.my_name if is_own else friend,
-                device=device.hex(),
-                at=rfc3339(at),
-                text="",
-                state=None,
-                edited=False,
-                reply_to=None,
-                clock_off=False,
-            )
-            gaps[event] = (clock, device, event, BEFORE), gap
-        marked.add(missing)
-    return list(gaps.values())
-
-
-def _notices(connection: Connection, wanted: _Wanted) -> list[tuple[Place, api.Message]]:
-    rows = connection.execute(
-        "SELECT n.number, v.id, c.name, n.text, n.clock, n.at FROM notices n"
-        " JOIN conversations v ON v.number = n.conversation JOIN contacts c ON c.number = v.contact"
-        " WHERE (? IS NULL OR c.name = ?) AND (? = 0 OR n.is_read = 0)"
-        " ORDER BY n.clock DESC, n.number DESC LIMIT ?",
-        (wanted.to, wanted.to, wanted.is_unread_only, wanted.limit),
-    )
-    return [
-        (
-            (clock, LAST_DEVICE, number.to_bytes(8, "big"), AFTER),
-            api.Message(
-                kind="notice",
-                id=str(number),
-                conversation=conversation.hex(),
-                to=wanted.my_name,
-                sender=friend,
-                device="",
-                at=rfc3339(at),
-                text=text,
-                state=None,
-                edited=False,
-                reply_to=None,
-                clock_off=False,
-            ),
-        )
-        for number, conversation, friend, text, clock, at in rows
-    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from peer import alarms, api, asks, history, indexing, search, verifying
+from peer import alarms, api, asks, indexing, search, verifying
 from peer.store import own
 from peer.talk import following, seen
 from peer.transfers import manager
@@ -83,16 +83,14 @@ def answer(connection: Connection, command: api.Command, sealed: str) -> Iterato
         case api.VerifyFriend():
             yield verifying.safety_number_with(connection, command.name)
         case api.ReadMessages():
-            yield from seen.read(connection, command.to, command.unread_only, command.limit)
+            yield from seen.read(
+                connection, command.to, command.unread_only, command.limit, command.before
+            )
         case api.ListOffers():
             yield from manager.offers(connection)
         case api.ListTransfers():
             own.need_account(connection)
             yield from manager.transfers(connection)
-        case api.GetHistory():
-            yield from history.messages(
-                connection, command.to, limit=command.limit, with_versions=True
-            )
         case api.SearchMessages():
             while indexing.catch_up(connection):
                 pass

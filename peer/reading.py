@@ -6,9 +6,11 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, get_args
 
-from peer import api, history, indexing, search
+from peer import api, history, indexing, search, transcript
+from peer.store.database import Database
 from peer.talk import seen
 from peer.times import wall
+from peer.transcript import Wanted
 
 if TYPE_CHECKING:
     from peer.node import Node
@@ -24,15 +26,32 @@ async def carry_out(node: Node, command: ReadingCommand) -> AsyncGenerator[api.R
             async for message in _read(node, command):
                 yield message
         case api.GetHistory():
-            for line in await node.database.study(
-                history.messages, command.to, limit=command.limit, with_versions=True
-            ):
+            async for line in whole_history(node.database, command):
                 yield line
         case api.SearchMessages():
             while await node.database.write(indexing.catch_up):
                 pass
             for found in await node.database.study(search.find, command):
                 yield found
+
+
+async def whole_history(
+    database: Database, command: api.GetHistory
+) -> AsyncGenerator[api.Message, None]:
+    """Give a conversation's lines, a page at a time, so that a long one takes no more memory than a short one.
+
+    Raises PeerError as `transcript.messages` does.
+    """
+    before, until = await database.study(transcript.cut, command.before)
+    wanted = Wanted(command.to, limit=command.limit, before=before, until=until, with_versions=True)
+    if command.limit is None:
+        wanted = replace(wanted, limit=transcript.PAGE, is_from_start=True)
+    while lines := await database.study(transcript.page, wanted):
+        for line in lines:
+            yield line.message
+        if command.limit is not None:
+            return
+        wanted = replace(wanted, after=lines[-1].key)
 
 
 async def _read(node: Node, command: api.ReadMessages) -> AsyncGenerator[api.Result, None]:
@@ -57,7 +76,7 @@ async def _read(node: Node, command: api.ReadMessages) -> AsyncGenerator[api.Res
             )
             if not is_line or event.body["id"] in given:
                 continue
-            for message in await read(replace(command, unread_only=True, limit=None)):
+            for message in await read(replace(command, unread_only=True, limit=None, before=None)):
                 if message.id not in given:
                     given.add(message.id)
                     yield message

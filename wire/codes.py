@@ -157,6 +157,7 @@ class Code(enum.Enum):
     NOT_A_MESSAGE = "not-a-message", "local", "never"
     MESSAGE_DELETED = "message-deleted", "local", "never"
     REACTION_INVALID = "reaction-invalid", "local", "never"
+    DATE_INVALID = "date-invalid", "local", "never"
     SEARCH_EMPTY = "search-empty", "local", "never"
     # --- transfers
     UNKNOWN_OFFER = "unknown-offer", "both", "never"

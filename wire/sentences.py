@@ -272,6 +272,8 @@ size-invalid: a size is not possible
     the other program is broken; update it
 manifest-invalid: the list of files does not verify
     the other program is broken; nothing was written
+date-invalid: that is no date
+    write it like 2026-11-20 or 2026-11-20T18:30
 search-empty: there is no word to look for
     name at least one letter, digit or emoji of it
 manifest-conflict: the list of files names one place twice

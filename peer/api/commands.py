@@ -149,6 +149,7 @@ class ReadMessages(Command):
     unread_only: bool = False
     limit: int | None = None  # the newest N
     follow: bool = False
+    before: str | None = None  # only what stands before that line, or was said before that date
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ class GetHistory(Command):
     need: ClassVar[Need] = Need.STORE
     to: str = ""
     limit: int | None = None
+    before: str | None = None  # as for ReadMessages
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable
 
-from peer import api, chains, history, receipts
+from peer import api, chains, history, receipts, transcript
 from peer.chains import ChainRow
 from peer.effects import Effect, PushEvents, WantLink
 from peer.membership import Conversation, of_number
@@ -27,10 +27,14 @@ Connection = sqlite3.Connection
 
 
 def read(
-    connection: Connection, to: str | None, unread_only: bool, limit: int | None
+    connection: Connection,
+    to: str | None,
+    unread_only: bool,
+    limit: int | None,
+    before: str | None = None,
 ) -> list[api.Message]:
-    """Give lines as `history.messages` does, and mark what was given as seen."""
-    found = history.messages(connection, to, unread_only=unread_only, limit=limit)
+    """Give lines as `transcript.messages` does, and mark what was given as seen."""
+    found = transcript.messages(connection, to, unread_only=unread_only, limit=limit, before=before)
     mark(connection, found)
     return found
 
@@ -43,7 +47,7 @@ def read_and_tell(
     now: UnixMillis,
 ) -> tuple[list[api.Message], list[Effect]]:
     """Do what `read` does, and tell whoever may know. linked: devices with an open link."""
-    found = read(connection, command.to, command.unread_only, command.limit)
+    found = read(connection, command.to, command.unread_only, command.limit, command.before)
     return found, tell(connection, keys, linked, now)
 
 

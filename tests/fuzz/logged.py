@@ -7,7 +7,7 @@ from functools import cache
 import msgspec
 from msgspec.structs import replace
 
-from peer import history, mailing, prekeys, roster, syncing
+from peer import mailing, prekeys, roster, syncing, transcript
 from peer.effects import SendOnLink
 from peer.errors import PeerError
 from peer.sessions import Session
@@ -214,7 +214,7 @@ class _Log:
                 case 5:
                     self._tracker(step.content)
                 case 6:
-                    shown = history.messages(self.connection, "bob")
+                    shown = transcript.messages(self.connection, "bob")
                     check(len({m.id for m in shown}) == len(shown), "something is shown twice")
                 case 7:
                     self.now = UnixMillis(self.now + len(step.content) * 1000)

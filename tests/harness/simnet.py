@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from peer import befriending, conversations, history, overtures, syncing
+from peer import befriending, conversations, overtures, syncing, transcript
 from peer.effects import Ask, CloseLinks, Effect, PushEvents, SendOnLink, Tell
 from peer.sessions import Session
 from peer.store import own, place
@@ -220,7 +220,7 @@ class SimPeer:
 
     def texts(self, friend: str) -> list[str]:
         """Give what was said with a friend, in display order."""
-        found = self.database.read(history.messages, friend)
+        found = self.database.read(transcript.messages, friend)
         return [message.text for message in found if message.kind == "message"]
 
     def has(self, event: bytes) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from peer import api, contacts, conversations, history, syncing
+from peer import api, contacts, conversations, syncing, transcript
 from peer.chains import vector
 from peer.effects import Effect, SendOnLink, Tell
 from peer.membership import with_friend
@@ -112,12 +112,12 @@ def sent(effects: list[Effect], to: SimPeer, kind: type[Message]) -> list[Any]:
 
 def lines(one: SimPeer, friend: str) -> list[tuple[str, str]]:
     """Give (kind, text) of everything shown, in order."""
-    return [(m.kind, m.text) for m in one.database.read(history.messages, friend)]
+    return [(m.kind, m.text) for m in one.database.read(transcript.messages, friend)]
 
 
 def messages(one: SimPeer, friend: str | None, **how: object) -> list[api.Message]:
     """Give the messages shown, in order."""
-    found = one.database.read(history.messages, friend, **how)  # type: ignore[arg-type]
+    found = one.database.read(transcript.messages, friend, **how)  # type: ignore[arg-type]
     return [message for message in found if message.kind == "message"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from peer import conversations, history
+from peer import conversations, transcript
 from peer.talk import seen
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.talk import events_of, give, lines, messages, pass_on, say, sent, tick, told
@@ -63,7 +63,7 @@ def test_after_two_seconds_it_is_shown_with_a_gap_that_is_asked_for_and_heals(
     [asked] = sent(effects, alice, AskEvents)
     assert [event.hex() for event in asked.ids] == [one]
     assert lines(bob, "alice") == [("gap", ""), ("message", "two")]
-    assert bob.database.read(history.messages, "alice")[0].id == one
+    assert bob.database.read(transcript.messages, "alice")[0].id == one
     assert tick(bob, 2 * HOLD_MS) == []
     shown = told(pass_on(alice, bob, one), "message")
     assert [body["text"] for body in shown] == ["one"]

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from peer import befriending, history, syncing
+from peer import befriending, syncing, transcript
 from peer.sessions import Session
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
 from tests.harness.talk import (
@@ -266,7 +266,7 @@ def test_reading_stays_possible_in_a_log_full_of_holes(pair: Pair) -> None:
         bad = forge(alice, bob, text=str(number), epoch=epoch, parents=parents, clock=number + 1)
         give(batch(alice, bob, bad), alice, bob)
     tick(bob, 3000)
-    assert len(bob.database.read(history.messages, "alice", limit=10)) == 10
+    assert len(bob.database.read(transcript.messages, "alice", limit=10)) == 10
     assert len([m for m in lines(bob, "alice") if m[0] == "gap"]) == 40
 
 

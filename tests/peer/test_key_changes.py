@@ -11,11 +11,11 @@ from peer import (
     api,
     befriending,
     contacts,
-    history,
     overtures,
     queries,
     reissuing,
     roster,
+    transcript,
     verifying,
 )
 from peer.effects import Ask, CloseLinks
@@ -339,7 +339,7 @@ def test_history_of_both_keys_stands_under_the_friends_name(
     accept(alice, fingerprint(again.keys.identity))
     reissue(alice)
     say(alice, "bob", "two")
-    found = alice.database.read(history.messages, "bob")
+    found = alice.database.read(transcript.messages, "bob")
     assert [(m.kind, m.text) for m in found if m.kind == "message"] == [
         ("message", "one"),
         ("message", "two"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from peer import api, conversations, history
+from peer import api, conversations, history, transcript
 from peer.errors import PeerError
 from peer.times import wall
 from tests.harness.homes import Watched, befriend, make_account, running
@@ -70,9 +70,9 @@ async def test_what_is_said_at_once_shares_commits_and_arrives_once_and_in_order
         after = one.database.commits, other.database.commits
         assert all(now - then < 50 for now, then in zip(after, before, strict=True))
         for node, friend in ((one, "bob"), (other, "alice")):
-            lines = node.database.read(history.messages, friend)
+            lines = node.database.read(transcript.messages, friend)
             assert [line.text for line in lines] == texts
-        assert {m.state for m in one.database.read(history.messages, "bob")} == {"delivered"}
+        assert {m.state for m in one.database.read(transcript.messages, "bob")} == {"delivered"}
 
 
 async def test_friends_see_each_other_come_and_go(alice_home: Path, bob_home: Path) -> None:

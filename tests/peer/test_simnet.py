@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from peer.chains import vector
-from peer.history import messages
 from peer.membership import of_id
+from peer.transcript import messages
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
 from wire.identity import direct_conversation
 

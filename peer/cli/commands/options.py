@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 
-from peer.cli import render
+from peer.cli import quantities, render
 from peer.cli.arguments import Arguments
-from peer.cli.console import Console
+from peer.cli.console import Console, Item
 from peer.cli.passwords import PasswordSource
 
 
@@ -23,6 +23,22 @@ def add_password_file(arguments: Arguments) -> None:
 def password_of(options: Namespace) -> PasswordSource:
     """Give the source that `--password-file` names."""
     return PasswordSource(options.password_file)
+
+
+def add_paging(arguments: Arguments) -> None:
+    """Declare what bounds the lines of a conversation."""
+    arguments.add_argument("--limit", metavar="N", help="only the newest N")
+    arguments.add_argument(
+        "--before",
+        metavar="ID|DATE",
+        help="only what stands before that message, or was said before that day or instant",
+    )
+
+
+def paging_of(options: Namespace) -> Item:
+    """Give the fields of a command that `add_paging` declared; raises Misuse."""
+    limit = None if options.limit is None else quantities.count(options.limit)
+    return {"limit": limit, "before": options.before}
 
 
 def add_transfer(arguments: Arguments) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from peer.cli import quantities, render
+from peer.cli import render
 from peer.cli.arguments import Arguments
-from peer.cli.commands.options import add_password_file, password_of
+from peer.cli.commands.options import add_paging, add_password_file, paging_of, password_of
 from peer.cli.console import Console, Item
 
 
@@ -16,7 +16,7 @@ def declare_read(arguments: Arguments) -> None:
         "to", metavar="TO", nargs="?", help="a friend's name; without: all conversations"
     )
     arguments.add_argument("--unread", action="store_true", help="only what was not read yet")
-    arguments.add_argument("--limit", metavar="N", help="only the newest N")
+    add_paging(arguments)
     arguments.add_argument(
         "--follow", action="store_true", help="go on as messages arrive, until Ctrl-C"
     )
@@ -28,7 +28,7 @@ def run_read(console: Console, options: Namespace) -> None:
     request: Item = {
         "to": options.to,
         "unread_only": options.unread,
-        "limit": quantities.count(options.limit) if options.limit is not None else None,
+        **paging_of(options),
         "follow": options.follow,
     }
     has_colour = console.has_colour()

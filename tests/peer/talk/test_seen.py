@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from msgspec import structs
 
-from peer import account_state, api, history, preferences, roster
+from peer import account_state, api, preferences, roster, transcript
 from peer.effects import Effect
 from peer.store import settings
 from peer.talk import acts, following, readmarks, seen
@@ -56,7 +56,7 @@ def look(
 
 def states(one: SimPeer, friend: str) -> list[str | None]:
     """Give how far each message came, oldest first."""
-    return [m.state for m in one.database.read(history.messages, friend) if m.kind == "message"]
+    return [m.state for m in one.database.read(transcript.messages, friend) if m.kind == "message"]
 
 
 def bring_receipt(one: SimPeer, to: SimPeer) -> list[Effect]:
@@ -85,7 +85,7 @@ def test_what_was_read_shows_as_read_at_its_author_and_stays_so(pair: Pair) -> N
 def test_history_and_a_read_without_lines_tell_nothing(pair: Pair) -> None:
     alice, bob = pair
     pass_on(alice, bob, say(alice, "bob", "one"))
-    bob.database.read(history.messages, "alice")
+    bob.database.read(transcript.messages, "alice")
     look(bob, "alice", limit=0)
     bring_receipt(bob, alice)
     assert states(alice, "bob") == ["delivered"]

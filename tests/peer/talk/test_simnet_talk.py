@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from peer import api, history
+from peer import api, transcript
 from peer.effects import Effect
 from peer.errors import PeerError
 from peer.store.memory import Connection
@@ -105,7 +105,7 @@ class TalkWorld(World):
         kind, one = self.dice.random(), self.dice.choice(self.peers)
         assert isinstance(one, Talker)
         friend = self.dice.choice(sorted({p.account for p in self.peers} - {one.account}))
-        lines = [m for m in one.database.read(history.messages, friend) if m.kind == "message"]
+        lines = [m for m in one.database.read(transcript.messages, friend) if m.kind == "message"]
         if kind < 0.35 or not lines:
             super().say(number)
         elif kind < 0.5:
@@ -129,7 +129,7 @@ def shown(one: SimPeer, friend: str) -> list[tuple[object, ...]]:
         (m.id, m.text, m.edited, m.gone, m.pinned, m.forked, m.quote,
          [(given["mark"], given["from"]) for given in m.reactions],
          [said["text"] for said in m.versions or []])
-        for m in one.database.read(history.messages, friend, with_versions=True)
+        for m in one.database.read(transcript.messages, friend, with_versions=True)
         if m.kind == "message"
     ]  # fmt: skip
 
@@ -169,7 +169,7 @@ def check_read(world: TalkWorld) -> None:
         if world.tampered or world.lost:
             continue  # what a receipt of such a chain means may be open
         for friend in sorted({p.account for p in world.peers} - {one.account}):
-            lines = one.database.read(history.messages, friend)
+            lines = one.database.read(transcript.messages, friend)
             assert {m.state for m in lines if m.sender == one.account} <= {"read", None}
 
 
