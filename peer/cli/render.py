@@ -161,49 +161,9 @@ def message(item: Item, *, with_conversation: bool, has_colour: bool) -> str:
         return f"{head}-- {clean(item['text']) or 'something is missing here'} --"
     name = coloured(clean(item["from"]), "name", has_colour=has_colour)
     indent = " " * (len(at) + 2)
-    text = clean_block(item["text"], indent)
-    if item.get("gone"):
-        text = coloured(f"-- {clean(item['gone'])} --", "dim", has_colour=has_colour)
-    return f"{head}{name}: {_before(item, indent)}{text}{_behind(item, indent)}"
+    from peer.cli.words import body  # which draws with what stands here
 
-
-def _before(item: Item, indent: str) -> str:
-    """Give what stands before a message's words: what it answers, and whose words they are."""
-    said = ""
-    quote = item.get("quote")
-    if isinstance(quote, Mapping):
-        words = clean(quote["text"]) or "deleted"
-        said += f"> {clean(quote['from'])}: {words}\n{indent}"
-    if item.get("forwarded_from"):
-        said += f"[from {clean(item['forwarded_from'])}] "
-    return said
-
-
-def _behind(item: Item, indent: str) -> str:
-    """Give what stands behind a message's words: what became of it, and what others put to it."""
-    marks = []
-    if item.get("edited"):
-        marks.append("edited")
-    if item.get("forked"):
-        marks.append("its device wrote something else in this place, too")
-    if item.get("pinned"):
-        marks.append("pinned")
-    said = "".join(f" ({mark})" for mark in marks)
-    if item.get("state"):
-        said += f"  ({clean(item['state'])})"
-    reactions = item.get("reactions")
-    if isinstance(reactions, Sequence) and reactions:
-        given = (
-            f"{clean(one['mark'])} {', '.join(clean(name) for name in one['from'])}"
-            for one in reactions
-        )
-        said += f"\n{indent}{'  '.join(given)}"
-    versions = item.get("versions")
-    if isinstance(versions, Sequence):
-        for one in versions[:-1]:
-            text = clean_block(one["text"], f"{indent}  ")
-            said += f"\n{indent}- before, {local_time(one['at'])}: {text}"
-    return said
+    return f"{head}{name}: {body(item, indent, has_colour=has_colour)}"
 
 
 def friend(item: Item, *, has_colour: bool) -> tuple[str, ...]:
