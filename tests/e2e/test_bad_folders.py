@@ -31,9 +31,9 @@ def offered(alice: Peer, bob: Peer, path: Path, size: int = 3 * MIB) -> str:
 
 @needs_mounts
 def test_a_folder_that_can_take_nothing_is_named_when_it_is_chosen(
-    quick_friends: Any, tmp_path: Path
+    friends: Any, tmp_path: Path
 ) -> None:
-    alice, bob = quick_friends
+    alice, bob = friends
     offer = offered(alice, bob, tmp_path / "out" / "film.bin")
     assert bob.node.stop() == 0
     (tmp_path / "file").write_bytes(b"")
@@ -61,9 +61,9 @@ def test_a_folder_that_can_take_nothing_is_named_when_it_is_chosen(
 @needs_mounts
 @pytest.mark.parametrize("way", ["read-only", "unmounted", "removed"])
 def test_a_folder_that_goes_away_before_it_starts_holds_the_transfer_until_it_is_back(
-    quick_friends: Any, tmp_path: Path, way: Any
+    friends: Any, tmp_path: Path, way: Any
 ) -> None:
-    alice, bob = quick_friends
+    alice, bob = friends
     offer = offered(alice, bob, tmp_path / "out" / "film.bin")
     assert bob.node.stop() == 0
     with small_disk(tmp_path / "disk", 16 * MIB) as disk:
@@ -100,9 +100,9 @@ def take_away(disk: Any, way: str) -> Any:
 
 @needs_mounts
 def test_a_folder_on_another_disk_and_one_behind_a_link_take_what_comes(
-    quick_friends: Any, tmp_path: Path
+    friends: Any, tmp_path: Path
 ) -> None:
-    alice, bob = quick_friends
+    alice, bob = friends
     offer = offered(alice, bob, tmp_path / "out" / "film.bin")
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
@@ -136,9 +136,9 @@ def folder(part: Path, outside: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [edit, cut, link, folder])
 def test_a_part_that_somebody_touched_while_nobody_ran_is_not_believed(
-    quick_friends: Any, tmp_path: Path, spoil: Any
+    friends: Any, tmp_path: Path, spoil: Any
 ) -> None:
-    alice, bob = quick_friends
+    alice, bob = friends
     source, target = tmp_path / "out" / "film.bin", tmp_path / "in"
     outside = tmp_path / "outside"
     outside.write_bytes(b"mine")

@@ -49,9 +49,9 @@ def grow(path: Any) -> None:
     ids=["fifo", "device", "grown", "removed"],
 )
 def test_a_source_that_is_another_by_then_fails_by_name_and_the_others_arrive(
-    quick_friends: Any, tmp_path: Path, spoil: Any
+    friends: Any, tmp_path: Path, spoil: Any
 ) -> None:
-    alice, bob = quick_friends
+    alice, bob = friends
     top = tmp_path / "out" / "logs"
     spoiled = write(top / "spoiled.log", os.urandom(2 * MIB))
     good = write(top / "good.log", b"good")
@@ -72,10 +72,8 @@ def test_a_source_that_is_another_by_then_fails_by_name_and_the_others_arrive(
     assert alice.one("status")["node"] == "up"
 
 
-def test_a_log_that_grows_while_it_leaves_is_never_half_there(
-    quick_friends: Any, tmp_path: Path
-) -> None:
-    alice, bob = quick_friends
+def test_a_log_that_grows_while_it_leaves_is_never_half_there(friends: Any, tmp_path: Path) -> None:
+    alice, bob = friends
     path = write(tmp_path / "out" / "growing.log", os.urandom(64 * MIB))
     offer = offered(alice, bob, path)
     is_over = threading.Event()
@@ -98,9 +96,9 @@ def test_a_log_that_grows_while_it_leaves_is_never_half_there(
 
 @needs_mounts
 def test_more_files_than_an_offer_may_have_are_refused_by_name(
-    quick_friends: Any, tmp_path: Path
+    friends: Any, tmp_path: Path
 ) -> None:
-    alice, _ = quick_friends
+    alice, _ = friends
     with small_disk(tmp_path / "many", 256 * MIB) as disk:
         for number in range(limits.FILES_PER_OFFER + 1):
             os.close(os.open(disk.inside / str(number), os.O_CREAT | os.O_WRONLY))
@@ -113,9 +111,9 @@ def test_more_files_than_an_offer_may_have_are_refused_by_name(
 
 
 def test_sixty_four_offers_taken_at_once_all_arrive_and_wait_their_turn(
-    quick_friends: Any, tmp_path: Path
+    friends: Any, tmp_path: Path
 ) -> None:
-    alice, bob = quick_friends
+    alice, bob = friends
     names = [f"{number}.bin" for number in range(64)]
     offers = []
     for name in names:
@@ -137,8 +135,8 @@ def test_sixty_four_offers_taken_at_once_all_arrive_and_wait_their_turn(
     assert {item["state"] for item in bob.do("transfers")} == {"done"}
 
 
-def test_more_offers_than_may_wait_are_refused_by_name(quick_friends: Any, tmp_path: Path) -> None:
-    alice, _ = quick_friends
+def test_more_offers_than_may_wait_are_refused_by_name(friends: Any, tmp_path: Path) -> None:
+    alice, _ = friends
     path = write(tmp_path / "note.txt")
     arguments: dict[str, object] = {"to": ["bob"], "paths": [str(path)]}
     for _ in range(limits.PENDING_OFFERS):

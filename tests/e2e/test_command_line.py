@@ -288,3 +288,69 @@ def test_another_key_is_refused_with_both(tmp_path: Path) -> None:
         outcome = Peer(tmp_path, "zed").try_to("register", "zed", "--tracker", f"{bare}#{KEY}")
     assert (outcome.code, outcome.error["code"]) == (1, "tracker-key-mismatch")
     assert f"expected {KEY}, got {key}" in outcome.error["message"]
+
+
+# --- words
+
+
+MISTAKES = {
+    "hobnob sya bob hi": "did you mean 'say'",
+    "hobnob say": "required: TO, TEXT",
+    "hobnob say bob hi there": "unrecognized arguments: there",
+    "hobnob up --lisen 127.0.0.1:0": "did you mean --listen",
+    "hobnob -x whoami": "-x",
+    "hobnob friend ad bob": "did you mean 'add'",
+    "hobnob-tracker serv": "did you mean 'serve'",
+    "hobnob-tracker serve --max-peer 5": "unrecognized arguments: --max-peer",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_99_words_that_make_no_verb_are_told_the_nearest_that_does(alice: Peer, line: str) -> None:
+    ran = shell(alice, line)
+    assert MISTAKES[line] in ran.err
+    check_refused(ran, "text", "usage")
+
+
+CONTRADICTIONS = {
+    "--limit dead_after_s=1 --limit heartbeat_s=20": ("heartbeat_s", "dead_after_s"),
+    "--limit sockets_early_drop=900 --limit sockets_pre_open=5": (
+        "sockets_early_drop",
+        "sockets_pre_open",
+    ),
+}
+
+
+@pytest.mark.parametrize("limits", CONTRADICTIONS)
+def test_104_limits_that_contradict_each_other_are_named(alice: Peer, limits: str) -> None:
+    ran = shell(alice, f"hobnob-tracker serve --listen 127.0.0.1:0 {limits}")
+    check_refused(ran, "text", "config-invalid")
+    assert all(name in ran.err for name in CONTRADICTIONS[limits])
+
+
+QUESTIONS = {
+    "read --limit -1": "usage",
+    "read --limit 99999999999999999999": "usage",
+    "read --limit 1e9": "usage",
+    "history bob --limit ٣": "usage",
+    "history bob --since yesterday": "usage",
+    "history '%'": "no-such-friend",
+    "search '%'": "search-empty",
+    "search ''": "search-empty",
+    f"search {'x' * 10_240}": "text-length",
+}
+
+
+@pytest.mark.parametrize("line", QUESTIONS, ids=lambda line: line[:30])
+def test_107_questions_without_sense_are_named_and_cost_no_time(alice: Peer, line: str) -> None:
+    before = time.monotonic()
+    check_refused(shell(alice, f"hobnob {line}"), "text", QUESTIONS[line])
+    assert time.monotonic() - before < START_S
+
+
+def test_107_a_pattern_is_only_words(alice: Peer) -> None:
+    """No expression is ever matched: what would keep a matcher busy for years is looked up like any word."""
+    before = time.monotonic()
+    ran = shell(alice, f"hobnob search '(a+)+$' '{'a' * 1000}!' '.*'")
+    assert (ran.code, ran.out) == (0, ""), ran
+    assert time.monotonic() - before < START_S

@@ -26,9 +26,9 @@ def log_of(peer: Peer) -> list[Path]:
 
 @pytest.mark.parametrize("call", ["pwrite64", "fdatasync"])
 def test_what_a_failing_disk_did_not_take_is_refused_by_name_and_the_rest_arrives(
-    quick_friends: Any, call: Any
+    friends: Any, call: Any
 ) -> None:
-    alice, bob = quick_friends
+    alice, bob = friends
     assert alice.node.stop() == 0
     alice.under = failing(call, "EIO", "12..20", log_of(alice))
     node = alice.up()
@@ -49,10 +49,8 @@ def test_what_a_failing_disk_did_not_take_is_refused_by_name_and_the_rest_arrive
 
 
 @pytest.mark.parametrize("call", ["pwrite64", "fdatasync"])
-def test_what_a_receiver_could_not_store_comes_again_by_itself(
-    quick_friends: Any, call: Any
-) -> None:
-    alice, bob = quick_friends
+def test_what_a_receiver_could_not_store_comes_again_by_itself(friends: Any, call: Any) -> None:
+    alice, bob = friends
     assert bob.node.stop() == 0
     bob.under = failing(call, "EIO", "12..16", log_of(bob))
     node = bob.up()
@@ -125,9 +123,9 @@ def test_a_home_on_a_disk_that_always_fails_is_refused_by_name_and_stays_whole(
 
 @pytest.mark.parametrize(("call", "when"), [("pwrite64", "5"), ("fsync", "1")])
 def test_a_part_file_on_a_failing_disk_waits_and_is_not_believed(
-    quick_friends: Any, tmp_path: Path, call: Any, when: Any
+    friends: Any, tmp_path: Path, call: Any, when: Any
 ) -> None:
-    alice, bob = quick_friends
+    alice, bob = friends
     source, target = tmp_path / "film.bin", tmp_path / "in"
     source.write_bytes(os.urandom(6 * MIB))
     target.mkdir()

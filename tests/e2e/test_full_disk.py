@@ -81,9 +81,9 @@ def test_a_home_on_a_full_disk_starts_and_a_new_one_is_refused_by_name(
 
 
 def test_a_full_download_folder_holds_a_transfer_which_then_goes_on(
-    quick_friends: Any, tmp_path: Path
+    friends: Any, tmp_path: Path
 ) -> None:
-    alice, bob = quick_friends
+    alice, bob = friends
     source = tmp_path / "film.bin"
     source.write_bytes(os.urandom(12 * MIB))
     assert bob.node.stop() == 0

@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.conftest import MakePeer
 from tests.harness.liars import THEN, Answer, Lie, LyingTracker
+from tests.harness.memory import bounded
 from tests.independent import values
 from tests.independent.account import addresses
 from tests.independent.link import Link, octets
@@ -233,3 +234,23 @@ def test_words_that_no_tracker_says_end_the_link_and_nothing_else(
     assert node.process.poll() is None
     assert alice.one("whoami")["account"] == "alice"
     assert alice.do("friend", "list") == []
+
+
+def test_answers_to_what_nobody_asked_change_nothing(
+    liar: LyingTracker, make_peer: MakePeer
+) -> None:
+    alice = make_peer("alice")
+    alice.register(liar.address, "--unsealed")
+    mallory = values.make_device(os.urandom(32))
+    liar.unasked = [
+        ("Done", [4242]),
+        ("Refused", [4243, "account-deleted", "", 0]),
+        ("User", [4244, "bob", mallory.identity]),
+        *([("Done", [number]) for number in range(5000, 5500)]),
+    ]
+    node = alice.up()
+    with bounded(node.process.pid):
+        node.event("notice", code="tracker-online")
+        assert alice.one("status")["tracker"]["state"] == "online"
+        assert alice.do("friend", "list") == []
+    assert len(liar.asked("Enter")) == 1

@@ -23,8 +23,8 @@ def under(peer: Peer, moment: Moment | None, log: Path) -> tuple[str, ...]:
     return watched(log, ON_DISK, paths) if moment is None else killed_at(moment, paths)
 
 
-def test_a_sender_is_killed_at_every_moment(quick_friends: Any, tmp_path: Path) -> None:
-    alice, bob = quick_friends
+def test_a_sender_is_killed_at_every_moment(friends: Any, tmp_path: Path) -> None:
+    alice, bob = friends
     assert alice.node.stop() == 0
     numbers = itertools.count()
     log = tmp_path / "calls"
@@ -51,8 +51,8 @@ def test_a_sender_is_killed_at_every_moment(quick_friends: Any, tmp_path: Path) 
     assert not any(item["forked"] for item in bob.do("history", "alice"))
 
 
-def test_a_receiver_is_killed_at_every_moment(quick_friends: Any, tmp_path: Path) -> None:
-    alice, bob = quick_friends
+def test_a_receiver_is_killed_at_every_moment(friends: Any, tmp_path: Path) -> None:
+    alice, bob = friends
     assert bob.node.stop() == 0
     numbers = itertools.count()
     log = tmp_path / "calls"

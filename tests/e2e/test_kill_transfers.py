@@ -35,11 +35,9 @@ def under(moment: Moment | None, log: Path) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def accepting(
-    quick_friends: Any, tmp_path: Path
-) -> Callable[[Path], Callable[[Moment | None], bool]]:
+def accepting(friends: Any, tmp_path: Path) -> Callable[[Path], Callable[[Moment | None], bool]]:
     """Give attempts at accepting one thing, in a node of the verb's own that is killed."""
-    alice, bob = quick_friends
+    alice, bob = friends
     assert bob.node.stop() == 0
     numbers = itertools.count()
 
@@ -100,8 +98,8 @@ def test_a_receiver_of_a_folder_is_killed_at_every_moment(accepting: Any, tmp_pa
     Walk(tmp_path / "calls", seed=7, sample=4).over(attempt)
 
 
-def test_who_offers_is_killed_at_every_moment(quick_friends: Any, tmp_path: Path) -> None:
-    alice, bob = quick_friends
+def test_who_offers_is_killed_at_every_moment(friends: Any, tmp_path: Path) -> None:
+    alice, bob = friends
     assert alice.node.stop() == 0
     source = tmp_path / "film.bin"
     source.write_bytes(os.urandom(MIB + 1))

@@ -45,9 +45,9 @@ def goes_on(peer: Peer, offer: str) -> Item:
 @pytest.mark.parametrize("is_stopped", [False, True], ids=["killed", "stopped"])
 @pytest.mark.parametrize("who", ["receiver", "sender"])
 def test_what_was_interrupted_says_where_it_goes_on_and_sends_little_twice(
-    quick_friends: tuple[Peer, Peer], tmp_path: Path, who: str, is_stopped: bool
+    friends: tuple[Peer, Peer], tmp_path: Path, who: str, is_stopped: bool
 ) -> None:
-    alice, bob = quick_friends
+    alice, bob = friends
     path = tmp_path / "out" / "film.bin"
     path.parent.mkdir()
     path.write_bytes(os.urandom(SIZE))

@@ -19,9 +19,9 @@ STOPPED_S = limits.DEAD_AFTER_S + 10 if IS_DEEP else 3.0
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("who", ["sender", "receiver", "tracker"])
 def test_who_stood_still_goes_on_and_nothing_is_lost(
-    quick_friends: Any, tracker: TrackerProcess, who: Any
+    friends: Any, tracker: TrackerProcess, who: Any
 ) -> None:
-    alice, bob = quick_friends
+    alice, bob = friends
     assert alice.one("say", "bob", "before", "--wait", "20")["state"] == "delivered"
     stopped = {"sender": alice.node, "receiver": bob.node, "tracker": tracker}[who]
     stopped.process.send_signal(signal.SIGSTOP)
