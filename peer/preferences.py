@@ -8,6 +8,7 @@ that was set for a friend names that friend's identity: whoever comes by the nam
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,6 +78,21 @@ def _one_types(text: str) -> str:
     if len(one) > limits.ACCEPT_TYPES_CHARS or "/" in one or not one.isprintable():
         raise ValueError(text)
     return one
+
+
+def days(text: str) -> int:
+    """Give the milliseconds of an age in days; raises ValueError."""
+    match = re.fullmatch(r"([0-9]{1,5})d", text)
+    if match is None or int(match[1]) < 1:
+        raise ValueError(text)
+    return int(match[1]) * 86_400_000
+
+
+def _one_age(text: str) -> str:
+    folded = text.strip().lower()
+    if folded in NONE:
+        return OFF
+    return f"{days(folded) // 86_400_000}d"
 
 
 def _one_folder(text: str) -> str:
@@ -158,6 +174,14 @@ KEYS = {
             "whether friends are told how far you have read what they said",
             "on or off",
             _one_switch,
+            is_per_friend=True,
+        ),
+        Key(
+            "retention",
+            OFF,
+            "how long words are kept here; what is older goes, unread and undelivered ones excepted",
+            "a number of days like 90d, at least 1d, or off",
+            _one_age,
             is_per_friend=True,
         ),
         Key(

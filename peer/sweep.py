@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from peer import conversations, indexing, reissuing
+from peer import conversations, indexing, reissuing, retention
 from peer.store import done
 from peer.talk import seen
 from peer.times import wall
@@ -22,6 +22,7 @@ async def sweep(node: Node) -> None:
     """Do what time asks for, until cancelled."""
     loop = asyncio.get_running_loop()
     forget_at = loop.time()
+    patience = retention.Patience(loop.time(), wall())
     database, keys = node.database, node.profile.keys
     while True:
         if loop.time() >= forget_at:
@@ -34,6 +35,11 @@ async def sweep(node: Node) -> None:
         if database.read(seen.is_due):  # a verb without keys read it
             devices = node.linking.devices()
             node.carry_out(await database.write_patiently(seen.tell, keys, devices, wall()))
+        if patience.is_due(loop.time(), wall()):
+            count = await database.write_patiently(retention.drop_old, wall())
+            patience.looked(loop.time(), is_more=count == retention.BATCH)
+            if 0 < count < retention.BATCH:
+                await database.scrub()
         if database.read(indexing.is_behind):
             await database.write_patiently(indexing.keep)
         node.linking.want_all()
