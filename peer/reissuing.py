@@ -13,15 +13,16 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
-from peer import contacts, indexing
+from peer import bodies, contacts, indexing
 from peer.conversations import add_own
 from peer.effects import Effect
 from peer.membership import Conversation
+from peer.talk.lines import text_of
 from peer.transfers import ledger, offerings
 from wire.codes import Code
 from wire.identity import DeviceKeys
 from wire.ids import AccountName
-from wire.log.event import Content, Event, Offer, Text, peek_header, read_body
+from wire.log.event import Content, Edit, Event, Offer, Text, peek_header, read_body
 from wire.machine import Entropy, UnixMillis
 from wire.transfer.states import ENDED, TransferState
 
@@ -56,7 +57,11 @@ def is_due(connection: Connection, keys: DeviceKeys) -> bool:
 def reissue(
     connection: Connection, keys: DeviceKeys, now: UnixMillis, entropy: Entropy
 ) -> list[Effect]:
-    """Say anew what waits for former keys of friends, in the order it was said; offers that still stand, too."""
+    """Say anew what waits for former keys of friends, in the order it was said; offers that still stand, too.
+
+    A message that was edited meanwhile is said with its last words, one that was deleted is not; what else was done with
+    messages there stays behind with them.
+    """
     rows = connection.execute(
         f"SELECT e.number, e.id, c.name, e.header, e.body{_WAITING} ORDER BY e.number",
         (keys.device,),
@@ -68,13 +73,19 @@ def reissue(
         content = read_body(peek_header(waiting.header), waiting.body)
         connection.execute("DELETE FROM outbox WHERE event = ?", (waiting.number,))
         if isinstance(content, Text):
-            content = structs.replace(content, reply_to=said_anew.get(content.reply_to, b""))
+            words = text_of(connection, waiting.number) or content.text
+            reply_to = said_anew.get(content.reply_to, b"")
+            content = structs.replace(content, text=words, reply_to=reply_to)
             effects += _say_anew(connection, keys, waiting, content, said_anew, now, entropy)
         elif isinstance(content, Offer):
             ended, stands = _take_back(connection, waiting.number, now)
             effects += ended
             if stands:
                 effects += _say_anew(connection, keys, waiting, content, said_anew, now, entropy)
+        elif isinstance(
+            content, Edit
+        ):  # its words went with what it speaks of, if that waited, too
+            bodies.drop(connection, waiting.number, now)
     return effects
 
 
@@ -103,7 +114,9 @@ def follow(connection: Connection, conversation: Conversation, number: int, even
     ).fetchall()
     for former, header, body in rows:
         content = read_body(peek_header(header), body)
-        if isinstance(content, Text) and content.text == event.content.text:
+        if not isinstance(content, Text):
+            continue
+        if event.content.text in (content.text, text_of(connection, former)):
             connection.execute("DELETE FROM outbox WHERE event = ?", (former,))
             indexing.forget(connection, former)
             connection.execute(
