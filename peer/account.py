@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from peer import api, credentials, deletion, held, register
+from peer import api, credentials, deletion, held, porting, register
 from peer.errors import PeerError
 from peer.identity import Profile, has_key_file, is_sealed, read_key_file
 from peer.locations import Locations
@@ -28,12 +28,26 @@ if TYPE_CHECKING:
 
 SETTLE_S = 10.0
 
-Alone = api.Register | api.LogIn | api.LogOut | api.ChangePassword | api.DeleteAccount
-Command = Alone | api.SaveAccount
-ALONE = (api.Register, api.LogIn, api.LogOut, api.ChangePassword, api.DeleteAccount)
+Alone = (
+    api.Register
+    | api.LogIn
+    | api.LogOut
+    | api.ChangePassword
+    | api.DeleteAccount
+    | api.ExportProfile
+)
+Command = Alone | api.SaveAccount | api.ImportProfile
+ALONE = (
+    api.Register,
+    api.LogIn,
+    api.LogOut,
+    api.ChangePassword,
+    api.DeleteAccount,
+    api.ExportProfile,
+)
 """What needs no node, also where none is up."""
 
-COMMANDS = (*ALONE, api.SaveAccount)
+COMMANDS = (*ALONE, api.SaveAccount, api.ImportProfile)
 
 Password = Callable[[], str | None]
 
@@ -65,13 +79,17 @@ async def alone(
             _check_not_deleted(database)
             profile = await _unseal_by(locations, command.password)
             await deletion.delete_account(profile, command, database, entropy)
+        case api.ExportProfile():
+            database.read(own.need_account)
+            profile = await _unseal_by(locations, command.password)
+            return await porting.export(locations, profile, command, entropy)
     return api.Nothing()
 
 
 async def on_node(node: Node, command: Command) -> api.Result:
     """Carry out a command on a running node; raises PeerError and WireError."""
     match command:
-        case api.Register() | api.LogIn():
+        case api.Register() | api.LogIn() | api.ImportProfile():
             raise PeerError(
                 Code.ALREADY_RUNNING,
                 f"a node is running here (pid {os.getpid()})",
@@ -98,6 +116,9 @@ async def on_node(node: Node, command: Command) -> api.Result:
                 )
                 node.carry_out(effects)
                 node.leaving.set()
+        case api.ExportProfile():
+            await _unseal_by(node.locations, command.password)
+            return await porting.export(node.locations, node.profile, command, node.entropy)
         case api.SaveAccount():
             await node.settle(SETTLE_S)
             return await held.save(node.uplink, node.profile, command)

@@ -14,7 +14,17 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from peer import account, api, configuring, keeping, queries, reading, saying, standing
+from peer import (
+    account,
+    api,
+    configuring,
+    keeping,
+    porting,
+    queries,
+    reading,
+    saying,
+    standing,
+)
 from peer.config import read_config
 from peer.control import client
 from peer.control.server import ControlServer
@@ -80,6 +90,12 @@ async def _run_here(
     locations: Locations, lock: Lock, command: api.Command, password: Password, request_id: str
 ) -> AsyncIterator[api.Result]:
     """Carry out a command as the one who holds the home; raises _GaveWayError if `up` takes over."""
+    if isinstance(command, api.ImportProfile):  # there is no database yet
+        try:
+            yield await porting.take_in(locations, command, SystemEntropy())
+        finally:
+            lock.release()
+        return
     async with _opened(locations, lock) as database:
         if isinstance(command, account.ALONE):
             yield await account.alone(locations, command, database, password)

@@ -6,9 +6,10 @@ import asyncio
 import base64
 import json
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from peer import api
 from peer.errors import PeerError
@@ -34,12 +35,12 @@ async def save(tracker: Asks, profile: Profile, command: api.SaveAccount) -> api
     """
     path = Path(command.file)
     if not command.replace:
-        await asyncio.to_thread(_check_free, path)
+        await asyncio.to_thread(check_free, path)
     if profile.tracker is None:
         raise PeerError(Code.NOT_REGISTERED, f"no tracker knows of {profile.name}")
     document = await _everything(tracker, str(profile.tracker))
     raw = json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
-    await asyncio.to_thread(_write, path, raw, replace=command.replace)
+    await asyncio.to_thread(put_whole, path, lambda file: file.write(raw), replace=command.replace)
     return api.AccountSaved(str(path), len(raw))
 
 
@@ -151,15 +152,21 @@ def _instant(at: int) -> str | None:
     return rfc3339(at) if at else None
 
 
-def _write(path: Path, raw: bytes, *, replace: bool) -> None:
+def put_whole(path: Path, fill: Callable[[BinaryIO], object], *, replace: bool = False) -> int:
+    """Have a file written that appears whole or not at all, mode 0600; gives how many bytes it has.
+
+    fill: writes the content. replace: also where something stands there. Raises PeerError with FILE_EXISTS or
+    OUTPUT_FAILED, and what `fill` raises.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(raw)
+                fill(file)
                 file.flush()
                 os.fsync(file.fileno())
+                size = file.tell()
             if replace:
                 draft.replace(path)
             else:
@@ -173,10 +180,11 @@ def _write(path: Path, raw: bytes, *, replace: bool) -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise PeerError(Code.OUTPUT_FAILED, f"{path}: {reason}") from error
+    return size
 
 
-def _check_free(path: Path) -> None:
-    """Refuse a name that is taken before the tracker is asked for anything."""
+def check_free(path: Path) -> None:
+    """Refuse a name that is taken before anything is done for it."""
     if os.path.lexists(path):
         raise _exists(path)
 

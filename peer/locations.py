@@ -2,6 +2,7 @@
 
 HOME/keys, keys.before   the key file and its former generation, mode 0600; keys.new while it is written
 HOME/peer.sqlite3        the database (and SQLite's -wal and -shm; beside it its stamp and 8 MiB in reserve)
+HOME/snapshot.sqlite3    a copy of the database while it is exported, or imported
 HOME/lock                held while a program works on this home
 HOME/control             socket of the running node
 HOME/config.toml         what its person set; may be missing
@@ -38,6 +39,7 @@ class Locations:
         self.key_file_before = self.home / "keys.before"
         self.key_file_fresh = self.home / "keys.new"
         self.database = self.home / "peer.sqlite3"
+        self.snapshot = self.home / "snapshot.sqlite3"
         self.lock = self.home / "lock"
         self.control = self.home / "control"
         self.config = self.home / "config.toml"

@@ -27,6 +27,7 @@ from peer.times import rfc3339, wall
 from peer.tracker_link import TrackerLink
 from wire.address import TrackerAddress
 from wire.codes import Code
+from wire.errors import WireError
 from wire.identity import (
     add_device,
     fingerprint,
@@ -165,6 +166,54 @@ async def log_in(
         await database.write(account_state.merge, state, version)
         changed = max(changed, UnixMillis(state.changed))
     return replace(_made(profile), last_changed=rfc3339(changed), trouble=trouble)
+
+
+def open_own_vault(
+    name: AccountName,
+    password: str,
+    recovery_text: str | None,
+    vault: bytes,
+    kdf: KdfParameters,
+) -> Vault:
+    """Open the vault of an account without a tracker; raises PeerError(WRONG_PASSWORD)."""
+    secrets = derive_keys(password, name, NO_TRACKER, kdf, recovery_key(recovery_text))
+    try:
+        return open_vault(vault, secrets.wrap_key, name)
+    except WireError as error:
+        raise PeerError(
+            Code.WRONG_PASSWORD,
+            remedy="try again; capitals count, and so does the recovery key if the account has one",
+        ) from error
+
+
+async def become_device_alone(
+    locations: Locations,
+    command: api.ImportProfile,
+    name: AccountName,
+    password: str,
+    vault: bytes,
+    kdf: KdfParameters,
+    database: Database,
+    entropy: Entropy,
+) -> api.AccountMade:
+    """Make this machine another device of an account that has no tracker, as its database knows it.
+
+    Raises PeerError(WRONG_PASSWORD).
+    """
+    opened = await asyncio.to_thread(
+        open_own_vault, name, password, command.recovery_key, vault, kdf
+    )
+    keys = add_device(
+        opened.identity_seed,
+        database.read(own.own_list),
+        _device_name(command.device_name),
+        now=wall(),
+        entropy=entropy,
+    )
+    profile = Profile(name, None, keys, opened.state_key, vault, opened.counter, kdf)
+    write_key_file(locations, profile, None if command.unsealed else password, entropy)
+    await _remember(database, profile)
+    return _made(profile)
 
 
 async def log_out(profile: Profile, database: Database, entropy: Entropy) -> None:

@@ -196,6 +196,8 @@ class Code(enum.Enum):
     ALREADY_RUNNING = "already-running", "local", "never"
     NOT_RUNNING = "not-running", "local", "never"
     NODE_VANISHED = "node-vanished", "local", "later"
+    HOME_NOT_EMPTY = "home-not-empty", "local", "never"
+    EXPORT_INVALID = "export-invalid", "local", "never"
     HOME_UNUSABLE = "home-unusable", "local", "never"
     KEY_FILE_INVALID = "key-file-invalid", "local", "never"
     KEY_FILE_MODE = "key-file-mode", "local", "never"

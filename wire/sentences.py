@@ -314,6 +314,10 @@ not-running: no node is running on this home
     run: hobnob up
 node-vanished: the running node went away before it answered
     run the command again
+home-not-empty: this home has a profile already
+    import into another one: hobnob --home DIR import FILE
+export-invalid: this file is no whole export of hobnob
+    take another copy of it, or export again
 home-unusable: the home folder cannot be used
     check its path, owner and permissions
 key-file-invalid: the key file cannot be used

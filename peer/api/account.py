@@ -66,6 +66,32 @@ class RevokeDevice(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class ExportProfile(Command):
+    """Write the whole profile into a file that is not there yet, sealed by a password. Gives one Exported.
+
+    file: absolute. password: the one that the key file is sealed by, if it is.
+    """
+
+    file: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProfile(Command):
+    """Make a home that has nothing yet from an exported file, as another device. Gives one AccountMade.
+
+    file: absolute. account_password: where it is another one than the file's by now.
+    """
+
+    file: str
+    password: str = field(repr=False)
+    account_password: str | None = field(default=None, repr=False)
+    device_name: str | None = None
+    recovery_key: str | None = field(default=None, repr=False)
+    unsealed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ShareHistory(Command):
     """Let the devices that a friend has now have the whole conversation. Gives one Nothing."""
 

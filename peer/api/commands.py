@@ -8,6 +8,8 @@ from typing import ClassVar
 from peer.api.account import (
     ChangePassword,
     DeleteAccount,
+    ExportProfile,
+    ImportProfile,
     ListDevices,
     LogIn,
     LogOut,
@@ -316,6 +318,8 @@ COMMANDS: dict[str, type[Command]] = {
         ChangePassword,
         DeleteAccount,
         SaveAccount,
+        ExportProfile,
+        ImportProfile,
         ListDevices,
         RevokeDevice,
         WhoAmI,

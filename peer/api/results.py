@@ -53,6 +53,14 @@ class Account(Result):
 
 
 @dataclass(frozen=True, slots=True)
+class Exported(Result):
+    """Where the profile stands now, sealed."""
+
+    file: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Device(Result):
     """One machine of this account. added, last_seen, revoked: when, None where that is not known or never was."""
 

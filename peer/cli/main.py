@@ -94,7 +94,7 @@ class _Run:
 
         name, *rest = words
         if name not in verbs.GROUPS:
-            plain = [word for word in rest if word not in {"-h", "--help", "--json"}]
+            plain = _words(rest)
             full = " ".join([name, *plain[:1]])
             is_alone = (
                 len(plain) == 1 and not asks_help and "-h" not in rest and "--help" not in rest
@@ -195,3 +195,15 @@ def _version() -> str:
         return version("hobnob")
     except PackageNotFoundError:
         return "(not installed)"
+
+
+def _words(words: list[str]) -> list[str]:
+    """Give what is no option that every verb has."""
+    found: list[str] = []
+    left = iter(words)
+    for word in left:
+        if word == "--home":
+            next(left, None)
+        elif word not in {"-h", "--help", "--json"} and not word.startswith("--home="):
+            found.append(word)
+    return found

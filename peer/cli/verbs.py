@@ -25,6 +25,8 @@ VERBS = (
     Verb("passwd", "passwd", "change the password"),
     Verb("devices", "devices", "list the machines of your account"),
     Verb("device revoke", "devices", "take a machine off your account, by password"),
+    Verb("export", "porting", "write the whole profile into a file, sealed by your password"),
+    Verb("import", "porting", "make an empty home from such a file, as another device"),
     Verb("account data", "account", "save all that the tracker holds about you into a file"),
     Verb("account delete", "account", "remove the account from its tracker"),
     Verb("whoami", "whoami", "who this home is: account, fingerprint, friend code, devices"),
