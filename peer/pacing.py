@@ -21,54 +21,55 @@ from wire.ids import DeviceId, IdentityKey
 from wire.machine import Monotonic
 
 FLOWS_BYTES: Final = 16 * limits.KIB
-"""So much between two looks is no mere talk about transfers."""
+"""So much within a second is no mere talk about transfers."""
 
-_MEASURED_LOOKS: Final = 4  # a rate is taken over the last second
+_MEASURED_LOOKS: Final = 8  # a rate is taken over the last second
 
 Measure = Callable[[DeviceId], tuple[float, bool] | None]
 
 
 class Flow:
-    """One link's bytes: how fast they arrive at the other end, and the pace that follows."""
+    """One link's bytes: how fast they arrive at the other end, and the pace that follows.
 
-    def __init__(
-        self,
-        outlet: Outlet,
-        trip: tuple[float, bool] | None,
-        pace: int | None,
-        now: Monotonic,
-    ) -> None:
+    trip: of talk before any byte flows, as `Measure` gives it.
+    """
+
+    def __init__(self, outlet: Outlet, trip: tuple[float, bool] | None, now: Monotonic) -> None:
         self._outlet = outlet
-        self._courtesy = Courtesy(pace)
-        if pace is not None:
-            outlet.set_pace(pace)
+        self._courtesy = Courtesy()
+        self._arrived = deque([(now, outlet.arrived_bytes)], maxlen=_MEASURED_LOOKS + 1)
+        self.flows = False
         if trip is not None and trip[1]:
             self._courtesy.answered(trip[0], 0.0, now)
-        self._arrived = deque([(now, outlet.arrived_bytes)], maxlen=_MEASURED_LOOKS + 1)
 
     @property
     def pace(self) -> int | None:
         """Its pace in bytes per second, None for none."""
         return self._courtesy.pace
 
-    def look(self, device: DeviceId, measure: Measure, mean: float | None, now: Monotonic) -> None:
-        """Measure the round trip if bytes flow, and set the pace that follows from the last one.
+    @property
+    def bytes_per_s(self) -> float:
+        """How fast its bytes arrived over the last second."""
+        (began, first), (now, last) = self._arrived[0], self._arrived[-1]
+        return (last - first) / max(now - began, PING_EVERY_S)
 
-        mean: of the paces of all links that have one.
-        """
-        (_, before), arrived = self._arrived[-1], self._outlet.arrived_bytes
-        self._arrived.append((now, arrived))
-        if arrived - before < FLOWS_BYTES:
-            return
-        trip = measure(device)
-        if trip is None:
-            return
-        (began, first), pace = self._arrived[0], self.pace
-        rate = (arrived - first) / max(now - began, PING_EVERY_S)
+    def look(self, now: Monotonic) -> None:
+        """See how much has arrived."""
+        self._arrived.append((now, self._outlet.arrived_bytes))
+        self.flows = self._arrived[-1][1] - self._arrived[0][1] >= FLOWS_BYTES
+
+    def begin(self, pace: int) -> None:
+        """Go no faster than that to begin with."""
+        self._courtesy.begin(pace)
+        self._outlet.set_pace(self.pace)
+
+    def note(self, trip: tuple[float, bool], mean: float | None, now: Monotonic) -> None:
+        """Set the pace that follows from a round trip. mean: of the paces of all links that have one."""
+        pace = self.pace
         if trip[1]:
-            self._courtesy.answered(trip[0], rate, now, mean=mean)
+            self._courtesy.answered(trip[0], self.bytes_per_s, now, mean=mean)
         else:
-            self._courtesy.awaited(trip[0], rate, now)
+            self._courtesy.awaited(trip[0], self.bytes_per_s, now)
         if self.pace != pace:
             self._outlet.set_pace(self.pace)
 
@@ -104,14 +105,10 @@ class Pacing:
         return self._all, own
 
     def opened(self, link: OpenLink) -> None:
-        """Take note of a link: the round trip before any byte flows is what later ones are compared with.
-
-        Where others have a pace it begins with half its share of that: it may well go over the same line.
-        """
-        paces = self._paces()
-        share = sum(paces) // (2 * len(paces) + 2) if paces else None
-        trip = self._measure(link.device)
-        self._flows[link] = Flow(link.bulk.outlet, trip, share, self._now())
+        """Take note of a link: the round trip before any byte flows is what later ones are compared with."""
+        flow = Flow(link.bulk.outlet, self._measure(link.device), self._now())
+        self._begin(flow)
+        self._flows[link] = flow
         self._has_links.set()
 
     def ended(self, link: OpenLink) -> None:
@@ -130,13 +127,29 @@ class Pacing:
     def look(self) -> None:
         """Set every pace as it is due now."""
         self._keep()
-        paces = self._paces()
+        now = self._now()
+        paces = [flow.pace for flow in self._flows.values() if flow.pace is not None]
         mean = sum(paces) / len(paces) if paces else None
         for link, flow in self._flows.items():
-            flow.look(link.device, self._measure, mean, self._now())
+            flowed = flow.flows
+            flow.look(now)
+            if not flow.flows:
+                continue
+            if not flowed:
+                self._begin(flow)
+            trip = self._measure(link.device)
+            if trip is not None:
+                flow.note(trip, mean, now)
 
-    def _paces(self) -> list[int]:
-        return [flow.pace for flow in self._flows.values() if flow.pace is not None]
+    def _begin(self, flow: Flow) -> None:
+        """Let a link begin with half its share of what the others have: it may well go over their line."""
+        rates = [
+            other.pace or other.bytes_per_s
+            for other in self._flows.values()
+            if other is not flow and other.flows
+        ]
+        if rates and flow.pace is None:
+            flow.begin(int(sum(rates)) // (2 * len(rates) + 2))
 
     def _keep(self) -> None:
         """Let bytes go as fast as is set for this minute; who waits is disturbed by a change only."""

@@ -81,20 +81,32 @@ class Running:
 
 
 class Person:
-    """Somebody with a home of their own; told: whether what they run is shown."""
+    """Somebody with a home of their own; told: whether what they run is shown.
+
+    host: the address their node listens on. under: words before every program, for one that runs elsewhere.
+    """
 
     def __init__(
-        self, name: str, folder: Path, environment: dict[str, str], *, told: bool = True
+        self,
+        name: str,
+        folder: Path,
+        environment: dict[str, str],
+        *,
+        told: bool = True,
+        host: str = "127.0.0.1",
+        under: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.home = folder / name
         self._folder = folder
         self._environment = environment
         self._told = told
+        self._listen = f"{host}:0"
+        self._under = under
 
     def run(self, *words: str, shown: str | None = None, quiet: bool = False) -> str:
         """Run a verb to its end and show it; raises StepFailed unless it worked."""
-        command = [str(BIN / "hobnob"), "--home", str(self.home), *words]
+        command = [*self._under, str(BIN / "hobnob"), "--home", str(self.home), *words]
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=60, check=False, env=self._environment
         )
@@ -110,12 +122,12 @@ class Person:
         """Start the node; its first event is `ready`."""
         if self._told:
             say(f"{self.name}$ hobnob up")
-        words = (str(BIN / "hobnob"), "--home", str(self.home), "--json", "up")
+        words = (*self._under, str(BIN / "hobnob"), "--home", str(self.home), "--json", "up")
         return Running(
             self.name,
             *words,
             "--listen",
-            "127.0.0.1:0",
+            self._listen,
             folder=self._folder,
             environment=self._environment,
         )
@@ -137,14 +149,20 @@ def begin(running: Running, stack: ExitStack) -> dict[str, object]:
     return running.wait("ready")
 
 
-def start_tracker(folder: Path, stack: ExitStack, *limits: str) -> tuple[Running, str]:
-    """Start a tracker on a free port; limits: NAME=VALUE each. Gives it and its address."""
+def start_tracker(
+    folder: Path,
+    stack: ExitStack,
+    *limits: str,
+    host: str = "127.0.0.1",
+    under: tuple[str, ...] = (),
+) -> tuple[Running, str]:
+    """Start a tracker on a free port; limits: NAME=VALUE each, the others as of `Person`. Gives it and its address."""
     raised = [word for limit in limits for word in ("--limit", limit)]
-    words = (str(BIN / "hobnob-tracker"), "serve", "--json", "--home", str(folder / "tracker"))
+    words = (*under, str(BIN / "hobnob-tracker"), "serve", "--json")
     tracker = Running(
         "tracker",
         *words,
-        *("--listen", "127.0.0.1:0", *raised),
+        *("--home", str(folder / "tracker"), "--listen", f"{host}:0", *raised),
         folder=folder,
         environment=clean_environment(),
     )

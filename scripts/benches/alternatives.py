@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -14,9 +15,10 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from benches.handshake import tls_contexts
-from benches.measure import Meter, Sample
+from benches.measure import Meter, Sample, peak_bytes
 
 WAIT_S = 10.0
+LOOK_S = 0.05
 _PLAIN = str(Path(__file__).with_name("plain.py"))
 CIPHER = "aes128-gcm@openssh.com"
 
@@ -24,10 +26,11 @@ CIPHER = "aes128-gcm@openssh.com"
 class Alternative(ABC):
     """One program that moves files from `source` to `target`; its server runs from entering to leaving.
 
-    folder: its own, for keys and settings. needs: programs that it is made of.
+    folder: its own, for keys and settings. needs: programs that it is made of. is_fetched: its command receives.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
+    is_fetched: ClassVar[bool] = False
 
     def __init__(self, folder: Path, source: Path, target: Path) -> None:
         self.folder = folder
@@ -47,12 +50,12 @@ class Alternative(ABC):
     def send(self, path: Path) -> Sample:
         """Move it once."""
         with Meter(self._server_side(), ()) as meter:
-            began = os.times()
-            subprocess.run(self.command(path), check=True, stdin=subprocess.DEVNULL)
+            client = subprocess.Popen(self.command(path), stdin=subprocess.DEVNULL)
+            used, peak = _waited(client)
             sample = meter.sample()
-            ended = os.times()
-        used = sum(ended[2:4]) - sum(began[2:4])  # of the child that we waited for
-        return Sample(sample.wall_s, (used, sample.cpu_s[0]), (0, sample.memory[0]))
+        ours, theirs = (used, peak), (sample.cpu_s[0], sample.memory[0])
+        sides = (theirs, ours) if self.is_fetched else (ours, theirs)
+        return Sample(sample.wall_s, (sides[0][0], sides[1][0]), (sides[0][1], sides[1][1]))
 
     def _server_side(self) -> tuple[int, ...]:
         return () if self._server is None else (self._server.pid,)
@@ -160,6 +163,7 @@ class Curl(Alternative):
     """curl from nginx over TLS 1.3."""
 
     needs = ("nginx", "curl", "openssl")
+    is_fetched = True
 
     def server(self) -> Sequence[str]:
         """Make the settings of an nginx that serves the source."""
@@ -202,15 +206,36 @@ class Plain(Alternative):
     def send(self, path: Path) -> Sample:
         """Run taker and giver, which need no server."""
         with Meter((), ()) as meter:
-            before = os.times()
             taker = subprocess.Popen(
                 (sys.executable, "-S", _PLAIN, "take", str(self.port), str(self.target / path.name))
             )
-            subprocess.run(self.command(path), check=True)
-            if taker.wait() != 0:
-                raise OSError("the plain receiver failed")
-            sample, after = meter.sample(), os.times()
-        return Sample(sample.wall_s, (sum(after[2:4]) - sum(before[2:4]), 0.0))
+            gave = _waited(subprocess.Popen(self.command(path)))
+            took = _waited(taker)
+            sample = meter.sample()
+        return Sample(sample.wall_s, (gave[0], took[0]), (gave[1], took[1]))
+
+
+def _waited(process: subprocess.Popen[bytes]) -> tuple[float, int]:
+    """Wait for a program that has to succeed; gives its CPU, with its children's, and the most memory of one.
+
+    Memory is looked at while it runs: what the kernel tells at the end counts ours, from before it was begun.
+    """
+    peaks = [0]
+    has_ended = threading.Event()
+
+    def look() -> None:
+        while not has_ended.wait(LOOK_S):
+            peaks.append(peak_bytes(process.pid))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    _, status, used = os.wait4(process.pid, 0)
+    has_ended.set()
+    looking.join()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise OSError(f"{process.args!r} ended with {process.returncode}")
+    return used.ru_utime + used.ru_stime, max(peaks)
 
 
 def _free_port() -> int:

@@ -1,7 +1,7 @@
 """Files over loopback between two real nodes, beside what people pick today; what arrived is compared.
 
-The product runs as it is, its syncs included. Files lie in the page cache; download folders are on tmpfs,
-or with --disk on the disk of the temporary folder, where the rivals' time then includes a `sync`.
+The product runs as it is, its syncs included. Files lie in the page cache; download folders are on tmpfs, but for
+`disk`. What the lines carry, and what talk takes beside it, is `benches.lines`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from benches import alternatives
+from benches import alternatives, lines
 from benches.measure import Meter, Rival, Sample, interleave, table
 from benches.people import Pair, pair
 
@@ -28,6 +28,14 @@ LOADS = {
     "big": "one file of 1 GiB (--size MiB for another)",
     "many": "10,000 files of 10 KiB in 100 folders",
     "tiny": "one file of 4 KiB, from the offer to its place",
+}
+DISK = "disk"
+LINES = "lines"
+ALL = (*LOADS, DISK, LINES)
+MEANINGS = {
+    **LOADS,
+    DISK: "`big` on the disk of the temporary folder, a `sync` inside the rivals' time",
+    LINES: "one friend and four on lines of their own, and talk meanwhile; root only",
 }
 
 
@@ -45,14 +53,26 @@ def run(words: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="scripts/bench transfer",
         description=__doc__,
-        epilog="; ".join(f"{what}: {meaning}" for what, meaning in LOADS.items()),
+        epilog="; ".join(f"{what}: {meaning}" for what, meaning in MEANINGS.items()),
     )
-    parser.add_argument("--what", choices=LOADS, default="big")
+    parser.add_argument("--what", choices=ALL, help="all of these unless one is named")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--size", type=int, default=1024, help="MiB of `big`")
-    parser.add_argument("--disk", action="store_true", help="download to disk instead of tmpfs")
+    parser.add_argument("--size", type=int, default=1024, help="MiB of `big` and `disk`")
     parser.add_argument("--only", help="names of rivals, joined by commas")
     chosen = parser.parse_args(words)
+    for number, what in enumerate((chosen.what,) if chosen.what else ALL):
+        if number:
+            print()
+        if what == LINES:
+            lines.run()
+        else:
+            wanted = chosen.only.split(",") if chosen.only else None
+            _compare(what, rounds=chosen.rounds, size_mib=chosen.size, wanted=wanted)
+
+
+def _compare(what: str, *, rounds: int, size_mib: int, wanted: Sequence[str] | None) -> None:
+    """Measure one load beside what others do with it, and print the table. wanted: which others; None: all."""
+    is_disk = what == DISK
     with ExitStack() as stack:
 
         def folder(parent: str | None) -> Path:
@@ -60,14 +80,13 @@ def run(words: Sequence[str]) -> None:
                 stack.enter_context(tempfile.TemporaryDirectory(prefix="hobnob-", dir=parent))
             )
 
-        source, target = folder(MEMORY_FOLDER), folder(None if chosen.disk else MEMORY_FOLDER)
-        load = _make(chosen.what, source, chosen.size)
+        source, target = folder(MEMORY_FOLDER), folder(None if is_disk else MEMORY_FOLDER)
+        load = _make("big" if is_disk else what, source, size_mib)
         people = stack.enter_context(pair())
         rivals = [
             Rival("hobnob", _checked(load, target, _ours(people, load, target)), is_ours=True)
         ]
-        wanted = chosen.only.split(",") if chosen.only else None
-        for name, kind in alternatives.FOR[chosen.what].items():
+        for name, kind in alternatives.FOR[load.what].items():
             if wanted is not None and name not in wanted:
                 continue
             missing = [need for need in kind.needs if shutil.which(need) is None]
@@ -75,10 +94,10 @@ def run(words: Sequence[str]) -> None:
                 print(f"{name}: left out, this machine lacks {', '.join(missing)}")
                 continue
             made = stack.enter_context(kind(folder(None), source, target))
-            once = _synced(made.send) if chosen.disk else made.send
+            once = _synced(made.send) if is_disk else made.send
             rivals.append(Rival(name, _checked(load, target, _sending(once, load.path))))
-        interleave(rivals, chosen.rounds)
-    print(f"{LOADS[chosen.what]}; CPU and memory: sender, receiver")
+        interleave(rivals, rounds)
+    print(f"{MEANINGS[what]}; medians of {rounds}; CPU and peak memory: sender, receiver")
     table(rivals, size_bytes=load.size)
 
 

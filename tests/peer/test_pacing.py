@@ -75,8 +75,10 @@ async def test_links_are_measured_while_bytes_flow_and_only_then() -> None:
     for _ in range(3):
         flows.arrived_bytes += FLOWS_BYTES
         pacing.look()
-    pacing.look()
-    assert talk.pinged == [1, 2, 1, 1, 1]
+    for _ in range(20):  # until a second has passed without bytes
+        pacing.look()
+    assert set(talk.pinged[2:]) == {1}
+    assert len(talk.pinged) < 20
     assert flows.paces == []
     pacing.ended(one)
     pacing.ended(two)
@@ -101,6 +103,25 @@ async def test_a_link_whose_talk_waits_gets_a_pace_and_loses_it_when_nothing_wai
     outlet.arrived_bytes += FLOWS_BYTES
     pacing.look()
     assert outlet.paces[-1] is None
+
+
+@pytest.mark.asyncio
+async def test_who_begins_while_others_flow_begins_with_a_share_of_theirs() -> None:
+    pacing = Pacing(Talk().measure, noon)
+    (one, first), (two, second), (three, third) = link_to(1), link_to(2), link_to(3)
+    pacing.opened(one)
+    pacing.opened(two)  # nothing flows yet: it may go as fast as it can
+    for _ in range(8):
+        first.arrived_bytes += 1_000_000
+        pacing.look()
+    assert (first.paces, second.paces) == ([], [])
+    pacing.opened(three)
+    assert len(third.paces) == 1
+    assert third.paces[0] is not None
+    second.arrived_bytes += FLOWS_BYTES
+    pacing.look()
+    assert len(second.paces) >= 1
+    assert first.paces == []
 
 
 @pytest.mark.asyncio
