@@ -58,7 +58,10 @@ def find(connection: Connection, name: str) -> Contact | None:
 
 def find_friend(connection: Connection, name: str) -> Contact:
     """Give an accepted friend; raises PeerError with NO_SUCH_FRIEND, BLOCKED or KEY_CHANGED."""
-    contact = find(connection, name)
+    return _accepted(name, find(connection, name))
+
+
+def _accepted(name: str, contact: Contact | None) -> Contact:
     if contact is not None and contact.state == "blocked":
         raise PeerError(Code.BLOCKED, f"{name} is blocked")
     if contact is None or contact.state != "friends" or contact.identity is None:
@@ -76,7 +79,7 @@ def find_recipient(connection: Connection, name: str) -> Contact:
     contact = find(connection, name)
     if contact is not None and contact.state in ("friends", "removed") and contact.waits_for_key:
         return contact
-    return find_friend(connection, name)
+    return _accepted(name, contact)
 
 
 def key_changed(contact: Contact) -> PeerError:

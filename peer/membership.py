@@ -17,7 +17,8 @@ from wire.messages import Message
 
 Connection = sqlite3.Connection
 _COLUMNS = (
-    "SELECT v.number, v.id, v.contact, v.identity, c.name FROM conversations v"
+    "SELECT v.number, v.id, v.contact, v.identity, c.name, (SELECT name FROM own)"
+    " FROM conversations v"
     " JOIN contacts c ON c.number = v.contact"
 )
 
@@ -26,7 +27,7 @@ _COLUMNS = (
 class Conversation:
     """One row of `conversations` with the person in it.
 
-    identity: of that person when the conversation began.
+    identity: of that person when the conversation began. me: name of this account.
     """
 
     number: int
@@ -34,6 +35,7 @@ class Conversation:
     contact: int
     identity: IdentityKey
     friend: str
+    me: str
 
 
 def with_friend(connection: Connection, contact: contacts.Contact) -> Conversation:
@@ -105,6 +107,13 @@ def shares(
 
     Raises RemoteProtocolError(NOT_ADMITTED) for strangers.
     """
+    row = connection.execute(  # a friend in our conversation: asked for every message that comes
+        f"{_COLUMNS} WHERE v.id = ? AND c.identity = ? AND c.state = 'friends'"
+        " AND c.claimed IS NULL",
+        (conversation, identity),
+    ).fetchone()
+    if row is not None:
+        return Conversation(*row)
     contact = contacts.may_link(connection, identity)
     found = find(connection, conversation)
     if found is None or contact.number in (contacts.OWN, found.contact):

@@ -270,6 +270,14 @@ def held(connection: Connection, name: str, friend: contacts.Contact | None = No
     return value(connection, name, friend) or KEYS[name].default
 
 
+def held_for(connection: Connection, name: str, friend: str) -> str:
+    """Give what holds for a friend, by name, of a key that has a default of its own."""
+    key = KEYS[name]
+    if not settings.has_any(connection, _place(key, friend), _place(key, None)):
+        return key.default
+    return held(connection, name, contacts.find(connection, friend))
+
+
 def of_friends(connection: Connection, key: Key) -> list[tuple[str, str]]:
     """List what was set of a key for single friends: (name, value)."""
     if not key.is_per_friend:

@@ -275,16 +275,22 @@ class Pump(asyncio.Protocol):
                 self._transport.write(data)
 
     def _set_timer(self) -> None:
+        """Have the timer go off no later than the machine's deadline; one that is early is set anew then."""
+        deadline = None if self.link is None else self.link.deadline()
         if self._timer is not None:
+            if deadline is not None and self._timer.when() <= deadline:
+                return  # the deadline moves on with every record
             self._timer.cancel()
             self._timer = None
-        deadline = None if self.link is None else self.link.deadline()
         if deadline is not None and not self._lost.is_set():
             self._timer = self._loop.call_at(deadline, self._on_deadline)
 
     def _on_deadline(self) -> None:
+        self._timer = None
         if self.link is not None:
-            self.link.handle_deadline(now=self._now())
+            now, deadline = self._now(), self.link.deadline()
+            if deadline is not None and now >= deadline:
+                self.link.handle_deadline(now=now)
             self._run()
 
     def _cancel_timers(self) -> None:

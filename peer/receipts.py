@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
-from peer import api, chains, contacts, forks, preferences
+from peer import api, chains, forks, preferences
 from peer.effects import Effect, NoteDenial, PushEvents, SendOnLink, Tell
 from peer.membership import Conversation, shares
 from peer.store import own
@@ -63,8 +63,7 @@ def sign_receipt(
 
 def may_tell_seen(connection: Connection, conversation: Conversation) -> bool:
     """Say whether the friend in a conversation is told what a person here saw of it."""
-    friend = contacts.find(connection, conversation.friend)
-    return preferences.held(connection, "receipts", friend) == preferences.ON
+    return preferences.held_for(connection, "receipts", conversation.friend) == preferences.ON
 
 
 def _place(reach: Reach) -> tuple[bytes, bytes]:
@@ -101,10 +100,13 @@ def on_receipt(
         return _sign_above(connection, keys, conversation, now) if is_news else []
     if is_news:
         _note_reaches(connection, conversation, receipt)
-    _heed_claims(connection, keys, conversation, receipt, now, entropy)
+    lines = [
+        (reach, chains.find(connection, conversation.number, reach.device, reach.epoch))
+        for reach in receipt.has
+    ]
+    _heed_claims(connection, keys, conversation, lines, now, entropy)
     effects: list[Effect] = []
-    for reach in receipt.has:
-        chain = chains.find(connection, conversation.number, reach.device, reach.epoch)
+    for _, chain in lines:
         if chain is not None:
             effects += mark_delivered(connection, conversation, chain, now)
     if is_news and author.identity == keys.identity and receipt.seen:
@@ -242,16 +244,13 @@ def _heed_claims(
     connection: Connection,
     keys: DeviceKeys,
     conversation: Conversation,
-    receipt: ReceiptBody,
+    lines: list[tuple[Reach, chains.ChainRow | None]],
     now: UnixMillis,
     entropy: Entropy,
 ) -> None:
     """Go on in a new run where a receipt covers more of the present one than this device wrote."""
-    for reach in receipt.has:
-        if reach.device != keys.device:
-            continue
-        chain = chains.find(connection, conversation.number, reach.device, reach.epoch)
-        if chain is None or reach.high > chain.high:
+    for reach, chain in lines:
+        if reach.device == keys.device and (chain is None or reach.high > chain.high):
             forks.leave_claimed(connection, keys, conversation, reach.epoch, now, entropy)
 
 

@@ -74,8 +74,14 @@ def on_events(
     batch = Batch(keys, conversation, sender, identity, certificate, now, entropy)
     effects: list[Effect] = []
     stored: list[Event] = []
+    (clock,) = connection.execute(
+        "SELECT coalesce(max(clock), 0) FROM events WHERE conversation = ?", (conversation.number,)
+    ).fetchone()
     for sealed in came.events:
-        effects += _take(connection, batch, sealed, stored)
+        count = len(stored)
+        effects += _take(connection, batch, sealed, stored, known_clock=clock)
+        if len(stored) > count:
+            clock = max(clock, stored[-1].header.clock)
     effects += _mark_own(connection, batch, stored)
     bodiless = tuple(
         event.id
@@ -120,9 +126,14 @@ def on_unavailable(
 
 
 def _take(
-    connection: Connection, batch: Batch, sealed: SealedEvent, stored: list[Event]
+    connection: Connection,
+    batch: Batch,
+    sealed: SealedEvent,
+    stored: list[Event],
+    *,
+    known_clock: int,
 ) -> list[Effect]:
-    """Take one event, or refuse it."""
+    """Take one event, or refuse it. known_clock: the highest of the conversation."""
     try:
         here = connection.execute(
             "SELECT number, body IS NULL AND gone = 0 FROM events WHERE id = ?",
@@ -131,11 +142,7 @@ def _take(
         if here is not None:
             is_wanted = here[1] and sealed.body is not None
             return _embody(connection, batch, here[0], sealed) if is_wanted else []
-        (clock,) = connection.execute(
-            "SELECT coalesce(max(clock), 0) FROM events WHERE conversation = ?",
-            (batch.conversation.number,),
-        ).fetchone()
-        event = read_event(sealed, batch.certificate_of, known_clock=clock)
+        event = read_event(sealed, batch.certificate_of, known_clock=known_clock)
         effects = _store_whole(connection, batch, event)
     except RemoteProtocolError as error:
         if error.code is Code.DEVICE_UNKNOWN:

@@ -16,7 +16,6 @@ from peer import api
 from peer.effects import Effect, Tell
 from peer.history import message_of, message_of_new
 from peer.membership import Conversation, of_number, to_members
-from peer.store import own
 from peer.talk import mutes, speaking
 from peer.talk.about import Speech
 from peer.transfers import heard
@@ -64,7 +63,7 @@ def on_shown(
             return effects  # it is told when somebody brings its body
         if isinstance(content, Text) and stored.is_new and not stored.is_void and not is_spoken_of:
             shown = message_of_new(
-                stored.event, content, conversation, own.name(connection),
+                stored.event, content, conversation, conversation.me,
                 is_own=stored.is_own, is_off=stored.is_clock_off,
             )  # fmt: skip
         else:
@@ -202,7 +201,15 @@ def _take_heads(
     """Let an event take the place of those it names among the heads."""
     header = stored.event.header
     named = [header.prev, *header.parents] if header.prev else [*header.parents]
-    if named:
+    if is_head and len(named) == 1:  # as nearly always: one step further on the one line there is
+        moved = connection.execute(
+            "UPDATE heads SET event = ? WHERE conversation = ?"
+            " AND event = (SELECT number FROM events WHERE id = ?)",
+            (stored.number, conversation.number, *named),
+        )
+        if moved.rowcount:
+            return
+    elif named:
         marks = ",".join("?" * len(named))
         connection.execute(
             "DELETE FROM heads WHERE conversation = ? AND event IN"

@@ -372,7 +372,8 @@ def _introduce(connection: Connection, session: Session, devices: set[DeviceId])
     said = []
     strangers = devices - session.introduced - {session.device}
     if strangers:
-        strangers -= {own.this_device(connection)[0]}
+        session.introduced.add(own.this_device(connection)[0])  # it introduced itself
+        strangers -= session.introduced
     for device in sorted(strangers):
         if device in session.introduced:
             continue  # came with one before it

@@ -31,6 +31,13 @@ def read(connection: sqlite3.Connection, key: str) -> bytes | None:
     return None if row is None or row[0] == b"" else bytes(row[0])
 
 
+def has_any(connection: sqlite3.Connection, *keys: str) -> bool:
+    """Say whether anything was ever set of some keys, if only to go back to its default."""
+    marks = ",".join("?" * len(keys))
+    row = connection.execute(f"SELECT 1 FROM settings WHERE key IN ({marks}) LIMIT 1", keys)
+    return row.fetchone() is not None
+
+
 def write(connection: sqlite3.Connection, key: str, value: bytes, *, step: int = 1) -> bool:
     """Set a value, its clock goes up by `step`; False where it was that already.
 

@@ -1,6 +1,6 @@
 """The writer's thread of a database: it commits in groups, and it alone changes anything.
 
-Each job of a batch has a savepoint of its own: one that raises undoes its own changes only. A commit that
+Each job of a batch has a savepoint of its own, but for one that is alone: one that raises undoes its own changes only. A commit that
 fails fails every job of its batch, because none of them is durable. One commit for many writers is what
 makes `synchronous=FULL` affordable (design section 9: 140,000 durable writes a second against 8,000).
 
@@ -190,38 +190,46 @@ def run_batch(connection: Connection, batch: list[Job], where: str) -> None:
     If SQLite ends the transaction by itself in the middle (a full disk may), every job before that
     point failed too: nothing of them is durable.
     """
+    is_alone = len(batch) == 1
     try:
         connection.execute("BEGIN IMMEDIATE")
         for number, job in enumerate(batch):
             try:
-                run_one(connection, job)
+                run_one(connection, job, is_alone=is_alone)
             except sqlite3.Error as error:
                 _fail([job], error, where)
                 if not connection.in_transaction:
                     _fail(batch[:number], error, where)
                     run_batch(connection, batch[number + 1 :], where)
                     return
-        connection.execute("COMMIT")
+        is_undone = is_alone and batch[0].error is not None
+        connection.execute("ROLLBACK" if is_undone else "COMMIT")
     except sqlite3.Error as error:
         if connection.in_transaction:
             connection.rollback()
         _fail(batch, error, where)
 
 
-def run_one(connection: Connection, job: Job) -> None:
-    """Run one job in a savepoint; raises sqlite3.Error only, everything else is noted in the job."""
-    connection.execute("SAVEPOINT job")
+def run_one(connection: Connection, job: Job, *, is_alone: bool) -> None:
+    """Run one job in a savepoint; raises sqlite3.Error only, everything else is noted in the job.
+
+    is_alone: the whole transaction is its savepoint. That spares the copies of the pages it changes.
+    """
+    if not is_alone:
+        connection.execute("SAVEPOINT job")
     try:
         job.value = job.run(connection)
     except sqlite3.Error:
-        if connection.in_transaction:
+        if connection.in_transaction and not is_alone:
             connection.execute("ROLLBACK TO job")
             connection.execute("RELEASE job")
         raise
     except BaseException as error:  # noqa: BLE001 - carried to whoever awaits, who raises it
         job.error = error
-        connection.execute("ROLLBACK TO job")
-    connection.execute("RELEASE job")
+        if not is_alone:
+            connection.execute("ROLLBACK TO job")
+    if not is_alone:
+        connection.execute("RELEASE job")
 
 
 def _fail(jobs: list[Job], cause: sqlite3.Error, where: str) -> None:

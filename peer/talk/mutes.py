@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from peer import api, contacts
+from peer.store import settings
 from peer.talk import personal
 from peer.times import rfc3339
 from wire.machine import UnixMillis
@@ -32,6 +33,8 @@ def shown(connection: Connection, name: str, now: UnixMillis) -> api.Muted:
 
 def is_muted(connection: Connection, name: str, now: UnixMillis) -> bool:
     """Say whether nobody is to be disturbed by what a friend says now."""
+    if not settings.has_any(connection, f"{MUTE}{name}"):
+        return False
     friend = contacts.find(connection, name)
     return friend is not None and _until(connection, friend, now) is not None
 
