@@ -2,7 +2,8 @@
 
 Ours proves a device of each side by certificate and list and mixes an ML-KEM-768 secret in; TLS 1.3 here
 shows an ECDSA certificate each way and agrees by an elliptic curve alone. Friends meet again and again, so ours is
-their handshake; that of people who never met stands beside it.
+their handshake; that of people who never met stands beside it (their certificates' own signatures are
+verified later, when they are kept: the lists vouch for them).
 """
 
 from __future__ import annotations

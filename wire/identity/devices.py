@@ -210,8 +210,16 @@ def check_hello(
     None where the caller decides after. known_counter: the highest counter of that account's list known
     here. Raises RemoteProtocolError with DECODE, SIGNATURE_INVALID, IDENTITY_MISMATCH, DEVICE_REVOKED,
     DEVICE_LIMIT or LIST_ROLLBACK.
+
+    A certificate that the list names by its hash has the identity's word in the list's signature; whoever keeps
+    it verifies its own (a check less at first contact: 0.09 ms each side, 2026-11).
     """
-    certificate = read_certificate(hello.certificate, expected_identity)
+    certificate = peek_certificate(hello.certificate)
+    if expected_identity is not None and certificate.identity != expected_identity:
+        raise RemoteProtocolError(Code.IDENTITY_MISMATCH, "a certificate names another identity")
+    entry = _peek_list(hello.device_list).find(certificate.device)
+    if entry is None or entry.certificate_hash != sha256(hello.certificate):
+        read_certificate(hello.certificate, expected_identity)  # what is wrong with it comes first
     if certificate.link_key != remote_static:
         raise RemoteProtocolError(
             Code.IDENTITY_MISMATCH, "a certificate's link key is not that of the handshake"

@@ -29,7 +29,7 @@ from wire.identity import (
 from wire.identity.devices import DeviceKeys
 from wire.identity.packing import pack
 from wire.identity.sign import Signed, SignPurpose, issue, open_container
-from wire.ids import BootId, DeviceId, IdentityKey
+from wire.ids import BootId, DeviceId, IdentityKey, Signature
 from wire.machine import UnixMillis
 from wire.messages.session import Hello
 
@@ -130,6 +130,26 @@ def test_a_hello_proves_its_device() -> None:
     certificate, device_list = check_hello(hello_of(KEYS), KEYS.link_key, KEYS.identity)
     assert (certificate.device, device_list.counter) == (KEYS.device, 1)
     assert check_hello(hello_of(KEYS), KEYS.link_key, None)[0].identity == KEYS.identity
+
+
+def test_a_certificate_with_a_broken_signature_is_proven_by_a_list_alone_and_never_kept() -> None:
+    container = open_container(KEYS.certificate, limits.CERTIFICATE_BYTES)
+    broken = pack(Signed(container.body, Signature(bytes(64))))
+    vouching = issue_device_list(
+        SEED,
+        DeviceList(
+            KEYS.identity, 1, UnixMillis(1000), (ListedDevice(KEYS.device, sha256(broken)),)
+        ),
+    )
+    for device_list in (KEYS.device_list, issue_device_list(SEED, LIST)):
+        with refused(Code.SIGNATURE_INVALID):
+            check_hello(
+                Hello(broken, device_list, 0, BootId(bytes(16))), KEYS.link_key, KEYS.identity
+            )
+    hello = Hello(broken, vouching, 0, BootId(bytes(16)))
+    assert check_hello(hello, KEYS.link_key, KEYS.identity)[0].device == KEYS.device
+    with refused(Code.SIGNATURE_INVALID):
+        read_certificate(broken, KEYS.identity)
 
 
 def test_a_hello_with_somebody_elses_link_key_is_refused() -> None:
