@@ -59,6 +59,7 @@ RECORDS: dict[str, tuple[bytes, str]] = {
     "an array without end": (PING + b"\xdd\xff\xff\xff\xff", "decode"),
     "a text too long": (CLOSE + b"\x92\xa1x\xda\x00\xc9" + b"x" * 201, "length-range"),
     "32 a byte behind": (PING + b"\x91\x01\x00", "trailing-bytes"),
+    # nothing is ever inflated: the first byte is a small number, and what follows is behind the value
     "33 gzip": (PING + gzip.compress(bytes(2**20)), "trailing-bytes"),
     "33 zstd": (PING + b"\x28\xb5\x2f\xfd" + bytes(60), "trailing-bytes"),
 }

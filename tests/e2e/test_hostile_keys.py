@@ -92,7 +92,7 @@ def test_57_another_identity_that_the_old_one_did_not_sign_is_a_key_change(
     assert liar.asked("Deposit") == []
     alarms = alice.one("status")["alarms"]
     assert [alarm["code"] for alarm in alarms] == ["key-changed"]
-    assert denied(alice.node, "DevicesChanged") == ["identity-mismatch"]
+    assert denied(alice.node, "a device list") == ["identity-mismatch"]
     [friend] = alice.do("friend", "list")
     assert friend["friend"] == "bob"
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from peer.api import EVENT_KINDS
 from tests.harness.trackers import FOLDER, PYTHON
 
 WAIT_S = 60.0  # for anything that will happen; only a failing test ever waits so long
@@ -208,6 +209,7 @@ class Node:
                 raise Ended(f"the node ended: {self.process.wait()} {self.log}")
             self._peer.printed.append(line)
             item: Item = json.loads(line)
+            assert item.get("event", "ready") in ("ready", *EVENT_KINDS), item  # the list is closed
             self.seen.append(item)
             if wanted(item):
                 return item

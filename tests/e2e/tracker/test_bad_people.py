@@ -288,6 +288,7 @@ async def test_a_request_in_anothers_name_is_refused(tracker: TrackerProcess, pe
 async def test_24_a_page_beyond_its_bound_ends_the_link(
     tracker: TrackerProcess, people: Join
 ) -> None:
+    """A page is a field with a bound, as all are: it has their code, and needs none of its own."""
     (alice,) = await people(1)
     async with await come(tracker.address, alice) as guest:
         page = bytes(limits.PAGE_BYTES + 1)
