@@ -35,7 +35,7 @@ from peer.transfers.shelf import Shelf
 from peer.transfers.talk import TransferTalk
 from peer.transfers.tidying import Tidying
 from peer.transfers.underway import UnderWay
-from wire.codes import Code
+from wire.codes import Code, code_of
 from wire.identity import DeviceKeys
 from wire.ids import BootId, DeviceId, IdentityKey, LinkKey, OfferId
 from wire.link import Role
@@ -270,7 +270,11 @@ class TransferLinks:
 
     def _note_progress(self, link: OpenLink) -> None:
         for served, said in link.talk.take_progress():
-            self._figures.note(served.number, said)
+            if said.waits:
+                self._spawn(self._serving.stopped(served, code_of(said.waits)))
+            else:
+                self._figures.note(served.number, said)
+                self._spawn(self._serving.note_lost(served))
 
     def _on_end(self, link: OpenLink, code: Code, text: str) -> None:
         if not self._is_closing:

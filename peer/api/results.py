@@ -135,7 +135,9 @@ class Transfer(Result):
     rate: float | None  # bytes per second
     eta: float | None  # seconds
     state: str  # waiting, running, paused, done, declined, cancelled, failed
-    reason: str | None  # of a waiting one: friend, slot, source, space, folder, friend-paused
+    reason: (
+        str | None
+    )  # of a waiting one: friend, slot, source, space, folder, friend-paused, friend-space, friend-folder
     path: str | None  # of its link, as in LinkStatus
     error: dict[str, str] | None  # {"code", "message", "remedy"}
     resumed_at: (

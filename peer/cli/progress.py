@@ -6,7 +6,7 @@ import shutil
 import sys
 from typing import Self
 
-from peer.cli import exit_codes, render
+from peer.cli import exit_codes, transfer_words
 from peer.cli.console import Console, Item
 from peer.cli.exit_codes import Failure
 
@@ -38,10 +38,10 @@ class Waiting:
             before is None or before["resumed_at"] != item["resumed_at"]
         ):
             self._wipe()
-            exit_codes.note(render.resumed(item))
+            exit_codes.note(transfer_words.resumed(item))
         if has_ended and not was_ended:
             self._wipe()
-            self._console.emit(item, render.transfer(item))
+            self._console.emit(item, transfer_words.transfer(item))
         if self._console.has_progress():
             self._draw()
 
@@ -75,7 +75,7 @@ class Waiting:
             self._wipe()
             return
         width = max(_NARROWEST, shutil.get_terminal_size().columns)
-        line = render.progress(under_way, width - 1)
+        line = transfer_words.progress(under_way, width - 1)
         sys.stderr.write(f"\r\x1b[K{line}")
         sys.stderr.flush()
         self._is_drawn = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from peer.sizes import bytes_text, count_text
 
@@ -201,112 +201,21 @@ def friend_request(item: Item) -> str:
 def offer(item: Item) -> str:
     """Render an Offer."""
     way = "from" if item["direction"] == "in" else "to"
-    what = f"{count_text(item['files'], 'file')}, {_size(item['bytes'])}"
+    what = f"{count_text(item['files'], 'file')}, {size_text(item['bytes'])}"
     return (
         f"{clean(item['offer'])[:12]}  {item['state']:<9}  {way} {clean(item['friend'])}"
         f"  {clean(item['name'])}  ({what})"
     )
 
 
-def transfer(item: Item) -> str:
-    """Render a Transfer as one line."""
-    way = "from" if item["direction"] == "in" else "to"
-    head = f"{clean(item['id'])[:12]}  {item['state']:<9}  {way} {clean(item['friend'])}"
-    parts = [
-        f"{head}  {clean(item['name'])}",
-        f"{_share([item])} % of {_size(item['bytes'])}",
-        *_files([item]),
-    ]
-    if item["state"] == "running":
-        parts += [*_pace([item]), *_resumed(item)]
-    if item["path"]:
-        parts.append(clean(item["path"]))
-    if item["saved_as"]:
-        parts.append(f"saved as {clean(item['saved_as'])}")
-    if item["reason"]:
-        place = f" (place {item['place']})" if item["reason"] == "slot" else ""
-        parts.append(_WAITS.get(str(item["reason"]), clean(item["reason"])) + place)
-    error = item["error"]
-    if isinstance(error, dict):
-        parts.append(f"{clean(error['code'])}: {clean(error['message'])}; {clean(error['remedy'])}")
-    return "  ".join(parts)
-
-
-_WAITS = {
-    "friend": "waits for the friend",
-    "slot": "waits for its turn",
-    "source": "waits for somebody who has it",
-    "space": "waits for free space",
-    "folder": "waits for the folder to come back",
-    "friend-paused": "waits: the friend has paused it",
-}
-
-
-def progress(items: Sequence[Item], width: int) -> str:
-    """Render transfers that are under way as one line of at most `width` columns, with a bar if there is room.
-
-    Only verified bytes count: what the line says is what stands on the receiver's disk.
-    """
-    share = _share(items)
-    verified = sum(_number(item["verified_bytes"]) for item in items)
-    total = sum(_number(item["bytes"]) for item in items)
-    amount = f"{_size(verified)} of {_size(total)}"
-    facts = [f"{share:>3} %", amount, *_files(items), *_pace(items)]
-    waits = {str(item["reason"]) for item in items if item["reason"]}
-    if all(item["state"] == "waiting" for item in items):
-        facts += [_WAITS.get(reason, clean(reason)) for reason in sorted(waits)]
-    name = clean(items[0]["name"])
-    tail = "  ".join(facts)
-    room = width - len(name) - len(tail) - 6
-    if room >= 8:
-        bar = ("#" * (min(room, 30) * share // 100)).ljust(min(room, 30), ".")
-        return f"{name}  [{bar}]  {tail}"
-    return f"{name}  {tail}"[:width]
-
-
-def resumed(item: Item) -> str:
-    """Say that a transfer goes on after an interruption, and where; empty for another."""
-    return f"{clean(item['name'])} {words[0]}" if (words := _resumed(item)) else ""
-
-
-def _resumed(item: Item) -> list[str]:
-    if item["resumed_at"] is None:
-        return []
-    at = int(100 * _number(item["resumed_at"]) // max(_number(item["bytes"]), 1))
-    return [f"resumes at {at} %"]
-
-
-def _files(items: Sequence[Item]) -> list[str]:
-    """Say how many files are whole, where there are several and not all are."""
-    done = sum(int(_number(item["files_done"])) for item in items)
-    files = sum(int(_number(item["files"])) for item in items)
-    return [f"{done} of {count_text(files, 'file')}"] if done < files and files > len(items) else []
-
-
-def _share(items: Sequence[Item]) -> int:
-    """Give whole percents, rounded down: 100 is all of it."""
-    total = sum(_number(item["bytes"]) for item in items)
-    verified = sum(_number(item["verified_bytes"]) for item in items)
-    if total == 0:
-        return 100 if all(item["state"] == "done" for item in items) else 0
-    return int(100 * verified // total)
-
-
-def _pace(items: Sequence[Item]) -> list[str]:
-    """Say how fast, and how long it takes at that pace."""
-    rate = sum(_number(item["rate"] or 0) for item in items)
-    if rate <= 0:
-        return []
-    left = sum(_number(item["bytes"]) - _number(item["verified_bytes"]) for item in items)
-    return [f"{_size(rate)}/s", f"{seconds_text(left / rate)} left"]
-
-
-def _number(value: object) -> float:
+def number_of(value: object) -> float:
+    """Give a figure of an item."""
     return float(str(value))
 
 
-def _size(value: object) -> str:
-    return bytes_text(_number(value))
+def size_text(value: object) -> str:
+    """Say an item's bytes as people read them."""
+    return bytes_text(number_of(value))
 
 
 def setting(item: Item) -> str:

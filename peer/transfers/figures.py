@@ -11,7 +11,7 @@ from typing import Protocol
 from peer.effects import Effect
 from peer.errors import PeerError
 from peer.store.database import Database
-from peer.transfers import ledger, manager
+from peer.transfers import ledger
 from peer.transfers.ledger import Live
 from peer.transfers.rate import Rate
 
@@ -164,7 +164,7 @@ class Figures:
         """Write down how far a transfer is, if the disk takes it: figures may be lost."""
         with suppress(PeerError):
             await self._database.write(
-                manager.progressed,
+                ledger.progressed,
                 number,
                 files_done=counted.files_done,
                 verified_bytes=counted.verified_bytes,

@@ -65,6 +65,7 @@ class Incoming:
         self._landfall: Landfall | None = None
         self._receiver: Receiver | None = None
         self._is_over = False
+        self.waits_for = ""  # the code of what holds it, once that is reported
         self.resumed_at = 0  # bytes that were verified when it began to ask over its link
         self.detached_at = time.monotonic()  # when it last had a link, while it has none
 
@@ -274,9 +275,8 @@ class Incoming:
     def progress(self) -> Verified:
         """Give what tells the other side how far we are."""
         key = self.due.key
-        return Verified(
-            key.device, key.offer, self.verified_bytes, self.files_done, self.resent_bytes
-        )
+        figures = self.verified_bytes, self.files_done, self.resent_bytes
+        return Verified(key.device, key.offer, *figures, self.waits_for)
 
     # --- inside
 
@@ -394,4 +394,5 @@ class Incoming:
                 asker.say(*self._receiver.stop(asker.device))
         self._askers.clear()
         self._is_over = True
+        self.waits_for = reports.held_by(report)
         self._report(self, report)

@@ -19,9 +19,10 @@ from peer.errors import PeerError
 from peer.prefixes import read_prefix
 from peer.store import own
 from peer.transfers import offerings
+from peer.transfers.blame import AT_SOURCE, error_of
 from peer.transfers.offerings import OfferRow
 from wire.channel.primitives import sha256
-from wire.codes import Code, code_of
+from wire.codes import Code
 from wire.ids import OfferId
 from wire.machine import UnixMillis
 from wire.transfer.holding import OfferKey
@@ -32,8 +33,16 @@ ENDED_VALUES = frozenset(state.value for state in ENDED)
 
 FRIEND, SLOT, SOURCE, SPACE, FOLDER = "friend", "slot", "source", "space", "folder"
 PAUSED, SOURCE_OFFLINE = "friend-paused", "source-offline"
-"""What a transfer waits for: the friend, its turn, somebody who has the file, space, the folder, the
-friend's going on, and, of one with several sources, one that has the rest."""
+FRIEND_SPACE, FRIEND_FOLDER = "friend-space", "friend-folder"
+"""What a transfer waits for: the friend, its turn, somebody who has the file, space, the folder; the friend's
+going on, and, of one with several sources, one that has the rest; the friend's space and folder."""
+
+WAITS_HERE = {Code.NO_SPACE: SPACE, Code.FOLDER_GONE: FOLDER}
+HELD_HERE = {
+    **{reason: code for code, reason in WAITS_HERE.items()},
+    SOURCE_OFFLINE: Code.SOURCE_OFFLINE,
+}
+HELD_THERE = {Code.NO_SPACE: FRIEND_SPACE, Code.FOLDER_GONE: FRIEND_FOLDER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +189,70 @@ def is_paused(connection: Connection, number: int) -> bool:
     return row is not None
 
 
-def complete(connection: Connection, number: int) -> None:
-    """Note that all of a transfer was verified."""
+def progressed(
+    connection: Connection,
+    number: int,
+    *,
+    files_done: int,
+    verified_bytes: int,
+    resent_bytes: int,
+) -> None:
+    """Note how far an open transfer is: less than before where a power cut took some of it back.
+
+    Never beyond what was offered. What came twice only goes up, and may be told when all is over.
+    """
     connection.execute(
-        "UPDATE transfers SET (files_done, verified_bytes) ="
-        " (SELECT o.files, o.size FROM offers o WHERE o.number = transfers.offer) WHERE number = ?",
-        (number,),
+        "UPDATE transfers SET files_done = iif(ended IS NULL, min(?1, o.files), files_done),"
+        " verified_bytes = iif(ended IS NULL, min(?2, o.size), verified_bytes),"
+        " resent_bytes = max(resent_bytes, ?3)"
+        " FROM (SELECT number AS its, files, size FROM offers) o"
+        " WHERE transfers.number = ?4 AND o.its = transfers.offer",
+        (files_done, verified_bytes, resent_bytes, number),
     )
+
+
+def complete(connection: Connection, number: int) -> None:
+    """Note that all of a transfer was verified, but for what could not be had."""
+    (skipped,) = connection.execute(
+        "SELECT skipped FROM transfers WHERE number = ?", (number,)
+    ).fetchone()
+    if not any(_is_lost(each) for each in json.loads(skipped)):
+        connection.execute(
+            "UPDATE transfers SET (files_done, verified_bytes) = (SELECT o.files, o.size"
+            " FROM offers o WHERE o.number = transfers.offer) WHERE number = ?",
+            (number,),
+        )
+
+
+def note_lost(
+    connection: Connection, number: int, lost: Sequence[dict[str, str]], size_bytes: int
+) -> list[Effect]:
+    """Note which files of an outgoing transfer the friend was told cannot be had; size_bytes: of all of them.
+
+    It may be known before or after the friend says that the rest has come.
+    """
+    text, state = connection.execute(
+        "SELECT skipped, state FROM transfers WHERE number = ?", (number,)
+    ).fetchone()
+    known = json.loads(text)
+    fresh = [each for each in lost if each not in known]
+    if not fresh:
+        return []
+    connection.execute(
+        "UPDATE transfers SET skipped = ? WHERE number = ?", (json.dumps(known + fresh), number)
+    )
+    if state == TransferState.DONE.value and not any(map(_is_lost, known)):
+        connection.execute(
+            "UPDATE transfers SET files_done = max(files_done - ?, 0),"
+            " verified_bytes = max(verified_bytes - ?, 0) WHERE number = ?",
+            (len(fresh), size_bytes, number),
+        )
+    return [tell_transfer(connection, number)]
+
+
+def _is_lost(skipped: dict[str, str]) -> bool:
+    """Tell a file that could not be had from what was never offered."""
+    return skipped["reason"] in {code.value for code in AT_SOURCE}
 
 
 def note_skipped(connection: Connection, key: OfferKey, skipped: list[dict[str, str]]) -> list[int]:
@@ -314,12 +380,5 @@ def _shown_transfer(row: tuple[Any, ...], live: Live | None) -> api.Transfer:
         reason=reason,
         path=None if running is None else running.path,
         resumed_at=None if running is None else running.resumed_at,
-        error=_error(code, detail),
+        error=None if code is None else error_of(code, detail, is_out=is_out, friend=friend),
     )
-
-
-def _error(code: str | None, detail: str | None) -> dict[str, str] | None:
-    if code is None:
-        return None
-    known = code_of(code)
-    return {"code": code, "message": detail or known.what, "remedy": known.remedy}

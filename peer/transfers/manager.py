@@ -276,33 +276,14 @@ def started(connection: Connection, number: int, now: UnixMillis) -> list[Effect
     return ledger.move(connection, number, TransferState.RUNNING, now)
 
 
-def waiting(connection: Connection, number: int, reason: str, now: UnixMillis) -> list[Effect]:
+def waiting(
+    connection: Connection, number: int, reason: str, now: UnixMillis, detail: str = ""
+) -> list[Effect]:
     """Note that a transfer has to wait, unless a person holds it. reason: one of the words of `ledger`."""
     if ledger.is_paused(connection, number):
         return []
-    return ledger.move(connection, number, TransferState.WAITING, now, reason=reason)
-
-
-def progressed(
-    connection: Connection,
-    number: int,
-    *,
-    files_done: int,
-    verified_bytes: int,
-    resent_bytes: int,
-) -> None:
-    """Note how far an open transfer is: less than before where a power cut took some of it back.
-
-    Never beyond what was offered. What came twice only goes up, and may be told when all is over.
-    """
-    connection.execute(
-        "UPDATE transfers SET files_done = iif(ended IS NULL, min(?1, o.files), files_done),"
-        " verified_bytes = iif(ended IS NULL, min(?2, o.size), verified_bytes),"
-        " resent_bytes = max(resent_bytes, ?3)"
-        " FROM (SELECT number AS its, files, size FROM offers) o"
-        " WHERE transfers.number = ?4 AND o.its = transfers.offer",
-        (files_done, verified_bytes, resent_bytes, number),
-    )
+    waits, code = TransferState.WAITING, ledger.HELD_HERE.get(reason)
+    return ledger.move(connection, number, waits, now, reason=reason, code=code, detail=detail)
 
 
 def gave_up(
@@ -354,10 +335,11 @@ def finished(
         return []
     if skipped:
         ledger.note_missing(connection, number, skipped)
+    else:
+        ledger.complete(connection, number)
     connection.execute(
         "UPDATE transfers SET saved_as = ? WHERE number = ?", (os.fsencode(saved_as), number)
     )
-    ledger.complete(connection, number)
     effects = ledger.move(connection, number, TransferState.DONE, now)
     offered = offerings.of_number(connection, row[0])
     friend = listener(connection, offered)

@@ -68,12 +68,12 @@ class Outcomes:
         await asyncio.to_thread(transfer.close)
         self._closed(transfer)
 
-    async def wait(self, number: int, reason: str) -> None:
-        """Note that a transfer has to wait. reason: one of the words of `ledger`."""
+    async def wait(self, number: int, reason: str, detail: str = "") -> None:
+        """Note that a transfer has to wait. reason: one of the words of `ledger`. detail: of what, exactly."""
         if (transfer := self._coming.open.get(number)) is not None:
             await self._figures.keep_coming(number, transfer)
         self._carry_out(
-            await self._database.write_patiently(manager.waiting, number, reason, wall())
+            await self._database.write_patiently(manager.waiting, number, reason, wall(), detail)
         )
 
     async def on_report(self, transfer: Incoming, report: Report) -> None:
@@ -97,8 +97,8 @@ class Outcomes:
                 )
                 await _discard(transfer)
                 self._carry_out(effects)  # who is told that it is done finds nothing else there
-            case Waits(reason=reason):
-                await self._set_aside(transfer, reason, RETRY_S)
+            case Waits(reason=reason, detail=detail):
+                await self._set_aside(transfer, reason, RETRY_S, detail)
             case Unfit():
                 await asyncio.to_thread(transfer.close)
                 self._carry_out(await self._database.write_patiently(policy.unfit, number))
@@ -117,13 +117,15 @@ class Outcomes:
 
     # --- inside
 
-    async def _set_aside(self, transfer: Incoming, reason: str, retry_s: float) -> None:
+    async def _set_aside(
+        self, transfer: Incoming, reason: str, retry_s: float, detail: str = ""
+    ) -> None:
         """Close a transfer for now, to be tried again after a while."""
         now = asyncio.get_running_loop().time()
         self._coming.set_aside(transfer, now, retry_s, is_held=reason == ledger.PAUSED)
         await asyncio.to_thread(transfer.close)
         await self._figures.keep_coming(transfer.due.number, transfer)
-        await self.wait(transfer.due.number, reason)
+        await self.wait(transfer.due.number, reason, detail)
 
     def _closed(self, transfer: Incoming) -> None:
         self._coming.closed(transfer)

@@ -110,6 +110,11 @@ class Outgoing:
         with self._lock:
             return self._served.get(key)
 
+    def stopped(self, key: OfferKey) -> None:
+        """Take note that an offer is not asked for now: it is found anew when it is."""
+        with self._lock:
+            self._stopped.add(key)
+
     def withdraw(self, key: OfferKey, code: Code) -> None:
         """Serve an offer no more; code: what its open requests are refused with."""
         with self._lock:

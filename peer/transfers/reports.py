@@ -68,9 +68,14 @@ LIES: Final = (
 
 def fault_report(error: PeerError) -> Report:
     """Say what a fault of the disk makes of a transfer: another try may find it mended."""
-    waits = {Code.NO_SPACE: ledger.SPACE, Code.FOLDER_GONE: ledger.FOLDER}
-    reason = waits.get(error.code)
+    reason = ledger.WAITS_HERE.get(error.code)
     return Fails(error.code, error.detail) if reason is None else Waits(reason, error.detail)
+
+
+def held_by(report: Report) -> str:
+    """Give the code of what holds a transfer here, as the other side is told; empty where nothing does."""
+    code = ledger.HELD_HERE.get(report.reason) if isinstance(report, Waits) else None
+    return "" if code is None else code.value
 
 
 def refusal_report(refused: FetchRefused) -> Report:

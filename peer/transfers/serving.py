@@ -21,6 +21,7 @@ from peer.transfers.talk import TransferTalk
 from wire.codes import Code
 from wire.identity import DeviceKeys
 from wire.ids import IdentityKey, OfferId
+from wire.transfer import manifest
 from wire.transfer.holding import Holding, OfferKey
 
 
@@ -47,6 +48,7 @@ class Serving:
         self._under_way = under_way
         self._lent: dict[OfferKey, Lent] = {}  # that somebody asked for
         self._logs: dict[OfferId, DigestLog] = {}
+        self._held: dict[int, str] = {}  # why friends ask for no more, by the transfer's row
 
     async def find(
         self, identity: IdentityKey, key: OfferKey, before: Served | None = None
@@ -99,7 +101,16 @@ class Serving:
         """Note that an offer is being fetched; whoever fetches it need not wait for the commit."""
         if served.is_lent:
             return
+        self._held.pop(served.number, None)
         change = self._database.write_patiently(manager.started, served.number, wall())
+        self._carry_out(await change)
+
+    async def note_lost(self, served: Served) -> None:
+        """Note which files the friend was told cannot be had; those of an offer are told once."""
+        if not served.holding.refused or served.is_lent:
+            return
+        lost, size = await asyncio.to_thread(_lost, served.holding)
+        change = self._database.write_patiently(ledger.note_lost, served.number, lost, size)
         self._carry_out(await change)
 
     def withdraw(self, identity: IdentityKey, talk: TransferTalk) -> None:
@@ -120,14 +131,18 @@ class Serving:
                 continue
             self._figures.end(served.number)
 
-    async def stopped(self, served: Served) -> None:
-        """Note that a friend wants nothing more of an offer for now: they hold it, or their disk does."""
+    async def stopped(self, served: Served, why: Code | None = None) -> None:
+        """Note that a friend wants nothing more of an offer for now; why: what holds it there, if they said so."""
         if served.is_lent:
             return
         self._figures.end(served.number)
-        change = self._database.write_patiently(
-            manager.waiting, served.number, ledger.FRIEND, wall()
-        )
+        if why is not None:
+            self._held[served.number] = ledger.HELD_THERE.get(why, ledger.FRIEND)
+        await self._waits(served.number)
+
+    async def _waits(self, number: int) -> None:
+        reason = self._held.get(number, ledger.FRIEND)
+        change = self._database.write_patiently(manager.waiting, number, reason, wall())
         self._carry_out(await change)
 
     async def left(self, talk: TransferTalk) -> None:
@@ -141,21 +156,28 @@ class Serving:
                 continue
             await asyncio.to_thread(served.digests.close)
             self._figures.end(served.number)
+            await self.note_lost(served)
             failed = list(served.holding.failed.values())
             if failed and len(failed) == len(served.holding.sizes):
                 change = self._database.write_patiently(
                     manager.failed, served.number, failed[0], wall()
                 )
+                self._carry_out(await change)
             else:
-                change = self._database.write_patiently(
-                    manager.waiting, served.number, ledger.FRIEND, wall()
-                )
-            self._carry_out(await change)
+                await self._waits(served.number)
 
     def close(self) -> None:
         """Write down what waits to be; the files go with the links."""
         for log in self._logs.values():
             log.close()
+
+
+def _lost(holding: Holding) -> tuple[list[dict[str, str]], int]:
+    """List the files that cannot be had, with the reason, and add up their bytes; in a thread."""
+    refused = dict(holding.refused)
+    files = [entry for entry in manifest.decode(holding.manifest) if entry.is_file]
+    lost = [{"path": files[file].path, "reason": code.value} for file, code in refused.items()]
+    return lost, sum(files[file].size for file in refused)
 
 
 def _recall(holding: Holding, log: DigestLog) -> None:

@@ -97,7 +97,9 @@ class TransferTalk:
             for fetch in stopped:
                 del self._by_fetch[fetch]
             self._stopped.update(stopped)
-        is_told = incoming.is_counting and incoming.due.key.device == self._device
+        is_told = incoming.due.key.device == self._device and (
+            incoming.is_counting or bool(incoming.waits_for)
+        )
         said: list[Message] = [incoming.progress()] if is_told else []
         self._bulk.say(*said, *map(StopFetch, stopped))  # the last figures, whatever the pace
 
@@ -197,6 +199,8 @@ class TransferTalk:
         served = self._outgoing.find_served(key)
         if served is None or served.is_lent:
             return
+        if message.waits:
+            self._outgoing.stopped(key)
         with self._lock:
             is_first = not self._heard_of
             self._heard_of[key] = served, message

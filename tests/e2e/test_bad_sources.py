@@ -65,6 +65,11 @@ def test_a_source_that_is_another_by_then_fails_by_name_and_the_others_arrive(
     assert done["skipped"] == [{"path": "logs/spoiled.log", **code}]
     assert [path.name for path in (tmp_path / "logs").iterdir()] == ["good.log"]
     assert (tmp_path / "logs" / "good.log").read_bytes() == good.read_bytes()
+    assert (done["files_done"], done["verified_bytes"]) == (1, 4)
+    left = alice.node.wait(
+        lambda item: item.get("offer") == folder and item.get("skipped") == done["skipped"]
+    )
+    assert left["error"] is None
     bob.do("accept", single, "--to", str(tmp_path))
     failed = bob.node.event("transfer", offer=single, state="failed")
     assert failed["error"]["code"] == code["reason"]

@@ -107,6 +107,9 @@ def test_a_full_download_folder_holds_a_transfer_which_then_goes_on(
         alice.up()
         waiting = bob.node.event("transfer", offer=offer, state="waiting", reason="space")
         assert waiting["saved_as"] is None
+        assert waiting["error"]["code"] == "no-space"
+        assert f"free and {12 * MIB} are needed" in waiting["error"]["message"]
+        alice.node.event("transfer", offer=offer, state="waiting", reason="friend-space")
         assert not (disk.inside / "film.bin").exists()
         disk.clear()
         done = bob.node.event("transfer", offer=offer, state="done")

@@ -13,6 +13,7 @@ from wire.messages.registry import Message, Purpose, message
 LINKS = (Purpose.TRACKER, Purpose.PEER, Purpose.DATA)
 Features = Annotated[int, Meta(ge=0, le=2**32 - 1)]  # bit set; unknown bits are ignored
 Sentence = Annotated[str, Meta(max_length=limits.CLOSE_TEXT_CHARS)]
+CodeOrNone = Annotated[str, Meta(max_length=48)]  # one, or empty
 CodeText = Annotated[str, Meta(min_length=1, max_length=48)]  # a value of wire.codes.Code
 
 

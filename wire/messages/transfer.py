@@ -13,7 +13,7 @@ from msgspec import Meta
 from wire import limits
 from wire.ids import ChunkDigestField, Counter, DeviceIdField, OfferIdField, SizeBytes
 from wire.messages.registry import Message, Purpose, message
-from wire.messages.session import CodeText, Sentence
+from wire.messages.session import CodeOrNone, CodeText, Sentence
 
 FetchId = Annotated[int, Meta(ge=0, le=2**32 - 1)]  # chosen by the asker, unique on its link
 FileIndex = Annotated[int, Meta(ge=0, lt=limits.FILES_PER_OFFER)]
@@ -187,6 +187,7 @@ class Verified(Message, frozen=True):
     verified_bytes: Counter  # of chunks that are here and right
     files_done: Counter  # under their final digests
     resent_bytes: Counter  # came again after they had been asked for before
+    waits: CodeOrNone = ""  # why nothing more is asked for now: a code, or empty
 
 
 @message(0x008E, Purpose.DATA)

@@ -33,7 +33,16 @@ class Holding:
     holder has of somebody else's offer; None: it is this device's own.
     """
 
-    __slots__ = ("failed", "key", "lending", "manifest", "signing_seed", "sizes", "tables")
+    __slots__ = (
+        "failed",
+        "key",
+        "lending",
+        "manifest",
+        "refused",
+        "signing_seed",
+        "sizes",
+        "tables",
+    )
 
     def __init__(
         self,
@@ -51,6 +60,7 @@ class Holding:
         self.signing_seed = signing_seed
         self.tables: dict[int, DigestTable] = {}  # of files of more than one chunk that were read
         self.failed: dict[int, Code] = {}  # files that will not be served again, and why
+        self.refused: dict[int, Code] = {}  # files that somebody was told they cannot have, and why
 
     def table(self, file: int) -> DigestTable:
         """Give the digests of one file as far as they are known."""

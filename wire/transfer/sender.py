@@ -369,6 +369,7 @@ class Sender:
         """Give a file up on this link: its asker is told, the rest of the request goes on."""
         if line.holding.lending is not None:
             line.holding.lending.lose(file)
+        line.holding.refused[file] = code
         if code is Code.CHANGED_AT_SENDER:
             line.holding.failed[file] = code
         self._said.append(FetchRefused(fetch, code.value, file))

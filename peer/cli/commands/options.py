@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 
-from peer.cli import quantities, render
+from peer.cli import quantities, transfer_words
 from peer.cli.arguments import Arguments
 from peer.cli.console import Console, Item
 from peer.cli.passwords import PasswordSource
@@ -54,7 +54,7 @@ def ask_about_transfer(console: Console, options: Namespace, do: str) -> None:
     console.ask(
         do,
         {"id": options.id},
-        lambda item: console.emit(item, render.transfer(item)),
+        lambda item: console.emit(item, transfer_words.transfer(item)),
         password=password_of(options),
     )
 

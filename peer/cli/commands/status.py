@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from peer.cli import render
+from peer.cli import render, transfer_words
 from peer.cli.arguments import Arguments
 from peer.cli.console import Console, Item
 from peer.cli.render import clean
@@ -47,7 +47,7 @@ def _text(item: Item) -> str:
     lines += _section(
         "transfers",
         [
-            f"  {render.transfer(transfer)}"
+            f"  {transfer_words.transfer(transfer)}"
             for transfer in _list(item["transfers"])
             if isinstance(transfer, dict)
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from peer.cli import render
+from peer.cli import transfer_words
 from peer.cli.arguments import Arguments
 from peer.cli.commands.options import add_password_file, password_of
 from peer.cli.console import Console
@@ -23,6 +23,6 @@ def run_transfers(console: Console, options: Namespace) -> None:
     console.ask(
         "ListTransfers",
         {"follow": options.follow},
-        lambda item: console.emit(item, render.transfer(item)),
+        lambda item: console.emit(item, transfer_words.transfer(item)),
         password=password_of(options),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from peer.cli import quantities, render
+from peer.cli import quantities, render, transfer_words
 from peer.cli.arguments import Arguments
 from peer.cli.commands.options import add_password_file, password_of
 from peer.cli.console import Console, Item
@@ -47,7 +47,7 @@ def run_up(console: Console, options: Namespace) -> None:
             text = ""
         elif item["event"] == "transfer":
             stands = item["state"], item["resumed_at"]
-            text = render.transfer(item) if states.get(str(item["id"])) != stands else ""
+            text = transfer_words.transfer(item) if states.get(str(item["id"])) != stands else ""
             states[str(item["id"])] = stands
         else:
             text = _text(item, console)

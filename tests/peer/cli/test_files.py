@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from peer import api
-from peer.cli import main, render, spool
+from peer.cli import main, render, spool, transfer_words
 from peer.cli.exit_codes import Failure
 
 MIB = 1024 * 1024
@@ -168,24 +168,24 @@ def test_a_transfer_is_one_line_that_promises_no_more_than_is_verified(
 ) -> None:
     item = transfer(**changed)
     head = f"abababababab  {item['state']:<9}  from alice  holiday  "
-    assert render.transfer(item) == head + tail
+    assert transfer_words.transfer(item) == head + tail
 
 
 def test_progress_has_a_bar_where_there_is_room_and_fits_where_there_is_none() -> None:
     running = transfer(rate=16.0 * MIB)
-    assert render.progress([running], 120) == (
+    assert transfer_words.progress([running], 120) == (
         "holiday  [#######.......................]   25 %  16.0 MiB of 64.0 MiB  1 of 3 files"
         "  16.0 MiB/s  3 s left"
     )
     for width in range(1, 120):
-        assert len(render.progress([running], width)) <= width
+        assert len(transfer_words.progress([running], width)) <= width
 
 
 def test_progress_of_several_is_their_sum() -> None:
     two = [transfer(), transfer(verified_bytes=48 * MIB, bytes=64 * MIB)]
-    assert " 50 %  64.0 MiB of 128.0 MiB" in render.progress(two, 100)
+    assert " 50 %  64.0 MiB of 128.0 MiB" in transfer_words.progress(two, 100)
     waits = transfer(state="waiting", reason="friend", verified_bytes=0)
-    assert render.progress([waits], 100).endswith(
+    assert transfer_words.progress([waits], 100).endswith(
         "0 bytes of 64.0 MiB  1 of 3 files  waits for the friend"
     )
 

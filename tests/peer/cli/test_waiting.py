@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from peer.cli import render
+from peer.cli import transfer_words
 from peer.cli.console import Console
 from peer.cli.exit_codes import Failure
 from peer.cli.progress import Waiting
@@ -35,7 +35,7 @@ def test_a_person_without_a_terminal_is_told_how_it_ended_once(
     for item in (transfer(), done, done):
         waiting.show(item)
     waiting.finish()
-    assert printed(capfd) == (render.transfer(done) + "\n", "")
+    assert printed(capfd) == (transfer_words.transfer(done) + "\n", "")
 
 
 @pytest.mark.parametrize(

@@ -106,13 +106,13 @@ def test_figures_are_the_last_that_were_told_and_never_beyond_what_was_offered(
         assert write(one, manager.started, row, 8) == []
         for files, size, again in ((9, 99 * MIB, 4), (1, 5, 2)):
             write(
-                one, manager.progressed, row,
+                one, ledger.progressed, row,
                 files_done=files, verified_bytes=size, resent_bytes=again,
             )  # fmt: skip
         [shown] = transfers(one)
         assert (shown.files_done, shown.verified_bytes, shown.resent_bytes) == (1, 5, 4)
         progress = {"files_done": 9, "verified_bytes": 99 * MIB, "resent_bytes": 0}
-        write(one, manager.progressed, row, **progress)
+        write(one, ledger.progressed, row, **progress)
         [shown] = transfers(one)
         assert (shown.files_done, shown.verified_bytes, shown.resent_bytes) == (3, 64 * MIB, 4)
 
@@ -161,8 +161,8 @@ def test_a_failed_transfer_says_why_and_begins_anew_when_it_is_accepted_again(
     [failed] = told(effects, "transfer")
     assert failed["error"] == {
         "code": "changed-at-sender",
-        "message": "a.jpg changed",
-        "remedy": Code.CHANGED_AT_SENDER.remedy,
+        "message": "a.jpg changed (at alice)",
+        "remedy": "ask alice to offer it again",
     }
     assert bob.database.read(manager.due) == []
     again, effects = accept(bob, offered, "/srv/other")
@@ -240,7 +240,7 @@ def test_what_comes_late_for_one_that_ended_changes_nothing(pair: tuple[SimPeer,
         (manager.finished, bob.keys, 999, Path("/x"), 10, bob.entropy),
     ):
         assert write(bob, *late) == []
-    write(bob, manager.progressed, number, files_done=1, verified_bytes=1, resent_bytes=1)
+    write(bob, ledger.progressed, number, files_done=1, verified_bytes=1, resent_bytes=1)
     assert transfers(bob) == [replace(ended, resent_bytes=1)]  # that is told last
 
 

@@ -285,7 +285,7 @@ def test_a_held_transfer_stays_held_until_it_is_resumed_whatever_happens(pair: P
     durably(bob, manager.started, number, bob.world.wall())
     durably(
         bob,
-        lambda connection: manager.progressed(
+        lambda connection: ledger.progressed(
             connection, number, files_done=1, verified_bytes=7, resent_bytes=0
         ),
     )
