@@ -6,6 +6,7 @@ HYPOTHESIS_PROFILE=deep tries a hundred times as many examples and runs the test
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,14 +22,20 @@ settings.load_profile(PROFILE)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put what waits for real programs first, so that the quick tests fill every worker to the end.
+    """Put what waits for real programs first, and large files before small: so no worker is left with a long one.
 
     What is marked `deep` is left out unless the profile asks for it.
     """
-    items.sort(key=lambda item: not item.nodeid.startswith(("tests/e2e/", "tests/net/")))
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (not _waits(item), -sizes[item.path]))
     if PROFILE == "deep":
         return
     deep = [item for item in items if item.get_closest_marker("deep")]
     if deep:
         config.hook.pytest_deselected(items=deep)
         items[:] = [item for item in items if item not in deep]
+
+
+def _waits(item: pytest.Item) -> bool:
+    """Say whether a test is about real programs: it waits more than it computes."""
+    return item.nodeid.startswith(("tests/e2e/", "tests/net/"))
