@@ -122,9 +122,7 @@ class Transfer(Result):
     direction: str  # in, out
     friend: str
     name: str
-    saved_as: (
-        str | None
-    )  # absolute path of the file or top folder; of incoming ones, once it stands
+    saved_as: str | None  # absolute path of the file or top folder that came, once it stands
     files: int
     files_done: int
     skipped: list[dict[str, str]]  # {"path", "reason"}: what the sender left out
