@@ -28,6 +28,10 @@ SLOWEST: Final = 0.3
 """What a deep queue makes of it: design section 7 has 0.7 for all, which takes 1.7 s to drain half a second."""
 
 FASTER: Final = 0.025  # each time, a twentieth every 250 ms
+REGAINING: Final = 4.0
+"""So many times faster up to REGAINED of what the line was seen to carry when it was too much."""
+
+REGAINED: Final = 0.85
 FRESHLY_FASTER: Final = 0.3
 """Of a link that began with a pace since others have one: nobody knows yet whether it shares their line."""
 
@@ -50,10 +54,9 @@ class Courtesy:
     def __init__(self) -> None:
         self.pace: int | None = None
         self._faster = FASTER
+        self._carried = 0.0  # bytes per second when we last went slower
         self._excesses = self._needless = 0
-        self._drained_at = Monotonic(
-            -1e9
-        )  # what stood when we went slower: until then nothing is judged
+        self._drained_at = Monotonic(-1e9)  # until what stood has gone, nothing is judged
         self._leasts: deque[tuple[Monotonic, float]] = deque()  # rising: the first is the least
 
     def begin(self, pace: int) -> None:
@@ -87,7 +90,9 @@ class Courtesy:
             if self._needless >= NEEDLESS_LOOKS:
                 self.pace = None
             elif not is_needless:
-                self.pace = int(self.pace * (1 + self._faster * level))
+                is_low = self.pace < REGAINED * self._carried
+                faster = FASTER * REGAINING if is_low else self._faster
+                self.pace = int(self.pace * (1 + faster * level))
 
     def awaited(self, waited_s: float, bytes_per_s: float, now: Monotonic) -> None:
         """Take note that a round trip is not over after so long; the rest as of `answered`."""
@@ -103,11 +108,11 @@ class Courtesy:
             return
         self._excesses = 0
         self._faster = FASTER
+        self._carried = bytes_per_s
         # What stands drains within a second or so. Without a pace it is more than was seen: TCP still doubles.
         factor = SLOWEST if self.pace is None else min(SLOWER, max(SLOWEST, 1 - excess_s))
-        slower = max(
-            bytes_per_s * factor, (self.pace or 0) * SLOWEST
-        )  # who begins was not seen yet
+        least = (self.pace or 0) * SLOWEST  # of who has just begun too little was seen
+        slower = max(bytes_per_s * factor, least)
         self.pace = max(LEAST_BYTES_PER_S, int(min(slower, self.pace or slower)))
         self._drained_at = Monotonic(now + excess_s / (1 - factor) + excess_s)
 

@@ -134,7 +134,7 @@ def test_the_pace_rises_bit_by_bit_until_it_holds_nobody_back() -> None:
     sender = Courtesy()
     for tick, trip_s in enumerate((0.02, 0.13, 0.13, 0.02)):
         sender.answered(trip_s, 1e6, Monotonic(tick * PING_EVERY_S))
-    assert sender.pace == 307_500
+    assert sender.pace == 330_000  # fast, as far as the line is known to carry it
     for tick in range(4, 60):
         sender.answered(0.02, 100_000, Monotonic(tick * PING_EVERY_S))
     assert sender.pace is None
