@@ -1,6 +1,7 @@
 """What a peer remembers: one SQLite file below its home, and the questions asked of it.
 
     database    the file: one writer thread with group commit, one reader
+    writer      that thread: batches, savepoints, which commits are synced before anybody hears of them
     opening     what is checked and migrated before anything is read
     place       noticing that the file was copied or went back in time
     failures    what SQLite's complaints mean to a person

@@ -19,13 +19,19 @@ class Bare:
     """A line, a commit, a line back, a commit; the other side is a process of its own.
 
     name: of its files. pages: that each commit makes durable beside that of the line: of the line where it
-    leaves, of the line where it comes, of its answer; 0 for the answer is no commit at all.
+    leaves, of the line where it comes, of its answer, which is not synced; 0 for the answer is no commit at all.
+    pause_s: before each synced commit of a trip: a disk that was left alone for a moment takes longer than one
+    that is driven without a break.
     """
 
-    def __init__(self, folder: Path, name: str, pages: tuple[int, int, int]) -> None:
+    def __init__(
+        self, folder: Path, name: str, pages: tuple[int, int, int], pause_s: float = 0.0
+    ) -> None:
+        self._pause_s = pause_s
         listener = socket.create_server(("127.0.0.1", 0))
         port, path = str(listener.getsockname()[1]), str(folder / f"{name}-there")
-        self._other = subprocess.Popen((sys.executable, __file__, port, path, str(pages[1])))
+        words = (port, path, str(pages[1]), str(pause_s))
+        self._other = subprocess.Popen((sys.executable, __file__, *words))
         self._socket, _ = listener.accept()
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream = self._socket.makefile("rb")
@@ -34,11 +40,14 @@ class Bare:
 
     def trip(self) -> None:
         """Send one line and wait for its answer."""
+        time.sleep(self._pause_s)
         _commit(self._database, 1, self._pages[0])
         self._socket.sendall(LINE)
         self._stream.readline()
         if self._pages[2]:
+            self._database.execute("PRAGMA synchronous=NORMAL")
             _commit(self._database, 1, self._pages[2])
+            self._database.execute("PRAGMA synchronous=FULL")
 
     def burst(self, count: int, verbs: int) -> float:
         """Send many, as many in one commit as commands are under way; gives lines a second."""
@@ -79,7 +88,7 @@ def _commit(database: sqlite3.Connection, lines: int, pages: int) -> None:
     database.execute("COMMIT")
 
 
-def _answer(port: int, path: Path, pages: int) -> None:
+def _answer(port: int, path: Path, pages: int, pause_s: float) -> None:
     """Be the other side: commit what came, then answer it."""
     database = _open(path)
     with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -87,9 +96,10 @@ def _answer(port: int, path: Path, pages: int) -> None:
         rest = b""
         while data := connection.recv(65536):
             *lines, rest = (rest + data).split(b"\n")
+            time.sleep(pause_s if len(lines) == 1 else 0)
             _commit(database, len(lines), pages)
             connection.sendall(LINE * len(lines))
 
 
 if __name__ == "__main__":
-    _answer(int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    _answer(int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -19,8 +20,9 @@ async def main(folder: Path) -> None:
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while await reader.read(4096):
-        pass
+    with suppress(ConnectionError):  # the other side leaves without a word
+        while await reader.read(4096):
+            pass
     writer.close()
 
 
