@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import TypeAlias, get_args
 
-from peer import api, contacts, preferences
+from peer import api, contacts, hooks, preferences
 from peer.config import read_config
 from peer.errors import PeerError
 from peer.locations import Locations
@@ -21,6 +21,7 @@ from wire.codes import Code
 Connection = sqlite3.Connection
 
 FOLDER = "downloads.folder"
+HOOKS = "hooks."
 
 ConfigCommand: TypeAlias = api.ListSettings | api.GetSetting | api.SetSetting | api.SetAcceptPolicy
 COMMANDS: tuple[type[ConfigCommand], ...] = get_args(ConfigCommand)
@@ -42,6 +43,8 @@ async def carry_out(
             return [database.read(_shown, preferences.need_key(name), friend, default)]
         case api.SetSetting(key=name, value=text, friend=friend):
             key = preferences.need_key(name)
+            if key.name.startswith(HOOKS) and text not in (preferences.DEFAULT, OFF):
+                text = await asyncio.to_thread(hooks.resolved, text)
             one = text if text == preferences.DEFAULT else preferences.read_value(key, text)
             if key.name == FOLDER and one != preferences.DEFAULT:
                 await asyncio.to_thread(check_folder, Path(one), locations.home)

@@ -31,6 +31,10 @@ BATCH = 512
 PURGE_PAGES = 100
 """Pages of the index that one call of `purge` writes: about 20 ms."""
 
+_COLUMNS = (
+    "SELECT number, conversation, kind, at, received, body, EXISTS (SELECT 1 FROM abouts a"
+    " WHERE a.conversation = events.conversation AND a.target = events.id) FROM events"
+)
 _KINDS = (int(EventKind.TEXT), int(EventKind.OFFER))
 _PLACE_BITS = 20
 _LATEST_MS = 2**42  # in the year 2109; a place has to fit into 63 bits
@@ -56,8 +60,7 @@ def catch_up(connection: Connection, most: int = BATCH) -> bool:
         "SELECT coalesce(min(number), 9e18) FROM events WHERE held > 0"
     ).fetchone()
     rows = connection.execute(
-        "SELECT number, conversation, kind, at, received, body FROM events WHERE number > ? AND number < ?"
-        " ORDER BY number LIMIT ?",
+        f"{_COLUMNS} WHERE number > ? AND number < ? ORDER BY number LIMIT ?",
         (high, held, most),
     ).fetchall()
     if not rows:
@@ -81,8 +84,7 @@ def changed(connection: Connection, event: int) -> None:
     """Index an event anew: it says something else now, or its body came later than its header."""
     forget(connection, event)
     rows = connection.execute(
-        "SELECT number, conversation, kind, at, received, body FROM events"
-        " WHERE number = ? AND number <= (SELECT high FROM search)",
+        f"{_COLUMNS} WHERE number = ? AND number <= (SELECT high FROM search)",
         (event,),
     ).fetchall()
     _add(connection, rows)
@@ -104,10 +106,11 @@ def purge(connection: Connection) -> bool:
 def _add(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
     """Index rows of events; those that say nothing are left out."""
     added: list[tuple[int, int, str]] = []
-    for number, conversation, kind, at, received, body in rows:
+    for number, conversation, kind, at, received, body, is_spoken_of in rows:
         if kind not in _KINDS or body is None:
             continue
-        folded = words.fold(text_of(connection, number, kind, body))
+        text = text_of(connection, number, kind, body) if is_spoken_of else _written(kind, body)
+        folded = words.fold(text)
         said = min(at, received, _LATEST_MS)
         place = (said << _PLACE_BITS) + number % (1 << _PLACE_BITS)
         added.append((place, number, f"{mark_of(conversation)} {folded}"))
@@ -123,10 +126,17 @@ def _add(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
 
 def text_of(connection: Connection, number: int, kind: int, body: bytes) -> str:
     """Give what a line says now; of an offer the names as well, in one line with its title."""
+    if kind == EventKind.TEXT:
+        return lines.text_of(connection, number) or ""
+    return _written(kind, body)
+
+
+def _written(kind: int, body: bytes) -> str:
+    """Give what a body says."""
     content = unpack(BODIES[EventKind(kind)], body[limits.SALT_BYTES :], Code.EVENT_INVALID)
     if isinstance(content, Offer):
         return " ".join(dict.fromkeys((content.title, *content.top_names)))
-    return (lines.text_of(connection, number) or "") if isinstance(content, Text) else ""
+    return content.text if isinstance(content, Text) else ""
 
 
 def mark_of(number: int) -> str:

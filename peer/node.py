@@ -15,7 +15,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from peer import api, asks, devices, files
+from peer import api, asks, devices, files, preferences
 from peer.config import LastRun, read_last_run, write_last_run
 from peer.datalinks import TransferLinks
 from peer.dialer import Vicinity
@@ -38,6 +38,7 @@ from peer.effects import (
     WantLink,
 )
 from peer.errors import PeerError
+from peer.hooks import Hooks
 from peer.identity import Profile
 from peer.linking import Linking
 from peer.links import PeerLink
@@ -47,6 +48,7 @@ from peer.ownlist import ListWatch
 from peer.store import done
 from peer.store.database import Database
 from peer.sweep import sweep
+from peer.talk import mutes
 from peer.times import wall
 from peer.transfers import verdicts
 from peer.transfers.ledger import Live
@@ -154,6 +156,7 @@ class Node:
             stack.callback(self._cancel_tasks)
             if self.is_full:
                 await self._start_transfers()
+                self.listen(Hooks(self._hook, self._spawn).hear)
             self._spawn(self.uplink.run())
             self._spawn(sweep(self))
             if self.database.read(verdicts.is_due):  # the last node was ended in between
@@ -190,6 +193,12 @@ class Node:
         await data_links.prepare()
         self.linking.take_files(data_links)
         self._spawn(data_links.run())
+
+    def _hook(self, kind: str, friend: str) -> str | None:
+        """Give the command that is to run when something of that kind happens, unless the friend is muted."""
+        if self.database.read(mutes.is_muted, friend, wall()):
+            return None
+        return self.database.read(preferences.value, f"hooks.{kind}")
 
     def live(self) -> dict[int, Live]:
         """Give what is known of transfers that run, by row, better than the database knows it."""

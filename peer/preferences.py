@@ -16,7 +16,7 @@ from difflib import get_close_matches
 
 import msgspec
 
-from peer import contacts
+from peer import contacts, hooks
 from peer.errors import PeerError
 from peer.quantities import NONE, OFF, one_rate, one_schedule, one_size
 from peer.store import settings
@@ -95,6 +95,10 @@ def _one_age(text: str) -> str:
     return f"{days(folded) // 86_400_000}d"
 
 
+def _one_command(text: str) -> str:
+    return OFF if text.strip().lower() in NONE else hooks.read_command(text)
+
+
 def _one_folder(text: str) -> str:
     path = os.path.expanduser(text)  # noqa: PTH111 - Path would take an empty text for `.`
     if not os.path.isabs(path) or "\0" in path:  # noqa: PTH117 - a text, not yet a path
@@ -167,6 +171,17 @@ KEYS = {
             "an absolute path",
             _one_folder,
             is_here=True,
+        ),
+        *(
+            Key(
+                f"hooks.{kind}",
+                OFF,
+                f"a command that runs {when}; what happened is a line of JSON on its input",
+                "a program with its words, like '/usr/bin/notify-send Hobnob', or off",
+                _one_command,
+                is_here=True,
+            )
+            for kind, when in hooks.KINDS.items()
         ),
         Key(
             "receipts",

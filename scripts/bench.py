@@ -13,6 +13,7 @@ BENCHES = {
     "start": "how long a person waits for `--help` and `status`, against a bare interpreter",
     "messages": "round trip and rate of durable messages, against a bare socket with the same commits",
     "mail": "sealing an item against bare HPKE, and catching up after an absence against a live link",
+    "history": "opening and searching 100,000 messages, against grep and a plain LIKE",
     "handshake": "CPU of one handshake, both sides, against mutual TLS 1.3",
     "transfer": "files over loopback, against scp, curl from nginx, rsync and plain sockets",
     "idle": "memory of an idle peer and of a tracker's idle connection, against asyncio's TLS streams",

@@ -115,6 +115,14 @@ RESERVE_BYTES = (
     8 * MIB
 )  # of disk, for talk when all the rest is full: half may go into SQLite's log
 RESERVE_PIECE_BYTES = 512 * KIB  # of it, given up at a time: a few of the longest messages
+HOOK_CHARS = 1024  # of a command that a person sets
+HOOK_S = 30.0  # then a command that runs on an event is killed
+HOOKS_AT_ONCE = 4
+HOOKS_WAITING = 256  # further events run nothing until some of these have
+HOOK_OUTPUT_BYTES = 2 * KIB  # of what one prints, for the log
+HOOK_VARIABLE_CHARS = (
+    1024  # of a field that goes into the environment; longer ones are on its input only
+)
 SEARCH_CHARS = 1024  # a person types far fewer
 SEARCH_TERMS = 32  # each costs a look into the index
 SEARCH_RESULTS = 1000  # of one answer; further ones are asked for with the last one's id

@@ -269,10 +269,7 @@ class Message(Result):
 
 @dataclass(frozen=True, slots=True)
 class Found(Result):
-    """A line that holds what was looked for.
-
-    snippet: a piece of it on one line. hits: [start, end] in characters of the snippet.
-    """
+    """A line that holds what was looked for; hits: [start, end] in characters of the snippet."""
 
     id: str
     conversation: str

@@ -12,6 +12,8 @@ import pytest
 from peer import api, bodies, indexing, search
 from peer.errors import PeerError
 from peer.store.opening import open_file
+from peer.talk import acts
+from tests.harness.acting import act
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.talk import pass_on, say
 from wire import limits
@@ -228,3 +230,18 @@ def test_nothing_below_the_home_holds_a_word_that_went(
     assert b"quetzalcoatlus" not in below.lower()
     query = api.SearchMessages("ordinary", limit=1000)
     assert len(search.find(connection, query)) == 300
+
+
+def test_an_edited_message_is_found_by_what_it_says_now_and_a_deleted_one_not_at_all(
+    alice: SimPeer,
+) -> None:
+    for is_indexed in (False, True):
+        event = say(alice, "bob", "former words")
+        if is_indexed:
+            assert look(alice, "former") == ["former words"]
+        act(alice, acts.edit, event, "present words")
+        assert look(alice, "former") == []
+        assert look(alice, "present") == ["present words"]
+        act(alice, acts.delete, event)
+        assert look(alice, "present") == []
+        assert look(alice, "former") == []
