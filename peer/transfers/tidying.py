@@ -16,7 +16,7 @@ from pathlib import Path
 
 from peer.errors import PeerError
 from peer.store.database import Database
-from peer.transfers import ledger
+from peer.transfers import ledger, sharing, taken
 from peer.transfers.shelf import Shelf
 from peer.transfers.sink import Sink
 from wire.ids import DeviceId, OfferId
@@ -48,6 +48,8 @@ class Tidying:
         """Tidy all that a former node left; called before anything may be offered."""
         standing = self._database.read(ledger.standing)
         await asyncio.to_thread(self._shelf.sweep, standing)
+        lent = self._database.read(sharing.lent)
+        await asyncio.to_thread(taken.sweep, self._shelf.taken, lent)
 
     async def tidy(self, offers: Collection[OfferId], busy: Collection[int]) -> None:
         """Tidy what became of some offers. busy: rows of transfers whose work folders are open."""

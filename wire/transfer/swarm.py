@@ -29,6 +29,7 @@ _PROBE_S = 3.0  # others alone are asked for so long before the offering device'
 _NEARLY = 0.9  # of the offering device's rate: others below it are too slow alone
 _RARITY_SPANS = 256  # looked at in one choice
 _RACE_AFTER_S = 2.0  # a source needs longer for its last range: another may be asked, too
+_LAST_RACE_AFTER_S = 10.0  # the same, and the offering device may be asked
 _RACE_BYTES = 2 * limits.MIB
 RETRY_S = 15.0  # the offering device stalled: it is asked again
 
@@ -168,7 +169,8 @@ class Swarm:
             waited = now - slow.quiet_since
             left_s = max(slow.asked_bytes / slow.rate if slow.rate else 0.0, waited)
             own_s = _RACE_BYTES / member.rate if member.rate else _RACE_AFTER_S
-            if other == device or not its or left_s < max(_RACE_AFTER_S, 2 * own_s):
+            patience_s = _RACE_AFTER_S if member.held is not None else _LAST_RACE_AFTER_S
+            if other == device or not its or left_s < max(patience_s, 2 * own_s):
                 continue
             places = its
             if member.held is not None:
@@ -213,8 +215,12 @@ class Swarm:
         at = member.brought_at
         if member.rate is None or at is None or now - at > _RATE_COUNTS_S:
             return True
-        others = sum(other.rate or 0.0 for other in self._others(device))
-        return others < _NEARLY * member.rate
+        others = list(self._others(device))
+        takers = 1 + sum(
+            other.held is not None and other.held.count < self._places.count for other in others
+        )  # who are served by it, too, if each asks it for more
+        rate = sum(other.rate or 0.0 for other in others)
+        return rate < _NEARLY * member.rate / takers
 
     def _turned(self, places: RangeSet) -> Iterator[tuple[int, int]]:
         """Give ranges from the starting place on, then those before it."""

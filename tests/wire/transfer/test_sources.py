@@ -216,6 +216,46 @@ def test_an_offering_device_that_stalls_is_asked_again_after_a_while() -> None:
     assert Receiver(KEY, [1], SIGNING_KEY).look({}, now=NOW) == []
 
 
+def test_a_holder_that_stalls_is_asked_no_more() -> None:
+    made = receiver(2 * MIB, holders=(B, C))
+    made.on_signed(SignedDigests(batch(run(0, 0, DIGEST, DIGEST))), B)
+    (ask,) = told(made, (0, 2))
+    later = Monotonic(NOW + limits.STALL_S)
+    assert made.look({}, now=later) == [(B, [StopFetch(ask.fetch), StopFetch(0)])]
+    assert not made.may_ask(B)
+    assert made.on_zeros(Zeros(ask.fetch, ChunkRange(0, 0, 2)), B, now=later) == []
+    assert [each.ranges for each in told(made, (0, 2), source=C)] == [(ChunkRange(0, 0, 2),)]
+
+
+def test_zeros_of_a_file_that_fails_on_the_way_are_not_kept() -> None:
+    made = receiver(3 * MIB)
+    made.linked(itertools.count().__next__, now=NOW)
+    made.on_signed(SignedDigests(batch(run(0, 0, DIGEST))), B)
+    (ask,) = made.asks(now=NOW)
+    assert made.on_zeros(Zeros(ask.fetch, ChunkRange(0, 0, 2)), now=NOW) == []
+    assert made.events() == [FileFailed(0, Code.CHANGED_AT_SENDER)]
+
+
+def test_the_slower_of_two_sources_that_were_asked_for_a_chunk_is_late_and_not_to_blame() -> None:
+    made = receiver(2 * MIB, holders=(B, C))
+    zeros = zero_digest(MIB)
+    made.on_signed(SignedDigests(batch(run(0, 0, zeros, zeros))), B)
+    (ask,) = told(made, (0, 2))
+    made.on_have(Have(0, (Span(0, 2),)), C, now=NOW)
+    later = Monotonic(NOW + limits.STALL_S - 0.5)
+    (race,) = made.asks(C, now=later)
+    assert isinstance(race, Fetch)
+    assert race.ranges == (ChunkRange(0, 0, 2),)
+    both = ChunkRange(0, 0, 2)
+    assert len(made.on_zeros(Zeros(race.fetch, both), C, now=later)) == 2
+    assert made.on_zeros(Zeros(ask.fetch, both), B, now=later) == []
+    assert made.resent_bytes == 2 * MIB
+    made.on_fetched(Fetched(race.fetch), C)
+    made.on_fetched(Fetched(ask.fetch), B)
+    assert made.files_done == 0  # nobody signed for its root yet
+    made.on_signed(SignedDigests(batch(run(0, 0, root=DIGEST))), B)
+
+
 def test_there_are_places_for_eight_sources_one_of_them_the_offering_devices() -> None:
     many = [DeviceId(bytes([number]) * 16) for number in range(1, 9)]
     made = receiver(MIB, holders=tuple(many[:7]))
