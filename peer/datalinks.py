@@ -260,7 +260,7 @@ class TransferLinks:
     ) -> Served | Code:
         """Give what somebody may fetch, or why not; that it is fetched is noted meanwhile."""
         found = await self._serving.find(identity, key, before)
-        if isinstance(found, Served) and found.is_lent:
+        if key.device != self._keys.device:
             self._fetching.is_asked_by(device, key)
         if isinstance(found, Served):
             self._spawn(self._serving.started(found))

@@ -28,7 +28,7 @@ from wire.transfer.holding import OfferKey
 
 PARK_AFTER_S = 20.0  # without a link, although the friend is there
 QUIET_S = 5.0  # nothing comes, and nothing more is asked of anybody: it waits for a source
-ASK_AGAIN_S = (30.0, 600.0)  # somebody who might have it, and had not
+ASK_AGAIN_S = (2.0, 300.0)  # somebody who might have it, and had not
 
 
 class Fetching:
