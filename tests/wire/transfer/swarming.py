@@ -34,7 +34,7 @@ from wire.messages.transfer import (
     Watch,
     Zeros,
 )
-from wire.transfer.digests import zero_digest
+from wire.transfer.digests import DigestBatch, DigestRun, issue_digests, zero_digest
 from wire.transfer.holding import Holding, OfferKey
 from wire.transfer.proofs import FileFailed, FileVerified
 from wire.transfer.receiver import Receiver
@@ -52,6 +52,16 @@ MIB = limits.MIB
 def true_digest(file: int, index: int) -> ChunkDigest:
     """The digest of a chunk as it was offered."""
     return ChunkDigest(hashlib.sha256(f"{file}/{index}".encode()).digest())
+
+
+def batch(*runs: DigestRun) -> bytes:
+    """Digests as the offering device signs them."""
+    return issue_digests(SEED, DigestBatch(KEY.device, KEY.offer, runs))
+
+
+def run(file: int, first: int, *digests: bytes, root: bytes = b"") -> DigestRun:
+    """Digests of chunks from `first` on."""
+    return DigestRun(file, first, b"".join(digests), root)
 
 
 @dataclass
