@@ -92,10 +92,12 @@ def test_it_registers_talks_both_ways_and_fetches_a_file(
             answer = bob.one("say", "stranger", "and to you", "--reply", heard["id"])
             talk.until(control, lambda: len(talk.texts()) == 2)
             assert talk.texts()[1] == (certificate.device, "and to you")
-            assert talk.of_kind(TEXT)[1].content == ["and to you", said.id]
+            assert talk.of_kind(TEXT)[1].content == ["and to you", said.id, ""]
             node_of(bob).event("receipt", id=answer["id"], state="delivered")
-            talk.say(control, REACTION, [bytes.fromhex(answer["id"]), "+1"])
+            talk.say(control, REACTION, [bytes.fromhex(answer["id"]), "\N{THUMBS UP SIGN}"])
             talk.until(control, lambda: talk.delivered == 2)
+            changed = node_of(bob).event("change", id=answer["id"], change="reaction")
+            assert changed["reactions"] == [{"mark": "\N{THUMBS UP SIGN}", "from": ["stranger"]}]
             fetch_what_bob_offers(bob, stranger, talk, control, certificate, place, tmp_path)
             control.end()
         assert bob.texts_from("stranger") == ["good morning"]
