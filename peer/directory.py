@@ -78,6 +78,8 @@ async def take_list(
 ) -> list[Effect]:
     """Take a device list that the tracker shows, a friend's or ours, with the names of who is new on it."""
     if database.read(standing.newest_of, name) == signed:
+        if database.read(standing.waits_for, name):
+            await database.write_patiently(standing.shown_again)
         return []
     certificates: tuple[bytes, ...] = ()
     with suppress(PeerError):  # without names it counts all the same

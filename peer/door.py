@@ -120,6 +120,9 @@ async def _run_here(
             is_full = api.need_of(command) is api.Need.FULL
             async with _node(locations, database, password, is_full=is_full, listen=()) as node:
                 await node.settle(SETTLE_S)
+                failure = node.uplink.failure
+                if failure is not None and failure.code is Code.DEVICE_REVOKED:
+                    raise failure  # nothing that this verb does would reach anybody
                 steps = node.do(_on_a_verbs_node(command), request_id)
                 while (step := await _next_result(steps, node.gives_way)) is not None:
                     yield step

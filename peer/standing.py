@@ -153,6 +153,17 @@ def newest_of(connection: Connection, name: str) -> bytes | None:
     return None if known is None else list_of(connection, known)
 
 
+def waits_for(connection: Connection, name: str) -> bool:
+    """Say whether an alarm stands because the tracker showed an older list of this account."""
+    is_ours = name == own.name(connection)
+    return is_ours and alarms.stands(connection, Code.LIST_ROLLBACK)
+
+
+def shown_again(connection: Connection) -> None:
+    """Take note that the tracker shows our newest list."""
+    alarms.end(connection, Code.LIST_ROLLBACK)
+
+
 def refused(connection: Connection) -> list[Effect]:
     """Take note that the tracker says of this device that it was taken off; a signed list may not have come yet."""
     if alarms.stands(connection, Code.DEVICE_REVOKED):
