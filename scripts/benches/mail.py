@@ -15,7 +15,7 @@ from contextlib import closing
 
 from benches.measure import cpu_s
 from benches.people import Pair, pair
-from cast import begin
+from cast import Person, begin
 
 from peer.control import client
 from wire.channel.primitives import HPKE_PRIVATE_BYTES, hpke_open, hpke_public, hpke_seal
@@ -33,10 +33,13 @@ def run(words: Sequence[str]) -> None:
     parser.add_argument("--count", type=int, default=20_000, help="messages that wait")
     parser.add_argument("--items", type=int, default=300, help="items sealed and opened in a round")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--friends", type=int, default=20, help="from whom as many come together")
     chosen = parser.parse_args(words)
     _sealing(chosen.items, chosen.rounds)
     with pair() as people:
         _catching_up(people, chosen.count)
+    with pair(limits=("registrations=1000", "sockets_per_address=1000")) as people:
+        _catching_up_with_many(people, chosen.count, chosen.friends)
 
 
 def _sealing(items: int, rounds: int) -> None:
@@ -73,10 +76,10 @@ def _sealing(items: int, rounds: int) -> None:
 
 def _catching_up(people: Pair, count: int) -> None:
     """Say `count` over the link, then as many while Bob is away; both until Alice knows that all are there."""
-    live_s = _said(people, count, until="delivered")
+    live_s = _said(people.alice, count, until="delivered")
     people.at_bob.stop()
     people.at_alice.wait("presence", friend="bob", presence="offline")
-    left_s = _said(people, count, until="sent")
+    left_s = _said(people.alice, count, until="sent")
     began = time.monotonic()
     people.at_bob = people.bob.up()
     begin(people.at_bob, people.stack)
@@ -93,9 +96,28 @@ def _catching_up(people: Pair, count: int) -> None:
     print(f"CPU of catching up: {cpu_s(pid):.2f} s, start included")
 
 
-def _said(people: Pair, count: int, *, until: str) -> float:
-    """Say many, and wait until each is as far; gives seconds."""
-    with closing(client.Kept(people.alice.home)) as kept:
+def _catching_up_with_many(people: Pair, count: int, friends: int) -> None:
+    """Let many friends leave as much each while Bob is away, and see how fast he has it all."""
+    everybody = [people.friend_of_bob(f"friend{number}") for number in range(friends)]
+    people.at_bob.stop()
+    each = count // friends
+    for someone, node in everybody:
+        node.wait("presence", friend="bob", presence="offline")
+        _said(someone, each, until="sent")
+        node.stop()
+    began = time.monotonic()
+    people.at_bob = people.bob.up()
+    begin(people.at_bob, people.stack)
+    for _ in range(each * friends):
+        people.at_bob.wait("message")
+    print(
+        f"{each * friends} messages of {friends} friends who are away, from `up` to all shown: {time.monotonic() - began:.2f} s"
+    )
+
+
+def _said(someone: Person, count: int, *, until: str) -> float:
+    """Say Bob many, and wait until each is as far; gives seconds."""
+    with closing(client.Kept(someone.home)) as kept:
         answers = kept.answers()
         [watching] = kept.begin(("WatchEvents", {}))
         began = time.perf_counter()
