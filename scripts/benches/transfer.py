@@ -58,7 +58,7 @@ def run(words: Sequence[str]) -> None:
     parser.add_argument("--what", choices=ALL, help="all of these unless one is named")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--size", type=int, default=1024, help="MiB of `big` and `disk`")
-    parser.add_argument("--only", help="names of rivals, joined by commas")
+    parser.add_argument("--only", help="how names of rivals begin, joined by commas: scp,curl")
     chosen = parser.parse_args(words)
     for number, what in enumerate((chosen.what,) if chosen.what else ALL):
         if number:
@@ -87,7 +87,7 @@ def _compare(what: str, *, rounds: int, size_mib: int, wanted: Sequence[str] | N
             Rival("hobnob", _checked(load, target, _ours(people, load, target)), is_ours=True)
         ]
         for name, kind in alternatives.FOR[load.what].items():
-            if wanted is not None and name not in wanted:
+            if wanted is not None and not name.startswith(tuple(wanted)):
                 continue
             missing = [need for need in kind.needs if shutil.which(need) is None]
             if missing:
