@@ -90,6 +90,7 @@ DOOR = {
     "peer.door",
     "peer.errors",
     "peer.locations",
+    "peer.markup",
     "peer.sizes",
     "peer.control",
     "wire.errors",
