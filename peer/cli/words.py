@@ -6,9 +6,12 @@ Each piece goes through `clean`, also on its way into a style: nothing in a mess
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from peer.cli.render import Item, clean, clean_block, coloured, local_time
-from peer.markup import Block, Span, parse
+
+if TYPE_CHECKING:
+    from peer.markup import Block, Span
 
 LINES_MOST = 500
 """Of one message; the rest is counted, and given whole by --json and exports."""
@@ -27,6 +30,8 @@ def drawn(text: str, indent: str, *, has_colour: bool) -> str:
     """Give a message's text; each line but the first is indented, so that none can pose as ours."""
     if not has_colour:
         return _bounded(clean_block(text, indent).split("\n"), indent)
+    from peer.markup import parse  # pipes do without it
+
     lines = [line for block in parse(text) for line in _lines(block)]
     first, *rest = lines or [""]
     return _bounded([first, *(f"{indent}{line}" for line in rest)], indent)
