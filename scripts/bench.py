@@ -16,6 +16,7 @@ BENCHES = {
     "history": "opening and searching 100,000 messages, against grep and a plain LIKE",
     "handshake": "CPU of one handshake, both sides, against mutual TLS 1.3",
     "transfer": "files over loopback, against scp, curl from nginx, rsync and plain sockets",
+    "swarm": "one file to several friends on slow lines: what the sender sends, and how long it takes",
     "idle": "memory of an idle peer and of a tracker's idle connection, against asyncio's TLS streams",
 }
 

@@ -83,9 +83,9 @@ async def test_many_small_files_come_from_others_too(four: Four, tmp_path: Path)
 async def test_what_nobody_who_is_there_has_is_waited_for(four: Four, tmp_path: Path) -> None:
     alice, bob, carol, _ = four
     alice.limit_up(2 * limits.MIB)
-    sent = file(tmp_path, "film", 24 * limits.MIB)
+    sent = file(tmp_path, "film", 12 * limits.MIB)
     offered = alice.offer_to([bob, carol], sent)
-    await bob.until(lambda: bob.verified(offered) > 4 * limits.MIB)
+    await bob.until(lambda: bob.verified(offered) > limits.MIB)
     alice.cut()
     await bob.until(lambda: bob.states()[offered] == ("waiting", "source-offline"))
     await carol.until(lambda: carol.states()[offered] == ("waiting", "source-offline"))
