@@ -20,6 +20,7 @@ from peer.identity import Profile
 from peer.links import RELAYED, Links, PeerLink, list_links
 from peer.ownlist import ListWatch
 from peer.pump import Pump
+from peer.pushing import Pushing
 from peer.reach import punching, relaying
 from peer.reach.meeting import Meeting
 from peer.reach.reception import Reception
@@ -84,9 +85,11 @@ class Linking:
         self._carry_out = carry_out
         self._entropy = entropy
         self._is_closing = False
-        self._is_push_due = False  # in the loop's next round, as the dials of those who are wanted
-        self._wanted: dict[IdentityKey, None] = {}
+        self._wanted: dict[IdentityKey, None] = {}  # dialled in the loop's next round
         self._links: Links[PeerLink] = Links()
+        self._pushing = Pushing(
+            database, self._links, carry_out=carry_out, then=self._dial_wanted, spawn=spawn
+        )
         self._reception = Reception(profile.keys, self._on_event, entropy)
         self.refusals = self._reception.refusals
         self.meeting = Meeting(
@@ -138,25 +141,9 @@ class Linking:
 
     def push(self, conversation: ConversationId, except_device: DeviceId | None = None) -> None:
         """Send each linked device but one what it lacks of a conversation, in the loop's next round."""
-        for link in self._links.every():
-            if link.device != except_device:
-                link.session.touch(conversation)
-        self._push_soon()
+        self._pushing.push(conversation, except_device)
 
-    def _push_soon(self) -> None:
-        """Do once for all writes of one commit what each of them asks for."""
-        if not self._is_push_due:
-            self._is_push_due = True
-            asyncio.get_running_loop().call_soon(self._push_all)
-
-    def _push_all(self) -> None:
-        self._is_push_due = False
-        for link in self._links.every():
-            if link.session.behind:
-                try:
-                    self._push_on(link)
-                except (WireError, PeerError) as error:
-                    link.pump.close(error.code, error.detail[: limits.CLOSE_TEXT_CHARS])
+    def _dial_wanted(self) -> None:
         wanted, self._wanted = self._wanted, {}
         if not self._is_closing:
             for identity in wanted:
@@ -165,7 +152,7 @@ class Linking:
     def want(self, identity: IdentityKey) -> None:
         """Dial the devices of an account, but for those that are linked or being dialled, in the loop's next round."""
         self._wanted[identity] = None
-        self._push_soon()
+        self._pushing.soon()
 
     def want_all(self) -> None:
         """Dial every device that is not linked and whose turn has come."""
@@ -307,7 +294,7 @@ class Linking:
             self._carry_out(effects, link)
         if syncing.is_compared(message):
             self._carry_out(database.read(syncing.compare, link.session, message), link)
-            self._push_on(link)
+            self._pushing.push_on(link)
         await link.pump.wait_writable()
 
     async def _asked_to_dial(self, link: PeerLink, asked: AskDial) -> None:
@@ -373,28 +360,6 @@ class Linking:
         """Ask the linked devices of an account for a data link: there is something for them again."""
         for link in self._links.of_identity(identity):
             self.ask_to_dial(link.device)
-
-    def _push_on(self, link: PeerLink) -> None:
-        """Send what the other end lacks; the rest of a long history goes piece by piece."""
-        if link.is_pushing or not link.pump.is_open:
-            return
-        if link.pump.is_writable:
-            self._carry_out(self._database.read(syncing.next_batch, link.session), link)
-        if link.session.behind:
-            link.is_pushing = True
-            self._spawn(self._push_rest(link))
-
-    async def _push_rest(self, link: PeerLink) -> None:
-        try:
-            while link.pump.is_open:
-                await link.pump.wait_writable()
-                effects = self._database.read(syncing.next_batch, link.session)
-                if not effects:
-                    return
-                self._carry_out(effects, link)
-                await asyncio.sleep(0)  # talk of others goes in between
-        finally:
-            link.is_pushing = False
 
     def _tell(self, link: PeerLink, state: str) -> None:
         self._carry_out([Tell(link.told(state))], None)
