@@ -29,7 +29,7 @@ from wire.messages.transfer import (
     Watch,
     Zeros,
 )
-from wire.transfer.digests import chunk_digest, zero_digest
+from wire.transfer.digests import DigestTable, chunk_digest, zero_digest
 from wire.transfer.proofs import FileFailed, FileVerified
 from wire.transfer.receiver import Receiver
 
@@ -237,6 +237,21 @@ def test_the_slower_of_two_sources_that_were_asked_for_a_chunk_is_late_and_not_t
     made.on_fetched(Fetched(ask.fetch), B)
     assert made.files_done == 0  # nobody signed for its root yet
     made.on_signed(SignedDigests(batch(run(0, 0, root=DIGEST))), B)
+
+
+def test_a_file_whose_root_was_signed_before_is_verified_with_its_last_chunk() -> None:
+    made = receiver(2 * MIB)
+    made.linked(itertools.count().__next__, now=NOW)
+    table = DigestTable(2 * MIB)
+    table.put(0, DIGEST)
+    table.put(1, OTHER)
+    made.on_signed(SignedDigests(batch(run(0, 0, root=table.root()))), B)
+    made.asks(now=NOW)
+    for index, digest in enumerate((DIGEST, OTHER)):
+        piece = Piece(999, 0, index, MIB, digest)  # the offering device may answer in any order
+        assert made.expects(piece)
+        assert made.on_piece(piece, digest, now=NOW)
+    assert made.events() == [FileVerified(0)]
 
 
 def test_there_are_places_for_eight_sources_one_of_them_the_offering_devices() -> None:

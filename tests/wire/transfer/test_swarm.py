@@ -121,9 +121,18 @@ def test_the_last_range_of_a_slow_source_is_raced_by_an_idle_one_that_has_it() -
     assert made.race(B, owed, ALL, at(20)) == []  # it has enough to do
     made.members[B].bring(MIB, at(9.1))
     assert made.race(B, owed, ALL, at(20)) == [(97, 100)]
-    assert made.race(A, {B: RangeSet([(1, 2)])}, ALL, at(20)) == []  # not slower than that
+    assert made.race(A, {B: RangeSet([(1, 2)])}, ALL, at(19)) == []  # not slower than that
     made.members[C].silent_until = at(99)
     assert made.race(C, owed, ALL, at(20)) == []
+
+
+def test_the_offering_device_races_only_who_is_slow_for_long() -> None:
+    made = swarm(B)
+    made.on_have(B, have((0, 100)), at(1))
+    made.members[B].ask(3 * MIB, at(1))
+    owed = {B: RangeSet([(97, 100)])}
+    assert made.race(A, owed, ALL, at(10.9)) == []
+    assert made.race(A, owed, ALL, at(11)) == [(97, 100)]
 
 
 def test_who_brings_not_a_byte_or_not_a_chunk_while_others_do_stalls() -> None:
