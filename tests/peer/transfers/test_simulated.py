@@ -1,4 +1,4 @@
-"""Promise F1 under a seeded enemy: links cut, either program killed, power lost, and still whole or absent.
+"""Promise F1 under a seeded enemy: links cut, either program killed, power lost, lies, and still whole or absent.
 
 A failing seed is replayed by itself: pytest tests/peer/transfers/test_simulated.py -k seed-NUMBER-
 """
@@ -11,6 +11,7 @@ import random
 import pytest
 
 from peer.transfers.sink import Sink
+from tests.conftest import PROFILE
 from tests.harness.disks import MemoryDisk
 from tests.peer.transfers.landings import (
     FILES,
@@ -22,6 +23,9 @@ from tests.peer.transfers.landings import (
 )
 from tests.wire.transfer.exchange import SEED, SIGNING_KEY
 from wire import limits
+from wire.codes import Code
+from wire.errors import RemoteProtocolError
+from wire.ids import ChunkDigest
 from wire.machine import Monotonic
 from wire.messages.transfer import (
     DigestPage,
@@ -40,7 +44,7 @@ from wire.transfer.receiver import Receiver
 from wire.transfer.sender import Sender
 from wire.transfer.steps import CheckPin, Read, ReadDigests, Say
 
-SEEDS = range(300)
+SEEDS = range(5000 if PROFILE == "deep" else 300)
 SIZES = [len(content) for content in FILES]
 
 
@@ -152,14 +156,30 @@ class Town:
         if isinstance(message, Piece | Pack):
             assert self.receiver.expects(message)
             self.sent_bytes += sum(map(len, pieces))
-            if isinstance(message, Piece):
-                self.receiver.on_piece(message, digests[0])
-            else:
-                self.receiver.on_pack(message, digests)
+            if self.dice.random() < 0.03:
+                return self.meet_a_lie(message, digests)
+            self.receive(message, digests)
             parts = zip(step.parts, pieces, digests, strict=True)
             self.sink.write_all([(part.file, part.index, data, d) for part, data, d in parts])
         elif message is not None:
             self.hear(message)
+        return None
+
+    def receive(self, message: Piece | Pack, digests: list[ChunkDigest]) -> None:
+        if isinstance(message, Piece):
+            self.receiver.on_piece(message, digests[0])
+        else:
+            self.receiver.on_pack(message, digests)
+
+    def meet_a_lie(self, message: Piece | Pack, digests: list[ChunkDigest]) -> None:
+        """Get other bytes than were announced: nothing of them is written, and their link ends."""
+        digests[self.dice.randrange(len(digests))] = ChunkDigest(bytes(32))
+        with pytest.raises(RemoteProtocolError) as lie:
+            self.receive(message, digests)
+        assert lie.value.code is Code.VERIFICATION_FAILED
+        self.interruptions += 1
+        self.receiver.unlinked()
+        self.link()
 
     def hear(self, message: object) -> None:
         match message:
