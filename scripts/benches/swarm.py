@@ -76,8 +76,8 @@ def _measure(folder: Path, size: int, friends: int, rate: int) -> tuple[int, int
         for other in others:
             other.node.event("offer", offer=offered, state="offered")
             other.do("accept", offered)
-        for _ in others:
-            sender.node.event("transfer", offer=offered, state="done")
+        while any(row["state"] != "done" for row in sender.do("transfers")):
+            time.sleep(0.5)
         took_s = time.monotonic() - began
         sent = [_sent(host) - at for host, at in zip(hosts, before, strict=True)]
         return sent[0], sum(sent[1:]), took_s
