@@ -6,28 +6,16 @@ import os
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING
 
-from peer import (
-    account,
-    alarms,
-    api,
-    asks,
-    configuring,
-    devices,
-    files,
-    keeping,
-    people,
-    queries,
-    reading,
-    roster,
-    saying,
-    typing_notices,
-)
+from peer import api, asks, queries
+from peer.accounts import account, alarms, devices
 from peer.errors import PeerError
 from peer.identity import is_sealed
+from peer.people import keeping, people, roster
 from peer.reach import doctor
-from peer.talk import following
+from peer.settings import configuring
+from peer.talk import following, reading, saying, typing_notices
 from peer.times import wall
-from peer.transfers import manager
+from peer.transfers import files, manager
 from wire.codes import Code
 from wire.ids import account_name
 from wire.limits import PRESENCE_TEXT_CHARS

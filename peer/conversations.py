@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 
-from peer import api, chains, contacts, forks
+from peer import api
 from peer.effects import Effect, PushEvents, Tell, WantLink
 from peer.errors import PeerError
-from peer.history import find_event
-from peer.membership import Conversation, with_friend
-from peer.showing import Stored, next_due, show, show_due
+from peer.history.history import find_event
+from peer.log import chains, forks
+from peer.log.membership import Conversation, with_friend
+from peer.log.showing import Stored, next_due, show, show_due
+from peer.people import contacts
 from peer.store import own
 from peer.talk import about, drafts
 from wire import limits

@@ -11,10 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from peer import roster
 from peer.errors import PeerError
 from peer.identity import Profile
 from peer.links import DIRECT
+from peer.people import roster
 from peer.pump import OnEvent, Pump
 from peer.reach.calling import calling
 from peer.reach.candidates import candidates

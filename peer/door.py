@@ -14,17 +14,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from peer import (
-    account,
-    api,
-    configuring,
-    keeping,
-    porting,
-    queries,
-    reading,
-    saying,
-    standing,
-)
+from peer import api, queries
+from peer.accounts import account, porting
 from peer.config import read_config
 from peer.control import client
 from peer.control.server import ControlServer
@@ -33,8 +24,11 @@ from peer.identity import check_keys_are_there, has_key_file, is_sealed
 from peer.locations import Locations
 from peer.lock import RETRY_S, Lock
 from peer.node import Node
+from peer.people import keeping, standing
+from peer.settings import configuring
 from peer.store import own
 from peer.store.database import Database
+from peer.talk import reading, saying
 from peer.times import wall
 from peer.tracker_link import ask_key
 from wire.address import TrackerAddress

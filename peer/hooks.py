@@ -22,7 +22,7 @@ from typing import Any
 
 from peer import api
 from peer.errors import PeerError
-from peer.quantities import OFF
+from peer.settings.quantities import OFF
 from wire import limits
 from wire.codes import Code
 

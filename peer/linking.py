@@ -11,25 +11,27 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from typing import Any
 
-from peer import api, contacts, roster, syncing
-from peer.datalinks import TransferLinks
+from peer import api
 from peer.dialer import Dialer, Vicinity
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
 from peer.identity import Profile
 from peer.links import RELAYED, Links, PeerLink, list_links
-from peer.ownlist import ListWatch
+from peer.log import syncing
+from peer.log.sessions import Session
+from peer.people import contacts, roster
+from peer.people.ownlist import ListWatch
+from peer.people.roster import Target
 from peer.pump import Pump
 from peer.pushing import Pushing
 from peer.reach import punching, relaying
 from peer.reach.meeting import Meeting
 from peer.reach.reception import Reception
-from peer.roster import Target
-from peer.sessions import Session
 from peer.store import own
 from peer.store.database import Database
 from peer.store.devices import check_list, known_counter, note_addresses
 from peer.times import wall
+from peer.transfers.datalinks import TransferLinks
 from wire import limits
 from wire.codes import Code
 from wire.errors import WireError

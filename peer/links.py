@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from peer import api
-from peer.sessions import Session
+from peer.log.sessions import Session
 from peer.times import rfc3339
 from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
 

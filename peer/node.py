@@ -15,9 +15,9 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from peer import api, asks, devices, files, preferences
+from peer import api, asks
+from peer.accounts import devices
 from peer.config import LastRun, read_last_run, write_last_run
-from peer.datalinks import TransferLinks
 from peer.dialer import Vicinity
 from peer.effects import (
     ApplyPolicy,
@@ -44,16 +44,18 @@ from peer.linking import Linking
 from peer.links import PeerLink
 from peer.listener import WILDCARDS, open_listeners, place_of
 from peer.locations import Locations
-from peer.ownlist import ListWatch
+from peer.people.ownlist import ListWatch
+from peer.settings import preferences
 from peer.store import done
 from peer.store.database import Database
 from peer.sweep import sweep
 from peer.talk import mutes
+from peer.talk.typing_notices import TypingNotices
 from peer.times import wall
-from peer.transfers import verdicts
+from peer.transfers import files, verdicts
+from peer.transfers.datalinks import TransferLinks
 from peer.transfers.ledger import Live
 from peer.transfers.shelf import Shelf
-from peer.typing_notices import TypingNotices
 from peer.uplink import AnswerT, Uplink
 from wire.codes import Code
 from wire.ids import BootId, RequestId

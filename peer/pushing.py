@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from peer import syncing
 from peer.effects import Effect
 from peer.errors import PeerError
 from peer.links import Links, PeerLink
+from peer.log import syncing
 from peer.store.database import Database
 from wire import limits
 from wire.errors import WireError

@@ -5,7 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from peer import alarms, api, asks, indexing, search, verifying
+from peer import api, asks
+from peer.accounts import alarms
+from peer.history import indexing, search
+from peer.people import verifying
 from peer.store import own
 from peer.talk import following, seen
 from peer.transfers import manager

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from peer import conversations, indexing, reissuing, retention
+from peer import conversations
+from peer.history import indexing
+from peer.log import retention
+from peer.people import reissuing
 from peer.store import done
 from peer.talk import seen
 from peer.times import wall

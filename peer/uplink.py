@@ -1,8 +1,7 @@
 """The link to the tracker for as long as a node runs: enter, stay, come back, and never lose an ask.
 
-It keeps one connection open, sends what waits in the database in order and one at a time, tells the node
-what the tracker says, and dials again with jitter when the link is gone. Nothing else of a node depends on
-it: friends who are linked go on.
+It keeps one connection open, sends what waits in the database one at a time, tells the node what the tracker
+says, and dials again with jitter. Nothing else of a node depends on it: friends who are linked go on.
 """
 
 from __future__ import annotations
@@ -16,12 +15,14 @@ from typing import TypeVar
 
 import msgspec
 
-from peer import asks, credentials, directory, roster, standing
+from peer import asks
+from peer.accounts import credentials
+from peer.accounts.state_exchange import StateExchange
 from peer.effects import Effect, NoteDenial
 from peer.errors import PeerError
 from peer.identity import Profile
-from peer.mail_exchange import MailExchange
-from peer.state_exchange import StateExchange
+from peer.mail.mail_exchange import MailExchange
+from peer.people import directory, roster, standing
 from peer.store import own
 from peer.store.database import Database
 from peer.times import wall

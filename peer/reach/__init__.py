@@ -4,5 +4,5 @@
     turns        when a friend's devices may be dialled next
     relaying     the last rung: both come to the tracker, which joins them and can read nothing
 
-`peer.dialer` runs the ladder for talk, `peer.datadialer` for files.
+`peer.dialer` runs the ladder for talk, `peer.transfers.datadialer` for files.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peer.roster import Target
+from peer.people.roster import Target
 from wire.identity import DeviceKeys
 from wire.link import LinkConfig
 from wire.messages import Purpose

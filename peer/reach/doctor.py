@@ -14,10 +14,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from peer import api, configuring
+from peer import api
 from peer.errors import PeerError
 from peer.identity import is_sealed
 from peer.listener import parse_listen
+from peer.settings import configuring
 from peer.sizes import bytes_text
 from wire import limits
 from wire.codes import Code

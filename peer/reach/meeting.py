@@ -9,12 +9,12 @@ from typing import Any
 from peer.errors import PeerError
 from peer.identity import Profile
 from peer.links import PUNCHED
+from peer.people.roster import Target
 from peer.pump import OnEvent, Pump
 from peer.reach import punching, relaying
 from peer.reach.calling import answering, calling
 from peer.reach.punching import Punching, Surroundings
 from peer.reach.relaying import Relaying
-from peer.roster import Target
 from wire.ids import DeviceId, IdentityKey
 from wire.link import Link, Role
 from wire.machine import Entropy

@@ -14,9 +14,9 @@ from contextlib import ExitStack, suppress
 from typing import Protocol
 
 from peer.links import PUNCHED
+from peer.people.roster import Target
 from peer.pump import Pump
 from peer.reach.candidates import may_dial
-from peer.roster import Target
 from wire import frames, limits
 from wire.ids import AccountName, RequestId
 from wire.messages import Message, Purpose

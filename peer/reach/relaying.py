@@ -12,8 +12,8 @@ from typing import Protocol
 
 from peer.errors import PeerError
 from peer.links import RELAYED
+from peer.people.roster import Target
 from peer.pump import Pump
-from peer.roster import Target
 from wire import frames, limits
 from wire.address import TrackerAddress
 from wire.codes import Code

@@ -13,6 +13,6 @@
 
 Every function takes a connection first and neither commits nor begins: whoever calls it owns the
 transaction. So the simulated network runs the very same functions over memory. What a row means and
-what follows from it is decided above, in `peer.contacts`, `peer.roster`, `peer.conversations`,
-`peer.syncing`, `peer.history` and `peer.asks`.
+what follows from it is decided above, in `peer.people.contacts`, `peer.people.roster`, `peer.conversations`,
+`peer.log.syncing`, `peer.history.history` and `peer.asks`.
 """

@@ -1,6 +1,6 @@
 """Values that belong to the account or to this home, by key; who set them, and when by logical clock.
 
-Keys in use, and whether they travel with the account state (`peer.account_state`):
+Keys in use, and whether they travel with the account state (`peer.accounts.account_state`):
 
     presence, presence-until      what the account shows, and until when             travels
     contact/NAME                  state and pin of a person, from `contacts`         travels, at once

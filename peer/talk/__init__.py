@@ -6,7 +6,7 @@
     seen       how far people saw a conversation: read marks here, told to friends, and of other own devices
     mutes, drafts, mentions      small things of the account and of a text
 
-Plain functions over the database, like their neighbours `peer.conversations` and `peer.history`. Nothing is worked out
+Plain functions over the database, like their neighbours `peer.conversations` and `peer.history.history`. Nothing is worked out
 when such an event comes but what cannot wait: a deleted body goes at once. Everything else is asked when a line is
 shown, so that late, doubled and swapped events cannot leave anything behind.
 """

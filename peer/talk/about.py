@@ -10,8 +10,8 @@ import sqlite3
 from dataclasses import dataclass
 
 from peer.effects import Effect
-from peer.membership import Conversation
-from peer.notices import reject
+from peer.log.membership import Conversation
+from peer.log.notices import reject
 from wire import limits
 from wire.codes import Code
 from wire.ids import DeviceId, EventId

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from peer import api, contacts
+from peer import api
 from peer.conversations import add_own, check_text
 from peer.effects import Effect
 from peer.errors import PeerError
-from peer.history import find_event
-from peer.membership import of_number
+from peer.history.history import find_event
+from peer.log.membership import of_number
+from peer.people import contacts
 from peer.store import own
 from peer.talk import about
 from peer.talk.about import Target

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from peer import api, contacts
+from peer import api
 from peer.errors import PeerError
+from peer.people import contacts
 from peer.talk import personal
 from wire import limits
 from wire.codes import Code

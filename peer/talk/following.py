@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from peer import api, chains
-from peer.chains import ChainRow
+from peer import api
 from peer.effects import Effect, Tell
-from peer.membership import Conversation, find
+from peer.log import chains
+from peer.log.chains import ChainRow
+from peer.log.membership import Conversation, find
 from peer.store import own
 from peer.talk import readmarks
 from peer.talk.readmarks import ChainKey

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from peer import api, contacts
+from peer import api
+from peer.people import contacts
 from peer.store import settings
 from peer.talk import personal
 from peer.times import rfc3339

@@ -6,7 +6,7 @@ import sqlite3
 
 import msgspec
 
-from peer import contacts
+from peer.people import contacts
 from peer.store import settings
 
 Connection = sqlite3.Connection

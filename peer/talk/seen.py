@@ -1,7 +1,7 @@
 """How far people saw a conversation: marked here, told to friends who may know, followed by own devices.
 
 A place is seen once everything in its chain up to it was shown to a person: there is no hole in what *read* says.
-Nothing but `read` marks. A receipt carries it (`peer.receipts`) as the friend's switch `receipts` allows; the
+Nothing but `read` marks. A receipt carries it (`peer.log.receipts`) as the friend's switch `receipts` allows; the
 account state carries it to the other devices of the account, whatever the switches say.
 """
 
@@ -10,11 +10,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable
 
-from peer import api, chains, history, receipts, transcript
-from peer.chains import ChainRow
+from peer import api
 from peer.effects import Effect, PushEvents, WantLink
-from peer.membership import Conversation, of_number
-from peer.postbox import owe_to
+from peer.history import history, transcript
+from peer.log import chains, receipts
+from peer.log.chains import ChainRow
+from peer.log.membership import Conversation, of_number
+from peer.mail.postbox import owe_to
 from peer.store import own
 from peer.talk import readmarks
 from peer.talk.following import raise_to, told

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 
-from peer import api, bodies, indexing
+from peer import api
 from peer.effects import Effect, Tell
-from peer.history import message_of
-from peer.membership import Conversation
+from peer.history import indexing
+from peer.history.history import message_of
+from peer.log import bodies
+from peer.log.membership import Conversation
 from peer.talk import about
 from peer.talk.about import Speech, Target
 from wire.log.event import Delete, Edit, Event, Reaction

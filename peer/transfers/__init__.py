@@ -24,11 +24,11 @@
     tidying     takes away what nobody needs any more
     figures     how far transfers are, for faces and database; rate measures how fast, pace holds back
 
-`peer.datalinks` owns the data links (asyncio for dialling and handshakes, `peer.datadialer`; which of them
-stand, `peer.openlinks`; threads for the bytes) and is all that the node drives. Nothing here runs on the node's loop for longer than a small
+`peer.transfers.datalinks` owns the data links (asyncio for dialling and handshakes, `peer.transfers.datadialer`; which of them
+stand, `peer.transfers.openlinks`; threads for the bytes) and is all that the node drives. Nothing here runs on the node's loop for longer than a small
 query; nothing here knows faces, the tracker or control links.
 
-The two halves meet in the book. Verbs (`peer.files`) look at files in a thread, keep them on the shelf,
+The two halves meet in the book. Verbs (`peer.transfers.files`) look at files in a thread, keep them on the shelf,
 then call `manager` inside one database write: the offer, and the receiver's answer to it, are events of the
 conversation, so the log delivers them however often either side is away. `heard` keeps the book as events
 are shown, on both sides alike, and its effect `WakeTransfers` makes the data links look at what is due:

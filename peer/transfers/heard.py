@@ -10,8 +10,8 @@ import sqlite3
 from typing import TypeGuard
 
 from peer.effects import Effect, WakeTransfers
-from peer.membership import Conversation
-from peer.notices import notice
+from peer.log.membership import Conversation
+from peer.log.notices import notice
 from peer.transfers import ledger, offerings, verdicts
 from peer.transfers.offerings import OfferRow
 from wire import limits

@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from peer import api, contacts
+from peer import api
 from peer.conversations import add_own
 from peer.effects import Effect, WakeTransfers
 from peer.errors import PeerError
+from peer.people import contacts
 from peer.store.devices import signing_key_of
 from peer.transfers import ledger, offerings
 from peer.transfers.ledger import Live

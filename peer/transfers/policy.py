@@ -11,10 +11,11 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from peer import contacts, preferences
 from peer.effects import Effect, WakeTransfers
 from peer.errors import PeerError
-from peer.quantities import OFF
+from peer.people import contacts
+from peer.settings import preferences
+from peer.settings.quantities import OFF
 from peer.transfers import ledger, manager, offerings
 from peer.transfers.offerings import OfferRow
 from wire.identity import DeviceKeys

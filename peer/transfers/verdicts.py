@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from peer import contacts, preferences
 from peer.effects import ApplyPolicy, Effect
-from peer.quantities import OFF, size_bytes
+from peer.people import contacts
+from peer.settings import preferences
+from peer.settings.quantities import OFF, size_bytes
 from peer.transfers.offerings import OfferRow
 
 Connection = sqlite3.Connection

@@ -19,7 +19,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from peer import api, conversations, indexing, search, transcript
+from peer import api, conversations
+from peer.history import indexing, search, transcript
 from peer.store.database import Database
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from wire.entropy import SystemEntropy

@@ -7,10 +7,13 @@ from functools import cache
 import msgspec
 from msgspec.structs import replace
 
-from peer import mailing, prekeys, roster, syncing, transcript
 from peer.effects import SendOnLink
 from peer.errors import PeerError
-from peer.sessions import Session
+from peer.history import transcript
+from peer.log import syncing
+from peer.log.sessions import Session
+from peer.mail import mailing, prekeys
+from peer.people import roster
 from tests.fuzz.seeds import drawn, records
 from tests.fuzz.signed import container
 from tests.fuzz.target import Shape, Target, check, script_of, steps_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from peer import account_state
+from peer.accounts import account_state
 from tests.fuzz.logged import people
 from tests.fuzz.seeds import packed
 from tests.fuzz.signed import container

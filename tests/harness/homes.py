@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from peer import api, register
+from peer import api
+from peer.accounts import register
 from peer.identity import read_key_file
 from peer.locations import Locations
 from peer.node import Node

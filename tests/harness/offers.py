@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from peer import api, contacts, conversations
+from peer import api, conversations
 from peer.effects import Effect, PushEvents
+from peer.people import contacts
 from peer.transfers import manager
 from peer.transfers.manager import Contents
 from tests.harness.simnet import SimPeer

@@ -6,7 +6,7 @@ import itertools
 import sqlite3
 from dataclasses import dataclass, field
 
-from peer import mailing, postbox, prekeys
+from peer.mail import mailing, postbox, prekeys
 from peer.store.devices import signing_key_of
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from wire import limits

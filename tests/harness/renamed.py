@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from peer import api, befriending, reissuing, roster
+from peer import api
 from peer.effects import Ask
 from peer.errors import PeerError
+from peer.people import befriending, reissuing, roster
 from tests.harness.simnet import Cable, SimPeer, Simulation
 from wire.ids import AccountName
 from wire.messages import friends

@@ -1,12 +1,12 @@
 """A simulated network: peers' real functions over memory, on links that delay, cut and split the world.
 
-One heap of events in simulated milliseconds, one seed for everything. Each peer is one device; it runs the
-functions the node runs (`conversations`, `syncing`, `contacts`) over a `MemoryDatabase`; every message crosses
-a link as the bytes of `wire.codec`. A commit comes later than the write it makes durable, and nothing leaves
-before it: a crash in between loses the write and everything that would have followed, and every link.
+One heap of events in simulated milliseconds, one seed for everything. Each peer is one device; it runs what the
+node runs (`conversations`, `syncing`, `contacts`) over a `MemoryDatabase`; every message crosses a link as the bytes
+of `wire.codec`. A commit comes later than the write it makes durable, and nothing leaves before it: a crash in
+between loses the write, everything that would have followed, and every link.
 
-What is not simulated: sockets, threads, the handshake and records. They have rings of their own. What a
-tracker would carry (friend requests, device lists, the contacts of a new device) the harness carries.
+Sockets, threads, the handshake and records have rings of their own. What a tracker would carry (friend requests,
+device lists, the contacts of a new device) the harness carries.
 """
 
 from __future__ import annotations
@@ -16,66 +16,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from peer import befriending, conversations, overtures, syncing, transcript
+from peer import conversations
 from peer.effects import Ask, CloseLinks, Effect, PushEvents, SendOnLink, Tell
-from peer.sessions import Session
+from peer.history import transcript
+from peer.log import syncing
+from peer.log.sessions import Session
+from peer.people import befriending, overtures
 from peer.store import own, place
 from peer.store.memory import Connection, MemoryDatabase
+from tests.harness.cables import Cable
 from tests.harness.entropy import SeededEntropy
 from tests.harness.simulation import Simulation
-from wire.codec import decode, encode
 from wire.errors import WireError
 from wire.identity import DeviceKeys, add_device, first_device, read_device_list
 from wire.ids import AccountName
 from wire.machine import UnixMillis
-from wire.messages import Message, Purpose, friends
+from wire.messages import Message, friends
 
 __all__ = ["Cable", "SimPeer", "Simulation", "befriend"]
 
-COMMIT_MS = 5
-SWEEP_MS = 1000
-FOLD_MS = 100
-"""How long what is told again may be undone by a crash, as in `peer.store.writer`."""
-
-
-class Cable:
-    """One link between two peers: two ordered streams, each with a delay of its own, until it is cut."""
-
-    def __init__(self, world: Simulation, one: SimPeer, other: SimPeer) -> None:
-        self.world = world
-        self.ends = (one, other)
-        self.is_cut = False
-        self._arrives = {id(one): 0, id(other): 0}
-        for end, far in ((one, other), (other, one)):
-            end.cables[far.name] = self
-        for end, far in ((one, other), (other, one)):
-            end.linked(far, self)
-
-    def send(self, sender: SimPeer, message: Message) -> None:
-        """Put a message's bytes on the way; a stream keeps its order, whatever the delays are."""
-        receiver = self.ends[1] if sender is self.ends[0] else self.ends[0]
-        raw = encode(Purpose.PEER, message)
-        due = self.world.now + self.world.dice.choice((1, 1, 5, 20, 80, 300))
-        due = max(due, self._arrives[id(receiver)])
-        self._arrives[id(receiver)] = due
-        self.world.after(due - self.world.now, lambda: self._arrive(receiver, sender, raw))
-
-    def cut(self) -> None:
-        """Lose the link and everything under way on it."""
-        if self.is_cut:
-            return
-        self.is_cut = True
-        one, other = self.ends
-        for end, far in ((one, other), (other, one)):
-            if end.cables.get(far.name) is self:
-                del end.cables[far.name]
-                end.sessions.pop(far.name, None)
-
-    def _arrive(self, receiver: SimPeer, sender: SimPeer, raw: bytes) -> None:
-        if not self.is_cut:
-            message = decode(Purpose.PEER, raw)
-            assert message is not None
-            receiver.receive(sender, self, message)
+COMMIT_MS, SWEEP_MS = 5, 1000
+FOLD_MS = 100  # how long a crash may undo what is told again, as in `peer.store.writer`
 
 
 @dataclass

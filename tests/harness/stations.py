@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from peer import preferences
-from peer.datalinks import TransferLinks
 from peer.effects import Effect
-from peer.preferences import KEYS
+from peer.people.roster import Target
 from peer.pump import Pump
 from peer.reach.calling import answering
-from peer.roster import Target
+from peer.settings import preferences
+from peer.settings.preferences import KEYS
 from peer.store.devices import known_counter
 from peer.transfers import manager
+from peer.transfers.datalinks import TransferLinks
 from peer.transfers.shelf import Shelf
 from peer.transfers.survey import survey
 from tests.harness.offers import accept, bring, offer, transfers

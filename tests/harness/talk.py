@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from peer import api, contacts, conversations, syncing, transcript
-from peer.chains import vector
+from peer import api, conversations
 from peer.effects import Effect, SendOnLink, Tell
-from peer.membership import with_friend
+from peer.history import transcript
+from peer.log import syncing
+from peer.log.chains import vector
+from peer.log.membership import with_friend
+from peer.people import contacts
 from peer.store import own
 from tests.harness.simnet import SimPeer
 from wire.identity import direct_conversation

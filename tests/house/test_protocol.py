@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from peer.forks import CLAIMED_EPOCHS
+from peer.log.forks import CLAIMED_EPOCHS
 from tests.house.tree import ROOT
 from wire import limits
 from wire.dialogue import REQUESTS

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from peer import befriending, history, overtures, syncing
 from peer.effects import PushEvents, SendOnLink
 from peer.errors import PeerError
-from peer.sessions import Session
+from peer.history import history
+from peer.log import syncing
+from peer.log.sessions import Session
+from peer.people import befriending, overtures
 from peer.talk import seen
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
 from tests.harness.talk import (

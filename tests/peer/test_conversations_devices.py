@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from peer import history, syncing
-from peer.sessions import Session
+from peer.history import history
+from peer.log import syncing
+from peer.log.sessions import Session
 from peer.store import own
 from peer.store.devices import note_introduced
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend

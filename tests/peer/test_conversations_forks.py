@@ -8,7 +8,7 @@ import pytest
 
 from peer import conversations
 from peer.effects import NoteDenial, SendOnLink
-from peer.forks import CLAIMED_EPOCHS
+from peer.log.forks import CLAIMED_EPOCHS
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
 from tests.harness.talk import (
     conversation_of,

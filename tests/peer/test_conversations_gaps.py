@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from peer import conversations, transcript
+from peer import conversations
+from peer.history import transcript
 from peer.talk import seen
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.talk import events_of, give, lines, messages, pass_on, say, sent, tick, told

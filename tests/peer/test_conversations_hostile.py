@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from peer import befriending, syncing, transcript
-from peer.sessions import Session
+from peer.history import transcript
+from peer.log import syncing
+from peer.log.sessions import Session
+from peer.people import befriending
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
 from tests.harness.talk import (
     conversation_of,

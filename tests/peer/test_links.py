@@ -10,8 +10,8 @@ import pytest
 from peer.errors import PeerError
 from peer.links import Links, PeerLink
 from peer.listener import Knocks, open_listeners, parse_listen, place_of
+from peer.log.sessions import Session
 from peer.reach.candidates import candidates
-from peer.sessions import Session
 from wire import limits
 from wire.codes import Code
 from wire.entropy import SystemEntropy

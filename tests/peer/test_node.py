@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from peer import api, conversations, history, transcript
+from peer import api, conversations
 from peer.errors import PeerError
+from peer.history import history, transcript
 from peer.times import wall
 from tests.harness.homes import Watched, befriend, make_account, running
 from tests.harness.trackers import TrackerProcess

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from peer.chains import vector
-from peer.membership import of_id
-from peer.transcript import messages
+from peer.history.transcript import messages
+from peer.log.chains import vector
+from peer.log.membership import of_id
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
 from wire.identity import direct_conversation
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from peer.errors import PeerError
+from peer.history.transcript import messages as all_messages
 from peer.talk import acts
-from peer.transcript import messages as all_messages
 from tests.harness.acting import act, line, look, pen_of, write_by_hand, written
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.talk import conversation_of, events_of, give, introduce, pass_on, say, tick, told

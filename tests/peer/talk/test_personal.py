@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from peer import account_state, api, keeping, preferences, syncing
+from peer import api
+from peer.accounts import account_state
 from peer.effects import NoteTyping, SendOnLink
 from peer.errors import PeerError
-from peer.sessions import Session
+from peer.log import syncing
+from peer.log.sessions import Session
+from peer.people import keeping
+from peer.settings import preferences
 from peer.talk import drafts, mutes
 from peer.talk.mentions import mentions
-from peer.typing_notices import HEARD_S, TypingNotices, notices
+from peer.talk.typing_notices import HEARD_S, TypingNotices, notices
 from tests.harness.acting import line
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.talk import conversation_of, pass_on, say, told
-from tests.peer.test_account_state import BOB, CAROL, devices
+from tests.peer.accounts.test_account_state import BOB, CAROL, devices
 from wire import limits
 from wire.codes import Code
 from wire.ids import DeviceId

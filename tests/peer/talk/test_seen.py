@@ -8,8 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from msgspec import structs
 
-from peer import account_state, api, preferences, roster, transcript
+from peer import api
+from peer.accounts import account_state
 from peer.effects import Effect
+from peer.history import transcript
+from peer.people import roster
+from peer.settings import preferences
 from peer.store import settings
 from peer.talk import acts, following, readmarks, seen
 from tests.harness.acting import act
@@ -25,7 +29,7 @@ from tests.harness.talk import (
     told,
     vector_of,
 )
-from tests.peer.test_account_state import devices
+from tests.peer.accounts.test_account_state import devices
 from wire import limits
 from wire.account_state import AccountState, Entry, ReadMarks
 from wire.identity.packing import pack

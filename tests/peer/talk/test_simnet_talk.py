@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from peer import api, transcript
+from peer import api
 from peer.effects import Effect
 from peer.errors import PeerError
+from peer.history import transcript
 from peer.store.memory import Connection
 from peer.talk import acts, following, seen
 from tests.harness.acting import pen_of

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from peer import contacts, conversations
+from peer import conversations
 from peer.errors import PeerError
+from peer.people import contacts
 from peer.transfers import manager, stopping
 from tests.harness.offers import contents, states, transfers
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend

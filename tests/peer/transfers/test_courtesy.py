@@ -72,7 +72,7 @@ class Line:
         self.waits_s.append(self.wait_s)
 
     def _look(self, number: int, sender: Courtesy) -> None:
-        """Do as `peer.pacing` does four times a second."""
+        """Do as `peer.transfers.pacing` does four times a second."""
         now, seen = Monotonic(self.now), self._before[number]
         seen.append((self.now, self.carried[number]))
         del seen[:-9]

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from peer import befriending, contacts, conversations
+from peer import conversations
 from peer.effects import WakeTransfers
 from peer.errors import PeerError
+from peer.people import befriending, contacts
 from peer.talk import seen
 from peer.transfers import manager
 from tests.harness.offers import (

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from peer import preferences
 from peer.effects import ApplyPolicy, Effect
 from peer.errors import PeerError
-from peer.preferences import KEYS
+from peer.settings import preferences
+from peer.settings.preferences import KEYS
 from peer.transfers import manager, policy, verdicts
 from tests.harness.offers import (
     MIB,

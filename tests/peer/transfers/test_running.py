@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from peer import befriending
+from peer.people import befriending
 from peer.store.opening import connect, migrate, schema_steps
 from peer.transfers import ledger, manager
 from peer.transfers.ledger import Live

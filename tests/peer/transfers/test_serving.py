@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from peer import befriending
 from peer.effects import OfferAgain
+from peer.people import befriending
 from peer.transfers import ledger, manager, stopping
 from peer.transfers.figures import Figures
 from peer.transfers.ledger import Live

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from peer import befriending
 from peer.effects import Effect, OfferAgain, WakeTransfers
 from peer.errors import PeerError
+from peer.people import befriending
 from peer.transfers import ledger, manager, stopping
 from tests.harness.offers import (
     accept,

@@ -1,0 +1,311 @@
+"""Receiving events: what is taken into a log, what waits, what is refused; never the end of a link.
+
+An event that cannot be believed is refused alone: it is counted, the person hears of it once, and everything
+else of the same batch is taken. So nothing that one member writes can keep the others from catching up.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from peer.conversations import await_receipt, insert
+from peer.effects import Effect, PushEvents, SendOnLink
+from peer.history import indexing
+from peer.log import chains, forks
+from peer.log.chains import ChainRow, Place
+from peer.log.membership import Conversation, of_number, shares, to_members
+from peer.log.notices import reject
+from peer.log.receipts import mark_delivered, sign_receipt
+from peer.log.showing import HOLD_MS, Stored, load, missing_of, note_lacks, on_shown, show
+from peer.people import reissuing
+from peer.store.devices import certificate_of
+from peer.talk import about
+from wire import limits
+from wire.channel.primitives import sha256
+from wire.codes import Code
+from wire.errors import RemoteProtocolError
+from wire.identity import Certificate, DeviceKeys
+from wire.ids import DeviceId, EventId, IdentityKey
+from wire.log.event import Event, Header, id_of, read_body, read_event
+from wire.machine import Entropy, UnixMillis
+from wire.messages.conversation import AskEvents, Events, SealedEvent, Unavailable
+
+Connection = sqlite3.Connection
+LABEL_OFF_MS = int(limits.CLOCK_LABEL_OFF_S * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Where a batch belongs, who brought it, and when."""
+
+    keys: DeviceKeys
+    conversation: Conversation
+    sender: DeviceId
+    identity: IdentityKey  # the sender's
+    certificate_of: Callable[[DeviceId], Certificate | None]
+    now: UnixMillis
+    entropy: Entropy
+
+
+def on_events(
+    connection: Connection,
+    keys: DeviceKeys,
+    sender: DeviceId,
+    identity: IdentityKey,
+    came: Events,
+    now: UnixMillis,
+    entropy: Entropy,
+) -> list[Effect]:
+    """Take a batch that a linked device sent, and sign a receipt for all that is stored now.
+
+    sender, identity: the device at the other end, and whose it is. Raises RemoteProtocolError(NOT_ADMITTED)
+    for a stranger only.
+    """
+    conversation = shares(connection, identity, came.conversation)
+    if conversation is None:
+        return []
+    known: dict[DeviceId, Certificate | None] = {}
+
+    def certificate(device: DeviceId) -> Certificate | None:
+        if device not in known:
+            known[device] = certificate_of(connection, device)
+        return known[device]
+
+    batch = Batch(keys, conversation, sender, identity, certificate, now, entropy)
+    effects: list[Effect] = []
+    stored: list[Event] = []
+    (clock,) = connection.execute(
+        "SELECT coalesce(max(clock), 0) FROM events WHERE conversation = ?", (conversation.number,)
+    ).fetchone()
+    for sealed in came.events:
+        count = len(stored)
+        effects += _take(connection, batch, sealed, stored, known_clock=clock)
+        if len(stored) > count:
+            clock = max(clock, stored[-1].header.clock)
+    effects += _mark_own(connection, batch, stored)
+    bodiless = tuple(
+        event.id
+        for event in stored
+        if event.sealed.body is None and not about.is_gone_for_good(connection, event.id)
+    )
+    if bodiless:
+        asked = AskEvents(conversation.id, bodiless)
+        effects += to_members(connection, conversation, asked, except_device=sender)
+    sign_receipt(connection, keys, conversation, now)
+    return [*effects, PushEvents(conversation.id)]
+
+
+def on_unavailable(
+    connection: Connection,
+    keys: DeviceKeys,
+    identity: IdentityKey,
+    came: Unavailable,
+) -> list[Effect]:
+    """Take note that a friend will never send some events of a chain: this gap may be final.
+
+    It becomes final with the first event behind it, which is signed. About our own chain nobody can know
+    better than we; and what an own device lacks, a friend may still have.
+    """
+    conversation = shares(connection, identity, came.conversation)
+    author = certificate_of(connection, came.device)
+    if conversation is None or author is None or came.device == keys.device:
+        return []
+    if identity == keys.identity:
+        return []
+    if author.identity not in (conversation.identity, keys.identity):
+        return []
+    try:
+        chain = chains.need(
+            connection, conversation.number, came.device, came.epoch, author.identity
+        )
+    except RemoteProtocolError:
+        return []
+    if came.first <= chain.high + 1:
+        chains.never_comes(connection, chain, came.last)
+    return []
+
+
+def _take(
+    connection: Connection,
+    batch: Batch,
+    sealed: SealedEvent,
+    stored: list[Event],
+    *,
+    known_clock: int,
+) -> list[Effect]:
+    """Take one event, or refuse it. known_clock: the highest of the conversation."""
+    try:
+        here = connection.execute(
+            "SELECT number, body IS NULL AND gone = 0 FROM events WHERE id = ?",
+            (id_of(sealed.header),),
+        ).fetchone()
+        if here is not None:
+            is_wanted = here[1] and sealed.body is not None
+            return _embody(connection, batch, here[0], sealed) if is_wanted else []
+        event = read_event(sealed, batch.certificate_of, known_clock=known_clock)
+        effects = _store_whole(connection, batch, event)
+    except RemoteProtocolError as error:
+        if error.code is Code.DEVICE_UNKNOWN:
+            return []  # of a device that we shall hear of: it comes again
+        digest = sha256(sealed.header)
+        return reject(
+            connection,
+            batch.conversation,
+            digest,
+            error.code,
+            batch.now,
+            sender=batch.sender,
+        )
+    stored.append(event)
+    return effects
+
+
+def _store_whole(connection: Connection, batch: Batch, event: Event) -> list[Effect]:
+    """Store an event or leave no trace of it; raises as `_store` does."""
+    connection.execute("SAVEPOINT event")
+    try:
+        return _store(connection, batch, event)
+    except RemoteProtocolError:
+        connection.execute("ROLLBACK TO event")
+        raise
+    finally:
+        connection.execute("RELEASE event")
+
+
+def _store(connection: Connection, batch: Batch, event: Event) -> list[Effect]:
+    """Put a verified event where it belongs; raises RemoteProtocolError for one that may not stand here."""
+    header, conversation, now = event.header, batch.conversation, batch.now
+    author = _author(connection, batch, event)
+    is_own = author.identity == batch.keys.identity
+    missing, known = missing_of(connection, header)
+    if any(clock >= header.clock for clock, _, _ in known):
+        raise RemoteProtocolError(Code.CLOCK_INVALID, "an event claims to be before what it names")
+    chain = chains.need(
+        connection, conversation.number, header.device, header.epoch, author.identity
+    )
+    place = chains.place_of(connection, chain, header, event.id)
+    _check_room(connection, chain, place, header)
+    effects: list[Effect] = []
+    if header.device == batch.keys.device:
+        effects += forks.on_own_returned(connection, conversation, header, now, batch.entropy)
+    if place is not Place.MAIN:
+        effects += _on_rival(connection, batch, chain, place, event)
+    is_void = place is not Place.MAIN or 0 < chain.forked_at <= header.seq
+    is_clock_off = _is_label_off(header, author, known, now)
+    number = insert(
+        connection, conversation, chain, event, now=now, is_own=is_own,
+        is_fork=place is not Place.MAIN,
+        held=now + HOLD_MS if missing else 0,
+        is_clock_off=is_clock_off,
+    )  # fmt: skip
+    if is_own:
+        await_receipt(connection, number, conversation, "queued", min(now, header.at))
+        if header.device != batch.keys.device:
+            reissuing.follow(connection, conversation, number, event)
+    note_lacks(connection, number, missing)
+    if not missing:
+        new = Stored(number, event, is_own, is_void, is_new=True, is_clock_off=is_clock_off)
+        effects += show(connection, conversation, new, now)
+    return effects
+
+
+def _author(connection: Connection, batch: Batch, event: Event) -> Certificate:
+    """Give whose event it is, if that may be."""
+    header, conversation = event.header, batch.conversation
+    author = batch.certificate_of(header.device)
+    if author is None or author.identity not in (conversation.identity, batch.keys.identity):
+        raise RemoteProtocolError(Code.EVENT_INVALID, "an event of somebody who is no member")
+    if header.conversation != conversation.id:
+        raise RemoteProtocolError(Code.EVENT_INVALID, "an event of another conversation")
+    if batch.identity in (author.identity, batch.keys.identity):
+        return author  # a device of the same account, or of ours, stands for it
+    is_revoked = connection.execute(
+        "SELECT 1 FROM devices WHERE device = ? AND revoked > 0", (header.device,)
+    ).fetchone()
+    is_named = connection.execute("SELECT 1 FROM lacks WHERE missing = ?", (event.id,)).fetchone()
+    if is_revoked and not is_named:
+        raise RemoteProtocolError(Code.DEVICE_REVOKED, "an event of a device that was taken off")
+    return author
+
+
+def _check_room(connection: Connection, chain: ChainRow, place: Place, header: Header) -> None:
+    """Refuse what is beyond the bound of a forked chain."""
+    if place is Place.MAIN and not 0 < chain.forked_at <= header.seq:
+        return
+    (rivals,) = connection.execute(
+        "SELECT count(*) FROM events WHERE chain = ? AND is_fork = 1", (chain.number,)
+    ).fetchone()
+    line = max(chain.high + 1 - chain.forked_at, 0) if chain.forked_at else 0
+    if rivals + line >= limits.FORK_EVENTS:
+        raise RemoteProtocolError(Code.FORKED, "a forked chain goes on beyond its bound")
+
+
+def _on_rival(
+    connection: Connection, batch: Batch, chain: ChainRow, place: Place, event: Event
+) -> list[Effect]:
+    """Note a fork that an event shows, and ask for what it continues if that is not here."""
+    header, conversation = event.header, batch.conversation
+    effects: list[Effect] = []
+    if place is Place.TAKEN:
+        (standing,) = connection.execute(
+            "SELECT header FROM events WHERE chain = ? AND seq = ? AND is_fork = 0",
+            (chain.number, header.seq),
+        ).fetchone()
+        effects += forks.prove(
+            connection, conversation, chain, standing, event.sealed.header, batch.now
+        )
+    else:
+        before = chains.id_at(connection, chain.number, header.seq - 1)
+        is_before = before is not None and before != header.prev
+        forks.fork_at(connection, chain, header.seq - 1 if is_before else header.seq)
+    if header.prev and not chains.is_here(connection, header.prev):
+        asked = AskEvents(conversation.id, (EventId(header.prev),))
+        effects.append(SendOnLink(batch.sender, asked))
+    return effects
+
+
+def _is_label_off(
+    header: Header, author: Certificate, known: list[tuple[int, int, bool]], now: UnixMillis
+) -> bool:
+    """Say whether the author's wall clock cannot have shown that time, by more than ten minutes.
+
+    It is not later than now; it is not before the device was made, nor before what the author had seen.
+    """
+    earliest = max([author.created, *(at for _, at, is_trusted in known if is_trusted)])
+    return header.at > now + LABEL_OFF_MS or header.at < earliest - LABEL_OFF_MS
+
+
+def _embody(connection: Connection, batch: Batch, number: int, sealed: SealedEvent) -> list[Effect]:
+    """Take the body of an event that somebody passed on without it, and show it now; not of a deleted one."""
+    stored = load(connection, number)
+    if about.is_gone_for_good(connection, stored.event.id):
+        return []
+    content = read_body(stored.event.header, sealed.body)
+    connection.execute("UPDATE events SET body = ? WHERE number = ?", (sealed.body, number))
+    indexing.changed(connection, number)
+    held, conversation = connection.execute(
+        "SELECT held, conversation FROM events WHERE number = ?", (number,)
+    ).fetchone()
+    event = replace(stored.event, sealed=sealed, content=content)
+    if held:
+        return []
+    members = of_number(connection, conversation)
+    return on_shown(connection, members, replace(stored, event=event), batch.now)
+
+
+def _mark_own(connection: Connection, batch: Batch, stored: list[Event]) -> list[Effect]:
+    """Mark what came of this account's chains and was receipted before it came."""
+    touched = {
+        (event.header.device, event.header.epoch)
+        for event in stored
+        if (author := batch.certificate_of(event.header.device)) is not None
+        and author.identity == batch.keys.identity
+    }
+    effects: list[Effect] = []
+    for device, epoch in sorted(touched):
+        chain = chains.find(connection, batch.conversation.number, device, epoch)
+        if chain is not None:
+            effects += mark_delivered(connection, batch.conversation, chain, batch.now)
+    return effects

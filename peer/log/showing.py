@@ -1,0 +1,223 @@
+"""Showing events: after what their author had seen, or after two seconds with a visible gap (promise D5).
+
+An event is stored the moment it comes. It is shown when everything it names is shown; what it still lacks
+stands in `lacks`. When its time is over it is shown nevertheless, and the rows that are left in `lacks` are
+the gap a person sees, until the missing events come.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from peer import api
+from peer.effects import Effect, Tell
+from peer.history.history import message_of, message_of_new
+from peer.log.membership import Conversation, of_number, to_members
+from peer.talk import mutes, speaking
+from peer.talk.about import Speech
+from peer.transfers import heard
+from wire import limits
+from wire.ids import EventId
+from wire.log.event import Event, EventKind, Header, Text, peek_header, read_body
+from wire.machine import UnixMillis
+from wire.messages.conversation import AskEvents, SealedEvent
+
+Connection = sqlite3.Connection
+HOLD_MS = int(limits.GAP_SHOWN_AFTER_S * 1000)
+DUE_AT_ONCE = 512
+"""Most events that one call of `show_due` begins with; the rest is due at the next call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event with its row.
+
+    is_own: written by this account. is_void: of a forked chain. is_new: stored in this very transaction.
+    is_clock_off: of a new one, its time label cannot be true.
+    """
+
+    number: int
+    event: Event
+    is_own: bool
+    is_void: bool
+    is_new: bool = False
+    is_clock_off: bool = False
+
+
+def on_shown(
+    connection: Connection, conversation: Conversation, stored: Stored, now: UnixMillis
+) -> list[Effect]:
+    """Give what an event leads to, now that its parents are shown; called once for each event.
+
+    An event of a forked chain is told with its mark, and nothing else follows from it.
+    """
+    content = stored.event.content
+    if isinstance(content, Speech):
+        return speaking.on_speech(connection, conversation, stored.event, content, now)
+    if stored.event.header.kind == EventKind.TEXT:
+        is_spoken_of, effects = speaking.on_target(connection, conversation, stored.event, now)
+        if content is None and not is_spoken_of:
+            return effects  # it is told when somebody brings its body
+        if isinstance(content, Text) and stored.is_new and not stored.is_void and not is_spoken_of:
+            shown = message_of_new(
+                stored.event, content, conversation, conversation.me,
+                is_own=stored.is_own, is_off=stored.is_clock_off,
+            )  # fmt: skip
+        else:
+            shown = message_of(connection, stored.number)
+        body = api.as_json(shown)
+        if not stored.is_own:
+            body["muted"] = mutes.is_muted(connection, conversation.friend, now)
+        return [*effects, Tell(api.Event("message", body))]
+    if stored.is_void:
+        return []
+    return heard.on_event(
+        connection, conversation, stored.number, stored.event, now, is_own=stored.is_own
+    )
+
+
+def show(
+    connection: Connection, conversation: Conversation, stored: Stored, now: UnixMillis
+) -> list[Effect]:
+    """Show an event, then whatever waited for nothing else."""
+    effects: list[Effect] = []
+    waiting = deque([stored])
+    while waiting:
+        one = waiting.popleft()
+        waited = connection.execute(
+            "SELECT event FROM lacks WHERE missing = ?", (one.event.id,)
+        ).fetchall()
+        if waited:
+            connection.execute("DELETE FROM lacks WHERE missing = ?", (one.event.id,))
+        _take_heads(connection, conversation, one, is_head=not waited)
+        effects += on_shown(connection, conversation, one, now)
+        for (number,) in waited:
+            ready = connection.execute(
+                "UPDATE events SET held = 0 WHERE number = ? AND held > 0"
+                " AND NOT EXISTS (SELECT 1 FROM lacks WHERE event = ?) RETURNING number",
+                (number, number),
+            ).fetchone()
+            if ready is not None:
+                waiting.append(load(connection, number))
+    return effects
+
+
+def missing_of(
+    connection: Connection, header: Header
+) -> tuple[list[EventId], list[tuple[int, int, bool]]]:
+    """Give what an event names that is not shown here, and (clock, at, is trusted) of what is stored.
+
+    The time label of what it names is trusted if it is not known to be off.
+    """
+    named = [*header.parents] if not header.prev else [header.prev, *header.parents]
+    named = list(dict.fromkeys(named))
+    marks = ",".join("?" * len(named))
+    rows = connection.execute(
+        f"SELECT id, held, clock, at, is_clock_off FROM events WHERE id IN ({marks})", named
+    ).fetchall()
+    shown = {row[0] for row in rows if not row[1]}
+    return (
+        [EventId(event) for event in named if event not in shown],
+        [(clock, at, not is_off) for _, _, clock, at, is_off in rows],
+    )
+
+
+def note_lacks(connection: Connection, number: int, missing: list[EventId]) -> None:
+    """Note what an event waits for."""
+    connection.executemany(
+        "INSERT INTO lacks (missing, event) VALUES (?, ?)", [(event, number) for event in missing]
+    )
+
+
+def next_due(connection: Connection) -> int | None:
+    """Give when the next event has waited long enough, in milliseconds; None if none waits."""
+    row = connection.execute("SELECT min(held) FROM events WHERE held > 0").fetchone()
+    return None if row[0] is None else int(row[0])
+
+
+def show_due(connection: Connection, now: UnixMillis) -> list[Effect]:
+    """Show what has waited long enough, with a gap, and ask all who may have it for what is missing.
+
+    What would wait for longer than anything does has waited while the clock was set back.
+    """
+    rows = connection.execute(
+        "SELECT number, conversation FROM events WHERE held > 0 AND NOT held BETWEEN ? AND ?"
+        " ORDER BY clock, device, id LIMIT ?",
+        (now + 1, now + HOLD_MS, DUE_AT_ONCE),
+    ).fetchall()
+    effects: list[Effect] = []
+    asked: dict[int, list[EventId]] = {}
+    for number, conversation in rows:
+        is_due = connection.execute(
+            "UPDATE events SET held = 0 WHERE number = ? AND held > 0 RETURNING 1", (number,)
+        ).fetchone()
+        if is_due is None:
+            continue  # one before it in this very list released it
+        asked.setdefault(conversation, []).extend(_absent(connection, number))
+        members = of_number(connection, conversation)
+        effects += show(connection, members, load(connection, number), now)
+    for conversation, ids in asked.items():
+        wanted = tuple(dict.fromkeys(ids))[: limits.EVENTS_PER_BATCH]
+        if wanted:
+            members = of_number(connection, conversation)
+            effects += to_members(connection, members, AskEvents(members.id, wanted))
+    return effects
+
+
+def load(connection: Connection, number: int) -> Stored:
+    """Give a stored event again."""
+    event, header, body, is_own, is_fork, seq, forked_at = connection.execute(
+        "SELECT e.id, e.header, e.body, e.is_own, e.is_fork, e.seq, h.forked_at FROM events e"
+        " JOIN chains h ON h.number = e.chain WHERE e.number = ?",
+        (number,),
+    ).fetchone()
+    parsed = peek_header(header)
+    sealed = SealedEvent(header, body)
+    is_void = bool(is_fork) or 0 < forked_at <= seq
+    return Stored(
+        number,
+        Event(EventId(event), parsed, sealed, read_body(parsed, body)),
+        bool(is_own),
+        is_void,
+    )
+
+
+def _absent(connection: Connection, number: int) -> Iterator[EventId]:
+    """Give what an event names that is not even stored."""
+    rows = connection.execute(
+        "SELECT missing FROM lacks WHERE event = ?"
+        " AND NOT EXISTS (SELECT 1 FROM events WHERE id = missing)",
+        (number,),
+    )
+    return (EventId(row[0]) for row in rows)
+
+
+def _take_heads(
+    connection: Connection, conversation: Conversation, stored: Stored, *, is_head: bool
+) -> None:
+    """Let an event take the place of those it names among the heads."""
+    header = stored.event.header
+    named = [header.prev, *header.parents] if header.prev else [*header.parents]
+    if is_head and len(named) == 1:  # as nearly always: one step further on the one line there is
+        moved = connection.execute(
+            "UPDATE heads SET event = ? WHERE conversation = ?"
+            " AND event = (SELECT number FROM events WHERE id = ?)",
+            (stored.number, conversation.number, *named),
+        )
+        if moved.rowcount:
+            return
+    elif named:
+        marks = ",".join("?" * len(named))
+        connection.execute(
+            "DELETE FROM heads WHERE conversation = ? AND event IN"
+            f" (SELECT number FROM events WHERE id IN ({marks}))",
+            (conversation.number, *named),
+        )
+    if is_head:
+        connection.execute(
+            "INSERT INTO heads (conversation, event) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            (conversation.number, stored.number),
+        )

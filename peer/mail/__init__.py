@@ -1,0 +1,9 @@
+"""What waits sealed at the tracker for who is away: left there, fetched, opened once.
+
+    postbox         what goes by mail, to whom, and what becomes of it
+    prekeys         keys that others seal to: made, published, erased when used
+    mailing         what comes: opened, believed as far as it verifies, stored, its key erased
+    mail_exchange   the talk with the tracker about all that
+
+Which road a message takes is decided for each device of the other side (design, section 6).
+"""

@@ -1,0 +1,157 @@
+"""Taking a device off, as real nodes at a real tracker: it is out at once, everywhere, and knows why."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from peer import api
+from peer.accounts import register
+from peer.errors import PeerError
+from peer.identity import read_key_file
+from peer.locations import Locations
+from peer.store.database import Database
+from tests.harness.homes import PASSWORD, Watched, befriend, make_account, running
+from tests.harness.trackers import TrackerProcess
+from wire.codes import Code
+from wire.entropy import SystemEntropy
+
+
+@dataclass
+class Town:
+    """Alice at two machines, Bob at one, all up."""
+
+    folder: Path
+    tracker: TrackerProcess
+    stack: AsyncExitStack
+
+    async def up(self, home: str) -> Watched:
+        node = await self.stack.enter_async_context(running(self.folder / home))
+        return Watched(node)
+
+    async def log_in(self, home: str, device: str) -> api.AccountMade:
+        """Make a home another device of Alice."""
+        locations = Locations(self.folder / home)
+        locations.prepare()
+        database = Database.open(locations.database, entropy=SystemEntropy())
+        command = api.LogIn(
+            "alice", PASSWORD, self.tracker.address, device_name=device, unsealed=True
+        )
+        try:
+            return await register.log_in(locations, command, database, SystemEntropy())
+        finally:
+            await database.close()
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    tracker = TrackerProcess(tmp_path / "tracker")
+    try:
+        await make_account(tmp_path / "desk", "alice", tracker.address)
+        await make_account(tmp_path / "bob", "bob", tracker.address)
+        async with AsyncExitStack() as stack:
+            yield Town(tmp_path, tracker, stack)
+    finally:
+        tracker.kill()
+
+
+def noticed(code: Code) -> Callable[[api.Event], bool]:
+    return lambda event: event.event == "notice" and event.body["code"] == code.value
+
+
+def linked(friend: str, state: str = "up") -> Callable[[api.Event], bool]:
+    return lambda event: (
+        event.event == "link" and event.body["friend"] == friend and event.body["state"] == state
+    )
+
+
+async def test_a_revoked_device_is_out_at_once_everywhere_and_says_so(town: Town) -> None:
+    desk, bob = await town.up("desk"), await town.up("bob")
+    await befriend(desk, bob)
+    await desk.first(api.SendText("bob", "before", wait_s=20.0))
+    await town.log_in("phone", "phone")
+    [added] = [await desk.until(noticed(Code.DEVICE_ADDED))]
+    assert "phone" in str(added.body["message"])
+    phone = await town.up("phone")
+    await phone.until(linked("bob"))
+    await bob.until(linked("alice"))
+
+    revoked = await desk.first(api.RevokeDevice("phone", PASSWORD))
+    assert isinstance(revoked, api.DeviceRevoked)
+    assert revoked.name == "phone"
+    await phone.until(noticed(Code.DEVICE_REVOKED))
+    await phone.until(linked("bob", "down"))
+    notice = await bob.until(noticed(Code.DEVICE_REVOKED))
+    assert notice.body["message"] == "alice took phone off their devices"
+    status = await phone.first(api.GetStatus())
+    assert isinstance(status, api.Status)
+    assert [alarm["code"] for alarm in status.alarms] == ["device-revoked"]
+    assert status.tracker.state == "refused"
+
+    await bob.first(api.SendText("alice", "only for the desk", wait_s=20.0))
+    await desk.hears("only for the desk")
+    said = await phone.first(api.SendText("bob", "from nobody"))
+    assert isinstance(said, api.MessageState)
+    assert said.state == "queued"
+    heard = [m for m in await phone.all(api.GetHistory("bob")) if isinstance(m, api.Message)]
+    assert "only for the desk" not in {m.text for m in heard}
+    devices = [d for d in await desk.all(api.ListDevices()) if isinstance(d, api.Device)]
+    assert {d.name: d.revoked is not None for d in devices} == {"test": False, "phone": True}
+
+
+async def test_the_devices_that_stay_go_on_under_another_state_key(town: Town) -> None:
+    await make_account(town.folder / "carol", "carol", town.tracker.address)
+    desk = await town.up("desk")
+    await town.log_in("phone", "phone")
+    await town.log_in("laptop", "laptop")
+    laptop = await town.up("laptop")
+    await laptop.until(linked("alice"))
+    before = read_key_file(Locations(town.folder / "laptop"), lambda: None).state_key
+    await desk.first(api.RevokeDevice("phone", PASSWORD))
+    await desk.first(api.BlockFriend("carol"))
+    await laptop.until(lambda event: event.event == "friend" and event.body["friend"] == "carol")
+    after = read_key_file(Locations(town.folder / "laptop"), lambda: None).state_key
+    mine = read_key_file(Locations(town.folder / "desk"), lambda: None).state_key
+    assert before != after == mine
+    stale = read_key_file(Locations(town.folder / "phone"), lambda: None).state_key
+    assert stale == before
+
+
+async def test_a_revoked_home_does_not_start_again_until_the_password_makes_it_anew(
+    town: Town,
+) -> None:
+    desk = await town.up("desk")
+    await town.log_in("phone", "phone")
+    async with running(town.folder / "phone") as node:
+        phone = Watched(node)
+        former = phone.node.profile.keys.device
+        await phone.until(linked("alice"))
+        await desk.first(api.RevokeDevice("phone", PASSWORD))
+        await phone.until(noticed(Code.DEVICE_REVOKED))
+    await town.log_in("phone", "phone")
+    again = await town.up("phone")
+    assert again.node.profile.keys.device != former
+    await again.until(linked("alice"))
+
+
+@pytest.mark.parametrize(
+    ("device", "password", "code"),
+    [
+        ("nothing-of-that-name", PASSWORD, Code.NO_SUCH_DEVICE),
+        ("test", PASSWORD, Code.DEVICE_THIS),
+        ("phone", "seven purple cats", Code.WRONG_PASSWORD),
+    ],
+)
+async def test_what_cannot_be_revoked_is_named(
+    town: Town, device: str, password: str, code: Code
+) -> None:
+    desk = await town.up("desk")
+    await town.log_in("phone", "phone")
+    await desk.until(noticed(Code.DEVICE_ADDED))
+    with pytest.raises(PeerError) as caught:
+        await desk.first(api.RevokeDevice(device, password))
+    assert caught.value.code is code
