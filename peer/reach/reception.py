@@ -37,7 +37,7 @@ class Reception:
             self.on_event,
             may_enter=self._may_enter,
             for_purpose=self._for_purpose,
-            on_probe=self._on_probe,
+            on_probe=self._on_probe if self._nonces else None,
         )
         self._pumps.add(pump)
         return pump

@@ -203,9 +203,9 @@ ROWS = (
     Row(
         "search",
         "id conversation friend from at kind snippet hits",
-        call("first"),
+        call("stays"),
         refused=call("%", code="search-empty"),
-        lines=range(100),
+        lines=SOME,
     ),
     Row(
         "send",

@@ -293,6 +293,7 @@ class _Town:
             )
             scene.own = [doer.one("send", scene.friend, scene.path)["offer"] for _ in range(3)]
             scene.said = doer.one("say", scene.friend, "a first word")["id"]
+            doer.do("say", scene.friend, "a word that stays")
             scenes[is_up, form, self.has_tracker] = scene
         staying = {self.friend} if self.has_tracker else set()
         staying |= {doer for (is_up, _), doer in self.doers.items() if is_up}
