@@ -75,7 +75,7 @@ class Uplink:
         on_effects: Callable[[list[Effect]], None],
         on_state: Callable[[], None],
         on_meeting: Callable[[Message], None],
-        on_state_key: Callable[[bytes], Awaitable[None]],
+        on_state_key: Callable[[bytes], Awaitable[bool]],
         entropy: Entropy,
     ) -> None:
         self._profile = profile

@@ -6,8 +6,9 @@ and a `kill -9` between any two steps leaves an account that can be used:
 1. the tracker takes the list, the vault with another state key, and that key sealed to each device that stays, this
    one too, in one transaction. From here on the device is out; this one finds its copy at its next entering;
 2. the key file of this device is written anew with the state key and the vault;
-3. the database notes list and vault, links of the device end, everybody who is linked is shown the list;
-4. the account state is put anew, sealed by the new key.
+3. the database notes list and vault, and with the list that all of the account state is to be put again; links of
+   the device end, everybody who is linked is shown the list;
+4. the account state is put anew, sealed by the new key, now or by whichever device that stays is there next.
 """
 
 from __future__ import annotations
@@ -276,7 +277,7 @@ async def _tell(link: Asks, profile: Profile, copies: tuple[accounts.StateKeyCop
 
 
 async def _prekeys(tracker: Asks, node: Node, profile: Profile) -> list[Prekey]:
-    """Give a verified prekey of each own device that has one, this one's weekly prekey included.
+    """Give a verified prekey of each own device that has one, this one's weekly prekey in any case.
 
     Raises PeerError(TRACKER_UNREACHABLE) while there is no link.
     """
@@ -284,8 +285,10 @@ async def _prekeys(tracker: Asks, node: Node, profile: Profile) -> list[Prekey]:
     found = await tracker.ask(lambda request: AskPrekeys(request, name), Prekeys)
     certificates = tuple(row.certificate for row in found.devices)
     await node.database.write_patiently(standing.looked_at, certificates)
-    mine = node.database.read(prekeys.weekly, profile.keys.device)
-    keys = [] if mine is None else [mine]
+    this = profile.keys.device
+    keys = [
+        await node.database.write_patiently(prekeys.weekly_drawn, this, wall(), node.entropy),
+    ]
     for row in found.devices:
         with suppress(WireError):
             device = peek_certificate(row.certificate).device
@@ -355,13 +358,22 @@ async def leave_everybody(node: Node) -> None:
         await node.linking.data_links.close()
 
 
-async def take_state_key(node: Node, state_key: bytes) -> None:
-    """Keep the state key that another device renewed; a key file that cannot be written takes it another time."""
-    node.profile = replace(node.profile, state_key=state_key)
-    try:
-        await asyncio.to_thread(rewrite_key_file, node.locations, node.profile, node.entropy)
-    except PeerError as error:
-        node.on_refused(error)
+async def take_state_key(node: Node, state_key: bytes) -> bool:
+    """Keep the state key that was renewed; False where the key file cannot be written, which takes it another time.
+
+    Our own `revoke` may have it on its way to the key file already: one writes that file after the other.
+    """
+    async with node.account_turn:
+        named = node.database.read(own.own_list).state_key_hash
+        if node.profile.state_key == state_key or state_key_hash(state_key) != named:
+            return True
+        node.profile = replace(node.profile, state_key=state_key)
+        try:
+            await asyncio.to_thread(rewrite_key_file, node.locations, node.profile, node.entropy)
+        except PeerError as error:
+            node.on_refused(error)
+            return False
+    return True
 
 
 def give_state_key(node: Node, device: DeviceId) -> None:

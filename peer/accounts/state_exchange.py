@@ -89,7 +89,7 @@ class StateExchange:
     """The account state of one node while tracker links come and go.
 
     on_effects: called after each commit with what entries of other devices led to. on_state_key: called with the
-    state key that another device renewed, before anything is sealed by it here.
+    state key that another device renewed, before anything is sealed by it here; gives whether the disk has it.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class StateExchange:
         database: Database,
         *,
         on_effects: Callable[[list[Effect]], None],
-        on_state_key: Callable[[bytes], Awaitable[None]],
+        on_state_key: Callable[[bytes], Awaitable[bool]],
         entropy: Entropy,
     ) -> None:
         self._on_state_key = on_state_key
@@ -125,9 +125,15 @@ class StateExchange:
         """Take the state key that another own device gives, if it is the one that is missing here."""
         named = self._database.read(own.own_list).state_key_hash
         if not self.is_current() and state_key_hash(state_key) == named:
-            await self._on_state_key(state_key)
-            self._state_key = state_key
+            await self._hold(state_key)
             self._is_pressing.set()
+
+    async def _hold(self, state_key: bytes) -> bool:
+        """Go on with a state key that the newest list names; gives whether the disk has it."""
+        is_kept = await self._on_state_key(state_key)
+        if state_key_hash(state_key) == self._database.read(own.own_list).state_key_hash:
+            self._state_key = state_key  # else it was renewed once more meanwhile
+        return is_kept
 
     def press(self) -> None:
         """Take note that something changed which should not wait a minute."""
@@ -165,6 +171,7 @@ class StateExchange:
                 snapshot = await self._database.write_patiently(account_state.due, wall())
                 if snapshot is None or self.trouble is not None or not self.is_current():
                     return
+                state_key = self._state_key
                 try:
                     version = await self._put_pages(link, snapshot)
                 except PeerError as error:
@@ -174,8 +181,10 @@ class StateExchange:
                         return
                     await self._take(link)
                 else:
-                    await self._database.write_patiently(account_state.put, snapshot, version)
-                    return
+                    if state_key == self._state_key and self.is_current():
+                        await self._database.write_patiently(account_state.put, snapshot, version)
+                        return
+                    # The key was renewed meanwhile: what lies there now is as good as not put.
 
     async def _put_pages(self, link: TrackerLink, snapshot: account_state.Snapshot) -> int:
         """Put all pages; gives the version they made."""
@@ -218,10 +227,10 @@ class StateExchange:
             if copy.device != keys.device or private is None:
                 continue
             with suppress(RemoteProtocolError):
-                self._state_key = open_state_key(copy, private, keys.identity, named)
-                await self._on_state_key(self._state_key)
-                await self._database.write_patiently(prekeys.use_up, copy.prekey)
-                return True
+                state_key = open_state_key(copy, private, keys.identity, named)
+                if await self._hold(state_key):  # else the copy is opened another time
+                    await self._database.write_patiently(prekeys.use_up, copy.prekey)
+                return self.is_current()
         return False
 
     async def _take(self, link: TrackerLink) -> None:

@@ -84,6 +84,18 @@ def weekly(connection: Connection, device: DeviceId) -> Prekey | None:
     return Prekey(device, number, False, made, hpke_public(private))
 
 
+def weekly_drawn(
+    connection: Connection, device: DeviceId, now: UnixMillis, entropy: Entropy
+) -> Prekey:
+    """Give the weekly prekey of this device; it is drawn where there is none yet, and published when its turn comes."""
+    found = weekly(connection, device)
+    if found is None:
+        _weekly(connection, now, entropy)
+        found = weekly(connection, device)
+        assert found is not None
+    return found
+
+
 def private_of(connection: Connection, number: int) -> bytes | None:
     """Give the private half of a prekey, or None if it is gone or never was."""
     row = connection.execute("SELECT private FROM prekeys WHERE number = ?", (number,)).fetchone()

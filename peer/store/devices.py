@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import suppress
 
+from peer.store import own
 from wire import limits
 from wire.channel.primitives import sha256
 from wire.codes import Code
@@ -150,6 +151,7 @@ def note_list(
             "UPDATE contacts SET device_list = ?, list_counter = ? WHERE identity = ?",
             (device_list, came.counter, identity),
         )
+        own.state_key_named(connection, came)
         connection.execute(
             "UPDATE own SET device_list = ?, list_counter = ? WHERE identity = ?",
             (device_list, came.counter, identity),

@@ -42,6 +42,7 @@ def remember(
     """
     listed = read_device_list(keys.device_list, keys.identity)
     _let_go_of_former(connection, keys, listed)
+    state_key_named(connection, listed)
     counter = listed.counter
     connection.execute(
         "INSERT INTO own (one, name, tracker, identity, device, certificate, device_list,"
@@ -163,6 +164,7 @@ def set_device_list(connection: sqlite3.Connection, signed: bytes) -> bool:
     came = read_device_list(signed, own.identity)
     if came.counter <= own.list_counter:
         return False
+    state_key_named(connection, came)
     connection.execute("UPDATE own SET device_list = ?, list_counter = ?", (signed, came.counter))
     connection.executemany(
         "UPDATE devices SET is_listed = ?, revoked = ? WHERE device = ? AND identity = ?",
@@ -172,6 +174,19 @@ def set_device_list(connection: sqlite3.Connection, signed: bytes) -> bool:
         ],
     )
     return True
+
+
+def state_key_named(connection: sqlite3.Connection, came: DeviceList) -> None:
+    """Take note, before a list of this account is kept, of another state key that it names.
+
+    The tracker may hold the account state under the former key, which new devices never get: all of it is to be
+    put again, by whichever device comes to it. That is noted together with the list, so that no crash forgets it.
+    """
+    before = account(connection)
+    if before is None or before.identity != came.identity:
+        return
+    if read_device_list(before.device_list, before.identity).state_key_hash != came.state_key_hash:
+        connection.execute("UPDATE settings SET is_put = 0")
 
 
 def set_logged_in(connection: sqlite3.Connection, is_logged_in: bool) -> None:

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from peer import api
-from peer.accounts import register
+from peer.accounts import credentials, register
 from peer.errors import PeerError
-from peer.identity import read_key_file
+from peer.identity import read_key_file, rewrite_key_file
 from peer.locations import Locations
+from peer.mail import prekeys
+from peer.people import contacts
 from peer.store.database import Database
+from peer.times import wall
 from tests.harness.homes import PASSWORD, Watched, befriend, make_account, running
 from tests.harness.trackers import TrackerProcess
 from wire.codes import Code
 from wire.entropy import SystemEntropy
+from wire.identity import read_device_list, revoke_device
+from wire.messages import accounts
+from wire.messages.session import Done
+from wire.state_key import seal_state_key, state_key_hash
+from wire.vault import Vault, seal_vault
 
 
 @dataclass
@@ -155,3 +163,68 @@ async def test_what_cannot_be_revoked_is_named(
     with pytest.raises(PeerError) as caught:
         await desk.first(api.RevokeDevice(device, password))
     assert caught.value.code is code
+
+
+async def revoke_and_die(home: Path, *, writes_keys: bool) -> None:
+    """Take every other device off, as far as `device revoke` comes that is killed before its database hears of it."""
+    entropy, locations = SystemEntropy(), Locations(home)
+    profile = read_key_file(locations, lambda: None)
+    address, keys = profile.tracker, profile.keys
+    assert address is not None
+    assert address.key is not None
+    database = Database.open(locations.database, entropy=entropy)
+    mine = await database.write(prekeys.weekly_drawn, keys.device, wall(), entropy)
+    await database.close()
+    link = await credentials.dial(address, entropy.bytes(32), entropy)
+    parameters = await credentials.ask_kdf(link, profile.name, None)
+    proven = await credentials.prove(link, profile.name, address.key, parameters, PASSWORD, None)
+    seed, listed = proven.vault.identity_seed, read_device_list(proven.found.device_list, None)
+    [other] = set(listed.standing) - {keys.device}
+    state_key = entropy.bytes(32)
+    signed = revoke_device(
+        seed, listed, other, now=wall(), state_key_hash=state_key_hash(state_key)
+    )
+    vault = Vault(seed, state_key, proven.vault.counter + 1, wall())
+    sealed = seal_vault(vault, proven.secrets.wrap_key, profile.name, entropy)
+    copies = (seal_state_key(state_key, keys.identity, mine, entropy),)
+    await link.ask(
+        lambda request: accounts.RevokeDevice(request, signed, sealed, vault.counter, copies), Done
+    )
+    await link.close()
+    if writes_keys:
+        following = replace(
+            profile,
+            keys=replace(keys, device_list=signed),
+            state_key=state_key,
+            vault=sealed,
+            vault_counter=vault.counter,
+        )
+        rewrite_key_file(locations, following, entropy)
+
+
+@pytest.mark.parametrize("writes_keys", [False, True], ids=["no-keys", "keys"])
+async def test_a_revocation_cut_short_leaves_a_state_that_new_devices_open(
+    town: Town, writes_keys: bool
+) -> None:
+    await make_account(town.folder / "carol", "carol", town.tracker.address)
+    await town.log_in("phone", "phone")
+    phone = await town.up("phone")
+    async with running(town.folder / "desk") as node:
+        desk = Watched(node)
+        await desk.first(api.ListDevices())
+        await desk.first(api.BlockFriend("carol"))
+        await phone.until(about_carol)
+    await revoke_and_die(town.folder / "desk", writes_keys=writes_keys)
+    assert (await town.log_in("tablet", "tablet")).trouble is not None  # until the desk is back
+    tablet = await town.up("tablet")
+    async with running(town.folder / "desk"):
+        await tablet.until(about_carol)
+    assert (await town.log_in("laptop", "laptop")).trouble is None
+    laptop = await town.up("laptop")
+    carol = laptop.node.database.read(contacts.find, "carol")
+    assert carol is not None
+    assert carol.state == "blocked"
+
+
+def about_carol(event: api.Event) -> bool:
+    return event.event == "friend" and event.body["friend"] == "carol"
