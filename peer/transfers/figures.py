@@ -44,7 +44,7 @@ class Coming(Counted, Protocol):
 
     @property
     def resumed_at(self) -> int:
-        """Bytes that were verified when it began to ask over its link."""
+        """Bytes that were verified when it began to ask, or went on after nobody had been asked."""
 
 
 @dataclass(slots=True)

@@ -66,7 +66,7 @@ class Incoming:
         self._receiver: Receiver | None = None
         self._is_over = False
         self.waits_for = ""  # the code of what holds it, once that is reported
-        self.resumed_at = 0  # bytes that were verified when it began to ask over its link
+        self.resumed_at = 0  # bytes that were verified when it last began to ask, or went on
         self.detached_at = time.monotonic()  # when it last had a link, while it has none
 
     @property
@@ -343,7 +343,6 @@ class Incoming:
             self._land(landfall)
             return
         self._receiver = landfall.restored(self._assembling.batches)
-        self.resumed_at = self._receiver.verified_bytes
         landfall.begin(content if self.due.share else b"", self._receiver.lending)
         for asker in self._askers.values():
             self._link(asker)
@@ -364,8 +363,10 @@ class Incoming:
             self._ask()
 
     def _link(self, asker: Asker) -> None:
-        if self._receiver is not None:
-            self._receiver.linked(asker.new_fetch, asker.device, now=now())
+        if (receiver := self._receiver) is not None:
+            if not any(map(receiver.waits_for, set(receiver.sources) - {asker.device})):
+                self.resumed_at = receiver.verified_bytes  # nobody else brings anything
+            receiver.linked(asker.new_fetch, asker.device, now=now())
 
     def _ask(self) -> None:
         """Ask every source for what is its to bring now."""

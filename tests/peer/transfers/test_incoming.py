@@ -13,12 +13,13 @@ from peer.transfers import ledger
 from peer.transfers.incoming import Incoming
 from peer.transfers.manager import Incoming as Due
 from peer.transfers.reports import Fails, Landed, Report, Stumbles, Waits
+from peer.transfers.sharing import Share
 from tests.harness.disks import MemoryDisk, failure
 from tests.peer.transfers.landings import KEY, ROOT
 from wire import limits
 from wire.codes import Code
 from wire.identity import public_of
-from wire.ids import AccountName, ChunkDigest, IdentityKey, SigningKey
+from wire.ids import AccountName, ChunkDigest, DeviceId, IdentityKey, SigningKey
 from wire.machine import Monotonic
 from wire.messages import Message
 from wire.messages.transfer import Fetch, FetchDigests, FetchManifest, Pack, Piece, StopFetch
@@ -52,6 +53,7 @@ class Transfer:
         *,
         manifest_size: int | None = None,
         gone: tuple[int, ...] = (),
+        share: Share | None = None,
     ) -> None:
         self.reports: list[Report] = []
         self.said: list[Message] = []
@@ -66,6 +68,7 @@ class Transfer:
             1, KEY, AccountName("bob"), IdentityKey(bytes(32)), SigningKey(public_of(SEED)), ROOT,
             "title", len(files), sum(sizes),
             len(content) if manifest_size is None else manifest_size, manifest.digest(content),
+            share=share,
         )  # fmt: skip
         self.incoming = Incoming(due, lambda _, report: self.reports.append(report), disk=disk)
 
@@ -141,6 +144,43 @@ def test_all_of_it_lands(disk: MemoryDisk) -> None:
     transfer.run()
     assert transfer.reports == [Landed(ROOT / "big", [])]
     transfer.incoming.close()
+
+
+def test_where_it_goes_on_is_what_was_verified_when_its_only_source_came_back(
+    disk: MemoryDisk,
+) -> None:
+    transfer = Transfer(disk)
+    incoming = transfer.incoming
+    transfer.attach()
+    while incoming.verified_bytes < 3 * limits.CHUNK_BYTES:
+        transfer.step()
+    assert incoming.resumed_at == 0
+    incoming.detach()
+    had = incoming.verified_bytes
+    transfer.attach()
+    assert incoming.resumed_at == had
+    transfer.run()
+    assert transfer.reports == [Landed(ROOT / "big", [])]
+    assert incoming.resumed_at == had
+    incoming.close()
+
+
+def test_a_source_that_joins_another_at_work_is_no_going_on(disk: MemoryDisk) -> None:
+    mine, other = DeviceId(b"m" * 16), DeviceId(b"o" * 16)
+    share = Share(mine, IdentityKey(b"m" * 32), (IdentityKey(b"o" * 32),))
+    transfer = Transfer(disk, share=share)
+    incoming = transfer.incoming
+    transfer.attach()
+    while incoming.verified_bytes < 3 * limits.CHUNK_BYTES:
+        transfer.step()
+    incoming.attach(lambda *said: None, lambda: next(transfer.fetches), other)
+    assert incoming.asks(other)
+    assert incoming.resumed_at == 0
+    incoming.detach()  # nobody brings anything: the other one has nothing yet
+    had = incoming.verified_bytes
+    transfer.attach()
+    assert incoming.resumed_at == had
+    incoming.close()
 
 
 @pytest.mark.parametrize(("number", "reason"), [(ENOSPC, ledger.SPACE), (EIO, ledger.FOLDER)])
