@@ -148,3 +148,9 @@ def test_a_list_of_millions_is_refused_before_an_entry_is_made() -> None:
         tracemalloc.stop()
     assert caught.value.code is Code.TOO_MANY_FILES
     assert peak < limits.MIB
+
+
+@pytest.mark.parametrize("count", [0, 15, 16, 2**16 - 1, 2**16], ids=str)
+def test_packed_values_put_together_are_the_array_of_them(count: int) -> None:
+    packed = [msgspec.msgpack.encode(number % 7) for number in range(count)]
+    assert msgspec.msgpack.decode(manifest.array_of(packed)) == [n % 7 for n in range(count)]
