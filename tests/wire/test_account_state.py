@@ -13,10 +13,12 @@ from wire.account_state import (
     Contact,
     Entry,
     ListSeen,
+    ReadMarks,
     open_state,
     pages_of,
     read_contact,
     read_list_seen,
+    read_marks,
     read_verified,
     seal_state,
 )
@@ -143,3 +145,10 @@ def test_a_mark_of_another_length_is_refused() -> None:
         read_verified(b"i" * 31)
     with pytest.raises(RemoteProtocolError, check=is_invalid):
         read_list_seen(b"x")
+
+
+def test_read_marks_that_are_none_are_refused() -> None:
+    assert read_marks(pack(ReadMarks(()))) == ReadMarks(())
+    with pytest.raises(RemoteProtocolError) as caught:
+        read_marks(b"rubbish")
+    assert caught.value.code is Code.STATE_INVALID
