@@ -1,8 +1,9 @@
 """Networks of our own for the programs of one test: real namespaces, real cables, lines as slow as wanted.
 
 A namespace lives as long as a process that reads from a pipe of ours, and cables vanish with what they join;
-programs started by a host's `words` die with the thread that started them. So nothing is left, however
-the test ends, and nothing has a name that two runs could share. What cannot be had here is delay without a
+programs started by a host's `words` die with the thread that started them (not in the first instants: a
+kernel takes that wish from the program itself, and it has to be running). So nothing is left, however the
+test ends, and nothing has a name that two runs could share. What cannot be had here is delay without a
 queue (`netem` is missing on many kernels) and loss: those belong to `simnet`.
 """
 

@@ -97,7 +97,10 @@ import subprocess, sys
 from tests.harness.netns import Switch
 switch = Switch().__enter__()
 hosts = [switch.host(), switch.host()]
-running = subprocess.Popen([*hosts[0].words, "cat"], stdin=sys.stdin)
+running = subprocess.Popen(
+    [*hosts[0].words, "sh", "-c", "echo runs && exec cat"], stdin=sys.stdin, stdout=subprocess.PIPE
+)
+running.stdout.readline()  # from here on it dies with us; before, it may not have said yet that it wants to
 print(running.pid, *(each.pid for each in hosts), flush=True)
 running.wait()
 """
