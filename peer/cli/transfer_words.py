@@ -36,6 +36,7 @@ _WAITS = {
     "friend": "waits for the friend",
     "slot": "waits for its turn",
     "source": "waits for somebody who has it",
+    "source-offline": "waits: nobody who has the rest is there",
     "space": "waits for free space",
     "folder": "waits for the folder to come back",
     "friend-paused": "waits: the friend has paused it",

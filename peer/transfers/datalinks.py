@@ -18,7 +18,7 @@ from peer.pump import Pump
 from peer.settings import bandwidth
 from peer.store.database import Database
 from peer.times import minute_of_day
-from peer.transfers import manager
+from peer.transfers import ledger, manager
 from peer.transfers.bulk import Bulk
 from peer.transfers.datadialer import Neighbours, TransferDialer
 from peer.transfers.fetching import Fetching
@@ -312,6 +312,8 @@ class TransferLinks:
         wanted = {each.number for each in due}
         self._coming.forget_all_but(wanted)
         for number in [number for number in self._coming.open if number not in wanted]:
+            if self._database.read(ledger.is_paused, number):
+                self._coming.open[number].waits_for = Code.PAUSED.value
             self._spawn(self._outcomes.end(self._outcomes.take_out(number)))
         for link in self._links.every:
             self._serving.withdraw(link.identity, link.talk)

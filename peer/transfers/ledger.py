@@ -42,7 +42,11 @@ HELD_HERE = {
     **{reason: code for code, reason in WAITS_HERE.items()},
     SOURCE_OFFLINE: Code.SOURCE_OFFLINE,
 }
-HELD_THERE = {Code.NO_SPACE: FRIEND_SPACE, Code.FOLDER_GONE: FRIEND_FOLDER}
+HELD_THERE = {
+    Code.NO_SPACE: FRIEND_SPACE,
+    Code.FOLDER_GONE: FRIEND_FOLDER,
+    Code.PAUSED: PAUSED,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,14 @@ from wire.identity import DeviceKeys
 from wire.machine import Entropy
 
 log = logging.getLogger("peer")
-RETRY_S = 15.0
-REFUSED_RETRY_S = 2.0
+RETRY_S = {
+    ledger.SPACE: (1.0, 15.0),
+    ledger.FOLDER: (1.0, 15.0),
+    ledger.PAUSED: (15.0, 600.0),
+    ledger.SOURCE: (2.0, 2.0),
+    ledger.FRIEND: (15.0, 15.0),
+}
+"""How long what waits for that is left alone at first, and at most."""
 
 
 class Outcomes:
@@ -98,15 +104,15 @@ class Outcomes:
                 await _discard(transfer)
                 self._carry_out(effects)  # who is told that it is done finds nothing else there
             case Waits(reason=reason, detail=detail):
-                await self._set_aside(transfer, reason, RETRY_S, detail)
+                await self._set_aside(transfer, reason, detail)
             case Unfit():
                 await asyncio.to_thread(transfer.close)
                 self._carry_out(await self._database.write_patiently(policy.unfit, number))
             case Stumbles():
-                await self._set_aside(transfer, ledger.FRIEND, RETRY_S)
+                await self._set_aside(transfer, ledger.FRIEND)
             case Fails(code=Code.UNKNOWN_OFFER) if not self._coming.is_refused_again(number):
                 # a withdrawal comes on another road, and says more
-                await self._set_aside(transfer, ledger.SOURCE, REFUSED_RETRY_S)
+                await self._set_aside(transfer, ledger.SOURCE)
             case Fails(code=code, detail=detail):
                 await asyncio.to_thread(transfer.close)
                 effects = await self._database.write_patiently(
@@ -117,12 +123,10 @@ class Outcomes:
 
     # --- inside
 
-    async def _set_aside(
-        self, transfer: Incoming, reason: str, retry_s: float, detail: str = ""
-    ) -> None:
+    async def _set_aside(self, transfer: Incoming, reason: str, detail: str = "") -> None:
         """Close a transfer for now, to be tried again after a while."""
         now = asyncio.get_running_loop().time()
-        self._coming.set_aside(transfer, now, retry_s, is_held=reason == ledger.PAUSED)
+        self._coming.set_aside(transfer, now, RETRY_S[reason], is_held=reason == ledger.PAUSED)
         await asyncio.to_thread(transfer.close)
         await self._figures.keep_coming(transfer.due.number, transfer)
         await self.wait(transfer.due.number, reason, detail)

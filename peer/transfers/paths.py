@@ -85,8 +85,8 @@ def landing(name: str, *, is_top: bool) -> str:
 
 
 def numbered(name: str, number: int) -> str:
-    """Give `name (number).ext`, cut to 255 bytes; `name` itself for number 1."""
-    return name if number == 1 else _fitted(name, f" ({number})")
+    """Give what the number-th thing of one name is called, cut to 255 bytes: itself, then `name (1).ext`."""
+    return name if number == 1 else _fitted(name, f" ({number - 1})")
 
 
 def plan(entries: Iterable[Entry]) -> Iterator[Place]:

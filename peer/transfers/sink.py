@@ -300,13 +300,13 @@ class Sink:
         """Bring what was written to the disk, then mark it; from any thread."""
         with self._sync_lock, self._translated():
             self._unsynced.sync(self._journal)
+            self._work.must_stand(self._folder)
 
     def finish(self) -> Path:
         """Land: every file is whole or dropped. Gives the one top's path, or the folder of several.
 
-        The work folder stays, as a note of where things went, until `discard`: whoever is killed before
-        that is noted elsewhere opens, finishes again, and gets the same path. Raises
-        LocalProtocolError while a file is under way.
+        The work folder stays, as a note of where things went, until `discard`: whoever is killed before opens,
+        finishes again, and gets the same path. Raises LocalProtocolError while a file is under way.
         """
         with self._sync_lock, self._translated():
             if not self.is_landing:
@@ -314,6 +314,7 @@ class Sink:
                     raise LocalProtocolError("a transfer cannot land before every file is whole")
                 self._settle_folders()
                 self._unsynced.sync(self._journal)
+            self._work.must_stand(self._folder)
             return self._landing.land(self._folder)
 
     def _settle_folders(self) -> None:
@@ -384,8 +385,8 @@ class Sink:
     def _translated(self) -> Iterator[None]:
         if not self._is_open:
             raise LocalProtocolError("the sink is closed")
-        if self._unsynced.loss is not None:
-            raise self._fault(self._unsynced.loss)
+        if (loss := self._unsynced.loss or self._work.lost) is not None:
+            raise self._fault(loss)
         try:
             yield
         except OSError as error:

@@ -290,16 +290,16 @@ def _short(name: str, most: int = limits.NAME_BYTES) -> str:
 
 
 def _unique(name: str, taken: set[str]) -> str:
-    """Keep tops of one name apart: `a.txt`, `a (2).txt`; the stem gives way where a name is full."""
+    """Keep tops of one name apart: `a.txt`, `a (1).txt`; the stem gives way where a name is full."""
     stem, dot, extension = name.rpartition(".")
     if not stem:
         stem, dot, extension = name, "", ""
     found, number = name, 1
     while found in taken:
-        number += 1
         ending = f" ({number}){dot}{extension}"
         room = limits.NAME_BYTES - len(ending.encode())
         found = _short(stem, room) + ending if room > 0 else f"{_short(name, 240)} ({number})"
+        number += 1
     taken.add(found)
     return found
 

@@ -13,8 +13,6 @@ from peer.transfers.lent import Lent
 from wire.ids import DeviceId
 from wire.transfer.holding import OfferKey
 
-HELD_MOST_S = 600.0
-
 
 class UnderWay:
     """Transfers by their rows in the book. open: those that may ask over a link."""
@@ -65,18 +63,22 @@ class UnderWay:
         for closing in list(self._closing.values()):
             await closing.wait()
 
-    def set_aside(self, transfer: Incoming, now: float, wait_s: float, *, is_held: bool) -> None:
-        """Let a transfer wait. now: seconds, of the loop.
+    def set_aside(
+        self, transfer: Incoming, now: float, wait_s: tuple[float, float], *, is_held: bool
+    ) -> None:
+        """Let a transfer wait. now: seconds, of the loop. wait_s: first, then twice as long each time up to this.
 
-        is_held: its friend's person paused it, so it waits longer each time, until they say that it goes on.
+        What brought something meanwhile waits as at first. is_held: its friend's person paused it, until they
+        say that it goes on.
         """
         number = transfer.due.number
         if is_held:
             self._held[number] = transfer.due.key.device
-            wait_s = self._patience[number] = min(
-                2 * self._patience.get(number, wait_s / 2), HELD_MOST_S
-            )
-        self._not_before[number] = now + wait_s
+        elif transfer.verified_bytes > transfer.resumed_at:
+            self._patience.pop(number, None)
+        first, most = wait_s
+        waits = self._patience[number] = min(2 * self._patience.get(number, first / 2), most)
+        self._not_before[number] = now + waits
 
     def let_ask(self, device: DeviceId) -> None:
         """Let what a device's person had paused ask again at once."""

@@ -38,8 +38,9 @@ class Workplace:
     """One work folder, open and locked.
 
     outside, inside, tree: descriptors of the folder where things land, of the work folder, of the tree.
-    found: what an earlier life noted, None if this is the first. Raises OSError, and PeerError with
-    FILE_EXISTS if something else has that name or another process is at work in it.
+    found: what an earlier life noted, None if this is the first. lost: how it was noticed that the folder's
+    path leads elsewhere by now. Raises OSError, and PeerError with FILE_EXISTS if something else has that name
+    or another process is at work in it.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Workplace:
         self.name = name.encode()
         self.found: Notes | None = None
         self.journal: Journal | None = None
+        self.lost: OSError | None = None
         self.inside = self.tree = -1
         self.outside = disk.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -71,6 +73,24 @@ class Workplace:
             if descriptor >= 0:
                 self.disk.close(descriptor)
         self.tree = self.inside = self.outside = -1
+
+    def must_stand(self, folder: Path) -> None:
+        """See that the path where things land still leads to where they are: raises OSError, and notes it.
+
+        A disk may be unmounted, a folder moved, while it is open: what is written then goes where nobody
+        looks for it, and keeps a disk from being let go.
+        """
+        try:
+            found = self.disk.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                here, open_ = self.disk.fstat(found), self.disk.fstat(self.outside)
+            finally:
+                self.disk.close(found)
+            if (here.st_dev, here.st_ino) != (open_.st_dev, open_.st_ino):
+                raise FileNotFoundError(errno.ENOENT, "another folder stands there now")
+        except OSError as error:
+            self.lost = error
+            raise
 
     def _enter(self, name: str) -> None:
         try:

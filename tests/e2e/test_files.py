@@ -112,8 +112,8 @@ def test_nothing_that_stands_there_is_replaced(friends: tuple[Peer, Peer], tmp_p
     bob.do("accept", made["offer"], "--to", str(tmp_path / "in"))
     done = bob.node.event("transfer", offer=made["offer"], state="done")
     assert first.read_bytes() == b"mine"
-    assert done["saved_as"] == str(tmp_path / "in" / "note (2).txt")
-    assert (tmp_path / "in" / "note (2).txt").read_bytes() == b"theirs"
+    assert done["saved_as"] == str(tmp_path / "in" / "note (1).txt")
+    assert (tmp_path / "in" / "note (1).txt").read_bytes() == b"theirs"
 
 
 def test_who_waits_with_send_is_told_when_it_arrived(

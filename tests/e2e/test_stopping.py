@@ -141,7 +141,7 @@ def test_a_paused_download_stays_so_over_a_restart_and_goes_on_from_what_it_had(
     held = bob.one("pause", transfer[:8])
     assert (held["state"], held["place"]) == ("paused", None)
     waits = node(alice).event("transfer", offer=offered, state="waiting")
-    assert (waits["reason"], waits["rate"]) == ("friend", None)
+    assert (waits["reason"], waits["rate"]) == ("friend-paused", None)
     assert node(bob).stop() == 0
     [stopped] = bob.do("transfers")
     assert stopped["state"] == "paused"

@@ -51,6 +51,17 @@ class SmallDisk:
         words = ["mount", "-o", f"remount,{options}", str(self.path)]
         subprocess.run([*self.words, *words], check=True)
 
+    def unmount(self) -> None:
+        """Take it away while programs may use it, as a cable that is pulled does; nothing on it is lost."""
+        aside = f"{self.path}.aside"
+        script = 'mkdir -p "$1" && mount --bind "$0" "$1" && umount -l "$0"'
+        subprocess.run([*self.words, "sh", "-c", script, str(self.path), aside], check=True)
+
+    def mount(self) -> None:
+        """Bring it back where it was."""
+        aside = f"{self.path}.aside"
+        subprocess.run([*self.words, "mount", "--bind", aside, str(self.path)], check=True)
+
     def cover(self) -> None:
         """Hide it under an empty disk that takes nothing, as a share that is gone leaves its bare folder."""
         words = ["mount", "-t", "tmpfs", "-o", "size=4096,ro", "tmpfs", str(self.path)]

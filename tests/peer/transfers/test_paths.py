@@ -130,19 +130,19 @@ def test_whatever_came_is_one_harmless_component_and_lands_as_itself_again(
 def test_a_numbered_name_fits_and_keeps_its_extension(name: str, number: int) -> None:
     stored = landing(name, is_top=True)
     assert len(numbered(stored, number).encode()) <= 255
-    assert f" ({number})" in numbered(stored, number)
+    assert f" ({number - 1})" in numbered(stored, number)
     assert numbered(stored, 1) == stored
 
 
 @pytest.mark.parametrize(
     ("name", "second"),
     [
-        ("film.mkv", "film (2).mkv"),
-        ("archive.tar.gz", "archive (2).tar.gz"),
-        ("noextension", "noextension (2)"),
-        ("Dr. Who season one", "Dr. Who season one (2)"),
-        (".tar.gz", ".tar (2).gz"),
-        ("n" * 255, "n" * 251 + " (2)"),
+        ("film.mkv", "film (1).mkv"),
+        ("archive.tar.gz", "archive (1).tar.gz"),
+        ("noextension", "noextension (1)"),
+        ("Dr. Who season one", "Dr. Who season one (1)"),
+        (".tar.gz", ".tar (1).gz"),
+        ("n" * 255, "n" * 251 + " (1)"),
     ],
 )
 def test_a_taken_name_gets_a_number_before_its_extension(name: str, second: str) -> None:
@@ -188,18 +188,18 @@ def files(*paths: str) -> list[Entry]:
 
 def test_twins_in_case_accents_or_safe_names_are_kept_apart_in_the_manifests_order() -> None:
     composed, apart = unicodedata.normalize("NFC", "é"), unicodedata.normalize("NFD", "é")
-    assert planned(*files("A.txt", "a.txt", "a (2).txt")) == {
+    assert planned(*files("A.txt", "a.txt", "a (1).txt")) == {
         "A.txt": "A.txt",
-        "a (2).txt": "a (2).txt",
-        "a.txt": "a (3).txt",
+        "a (1).txt": "a (1).txt",
+        "a.txt": "a (2).txt",
     }
-    assert planned(*files(composed, apart)) == {apart: apart, composed: f"{composed} (2)"}
-    assert planned(*files("x?", "x*", "x:")) == {"x*": "x_", "x:": "x_ (2)", "x?": "x_ (3)"}
-    assert planned(*files("ß", "SS")) == {"SS": "SS", "ß": "ß (2)"}
+    assert planned(*files(composed, apart)) == {apart: apart, composed: f"{composed} (1)"}
+    assert planned(*files("x?", "x*", "x:")) == {"x*": "x_", "x:": "x_ (1)", "x?": "x_ (2)"}
+    assert planned(*files("ß", "SS")) == {"SS": "SS", "ß": "ß (1)"}
     assert planned(*files("x", "x.", "x\u200b")) == {
         "x": "x",
-        "x.": "x (2)",
-        "x\u200b": "x\u200b (3)",
+        "x.": "x (1)",
+        "x\u200b": "x\u200b (2)",
     }
 
 
@@ -209,9 +209,9 @@ def test_what_lies_in_twin_folders_follows_its_own_folder() -> None:
     ) == {
         "Dir": "Dir",
         "Dir/a": "Dir/a",
-        "dir": "dir (2)",
-        "dir/A": "dir (2)/A",
-        "dir/a": "dir (2)/a (2)",
+        "dir": "dir (1)",
+        "dir/A": "dir (1)/A",
+        "dir/a": "dir (1)/a (1)",
     }
 
 

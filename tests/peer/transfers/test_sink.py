@@ -100,13 +100,13 @@ def test_one_file_or_folder_gives_its_own_path_and_a_taken_name_gets_a_number(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "film.mkv").write_bytes(b"theirs")
-    (tmp_path / "film (2).mkv").mkdir()
+    (tmp_path / "film (1).mkv").mkdir()
     (tmp_path / "dir").symlink_to("nowhere")
     entries = [file("film.mkv", b"ours")]
-    assert land(tmp_path, "film.mkv", entries, [b"ours"]) == tmp_path / "film (3).mkv"
-    assert land(tmp_path, "dir", [folder("dir")], []) == tmp_path / "dir (2)"
+    assert land(tmp_path, "film.mkv", entries, [b"ours"]) == tmp_path / "film (2).mkv"
+    assert land(tmp_path, "dir", [folder("dir")], []) == tmp_path / "dir (1)"
     assert (tmp_path / "film.mkv").read_bytes() == b"theirs"
-    assert (tmp_path / "film (3).mkv").read_bytes() == b"ours"
+    assert (tmp_path / "film (2).mkv").read_bytes() == b"ours"
 
 
 def test_hostile_names_and_twins_stay_inside_and_apart(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_hostile_names_and_twins_stay_inside_and_apart(tmp_path: Path) -> None:
         "downloads/_.bashrc": b".bashrc",
         "downloads/A": b"A",
         "downloads/_CON": b"CON",
-        "downloads/a (2)": b"a",
+        "downloads/a (1)": b"a",
         "downloads/x_[2J": b"x\x1b[2J",
         "downloads/_~": b"~",
     }

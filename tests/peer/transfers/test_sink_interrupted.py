@@ -50,17 +50,17 @@ def test_where_names_are_taken_it_takes_others_once_and_for_all(has_extras: bool
     for steps in range(60, 140):
         for chance in (None, 0.5):
             disk = MemoryDisk(ROOT, has_extras=has_extras)
-            theirs = {"stuff": {"theirs": b"x"}, "top.txt": b"y", "top (2).txt": b"z"}
+            theirs = {"stuff": {"theirs": b"x"}, "top.txt": b"y", "top (1).txt": b"z"}
             disk.put("stuff/theirs", b"x")
             disk.put("top.txt", b"y")
-            disk.put("top (2).txt", b"z")
+            disk.put("top (1).txt", b"z")
             transfer = Transfer()
             try:
                 transfer.run(DyingDisk(disk, steps))
             except Killed:
                 disk.reboot() if chance is None else disk.power_cut(random.Random(steps), chance)
             transfer.run(disk)
-            ours = {"stuff (2)": LANDED["stuff"], "top (3).txt": LANDED["top.txt"]}
+            ours = {"stuff (1)": LANDED["stuff"], "top (2).txt": LANDED["top.txt"]}
             assert disk.tree() == theirs | ours, steps
 
 

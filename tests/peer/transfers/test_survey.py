@@ -112,12 +112,12 @@ def test_two_things_of_one_name_are_kept_apart(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
     (tmp_path / "1" / "a.txt").write_bytes(b"1")
     (tmp_path / "2" / "a.txt").write_bytes(b"2")
-    (tmp_path / "3" / "a (2).txt").write_bytes(b"3")
+    (tmp_path / "3" / "a (1).txt").write_bytes(b"3")
     (tmp_path / "4" / ".rc").write_bytes(b"4")
     (tmp_path / "5" / ".rc").write_bytes(b"5")
-    tops = [tmp_path / at for at in ("1/a.txt", "2/a.txt", "3/a (2).txt", "4/.rc", "5/.rc")]
+    tops = [tmp_path / at for at in ("1/a.txt", "2/a.txt", "3/a (1).txt", "4/.rc", "5/.rc")]
     found = survey(tops)
-    assert paths_of(found) == [".rc", ".rc (2)", "a (2) (2).txt", "a (2).txt", "a.txt"]
+    assert paths_of(found) == [".rc", ".rc (1)", "a (1) (1).txt", "a (1).txt", "a.txt"]
 
 
 @pytest.mark.parametrize("ending", ["", ".txt", "." + "y" * 200])

@@ -185,8 +185,8 @@ def test_what_was_set_aside_waits_its_time_or_until_its_friend_goes_on(
 ) -> None:
     first, second = coming
     under_way = UnderWay()
-    under_way.set_aside(first, 0.0, 15.0, is_held=True)
-    under_way.set_aside(second, 0.0, 15.0, is_held=False)
+    under_way.set_aside(first, 0.0, (15.0, 600.0), is_held=True)
+    under_way.set_aside(second, 0.0, (15.0, 600.0), is_held=False)
     assert not under_way.may_begin(first.due.number, 14.9)
     assert under_way.may_begin(first.due.number, 15.0)
     under_way.let_ask(first.due.key.device)
@@ -199,19 +199,36 @@ def test_what_a_friend_holds_is_asked_for_less_and_less_often(coming: list[Incom
     under_way, now = UnderWay(), 100.0
     waits = []
     for _ in range(8):
-        under_way.set_aside(first, now, 15.0, is_held=True)
+        under_way.set_aside(first, now, (15.0, 600.0), is_held=True)
         waits.append(next(s for s in range(2000) if under_way.may_begin(first.due.number, now + s)))
     assert waits == [15, 30, 60, 120, 240, 480, 600, 600]
     under_way.let_ask(first.due.key.device)
-    under_way.set_aside(first, now, 15.0, is_held=True)
+    under_way.set_aside(first, now, (15.0, 600.0), is_held=True)
     assert under_way.may_begin(first.due.number, now + 15)
+
+
+def test_what_brought_something_meanwhile_waits_as_shortly_as_at_first(
+    coming: list[Incoming],
+) -> None:
+    first, _ = coming
+    under_way = UnderWay()
+
+    def waits_s() -> int:
+        under_way.set_aside(first, 0.0, (1.0, 15.0), is_held=False)
+        return next(s for s in range(100) if under_way.may_begin(first.due.number, s))
+
+    assert [waits_s() for _ in range(5)] == [1, 2, 4, 8, 15]
+    first.resumed_at = -1
+    assert waits_s() == 1
+    first.resumed_at = 0
+    assert waits_s() == 2
 
 
 def test_nothing_is_kept_of_what_is_over(coming: list[Incoming]) -> None:
     first, second = coming
     under_way = UnderWay()
     for transfer in coming:
-        under_way.set_aside(transfer, 0.0, 15.0, is_held=True)
+        under_way.set_aside(transfer, 0.0, (15.0, 600.0), is_held=True)
         under_way.is_refused_again(transfer.due.number)
     under_way.forget_all_but({second.due.number})
     assert under_way.may_begin(first.due.number, 0.0)
