@@ -141,6 +141,9 @@ class Transfer(Result):
     resumed_at: (
         int | None
     )  # of a running one that was interrupted: bytes that were verified when it went on
+    sources: list[
+        dict[str, object]
+    ]  # {"friend", "device", "path", "bytes", "error"}: of one that comes, who was asked for it
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ def transfer(item: Item) -> str:
         parts += [*_pace([item]), *_resumed(item)]
     if item["path"]:
         parts.append(clean(item["path"]))
+    parts += _sources(item)
     if item["saved_as"]:
         parts.append(f"saved as {clean(item['saved_as'])}")
     if item["reason"]:
@@ -54,7 +55,7 @@ def progress(items: Sequence[Item], width: int) -> str:
     verified = sum(number_of(item["verified_bytes"]) for item in items)
     total = sum(number_of(item["bytes"]) for item in items)
     amount = f"{size_text(verified)} of {size_text(total)}"
-    facts = [f"{share:>3} %", amount, *_files(items), *_pace(items)]
+    facts = [f"{share:>3} %", amount, *_files(items), *_pace(items), *_count_sources(items)]
     waits = {str(item["reason"]) for item in items if item["reason"]}
     if all(item["state"] == "waiting" for item in items):
         facts += [_WAITS.get(reason, clean(reason)) for reason in sorted(waits)]
@@ -84,6 +85,30 @@ def _files(items: Sequence[Item]) -> list[str]:
     done = sum(int(number_of(item["files_done"])) for item in items)
     files = sum(int(number_of(item["files"])) for item in items)
     return [f"{done} of {count_text(files, 'file')}"] if done < files and files > len(items) else []
+
+
+def _sources(item: Item) -> list[str]:
+    """Name those who bring it, if they are several, and those who did wrong."""
+    asked = [each for each in _sources_of(item) if each["path"]]
+    told = [f"{clean(each['friend'])} {size_text(number_of(each['bytes']))}" for each in asked]
+    found = [f"{len(told)} sources: {', '.join(told)}"] if len(told) > 1 else []
+    wrong = [each for each in _sources_of(item) if each["error"]]
+    return found + [f"not asked any more: {clean(_told_wrong(each))}" for each in wrong]
+
+
+def _told_wrong(source: Item) -> str:
+    return f"{source['friend']} ({source['error']})"
+
+
+def _count_sources(items: Sequence[Item]) -> list[str]:
+    """Say from how many it comes, if they are several."""
+    count = sum(bool(each["path"]) for item in items for each in _sources_of(item))
+    return [f"from {count} sources"] if count > len(items) else []
+
+
+def _sources_of(item: Item) -> list[Item]:
+    found = item["sources"]
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _share(items: Sequence[Item]) -> int:

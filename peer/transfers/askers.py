@@ -15,12 +15,16 @@ from wire.transfer.receiver import Receiver
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """One link. say: sends messages; new_fetch: gives ids unique on it; alive: when a byte of a chunk came last."""
+    """One link. say: sends messages; new_fetch: gives ids unique on it; alive: when a byte of a chunk came last.
+
+    path: as `status` names it.
+    """
 
     device: DeviceId
     say: Callable[..., None]
     new_fetch: Callable[[], int]
     alive: Callable[[], Monotonic]
+    path: str
 
 
 def now() -> Monotonic:

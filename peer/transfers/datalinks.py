@@ -99,7 +99,6 @@ class TransferLinks:
             neighbours,
             self._dialer,
             self._outcomes,
-            self._figures,
             records=shelf.taken,
             report=self._report,
             spawn=spawn,
@@ -273,7 +272,7 @@ class TransferLinks:
             if said.waits:
                 self._spawn(self._serving.stopped(served, code_of(said.waits)))
             else:
-                self._figures.note(served.number, said)
+                self._figures.note(served.number, said, link.path)
                 self._spawn(self._serving.note_lost(served))
 
     def _on_end(self, link: OpenLink, code: Code, text: str) -> None:

@@ -16,7 +16,6 @@ from peer.store.database import Database
 from peer.times import wall
 from peer.transfers import ledger, manager, sharing
 from peer.transfers.datadialer import Neighbours, TransferDialer
-from peer.transfers.figures import Figures
 from peer.transfers.incoming import Incoming
 from peer.transfers.openlinks import OpenLink, OpenLinks
 from peer.transfers.outcomes import Outcomes
@@ -42,7 +41,6 @@ class Fetching:
         neighbours: Neighbours,
         dialer: TransferDialer,
         outcomes: Outcomes,
-        figures: Figures,
         *,
         records: Path,
         report: Callable[[Incoming, Report], None],
@@ -55,7 +53,6 @@ class Fetching:
         self._neighbours = neighbours
         self._dialer = dialer
         self._outcomes = outcomes
-        self._figures = figures
         self._records = records
         self._report = report
         self._spawn = spawn
@@ -81,7 +78,7 @@ class Fetching:
             return
         transfer = self._coming.open.get(due.number)
         is_quiet = transfer is None or (
-            not transfer.is_busy and time.monotonic() - transfer.brought_at > QUIET_S
+            not transfer.is_busy and time.monotonic() - transfer.asking.brought_at > QUIET_S
         )
         if not has_others:
             await self._seek(due)
@@ -134,11 +131,9 @@ class Fetching:
     async def _attach(self, link: OpenLink, transfer: Incoming) -> None:
         """Let a transfer ask over a link; a disk of its own that hangs holds no other."""
         try:
-            await asyncio.to_thread(link.talk.attach, transfer)
+            await asyncio.to_thread(link.talk.attach, transfer, link.path)
         finally:
             self._attaching.discard((transfer.due.number, link.device))
-            if self._coming.open.get(transfer.due.number) is transfer:
-                self._figures.begin(transfer.due.number)
 
     async def _seek(self, due: manager.Incoming) -> None:
         """Dial whoever has it, and say what it waits for until there is a link."""
@@ -167,7 +162,7 @@ class Fetching:
             device = transfer.due.key.device
             if transfer.is_attached or self._links.of_device(device) is not None:
                 continue
-            if self._neighbours.is_linked(device) and transfer.detached_at > since:
+            if self._neighbours.is_linked(device) and transfer.asking.empty_since > since:
                 continue
             self._outcomes.take_out(number)
             await self._outcomes.wait(number, ledger.FRIEND)

@@ -12,6 +12,7 @@ from peer.effects import Effect
 from peer.errors import PeerError
 from peer.store.database import Database
 from peer.transfers import ledger
+from peer.transfers.asking import Asking, Source
 from peer.transfers.ledger import Live
 from peer.transfers.rate import Rate
 
@@ -46,19 +47,31 @@ class Coming(Counted, Protocol):
     def resumed_at(self) -> int:
         """Bytes that were verified when it began to ask, or went on after nobody had been asked."""
 
+    @property
+    def begun(self) -> int:
+        """How often it did that."""
+
+    @property
+    def asking(self) -> Asking:
+        """Whom it asks."""
+
 
 @dataclass(slots=True)
 class _Row:
     """What is shown of one transfer.
 
     resumed_at: bytes that were there when it went on last. is_known: whether its figures are. is_fresh: it
-    goes on over a link. is_told: of its newest figures. is_due: they are to be kept at once.
+    goes on over a link. begun: how often one that comes did so. path: of its link. sources: of one that comes.
+    is_told: of its newest figures. is_due: they are to be kept at once.
     """
 
     rate: Rate = field(default_factory=Rate)
     resumed_at: int | None = None
     is_known: bool = False
     is_fresh: bool = True
+    begun: int = 0
+    path: str | None = None
+    sources: tuple[Source, ...] = ()
     files_done: int = 0
     verified_bytes: int = 0
     resent_bytes: int = 0
@@ -84,7 +97,7 @@ class Figures:
         self._rows: dict[int, _Row] = {}
 
     def begin(self, number: int) -> None:
-        """Begin to measure a transfer, or take note that it goes on over another link."""
+        """Begin to measure one that leaves, or take note that it goes on over another link."""
         row = self._rows.setdefault(number, _Row())
         row.is_fresh = True
 
@@ -92,26 +105,29 @@ class Figures:
         """Measure it no more."""
         self._rows.pop(number, None)
 
-    def note(self, number: int, counted: Counted, resumed_at: int | None = None) -> None:
-        """Take note of how far a transfer is, if it is being measured.
+    def note(self, number: int, counted: Counted, path: str | None = None) -> None:
+        """Take note of how far a transfer is, if it is being measured: what is told first is where it goes on.
 
-        resumed_at: as of `Coming`; None: what is told first over a link is that.
+        path: of its link.
         """
         row = self._rows.get(number)
         if row is not None:
             if row.is_fresh:
-                row.is_fresh = False
-                row.resumed_at = (
-                    counted.verified_bytes if resumed_at is None else resumed_at
-                ) or None
-                row.rate = Rate()
-            row.is_known = True
-            row.files_done = counted.files_done
-            row.verified_bytes = counted.verified_bytes
-            if row.resent_bytes != counted.resent_bytes:
-                row.resent_bytes = counted.resent_bytes
-                row.is_due = True  # it comes right after an interruption, and another may follow
-            row.is_told = False
+                _go_on(row, counted.verified_bytes)
+            row.path = path or row.path
+            _count(row, counted)
+
+    def note_coming(self, number: int, coming: Coming) -> None:
+        """Take note of how far one that comes is, and of whom it asks: who joins is no new beginning."""
+        row = self._rows.setdefault(number, _Row())
+        sources = coming.asking.sources
+        if row.begun != coming.begun:
+            row.begun = coming.begun
+            _go_on(row, coming.resumed_at)
+        elif coming.verified_bytes == row.verified_bytes and sources == row.sources:
+            return
+        row.path, row.sources = coming.asking.path, sources
+        _count(row, coming)
 
     def live(self) -> dict[int, Live]:
         """Give what is known better than in the database."""
@@ -121,8 +137,9 @@ class Figures:
                 row.verified_bytes,
                 row.resent_bytes,
                 row.rate.per_s(),
-                "direct",
+                row.path,
                 row.resumed_at,
+                row.sources,
             )
             for number, row in self._rows.items()
             if row.is_known
@@ -136,11 +153,8 @@ class Figures:
             await asyncio.sleep(TELL_S)
             beats += 1
             for number, incoming in self._incoming.items():
-                row = self._rows.get(number)
-                if row is None or not incoming.is_counting:
-                    continue
-                if row.is_fresh or incoming.verified_bytes != row.verified_bytes:
-                    self.note(number, incoming, incoming.resumed_at)
+                if incoming.is_counting:
+                    self.note_coming(number, incoming)
             for number, row in list(self._rows.items()):
                 if row.is_known:
                     row.rate.note(loop.time(), row.verified_bytes)
@@ -170,3 +184,20 @@ class Figures:
                 verified_bytes=counted.verified_bytes,
                 resent_bytes=counted.resent_bytes,
             )
+
+
+def _go_on(row: _Row, verified_bytes: int) -> None:
+    """Begin to measure anew. verified_bytes: that are there already."""
+    row.is_fresh = False
+    row.resumed_at = verified_bytes or None
+    row.rate = Rate()
+
+
+def _count(row: _Row, counted: Counted) -> None:
+    row.is_known = True
+    row.files_done = counted.files_done
+    row.verified_bytes = counted.verified_bytes
+    if row.resent_bytes != counted.resent_bytes:
+        row.resent_bytes = counted.resent_bytes
+        row.is_due = True  # it comes right after an interruption, and another may follow
+    row.is_told = False

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from peer.errors import PeerError
+from peer.links import DIRECT
 from peer.transfers import reports
 from peer.transfers.askers import Asker, Refused, ask_all, hear, now
+from peer.transfers.asking import Asking
 from peer.transfers.assembling import Assembling
 from peer.transfers.disk import Disk
 from peer.transfers.landfall import Landfall
@@ -57,17 +58,16 @@ class Incoming:
         self._disk = disk
         self._report = report
         self._lock = threading.RLock()
-        self._askers: dict[DeviceId, Asker] = {}
+        self.asking = Asking(due.key.device, due.title)
         is_noted = records is not None and due.share is not None
         self._record = TakenRecord(records, due.key) if records and is_noted else None
         self._assembling = Assembling(due, self._record)
-        self.brought_at = time.monotonic()  # when a chunk came last
         self._landfall: Landfall | None = None
         self._receiver: Receiver | None = None
         self._is_over = False
         self.waits_for = ""  # the code of what holds it, once that is reported
         self.resumed_at = 0  # bytes that were verified when it last began to ask, or went on
-        self.detached_at = time.monotonic()  # when it last had a link, while it has none
+        self.begun = 0  # how often it did
 
     @property
     def lent(self) -> Lent | None:
@@ -105,20 +105,22 @@ class Incoming:
         new_fetch: Callable[[], int],
         source: DeviceId | None = None,
         alive: Callable[[], Monotonic] = now,
+        path: str = DIRECT,
     ) -> None:
         """Begin to ask over a link. say: sends messages; new_fetch: gives ids unique on it.
 
         source: whose link it is, the offering device's unless told. alive: when a part of a chunk came last.
+        path: the link's.
         """
-        asker = Asker(source or self.due.key.device, say, new_fetch, alive)
+        asker = Asker(source or self.due.key.device, say, new_fetch, alive, path)
         with suppress(RemoteProtocolError, PeerError), self._guarded(asker.device):  # is reported
             if self._is_over:
                 return
             if self._receiver is None and not self._assembling.is_under_way:
-                self._askers[asker.device] = asker
+                self.asking.add(asker)
                 self._assemble(asker)
             elif self._receiver is None or self._receiver.may_ask(asker.device):
-                self._askers[asker.device] = asker
+                self.asking.add(asker)
                 self._link(asker)
                 self._ask()
 
@@ -127,12 +129,10 @@ class Incoming:
     ) -> None:
         """Take note that a link is gone. say: of that link; another with the same device may have followed."""
         with self._lock:
-            asker = self._askers.get(source or self.due.key.device)
+            asker = self.asking.of(source or self.due.key.device)
             if asker is None or (say is not None and asker.say != say):
                 return
-            del self._askers[asker.device]
-            if not self._askers:
-                self.detached_at = time.monotonic()
+            self.asking.drop(asker.device)
             if self._receiver is not None:
                 self._receiver.unlinked(asker.device)
             with suppress(RemoteProtocolError, PeerError), self._guarded(asker.device):
@@ -150,7 +150,7 @@ class Incoming:
     @property
     def is_attached(self) -> bool:
         """Whether it asks over a link now."""
-        return bool(self._askers)
+        return bool(self.asking)
 
     @property
     def is_busy(self) -> bool:
@@ -158,13 +158,13 @@ class Incoming:
         if not self._lock.acquire(blocking=False):
             return True
         try:
-            return any(self.wants(source) for source in self._askers)
+            return any(self.wants(asker.device) for asker in self.asking)
         finally:
             self._lock.release()
 
     def asks(self, source: DeviceId) -> bool:
         """Say whether it asks over the link of a device."""
-        return source in self._askers
+        return source in self.asking
 
     def may_ask(self, source: DeviceId) -> bool:
         """Say whether another source would be asked: it was not found out, and there are not too many."""
@@ -172,24 +172,22 @@ class Incoming:
             return False  # its disk is at work; whoever asks tries again
         try:
             receiver = self._receiver
-            return len(self._askers) < 2 if receiver is None else receiver.may_ask(source)
+            return len(self.asking) < 2 if receiver is None else receiver.may_ask(source)
         finally:
             self._lock.release()
 
     def look(self) -> None:
         """Give up sources that stall; from any thread, and does nothing while another is at it."""
-        if len(self._askers) < 2 or not self._lock.acquire(blocking=False):
+        if len(self.asking) < 2 or not self._lock.acquire(blocking=False):
             return
         try:
             if self._receiver is None or self._is_over:
                 return
-            alive = {device: asker.alive() for device, asker in self._askers.items()}
+            askers = {asker.device: asker for asker in self.asking}
+            alive = {device: asker.alive() for device, asker in askers.items()}
             for device, said in self._receiver.look(alive, now=now()):
-                name = device.hex()[:8]
-                log.warning("%s stalls with %s: others are asked", name, self.due.title)
-                self._askers[device].say(*said)
-                if device != self.due.key.device:
-                    del self._askers[device]
+                askers[device].say(*said)
+                self.asking.stalled(device)
             with suppress(RemoteProtocolError, PeerError), self._guarded(self.due.key.device):
                 self._ask()
         finally:
@@ -226,7 +224,7 @@ class Incoming:
             else:
                 hear(receiver, message, source)
             if source not in receiver.sources:
-                self._askers.pop(source, None)  # it has nothing of it, or lends nothing
+                self.asking.drop(source)  # it has nothing of it, or lends nothing
             self._after()
 
     def expects(self, announced: Piece | Pack, source: DeviceId | None = None) -> bool:
@@ -240,7 +238,7 @@ class Incoming:
     ) -> None:
         """Take the bytes of a chunk, or of several small files; raises RemoteProtocolError."""
         source = source or self.due.key.device
-        self.brought_at = time.monotonic()
+        self.asking.brought(source, len(data))
         parts = unpacked(announced, data)
         with self._guarded(source):
             receiver, landfall = self._receiver, self._landfall
@@ -283,7 +281,7 @@ class Incoming:
     def _let_go(self) -> Landfall | None:
         with self._lock:
             self._is_over = True
-            self._askers.clear()
+            self.asking.clear()
             landfall, self._landfall = self._landfall, None
         return landfall
 
@@ -310,7 +308,7 @@ class Incoming:
                 log.error("%s stumbles over a fault of ours: %r", self.due.title, error)  # noqa: TRY400
                 log.debug("where it went wrong", exc_info=True)
                 self._is_over = True
-                self._askers.clear()
+                self.asking.clear()
                 self._report(self, reports.Stumbles())
                 raise PeerError(Code.INTERNAL, self.due.title) from error
 
@@ -324,7 +322,7 @@ class Incoming:
         """Ask another source for the manifest, if it was this one."""
         if self._assembling.is_from(device):
             self._assembling.stop()
-            for other in list(self._askers.values())[:1]:
+            for other in list(self.asking)[:1]:
                 self._assemble(other)
 
     def _begin(self, content: bytes) -> None:
@@ -344,7 +342,7 @@ class Incoming:
             return
         self._receiver = landfall.restored(self._assembling.batches)
         landfall.begin(content if self.due.share else b"", self._receiver.lending)
-        for asker in self._askers.values():
+        for asker in self.asking:
             self._link(asker)
         self._after()
 
@@ -366,13 +364,14 @@ class Incoming:
         if (receiver := self._receiver) is not None:
             if not any(map(receiver.waits_for, set(receiver.sources) - {asker.device})):
                 self.resumed_at = receiver.verified_bytes  # nobody else brings anything
+                self.begun += 1
             receiver.linked(asker.new_fetch, asker.device, now=now())
 
     def _ask(self) -> None:
         """Ask every source for what is its to bring now."""
         receiver = self._receiver
         if receiver is not None and self._landfall is not None and not self._is_over:
-            ask_all(receiver, list(self._askers.values()), self._landfall.asked)
+            ask_all(receiver, self.asking, self._landfall.asked)
 
     def _land(self, landfall: Landfall) -> None:
         self._is_over = True
@@ -380,8 +379,7 @@ class Incoming:
 
     def _bar(self, source: DeviceId, error: RemoteProtocolError) -> None:
         """Ask a holder no more; the others go on."""
-        log.warning("%s is no source of %s any more: %s", source.hex()[:8], self.due.title, error)
-        self._askers.pop(source, None)
+        self.asking.found_out(source, error)
         if self._receiver is not None:
             self._receiver.bar(source)
             self._ask()
@@ -391,9 +389,9 @@ class Incoming:
     def _end(self, report: Report) -> None:
         """Let go of disk and links, and say so on them; what was asked for there need not come."""
         if self._receiver is not None:
-            for asker in self._askers.values():
+            for asker in self.asking:
                 asker.say(*self._receiver.stop(asker.device))
-        self._askers.clear()
+        self.asking.clear()
         self._is_over = True
         self.waits_for = reports.held_by(report)
         self._report(self, report)

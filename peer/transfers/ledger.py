@@ -18,7 +18,8 @@ from peer.effects import Effect, Tell
 from peer.errors import PeerError
 from peer.prefixes import read_prefix
 from peer.store import own
-from peer.transfers import offerings
+from peer.transfers import offerings, sharing
+from peer.transfers.asking import Source
 from peer.transfers.blame import AT_SOURCE, error_of
 from peer.transfers.offerings import OfferRow
 from wire.channel.primitives import sha256
@@ -54,7 +55,7 @@ class Live:
     """What only the running node knows of a transfer.
 
     rate: bytes per second over the last seconds, or None. path: of its link, as `status` names it. resumed_at:
-    bytes that were verified when it went on after an interruption, or None.
+    bytes that were verified when it went on after an interruption, or None. sources: of one that comes.
     """
 
     files_done: int
@@ -63,6 +64,7 @@ class Live:
     rate: float | None
     path: str | None
     resumed_at: int | None = None
+    sources: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,10 +353,12 @@ def _shown_transfers(
     connection: Connection, condition: str, values: tuple[object, ...], live: Mapping[int, Live]
 ) -> list[api.Transfer]:
     rows = connection.execute(f"{_TRANSFER_COLUMNS} {condition}", values).fetchall()
-    return [_shown_transfer(row[1:], live.get(row[0])) for row in rows]
+    return [_shown_transfer(connection, row[1:], live.get(row[0])) for row in rows]
 
 
-def _shown_transfer(row: tuple[Any, ...], live: Live | None) -> api.Transfer:
+def _shown_transfer(
+    connection: Connection, row: tuple[Any, ...], live: Live | None
+) -> api.Transfer:
     id_, offer, is_out, friend, title, saved_as, files, files_done, skipped, place, size = row[:11]
     verified, resent, state, reason, code, detail = row[11:]
     if state in ENDED_VALUES:
@@ -384,5 +388,6 @@ def _shown_transfer(row: tuple[Any, ...], live: Live | None) -> api.Transfer:
         reason=reason,
         path=None if running is None else running.path,
         resumed_at=None if running is None else running.resumed_at,
+        sources=[] if live is None else sharing.shown_sources(connection, live.sources),
         error=None if code is None else error_of(code, detail, is_out=is_out, friend=friend),
     )

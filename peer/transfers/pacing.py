@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from peer.settings.bandwidth import Bandwidth
-from peer.transfers.courtesy import PING_EVERY_S, Courtesy
+from peer.transfers.courtesy import PING_EVERY_S, Courtesy, means
 from peer.transfers.openlinks import OpenLink
 from peer.transfers.outlet import Outlet
 from peer.transfers.pace import Paces
@@ -36,16 +36,16 @@ class Flow:
 
     def __init__(self, outlet: Outlet, trip: tuple[float, bool] | None, now: Monotonic) -> None:
         self._outlet = outlet
-        self._courtesy = Courtesy()
+        self.courtesy = Courtesy()
         self._arrived = deque([(now, outlet.arrived_bytes)], maxlen=_MEASURED_LOOKS + 1)
         self.flows = False
         if trip is not None and trip[1]:
-            self._courtesy.answered(trip[0], 0.0, now)
+            self.courtesy.answered(trip[0], 0.0, now)
 
     @property
     def pace(self) -> int | None:
         """Its pace in bytes per second, None for none."""
-        return self._courtesy.pace
+        return self.courtesy.pace
 
     @property
     def bytes_per_s(self) -> float:
@@ -60,18 +60,31 @@ class Flow:
 
     def begin(self, pace: int) -> None:
         """Go no faster than that to begin with."""
-        self._courtesy.begin(pace)
+        self.courtesy.begin(pace)
         self._outlet.set_pace(self.pace)
 
-    def note(self, trip: tuple[float, bool], mean: float | None, now: Monotonic) -> None:
-        """Set the pace that follows from a round trip. mean: of the paces of all links that have one."""
-        pace = self.pace
+    def note(
+        self,
+        trip: tuple[float, bool],
+        now: Monotonic,
+        *,
+        mean: float | None,
+        late_mean: float | None,
+    ) -> None:
+        """Set the pace that follows from a round trip. mean, late_mean: as of `Courtesy.answered`."""
+        pace, rate = self.pace, self.bytes_per_s
         if trip[1]:
-            self._courtesy.answered(trip[0], self.bytes_per_s, now, mean=mean)
+            self.courtesy.answered(trip[0], rate, now, mean=mean, late_mean=late_mean)
         else:
-            self._courtesy.awaited(trip[0], self.bytes_per_s, now)
+            self.courtesy.awaited(trip[0], rate, now, late_mean=late_mean)
         if self.pace != pace:
             self._outlet.set_pace(self.pace)
+
+    def let_go(self) -> None:
+        """Have no pace: nothing is measured by which it could follow the line."""
+        if self.pace is not None:
+            self.courtesy = Courtesy()
+            self._outlet.set_pace(None)
 
 
 class Pacing:
@@ -106,8 +119,10 @@ class Pacing:
 
     def opened(self, link: OpenLink) -> None:
         """Take note of a link: the round trip before any byte flows is what later ones are compared with."""
-        flow = Flow(link.bulk.outlet, self._measure(link.device), self._now())
-        self._begin(flow)
+        trip = self._measure(link.device)
+        flow = Flow(link.bulk.outlet, trip, self._now())
+        if trip is not None:
+            self._begin(flow)
         self._flows[link] = flow
         self._has_links.set()
 
@@ -128,18 +143,26 @@ class Pacing:
         """Set every pace as it is due now."""
         self._keep()
         now = self._now()
-        paces = [flow.pace for flow in self._flows.values() if flow.pace is not None]
-        mean = sum(paces) / len(paces) if paces else None
+        looked: list[tuple[Flow, tuple[float, bool]]] = []
         for link, flow in self._flows.items():
             flowed = flow.flows
             flow.look(now)
             if not flow.flows:
                 continue
+            trip = self._measure(link.device)
+            if trip is None:
+                flow.let_go()
+                continue
             if not flowed:
                 self._begin(flow)
-            trip = self._measure(link.device)
-            if trip is not None:
-                flow.note(trip, mean, now)
+            looked.append((flow, trip))
+        mean, late_mean = means(
+            [flow.courtesy for flow, _ in looked],
+            [flow.bytes_per_s for flow, _ in looked],
+            [trip for _, trip in looked],
+        )
+        for flow, trip in looked:
+            flow.note(trip, now, mean=mean, late_mean=late_mean)
 
     def _begin(self, flow: Flow) -> None:
         """Let a link begin with half its share of what the others have: it may well go over their line."""

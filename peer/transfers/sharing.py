@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from peer.store import own
 from peer.store.devices import signing_key_of
+from peer.transfers.asking import Source
 from wire.channel.primitives import sha256
 from wire.ids import DeviceId, IdentityKey, SigningKey
 from wire.transfer.holding import OfferKey
@@ -79,6 +81,27 @@ def sources(
         (share.device, key.device, *share.others, share.identity),
     )
     return [(DeviceId(device), IdentityKey(identity)) for device, identity in rows]
+
+
+def shown_sources(connection: Connection, asked: Sequence[Source]) -> list[dict[str, object]]:
+    """Give the sources of a transfer as people see them: each with the account that its device is of."""
+    shown: list[dict[str, object]] = []
+    for source in asked:
+        row = connection.execute(
+            "SELECT c.name FROM devices d JOIN contacts c ON c.identity = d.identity"
+            " WHERE d.device = ?",
+            (source.device,),
+        ).fetchone()
+        shown.append(
+            {
+                "friend": own.name(connection) if row is None else row[0],
+                "device": source.device.hex(),
+                "path": source.path,
+                "bytes": source.bytes,
+                "error": None if source.error is None else source.error.value,
+            }
+        )
+    return shown
 
 
 def lendable(connection: Connection, asker: IdentityKey, key: OfferKey) -> Taken | None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from peer.links import DIRECT
 from peer.transfers.bulk import Bulk
 from peer.transfers.incoming import Incoming
 from peer.transfers.outgoing import Outgoing, Served
@@ -14,6 +15,7 @@ from wire import limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.ids import DeviceId
+from wire.machine import Monotonic
 from wire.messages import Message
 from wire.messages.transfer import (
     DigestPage,
@@ -71,8 +73,8 @@ class TransferTalk:
 
     # --- from the node's side
 
-    def attach(self, incoming: Incoming) -> None:
-        """Let a transfer ask over this link, unless it has ended."""
+    def attach(self, incoming: Incoming, path: str = DIRECT) -> None:
+        """Let a transfer ask over this link, unless it has ended. path: the link's, for people."""
         with self._lock:
             if self._is_over():
                 return
@@ -84,7 +86,10 @@ class TransferTalk:
                 self._by_fetch[fetch] = incoming
             return fetch
 
-        incoming.attach(self._bulk.say, new_fetch, self._device, lambda: self._bulk.part_came_at)
+        def alive() -> Monotonic:
+            return self._bulk.part_came_at
+
+        incoming.attach(self._bulk.say, new_fetch, self._device, alive, path)
         if self._is_over():  # meanwhile: whoever let go of its transfers may have missed this one
             incoming.detach(self._device, self._bulk.say)
 

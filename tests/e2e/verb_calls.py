@@ -93,7 +93,7 @@ MESSAGE = "kind id conversation from device at text state edited reply_to"
 OFFER = "offer direction conversation from name files bytes state"
 TRANSFER = (
     "id offer direction friend name saved_as files files_done skipped place bytes verified_bytes"
-    " resent_bytes rate eta state reason path error resumed_at"
+    " resent_bytes rate eta state reason path error resumed_at sources"
 )
 SETTING = "key value default help"
 FRIEND = "friend presence text verified devices last_seen"

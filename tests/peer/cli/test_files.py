@@ -41,10 +41,16 @@ def transfer(**changed: Any) -> dict[str, Any]:
         "path": None,
         "error": None,
         "resumed_at": None,
+        "sources": [],
     }
     shown = {**fields, **changed}
     assert shown.keys() == set(api.Transfer.__dataclass_fields__)
     return shown
+
+
+def source(friend: str, **changed: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = {"device": "12" * 16, "path": "direct", "bytes": MIB, "error": None}
+    return {"friend": friend, **fields, **changed}
 
 
 def offer(**changed: Any) -> dict[str, int | str]:
@@ -129,6 +135,14 @@ def test_an_offer_is_one_line() -> None:
         (
             {"rate": 16.0 * MIB, "path": "direct"},
             "25 % of 64.0 MiB  1 of 3 files  16.0 MiB/s  3 s left  direct",
+        ),
+        (
+            {"path": "direct", "sources": [source("bob"), source("carol", bytes=3 * MIB)]},
+            "25 % of 64.0 MiB  1 of 3 files  direct  2 sources: bob 1.0 MiB, carol 3.0 MiB",
+        ),
+        (
+            {"sources": [source("bob"), source("eve\n", path=None, error="verification-failed")]},
+            "25 % of 64.0 MiB  1 of 3 files  not asked any more: eve\\x0a (verification-failed)",
         ),
         ({"resumed_at": 16 * MIB - 1}, "25 % of 64.0 MiB  1 of 3 files  resumes at 24 %"),
         (

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from peer.transfers.courtesy import EXCESS_S, LEAST_BYTES_PER_S, PING_EVERY_S, Courtesy
+from peer.transfers.courtesy import EXCESS_S, LEAST_BYTES_PER_S, PING_EVERY_S, Courtesy, means
 from wire.machine import Monotonic
 
 STEP_S = 0.005
@@ -55,8 +55,7 @@ class Line:
         for _ in range(round(seconds / STEP_S)):
             self._step()
             if round(self.now / STEP_S) % round(PING_EVERY_S / STEP_S) == 0:
-                for number, sender in enumerate(self.senders):
-                    self._look(number, sender)
+                self._look()
 
     def _step(self) -> None:
         for number, sender in enumerate(self.senders):
@@ -71,19 +70,25 @@ class Line:
         self.now += STEP_S
         self.waits_s.append(self.wait_s)
 
-    def _look(self, number: int, sender: Courtesy) -> None:
-        """Do as `peer.transfers.pacing` does four times a second."""
-        now, seen = Monotonic(self.now), self._before[number]
-        seen.append((self.now, self.carried[number]))
-        del seen[:-9]
-        rate = (seen[-1][1] - seen[0][1]) / (seen[-1][0] - seen[0][0])
-        sent, trip_s = self._pings[number]
-        if sent + trip_s > self.now:
-            sender.awaited(self.now - sent, rate, now)
-            return
-        paces = [each.pace for each in self.senders if each.pace is not None]
-        sender.answered(trip_s, rate, now, mean=sum(paces) / len(paces) if paces else None)
-        self._pings[number] = self.now, self.trip_s + self.wait_s
+    def _look(self) -> None:
+        """Do as `peer.transfers.pacing` does."""
+        now, rates, trips = Monotonic(self.now), [], []
+        for seen, carried, (sent, trip_s) in zip(
+            self._before, self.carried, self._pings, strict=True
+        ):
+            seen.append((self.now, carried))
+            del seen[:-9]
+            rates.append((seen[-1][1] - seen[0][1]) / (seen[-1][0] - seen[0][0]))
+            is_over = sent + trip_s <= self.now
+            trips.append((trip_s if is_over else self.now - sent, is_over))
+        mean, late_mean = means(self.senders, rates, trips)
+        for number, sender in enumerate(self.senders):
+            trip_s, is_over = trips[number]
+            if is_over:
+                sender.answered(trip_s, rates[number], now, mean=mean, late_mean=late_mean)
+                self._pings[number] = self.now, self.trip_s + self.wait_s
+            else:
+                sender.awaited(trip_s, rates[number], now, late_mean=late_mean)
 
 
 def share_below(waits_s: list[float], limit_s: float) -> float:
@@ -195,6 +200,28 @@ def test_who_comes_later_gets_a_share_and_talk_hardly_notices() -> None:
     assert min(last) > 0.7 * max(last)
     assert share_below(line.waits_s, 0.3) >= 0.95
     assert sum(line.carried) >= 0.75 * line.rate * 90
+
+
+@pytest.mark.parametrize("queue_s", [0.2, 1.0])
+@pytest.mark.parametrize("apart_s", [0.3, 3.0])
+def test_friends_who_begin_one_after_another_share_alike_within_seconds(
+    apart_s: float, queue_s: float
+) -> None:
+    line = Line(2_500_000, queue_s)
+    for _ in range(3):
+        line.run(apart_s)
+        rates = [
+            each.pace or carried / line.now
+            for each, carried in zip(line.senders, line.carried, strict=True)
+        ]
+        later = Courtesy()
+        later.begin(int(sum(rates)) // (2 * len(rates) + 2))
+        line.join(later)
+    before = list(line.carried)
+    line.run(30)
+    shares = [now - then for now, then in zip(line.carried, before, strict=True)]
+    assert min(shares) > 0.75 * max(shares)
+    assert share_below(line.waits_s, 0.3) >= 0.95
 
 
 def test_a_short_queue_needs_no_pace() -> None:

@@ -45,13 +45,13 @@ def file(folder: Path, name: str, size: int) -> Path:
 
 async def test_recipients_of_one_offer_serve_each_other(four: Four, tmp_path: Path) -> None:
     alice, *others = four
-    sent = file(tmp_path, "film", 40 * limits.MIB + 5)
-    alice.limit_up(20 * limits.MIB)
+    sent = file(tmp_path, "film", 24 * limits.MIB + 5)
+    alice.limit_up(8 * limits.MIB)  # slower than the others are on any machine
     offered = alice.offer_to(others, sent)
     await alice.until(lambda: alice.all_states(offered) == ["done"] * 3)
     for one in others:
         assert (one.downloads / "film").read_bytes() == sent.read_bytes()
-    assert alice.uploaded <= 1.5 * sent.stat().st_size
+    assert alice.uploaded <= 2 * sent.stat().st_size  # of a small file; to each in turn it is 3
 
 
 async def test_the_others_go_on_without_who_offered_it(four: Four, tmp_path: Path) -> None:

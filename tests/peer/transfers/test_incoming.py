@@ -175,11 +175,11 @@ def test_a_source_that_joins_another_at_work_is_no_going_on(disk: MemoryDisk) ->
         transfer.step()
     incoming.attach(lambda *said: None, lambda: next(transfer.fetches), other)
     assert incoming.asks(other)
-    assert incoming.resumed_at == 0
+    assert (incoming.resumed_at, incoming.begun) == (0, 1)
     incoming.detach()  # nobody brings anything: the other one has nothing yet
     had = incoming.verified_bytes
     transfer.attach()
-    assert incoming.resumed_at == had
+    assert (incoming.resumed_at, incoming.begun) == (had, 2)
     incoming.close()
 
 

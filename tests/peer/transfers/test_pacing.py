@@ -125,6 +125,29 @@ async def test_who_begins_while_others_flow_begins_with_a_share_of_theirs() -> N
 
 
 @pytest.mark.asyncio
+async def test_who_cannot_be_measured_is_held_back_by_no_pace() -> None:
+    talk = Talk()
+    pacing = Pacing(talk.measure, noon)
+    (one, first), (two, second) = link_to(1), link_to(2)
+    pacing.opened(one)
+    for _ in range(8):
+        first.arrived_bytes += 1_000_000
+        pacing.look()
+    pacing.opened(two)
+    [begun] = second.paces
+    assert begun is not None
+    talk.trip = None
+    second.arrived_bytes += FLOWS_BYTES
+    pacing.look()
+    assert second.paces == [begun, None]
+    (three, third) = link_to(3)
+    pacing.opened(three)
+    third.arrived_bytes += FLOWS_BYTES
+    pacing.look()
+    assert third.paces == []
+
+
+@pytest.mark.asyncio
 async def test_what_was_set_holds_for_all_and_for_each_friend() -> None:
     pacing = Pacing(Talk().measure, noon)
     everyone, bob = pacing.paces(BOB)

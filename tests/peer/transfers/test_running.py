@@ -13,6 +13,7 @@ import pytest
 from peer.people import befriending
 from peer.store.opening import connect, migrate, schema_steps
 from peer.transfers import ledger, manager
+from peer.transfers.asking import Source
 from peer.transfers.ledger import Live
 from tests.harness.offers import (
     MIB,
@@ -28,7 +29,7 @@ from tests.harness.offers import (
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.talk import told
 from wire.codes import Code
-from wire.ids import OfferId
+from wire.ids import DeviceId, OfferId
 from wire.log.event import Answer, OfferAnswer
 from wire.transfer.states import FOLLOWS, TransferState
 
@@ -267,6 +268,29 @@ def test_the_running_node_knows_better_than_the_rows(pair: tuple[SimPeer, SimPee
     [shown] = bob.database.read(manager.transfers, live)
     assert (shown.files_done, shown.verified_bytes, shown.resent_bytes) == (1, 16 * MIB, 3)
     assert (shown.rate, shown.eta, shown.path) == (8 * MIB, 6.0, "direct")
+    other = DeviceId(b"o" * 16)
+    asked = (
+        Source(alice.keys.device, "direct", 15 * MIB),
+        Source(other, None, MIB, Code.VERIFICATION_FAILED),
+    )
+    live = {number: Live(1, 16 * MIB, 3, None, "direct", sources=asked)}
+    [shown] = bob.database.read(manager.transfers, live)
+    assert shown.sources == [
+        {
+            "friend": "alice",
+            "device": alice.keys.device.hex(),
+            "path": "direct",
+            "bytes": 15 * MIB,
+            "error": None,
+        },
+        {
+            "friend": "bob",  # a machine of one's own
+            "device": other.hex(),
+            "path": None,
+            "bytes": MIB,
+            "error": "verification-failed",
+        },
+    ]
     live = {number: Live(0, 0, 0, None, None)}
     [shown] = bob.database.read(manager.transfers, live, only_open=True)
     assert (shown.rate, shown.eta, shown.path) == (None, None, None)

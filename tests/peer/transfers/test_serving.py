@@ -286,8 +286,8 @@ async def test_figures_are_told_while_they_change_and_kept_now_and_then(
     key = sender.offer(bob, path)
     served = await sender.find(bob.keys.identity, key)
     said = Verified(key.device, key.offer, 5, 0, 2)
-    sender.figures.note(served.number, said)
-    sender.figures.note(999, said)  # nobody measures it
+    sender.figures.note(served.number, said, "direct")
+    sender.figures.note(999, said, "direct")  # nobody measures it
     assert sender.figures.live() == {served.number: Live(0, 5, 2, None, "direct", 5)}
     await sender.figures.keep(served.number, said)
     [kept] = transfers(alice)
