@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from peer import api, asks, queries
 from peer.accounts import account, alarms, devices
 from peer.errors import PeerError
-from peer.identity import is_sealed
+from peer.identity import seal_of
 from peer.people import keeping, people, roster
 from peer.reach import doctor
 from peer.settings import configuring
@@ -19,7 +19,7 @@ from peer.transfers import files, manager
 from wire.codes import Code
 from wire.ids import account_name
 from wire.limits import PRESENCE_TEXT_CHARS
-from wire.messages.presence import Show
+from wire.messages.presence import SetPresence, Show
 
 if TYPE_CHECKING:
     from peer.node import Node
@@ -48,7 +48,7 @@ async def carry_out_command(
             async for line in reading.carry_out(node, command):
                 yield line
         case api.WhoAmI() | api.GetFriendCode() | api.ListOffers():
-            sealed = "password" if is_sealed(node.locations) else "none"
+            sealed = seal_of(node.locations)
             for result in node.database.read(
                 lambda connection: list(queries.answer(connection, command, sealed))
             ):
@@ -80,8 +80,10 @@ async def carry_out_command(
         case _ if isinstance(command, configuring.COMMANDS):
             for result in await configuring.carry_out(node.database, node.locations, command):
                 yield result
-            if node.linking.data_links is not None and isinstance(command, api.SetSetting):
-                node.linking.data_links.keep_pace()
+            if isinstance(command, api.SetSetting):
+                node.idleness.look_again()
+                if node.linking.data_links is not None:
+                    node.linking.data_links.keep_pace()
         case _ if isinstance(command, account.COMMANDS):
             yield await account.on_node(node, command)
         case _:
@@ -165,5 +167,5 @@ async def _set_presence(node: Node, command: api.SetPresence) -> api.Result:
     until = 0 if command.for_s is None else wall() + int(command.for_s * 1000)
     await node.database.write(roster.set_own_presence, show, command.text, until)
     await node.settle(SETTLE_S)
-    await node.uplink.set_presence(show, command.text, until)
+    await node.uplink.tell(lambda request: SetPresence(request, show, command.text, until))
     return api.Presence(command.presence, command.text)

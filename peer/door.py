@@ -20,7 +20,7 @@ from peer.config import read_config
 from peer.control import client
 from peer.control.server import ControlServer
 from peer.errors import PeerError
-from peer.identity import check_keys_are_there, has_key_file, is_sealed
+from peer.identity import check_keys_are_there, has_key_file, seal_of
 from peer.locations import Locations
 from peer.lock import RETRY_S, Lock
 from peer.node import Node
@@ -102,9 +102,7 @@ async def _run_here(
             async for line in reading.whole_history(database, command):
                 yield line
         elif api.need_of(command) is api.Need.STORE:
-            sealed = "none"
-            if has_key_file(locations) and is_sealed(locations):
-                sealed = "password"
+            sealed = seal_of(locations) if has_key_file(locations) else "none"
             results = await database.write(
                 lambda connection: list(queries.answer(connection, command, sealed))
             )

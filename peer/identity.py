@@ -1,9 +1,11 @@
-"""The key file: this device's secrets on disk, sealed under the password or by file mode alone.
+"""The key file: this device's secrets on disk, sealed under keyring or password, or by file mode alone.
 
     MessagePack of [version, seal, salt, memory, passes, lanes, name, content, digest]
 
 seal: 0 none (mode 0600 is all there is), 1 the password: then content is a box (`wire.vault.seal_box`) under
-the wrap key that Argon2id gives for the password, the name and this file's own salt. digest: SHA-256 of the
+the wrap key that Argon2id gives for the password, the name and this file's own salt, 2 the keyring: then it is
+[box, spare], the box under a random key that the platform's keyring keeps, the spare that very key under the wrap key,
+so that the password opens it where no keyring answers. digest: SHA-256 of the
 same with an empty digest, so that damage is told from a wrong password. Written to a temporary
 file, synced, renamed, and the folder synced; the former generation stays beside it, so that no crash leaves
 a home without keys.
@@ -13,7 +15,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,8 +23,10 @@ from typing import Annotated
 
 from msgspec import Meta, structs
 
+from peer import keychain
 from peer.errors import PeerError
 from peer.locations import Locations
+from peer.private_files import read_private, settle, write_fresh
 from wire import limits
 from wire.address import TrackerAddress
 from wire.channel.primitives import sha256
@@ -44,6 +47,10 @@ from wire.vault import (
 VERSION = 1
 UNSEALED = 0
 BY_PASSWORD = 1
+BY_KEYRING = 2
+SEALS = {UNSEALED: "none", BY_PASSWORD: "password", BY_KEYRING: "keyring"}
+"""How a key file may be sealed -> the word for it."""
+
 MOST_BYTES = 64 * limits.KIB
 Secret32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 MemoryKib = Annotated[
@@ -54,11 +61,15 @@ Small = Annotated[int, Meta(ge=0, le=255)]
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """How a key file is sealed. kdf: how the password gives `key`, 32 bytes; None where nothing seals it."""
+    """How a key file is sealed. kdf: how the password opens it. key: 32 bytes; None where nothing seals it.
+
+    spare: the key under the password, where the keyring keeps it.
+    """
 
     kind: int
     kdf: KdfParameters = field(repr=False)
     key: bytes | None = field(default=None, repr=False)
+    spare: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,11 @@ class _Outer(Packed, frozen=True):
     name: str
     content: bytes
     digest: bytes = b""
+
+
+class _ByKeyring(Packed, frozen=True):
+    box: bytes
+    spare: bytes
 
 
 class _Content(Packed, frozen=True):
@@ -128,9 +144,28 @@ def check_keys_are_there(locations: Locations, name: str) -> None:
         )
 
 
-def is_sealed(locations: Locations) -> bool:
-    """Say whether a password is needed to use this home's keys."""
-    return _read_outer(locations)[0].seal == BY_PASSWORD
+def seal_of(locations: Locations) -> str:
+    """Say how this home's keys are sealed: `none`, `password` or `keyring`."""
+    return SEALS[_read_outer(locations)[0].seal]
+
+
+def needs_password(locations: Locations) -> bool:
+    """Say whether a password is needed to use this home's keys; the keyring may ask its owner meanwhile."""
+    outer = _read_outer(locations)[0]
+    if outer.seal == BY_KEYRING:
+        try:
+            keychain.fetch(_place(outer.name, outer.salt))
+        except keychain.NoAnswer:
+            return True
+    return outer.seal == BY_PASSWORD
+
+
+def forget_kept(locations: Locations) -> None:
+    """Have the keyring forget what it keeps for this home's keys, as far as they can be read."""
+    with suppress(PeerError):
+        outer = _read_outer(locations)[0]
+        if outer.seal == BY_KEYRING:
+            keychain.forget(_place(outer.name, outer.salt))
 
 
 def write_key_file(
@@ -141,7 +176,7 @@ def write_key_file(
     *,
     keep_former: bool = True,
 ) -> None:
-    """Write the keys; password: seals them, None leaves them to the file's mode.
+    """Write the keys; password: seals them, through the keyring if one answers; None leaves them to the file's mode.
 
     keep_former: let the former generation stay beside; else it is written over once the new one stands, since
     another password opens it. Raises PeerError with NO_SPACE or HOME_UNUSABLE; the former file stands then.
@@ -151,6 +186,10 @@ def write_key_file(
     if password is not None:
         wrap = derive_keys(password, profile.name, NO_TRACKER, own_kdf).wrap_key
         seal = Seal(BY_PASSWORD, own_kdf, wrap)
+        kept = entropy.bytes(32)
+        if keychain.keep(_place(profile.name, own_kdf.salt), kept):
+            spare = seal_box(wrap, "key-file-key", kept, profile.name.encode(), entropy)
+            seal = Seal(BY_KEYRING, own_kdf, kept, spare)
     _write(locations, profile, seal, entropy, keep_former=keep_former)
 
 
@@ -184,6 +223,8 @@ def _write(
     )
     if seal.key is not None:
         content = seal_box(seal.key, "key-file", content, profile.name.encode(), entropy)
+    if seal.kind == BY_KEYRING:
+        content = pack(_ByKeyring(content, seal.spare))
     outer = _Outer(
         VERSION,
         seal.kind,
@@ -206,30 +247,13 @@ def _write(
 
 
 def read_key_file(locations: Locations, password: Callable[[], str | None]) -> Profile:
-    """Read the keys; password: asked only if the file is sealed.
+    """Read the keys; password: asked only if the file is sealed, and no keyring opens it.
 
     Raises PeerError with NOT_REGISTERED, KEY_FILE_INVALID, KEY_FILE_MODE, LOCKED or WRONG_PASSWORD; never
     makes a new identity.
     """
     outer, path = _read_outer(locations)
-    content = outer.content
-    kdf = KdfParameters(outer.salt, outer.memory_kib, outer.passes, outer.lanes)
-    seal = Seal(outer.seal, kdf)
-    if outer.seal == BY_PASSWORD:
-        given = password()
-        if given is None:
-            raise PeerError(Code.LOCKED)
-        try:
-            wrap = derive_keys(given, AccountName(outer.name), NO_TRACKER, kdf).wrap_key
-            content = open_box(wrap, "key-file", content, outer.name.encode(), Code.WRONG_PASSWORD)
-            seal = Seal(outer.seal, kdf, wrap)
-        except WireError as error:
-            raise PeerError(
-                error.code,
-                f"the password does not open {path}",
-                remedy="try again; if it was changed on another device, or the change was cut short here,"
-                " the former one opens it, and hobnob passwd with both brings it up to date",
-            ) from error
+    seal, content = _unsealed(outer, path, password)
     try:
         inner = unpack(_Content, content, Code.KEY_FILE_INVALID)
         tracker = TrackerAddress.parse(inner.tracker) if inner.tracker else None
@@ -255,12 +279,53 @@ def read_key_file(locations: Locations, password: Callable[[], str | None]) -> P
     )
 
 
+def _unsealed(outer: _Outer, path: Path, password: Callable[[], str | None]) -> tuple[Seal, bytes]:
+    """Open what an outer holds, by the keyring or the password; gives with it how it was sealed."""
+    kdf = KdfParameters(outer.salt, outer.memory_kib, outer.passes, outer.lanes)
+    name, content, why = outer.name.encode(), outer.content, ""
+    if outer.seal == UNSEALED:
+        return Seal(UNSEALED, kdf), content
+    spare = b""
+    try:
+        if outer.seal == BY_KEYRING:
+            both = unpack(_ByKeyring, content, Code.KEY_FILE_INVALID)
+            content, spare = both.box, both.spare
+            try:
+                kept = keychain.fetch(_place(outer.name, outer.salt))
+                opened = open_box(kept, "key-file", content, name, Code.LOCKED)
+                return Seal(BY_KEYRING, kdf, kept, spare), opened
+            except (keychain.NoAnswer, WireError) as error:
+                why = f"the keyring does not open {path} ({error}), and no password was given"
+        given = password()
+        if given is None:
+            raise PeerError(Code.LOCKED, why)
+        key = derive_keys(given, AccountName(outer.name), NO_TRACKER, kdf).wrap_key
+        if outer.seal == BY_KEYRING:
+            key = open_box(key, "key-file-key", spare, name, Code.WRONG_PASSWORD)
+        opened = open_box(key, "key-file", content, name, Code.WRONG_PASSWORD)
+        return Seal(outer.seal, kdf, key, spare), opened
+    except WireError as error:
+        if error.code is Code.KEY_FILE_INVALID:
+            raise PeerError(error.code, f"{path} is damaged") from error
+        raise PeerError(
+            error.code,
+            f"the password does not open {path}",
+            remedy="try again; if it was changed on another device, or the change was cut short here,"
+            " the former one opens it, and hobnob passwd with both brings it up to date",
+        ) from error
+
+
+def _place(name: str, salt: bytes) -> str:
+    """Give what the key of one generation of a key file is called in the keyring."""
+    return f"{name} {salt.hex()}"
+
+
 def _read_outer(locations: Locations) -> tuple[_Outer, Path]:
     """Give the newest generation that is whole."""
     failure: PeerError | None = None
     for path in (locations.key_file, locations.key_file_before):
         try:
-            raw = _read_private(path)
+            raw = read_private(path, MOST_BYTES)
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -271,7 +336,7 @@ def _read_outer(locations: Locations) -> tuple[_Outer, Path]:
             failure = PeerError(Code.KEY_FILE_INVALID, f"{path} is damaged")
             failure.__cause__ = error
             continue
-        if outer.version != VERSION or outer.seal not in (UNSEALED, BY_PASSWORD):
+        if outer.version != VERSION or outer.seal not in SEALS:
             raise PeerError(
                 Code.KEY_FILE_INVALID,
                 f"{path} has version {outer.version}, this program reads {VERSION}",
@@ -296,60 +361,15 @@ def _is_whole(path: Path) -> bool:
     return outer.version != VERSION or outer.digest == _digest(outer)
 
 
-def _read_private(path: Path) -> bytes:
-    # O_NONBLOCK: a pipe in the place of the keys must not hold whoever opens it.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            raise PeerError(Code.KEY_FILE_INVALID, f"{path} is no regular file")
-        if facts.st_uid != os.geteuid():
-            raise PeerError(
-                Code.KEY_FILE_MODE,
-                f"{path} belongs to another user",
-                remedy=f"run this as its owner, or: chown {os.geteuid()} {path}",
-            )
-        if stat.S_IMODE(facts.st_mode) & 0o077:
-            raise PeerError(
-                Code.KEY_FILE_MODE,
-                f"{path} can be read by others",
-                remedy=f"run: chmod 600 {path}",
-            )
-        return file.read(MOST_BYTES)
-
-
 def _replace(locations: Locations, raw: bytes) -> None:
     """Put a file in place of the present one, which becomes the former generation."""
-    _write_fresh(locations, raw)
+    write_fresh(locations.key_file_fresh, raw)
     if _is_whole(locations.key_file):  # a damaged one never takes the place of a good former one
         os.replace(locations.key_file, locations.key_file_before)  # noqa: PTH105 - a rename, as named
-    _settle(locations, locations.key_file)
+    settle(locations.key_file_fresh, locations.key_file)
 
 
 def _put(locations: Locations, raw: bytes, path: Path) -> None:
     """Put a file in place of one generation."""
-    _write_fresh(locations, raw)
-    _settle(locations, path)
-
-
-def _write_fresh(locations: Locations, raw: bytes) -> None:
-    fresh = locations.key_file_fresh
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        with suppress(OSError):
-            fresh.unlink()
-        raise
-
-
-def _settle(locations: Locations, path: Path) -> None:
-    os.replace(locations.key_file_fresh, path)  # noqa: PTH105 - a rename, as named
-    folder = os.open(locations.home, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_fresh(locations.key_file_fresh, raw)
+    settle(locations.key_file_fresh, path)

@@ -42,8 +42,10 @@ from peer.hooks import Hooks
 from peer.identity import Profile
 from peer.linking import Linking
 from peer.links import PeerLink
-from peer.listener import WILDCARDS, open_listeners, place_of
+from peer.listener import open_listeners, place_of, published
 from peer.locations import Locations
+from peer.people import idling
+from peer.people.idling import Idleness
 from peer.people.ownlist import ListWatch
 from peer.settings import preferences
 from peer.store import done
@@ -61,6 +63,7 @@ from wire.codes import Code
 from wire.ids import BootId, RequestId
 from wire.machine import Entropy
 from wire.messages import Message
+from wire.messages.presence import SetIdle
 
 Hear = Callable[[api.Event], None]
 
@@ -127,12 +130,18 @@ class Node:
             lists=self.lists,
             entropy=entropy,
         )
+        self.idleness = Idleness(
+            partial(database.read, idling.patience_s),
+            lambda is_idle: self.uplink.tell(lambda request: SetIdle(request, is_idle)),
+            asyncio.get_running_loop().time,
+        )
         self.uplink = Uplink(
             profile,
             database,
             boot_id=self._boot_id,
             is_unseen=is_unseen,
-            hosts=self._hosts,
+            is_idle=lambda: self.idleness.is_idle,
+            hosts=lambda own_host: published(self.listening, own_host),
             linked=self.linking.devices,
             on_effects=self.carry_out,
             on_state=self._on_uplink_state,
@@ -159,6 +168,7 @@ class Node:
             if self.is_full:
                 await self._start_transfers()
                 self.listen(Hooks(self._hook, self._spawn).hear)
+                self._spawn(self.idleness.watch())
             self._spawn(self.uplink.run())
             self._spawn(sweep(self))
             if self.database.read(verdicts.is_due):  # the last node was ended in between
@@ -233,6 +243,7 @@ class Node:
         """Carry out a command, see `peer.commands`; one id is carried out once, empty is none."""
         from peer.commands import carry_out_command
 
+        self.idleness.heard(command)
         return carry_out_command(self, command, request_id)
 
     async def watch(self) -> AsyncGenerator[api.Event, None]:
@@ -349,19 +360,6 @@ class Node:
         """Tell the faces that the disk takes nothing; what waits for it is tried again."""
         body: dict[str, object] = {"code": error.code.value, "message": error.message}
         self.carry_out([Tell(api.Event("notice", body))])
-
-    def _hosts(self, own_host: str) -> list[tuple[str, int]]:
-        """Give the addresses to publish: those listened on, and for all addresses the one in use."""
-        found = []
-        for place in self.listening:
-            host, _, port = place.rpartition(":")
-            host = host.strip("[]")
-            if host in WILDCARDS:
-                if (":" in own_host) is not (":" in host):
-                    continue
-                host = own_host
-            found.append((host, int(port)))
-        return found
 
     def _on_uplink_state(self) -> None:
         """Take note of where we are, keep it for a time without tracker, and tell the faces."""

@@ -27,7 +27,7 @@ def friend_code(connection: Connection) -> str:
 
 
 def who_am_i(connection: Connection, sealed: str) -> api.Account:
-    """Give who this home is; sealed: `password` or `none`."""
+    """Give who this home is; sealed: `password`, `keyring` or `none`."""
     me = own.need_account(connection)
     listed = own.own_list(connection)
     mine = peek_certificate(me.certificate)

@@ -61,6 +61,7 @@ class Uplink:
 
     on_effects: called after each commit with what the tracker's words led to. hosts: gives the numeric
     addresses and the port to publish, empty for none. on_meeting: called with what is said about a device that wants to meet us. is_unseen: friends are not told that we are here.
+    is_idle: says whether nobody uses this node.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Uplink:
         *,
         boot_id: BootId,
         is_unseen: bool,
+        is_idle: Callable[[], bool],
         hosts: Callable[[str], list[tuple[str, int]]],
         linked: Callable[[], Collection[DeviceId]],
         on_effects: Callable[[list[Effect]], None],
@@ -82,6 +84,7 @@ class Uplink:
         self._database = database
         self._boot_id = boot_id
         self._is_unseen = is_unseen
+        self._is_idle = is_idle
         self._hosts = hosts
         self._on_effects = on_effects
         self._on_state = on_state
@@ -179,9 +182,10 @@ class Uplink:
             entropy=self._entropy,
         )
         self._link = link
-        show, text, until = self._shown()
+        shown = self._database.read(roster.to_show, wall())
+        is_idle = self._is_idle()
         entered = await link.ask(
-            lambda request: accounts.Enter(request, self._is_unseen, show, text, until),
+            lambda request: accounts.Enter(request, self._is_unseen, *shown, is_idle),
             accounts.Entered,
         )
         await self._take_list(link, self._profile.name, entered.device_list)
@@ -196,6 +200,8 @@ class Uplink:
         self.is_loopback = link.remote_host in ("127.0.0.1", "::1")
         self.state, self.why, self.failure = "online", None, None
         self._on_state()
+        if self._is_idle() is not is_idle:
+            await link.ask(lambda request: presence.SetIdle(request, not is_idle), Done)
         self.mail.begin()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._publish(link))
@@ -212,12 +218,6 @@ class Uplink:
         if code is Code.LINK_LOST:
             code = Code.TRACKER_UNREACHABLE
         raise PeerError(code, "the link to the tracker ended" if closed is None else closed.text)
-
-    def _shown(self) -> tuple[presence.Show, str, int]:
-        """Give what to show from now on; what was for a time that is over is not shown again."""
-        show, text = self._database.read(roster.own_presence)
-        until = self._database.read(roster.presence_until)
-        return (presence.Show.AVAILABLE, "", 0) if 0 < until <= wall() else (show, text, until)
 
     async def _publish(self, link: TrackerLink) -> None:
         """Tell friends where this device can be dialled."""
@@ -377,10 +377,10 @@ class Uplink:
         await self._database.write_patiently(_lost)
         self._on_state()
 
-    async def set_presence(self, show: presence.Show, text: str, until: int) -> None:
-        """Show something else at the tracker now, if there is a link."""
+    async def tell(self, build: Callable[[RequestId], Message]) -> None:
+        """Tell the tracker something that is said anew at each entering; nothing while there is no link."""
         if self.state == "online":
-            await self.ask(lambda request: presence.SetPresence(request, show, text, until), Done)
+            await self.ask(build, Done)
 
 
 def _on_tracker(

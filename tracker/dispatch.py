@@ -53,7 +53,7 @@ from wire.messages.mailbox import (
     PutPrekeys,
     TakeMail,
 )
-from wire.messages.presence import SetPresence
+from wire.messages.presence import SetIdle, SetPresence
 from wire.messages.reach import (
     AskDialBack,
     AskDirectory,
@@ -183,7 +183,13 @@ def _seat(
     earlier = hub.roster.session_of(caller.account, caller.device)
     word = Word(message.show, message.presence_text, message.until)  # type: ignore[arg-type]
     pages, more, told = hub.roster.enter(
-        caller, session, snapshot, word, is_unseen=message.is_unseen, now=hub.wall()
+        caller,
+        session,
+        snapshot,
+        word,
+        is_unseen=message.is_unseen,
+        is_idle=message.is_idle,
+        now=hub.wall(),
     )
     session.enter(is_unseen=message.is_unseen)
     if earlier is not None:
@@ -249,6 +255,13 @@ def on_ask_state(hub: Hub, session: Session, message: AskState) -> None:
 def on_set_presence(hub: Hub, session: Session, message: SetPresence) -> None:
     """Show something else from now on."""
     told = hub.roster.set_presence(session.caller, message, hub.wall())
+    session.answer(Done(message.request))
+    hub.tell(session.caller.account, told)
+
+
+def on_set_idle(hub: Hub, session: Session, message: SetIdle) -> None:
+    """Take note that a person uses the device, or stopped."""
+    told = hub.roster.set_idle(session.caller, session, is_idle=message.is_idle, now=hub.wall())
     session.answer(Done(message.request))
     hub.tell(session.caller.account, told)
 
@@ -319,6 +332,7 @@ HANDLERS: dict[type[Message], Handler] = {
     PutState: on_put_state,
     AskState: on_ask_state,
     SetPresence: on_set_presence,
+    SetIdle: on_set_idle,
     PutAddresses: introductions.on_put_addresses,
     AskDirectory: introductions.on_ask_directory,
     AskRelay: introductions.on_ask_relay,

@@ -56,6 +56,7 @@ class Roster(Generic[SessionT]):
         word: Word,
         *,
         is_unseen: bool,
+        is_idle: bool = False,
         now: UnixMillis,
     ) -> tuple[list[bytes], list[bytes], Told[SessionT]]:
         """Seat a device, in place of its earlier session if that is still there.
@@ -76,7 +77,7 @@ class Roster(Generic[SessionT]):
         )
         if not is_unseen and not others_are_seen:
             self._say(here, word)
-        seat = Seat(session, is_unseen, snapshot.device.certificate, None)
+        seat = Seat(session, is_unseen, snapshot.device.certificate, None, is_idle)
         if snapshot.device.addresses:
             seat.addresses = self._addresses(caller, seat.certificate, snapshot.device.addresses)
         here.seats[caller.device] = seat
@@ -120,6 +121,18 @@ class Roster(Generic[SessionT]):
             return Told([])
         word = Word(message.show, message.text, UnixMillis(message.until))
         return self._change(here, word, caller.device, now)
+
+    def set_idle(
+        self, caller: Caller, session: SessionT, *, is_idle: bool, now: UnixMillis
+    ) -> Told[SessionT]:
+        """Take note that a person uses a device, or stopped; nothing for a session that was taken over."""
+        here = self._here.get(caller.account)
+        seat = here.seats.get(caller.device) if here else None
+        if here is None or seat is None or seat.session is not session:
+            return Told([])
+        before = self._view(here)
+        seat.is_idle = is_idle
+        return self._told(here, before, now)
 
     def expire(self, now: UnixMillis) -> list[tuple[AccountId, Told[SessionT]]]:
         """Take back what was to be shown until an instant that has come."""
@@ -221,7 +234,7 @@ class Roster(Generic[SessionT]):
     def show_of(self, account: AccountId) -> Show:
         """Say what friends see of the account."""
         here = self._here.get(account)
-        return here.word.show if here is not None and here.is_shown else Show.OFFLINE
+        return here.show if here is not None and here.is_shown else Show.OFFLINE
 
     def mark_online(self, account: AccountId, directory: Directory) -> Directory:
         """Mark the devices in an answer that a friend may know to be online."""
@@ -262,9 +275,7 @@ class Roster(Generic[SessionT]):
 
     def _view(self, here: Here[SessionT]) -> tuple[bool, Show, str]:
         """Give what friends see: whether anything, and what."""
-        return (
-            (True, here.word.show, here.word.text) if here.is_shown else (False, Show.OFFLINE, "")
-        )
+        return (True, here.show, here.word.text) if here.is_shown else (False, Show.OFFLINE, "")
 
     def _told(
         self, here: Here[SessionT], before: tuple[bool, Show, str], now: UnixMillis

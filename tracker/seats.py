@@ -46,6 +46,7 @@ class Seat(Generic[SessionT]):
     is_unseen: bool
     certificate: bytes
     addresses: bytes | None  # the record that tells friends; None: nothing published
+    is_idle: bool = False  # nobody uses the device
 
 
 @dataclass(slots=True)
@@ -61,6 +62,14 @@ class Here(Generic[SessionT]):
     def is_shown(self) -> bool:
         """Whether friends see it."""
         return self.word.show not in HIDDEN and any(not s.is_unseen for s in self.seats.values())
+
+    @property
+    def show(self) -> Show:
+        """What friends see of an account that is shown: AWAY instead of AVAILABLE while no device is in use."""
+        if self.word.show is not Show.AVAILABLE:
+            return self.word.show
+        is_used = any(not seat.is_unseen and not seat.is_idle for seat in self.seats.values())
+        return Show.AVAILABLE if is_used else Show.AWAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from peer import api
 from peer.accounts import credentials, deletion, held, porting, register
 from peer.errors import PeerError
-from peer.identity import Profile, has_key_file, is_sealed, read_key_file
+from peer.identity import Profile, forget_kept, has_key_file, needs_password, read_key_file
 from peer.locations import Locations
 from peer.store import own
 from peer.store.database import Database
@@ -128,13 +128,15 @@ async def on_node(node: Node, command: Command) -> api.Result:
 
 async def unseal(locations: Locations, password: Password) -> Profile:
     """Read the keys; the password is asked here and not in a thread, where no Ctrl-C reaches a prompt."""
-    given = password() if has_key_file(locations) and is_sealed(locations) else None
+    is_asked = has_key_file(locations) and await asyncio.to_thread(needs_password, locations)
+    given = password() if is_asked else None
     return await asyncio.to_thread(read_key_file, locations, lambda: given)
 
 
 async def wipe(locations: Locations, database: Database) -> None:
     """Take everything of ours away; what a person received or set stays theirs."""
     await database.close()
+    await asyncio.to_thread(forget_kept, locations)
     keys = (locations.key_file, locations.key_file_before, locations.key_file_fresh)
     for path in (*keys, locations.last_run):
         path.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from peer import api
 from peer.accounts import alarms
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
-from peer.identity import Profile, is_sealed, read_key_file, write_key_file
+from peer.identity import Profile, read_key_file, seal_of, write_key_file
 from peer.locations import Locations
 from peer.store import own
 from peer.store.database import Database
@@ -149,7 +149,7 @@ async def change_password(
     else:
         known = database.read(own.vault_counter)
         changed = await _change_at_tracker(profile, command, recovery, known, entropy)
-    sealed_by = command.new_password if is_sealed(locations) else None
+    sealed_by = command.new_password if seal_of(locations) != "none" else None
     try:
         await asyncio.to_thread(
             write_key_file, locations, changed, sealed_by, entropy, keep_former=False
@@ -166,7 +166,7 @@ def _cut_short(
     """Say which password opens what, now that the key file could not be written as it should."""
     account = "" if changed.tracker is None else "the account has the new password already; "
     keys = "the keys on this machine are not sealed"
-    if is_sealed(locations):
+    if seal_of(locations) != "none":
         opens = "new"
         try:
             read_key_file(locations, lambda: command.new_password)

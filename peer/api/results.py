@@ -48,7 +48,7 @@ class Account(Result):
     code: str
     device: str
     devices: list[dict[str, object]]  # {"device", "name", "this", "revoked", "added"}
-    sealed: str  # password, none
+    sealed: str  # password, keyring, none
     logged_in: bool
 
 

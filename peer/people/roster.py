@@ -264,6 +264,13 @@ def presence_until(connection: Connection) -> int:
     return 0 if raw is None else int.from_bytes(raw, "big")
 
 
+def to_show(connection: Connection, now: UnixMillis) -> tuple[Show, str, int]:
+    """Give what to show from now on, and until when; what was for a time that is over is not shown again."""
+    show, text = own_presence(connection)
+    until = presence_until(connection)
+    return (Show.AVAILABLE, "", 0) if 0 < until <= now else (show, text, until)
+
+
 def set_own_presence(connection: Connection, show: Show, text: str, until: int = 0) -> None:
     """Keep what this account wants to show from now on, up to `until` (milliseconds, 0: for good)."""
     settings.write(connection, "presence", bytes((int(show),)) + text.encode())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from peer import api
 from peer.errors import PeerError
-from peer.identity import is_sealed
+from peer.identity import seal_of
 from peer.listener import parse_listen
 from peer.settings import configuring
 from peer.sizes import bytes_text
@@ -197,8 +197,9 @@ def _this_machine(node: Node) -> list[api.Check]:
         checks.append(_space("downloads", configuring.downloads_folder(node.locations, chosen)))
     except PeerError as error:
         checks.append(_wrong("downloads", error.message, error.remedy))
-    if is_sealed(node.locations):
-        checks.append(_fine("key-file", "the key file is sealed"))
+    seal = seal_of(node.locations)
+    if seal != "none":
+        checks.append(_fine("key-file", f"the key file is sealed by the {seal}"))
     else:
         checks.append(
             _fine("key-file", "the key file is not sealed: only its file mode keeps others out")

@@ -19,7 +19,7 @@ import msgspec
 from peer import hooks
 from peer.errors import PeerError
 from peer.people import contacts
-from peer.settings.quantities import NONE, OFF, one_rate, one_schedule, one_size
+from peer.settings.quantities import NONE, OFF, one_duration, one_rate, one_schedule, one_size
 from peer.store import settings
 from wire import limits
 from wire.codes import Code
@@ -183,6 +183,13 @@ KEYS = {
                 is_here=True,
             )
             for kind, when in hooks.KINDS.items()
+        ),
+        Key(
+            "idle",
+            "10m",
+            "after how long without a command of yours you are shown as away, if you are available",
+            "a duration of at least 1s like 90s, 10m or 2h, or off",
+            one_duration,
         ),
         Key(
             "receipts",

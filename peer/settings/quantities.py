@@ -30,6 +30,8 @@ _UNITS = {
 }
 _SPELT = {"KIB": "KiB", "MIB": "MiB", "GIB": "GiB", "TIB": "TiB", "B": ""}
 _SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,6})?) ?([A-Za-z]{0,3})\Z")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION = re.compile(r"([0-9]{1,6})([smhd]?)\Z", re.ASCII)
 _SPAN = re.compile(
     r"([0-9]{1,2}):([0-9]{2}) ?- ?([0-9]{1,2}):([0-9]{2})((?: +(?:up|down) +[^ ]+){1,2})\Z",
     re.IGNORECASE,
@@ -76,6 +78,24 @@ def one_rate(text: str) -> str:
     if size_bytes(size) < limits.BANDWIDTH_BYTES_PER_S_LEAST:
         raise ValueError(text)
     return f"{one_size(size)}/s"
+
+
+def duration_s(text: str) -> float:
+    """Give the seconds of a DURATION; raises ValueError."""
+    match = _DURATION.match(text.strip().lower())
+    if match is None:
+        raise ValueError(text)
+    return float(int(match[1]) * _SECONDS[match[2]])
+
+
+def one_duration(text: str) -> str:
+    """Give a DURATION of at least a second, or `off`, in its one spelling; raises ValueError."""
+    folded = text.strip().lower()
+    if folded in NONE:
+        return OFF
+    if duration_s(folded) < 1:
+        raise ValueError(text)
+    return f"{folded}s" if folded.isdecimal() else folded
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.e2e.test_files import MIB, digest, write
 from tests.harness.actors import Peer
+from tests.harness.trackers import TrackerProcess
 
 Friends = tuple[Peer, Peer]
 
@@ -148,3 +149,28 @@ def test_files_go_as_fast_as_is_set_and_a_change_counts_at_once(
     alice.do("config", "set", "bandwidth.up", "default")  # else it took ten minutes
     saved.append(bob.node.event("transfer", offer=offered, state="done")["saved_as"])
     assert {digest(Path(each)) for each in saved} == {digest(path)}
+
+
+def test_who_gives_no_command_for_a_while_is_away_until_the_next(friends: Friends) -> None:
+    alice, bob = friends
+    bob.one("config", "set", "idle", "1s")
+    alice.node.event("presence", friend="bob", presence="away")
+    bob.one("status")
+    bob.one("presence", "busy", "--text", "exam", "--for", "2")
+    alice.node.event("presence", friend="bob", presence="busy", text="exam")
+    alice.node.event("presence", friend="bob", presence="away")  # not available: nobody is there
+    bob.do("friend", "list")
+    alice.node.event("presence", friend="bob", presence="available", text="")
+
+
+def test_what_is_shown_for_a_time_ends_though_the_tracker_was_started_anew(
+    friends: Friends, tracker: TrackerProcess
+) -> None:
+    alice, bob = friends
+    bob.one("presence", "busy", "--text", "exam", "--for", "3")
+    tracker.kill()
+    alice.node.event("notice", code="tracker-connecting")
+    with TrackerProcess(tracker.home, listen=tracker.listen):
+        alice.node.event("notice", code="tracker-online")
+        alice.node.event("presence", friend="bob", presence="available", text="")
+        assert alice.do("friend", "list")[0]["text"] == ""

@@ -23,7 +23,7 @@ from peer.cli.render import clean, clean_block
 from peer.config import read_config, read_last_run
 from peer.control import server as peer_control
 from peer.errors import PeerError
-from peer.identity import Profile, _digest, _Outer, is_sealed, read_key_file, write_key_file
+from peer.identity import Profile, _digest, _Outer, read_key_file, seal_of, write_key_file
 from peer.locations import Locations
 from peer.transfers import notes as reading
 from peer.transfers.journal import ENTRY, HEADER, Kind, header
@@ -84,7 +84,7 @@ def read_keys(data: bytes) -> None:
     home.key_file.write_bytes(raw)
     home.key_file.chmod(0o600)
     try:
-        is_sealed(home)
+        seal_of(home)
         profile = read_key_file(home, lambda: None)
     except PeerError as error:
         known = (Code.KEY_FILE_INVALID, Code.LOCKED, Code.NOT_REGISTERED)

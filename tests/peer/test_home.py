@@ -12,7 +12,7 @@ import pytest
 
 from peer.config import Config, LastRun, read_config, read_last_run, write_last_run
 from peer.errors import PeerError
-from peer.identity import Profile, has_key_file, is_sealed, read_key_file, write_key_file
+from peer.identity import Profile, has_key_file, read_key_file, seal_of, write_key_file
 from peer.locations import Locations
 from peer.lock import Lock
 from wire.codes import Code
@@ -110,7 +110,7 @@ def test_keys_come_back_as_they_were_written(locations: Locations) -> None:
     assert not has_key_file(locations)
     mine = profile()
     write_key_file(locations, mine, None, ENTROPY)
-    assert not is_sealed(locations)
+    assert seal_of(locations) == "none"
     assert read_key_file(locations, NO_PASSWORD) == mine
     assert str(mine.state_key) not in repr(mine)
 
@@ -118,7 +118,7 @@ def test_keys_come_back_as_they_were_written(locations: Locations) -> None:
 def test_sealed_keys_open_with_their_password_only(locations: Locations) -> None:
     mine = profile()
     write_key_file(locations, mine, "seven purple owls", ENTROPY)
-    assert is_sealed(locations)
+    assert seal_of(locations) == "password"
     assert mine.keys.signing_seed not in locations.key_file.read_bytes()
     assert read_key_file(locations, lambda: "seven purple owls") == mine
     assert code_of_failure(locations) is Code.LOCKED

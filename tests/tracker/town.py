@@ -52,12 +52,13 @@ class Town:
         word: Word = HERE,
         *,
         is_unseen: bool = False,
+        is_idle: bool = False,
         now: UnixMillis = NOW,
     ) -> tuple[list[Message], list[Message], Told[str]]:
         caller = self.caller(who)
         snapshot = self.world.do(accounts.enter, caller, UnixMillis(0), now)
         pages, more, told = self.roster.enter(
-            caller, session, snapshot, word, is_unseen=is_unseen, now=now
+            caller, session, snapshot, word, is_unseen=is_unseen, is_idle=is_idle, now=now
         )
         return [read(page) for page in pages], [read(record) for record in more], told
 
@@ -71,6 +72,9 @@ class Town:
     def shows(self, who: Person, show: Show, text: str = "", until: int = 0) -> Told[str]:
         message = SetPresence(RequestId(1), show, text, until)
         return self.roster.set_presence(self.caller(who), message, LATER)
+
+    def uses(self, who: Person, session: str, *, is_idle: bool) -> Told[str]:
+        return self.roster.set_idle(self.caller(who), session, is_idle=is_idle, now=LATER)
 
     def publishes(self, who: Person) -> list[Delivery[str]]:
         caller, signed = self.caller(who), who.addresses().signed

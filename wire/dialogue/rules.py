@@ -56,7 +56,7 @@ from wire.messages.mailbox import (
     PutPrekeys,
     TakeMail,
 )
-from wire.messages.presence import SetPresence
+from wire.messages.presence import SetIdle, SetPresence
 from wire.messages.reach import (
     AskDialBack,
     AskDirectory,
@@ -111,6 +111,7 @@ REQUESTS: dict[type[Message], Rule] = {
     LogOut: _in(_ENTERED, Done),
     PutState: _in(_ENTERED, Done, StatePut),
     SetPresence: _in(_ENTERED, Done),
+    SetIdle: _in(_ENTERED, Done),
     AskUser: _in(_ENTERED, User),
     AskFriend: _in(_ENTERED, Done),
     AnswerFriend: _in(_ENTERED, Done),

@@ -146,6 +146,7 @@ class Enter(Message, frozen=True):
     show: Show
     presence_text: Annotated[str, Meta(max_length=limits.PRESENCE_TEXT_CHARS)] = ""  # beside `show`
     until: Millis = 0  # 0: until changed; else it goes back to AVAILABLE then
+    is_idle: bool = False  # nobody uses this device now, see SetIdle
 
 
 @message(0x0018, Purpose.TRACKER)

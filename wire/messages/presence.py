@@ -35,6 +35,17 @@ class SetPresence(Message, frozen=True):
     until: Millis = 0  # 0: until changed; else it goes back to AVAILABLE then
 
 
+@message(0x0032, Purpose.TRACKER)
+class SetIdle(Message, frozen=True):
+    """Say whether a person uses this device; answered by Done.
+
+    An account that says AVAILABLE is shown as AWAY while nobody uses any of its devices.
+    """
+
+    request: RequestIdField
+    is_idle: bool  # true: nobody does
+
+
 @message(0x0031, Purpose.TRACKER, critical=False)
 class PresenceChanged(Message, frozen=True):
     """Tell a friend (and the own other devices) what somebody shows now."""

@@ -27,7 +27,7 @@ def _text(item: Item) -> str:
         ("logged in", "yes" if item["logged_in"] else "no; hobnob login brings this device back"),
         (
             "key file",
-            "sealed by the password"
+            f"sealed by the {clean(item['sealed'])}"
             if item["sealed"] != "none"
             else "not sealed: file mode 0600 only",
         ),
