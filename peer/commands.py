@@ -40,6 +40,7 @@ async def carry_out_command(
 
     request_id: what was done under it before is given again; empty for none.
     """
+    node.idleness.heard(command)
     match command:
         case api.GetStatus() | api.Diagnose() | api.GiveWay() | api.WatchEvents():
             async for shown in _of_node(node, command):

@@ -243,7 +243,6 @@ class Node:
         """Carry out a command, see `peer.commands`; one id is carried out once, empty is none."""
         from peer.commands import carry_out_command
 
-        self.idleness.heard(command)
         return carry_out_command(self, command, request_id)
 
     async def watch(self) -> AsyncGenerator[api.Event, None]:
