@@ -82,12 +82,13 @@ class Peer:
         self.under: tuple[
             str, ...
         ] = ()  # words before every program, as `tests.harness.faults` gives
+        self.program: tuple[str, ...] = ("-m", "peer")
         self._node: Node | None = None
         self.printed: list[str] = []
 
     def words(self, *words: str) -> list[str]:
         """Give the whole command line of a verb."""
-        return [*self.under, PYTHON, "-m", "peer", "--home", str(self.home), "--json", *words]
+        return [*self.under, PYTHON, *self.program, "--home", str(self.home), "--json", *words]
 
     def try_to(self, *words: str, stdin: bytes = b"", **environment: str) -> Outcome:
         """Run a verb with --json to its end."""

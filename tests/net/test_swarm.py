@@ -1,4 +1,4 @@
-"""One offer to several friends on slow lines: who offers it sends little more than once, and may be gone half-way."""
+"""One offer to several friends on slow lines: who offers it sends little more than once, and who lends falsely is found out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+from tests.harness import false_lenders
 from tests.harness.actors import Peer
 from tests.harness.netns import MBIT, Host, Line, Switch, needs_networks
 from tests.net.conftest import Settle, befriend
@@ -55,3 +56,42 @@ def test_three_friends_on_slow_lines_cost_the_sender_little_more_than_one(
     for other in others:
         assert landed(other, offered) == path.read_bytes()
     assert sent_bytes(host) - before <= 1.5 * SIZE
+
+
+def test_one_who_lies_and_one_who_stalls_are_found_out_and_not_asked_again(
+    switch: Switch, settle: Settle, tmp_path: Path
+) -> None:
+    hosts = [switch.host(up=Line(1000 * MBIT)) for _ in range(4)]
+    names = ("alice", "liar", "staller", "carol")
+    alice, liar, staller, carol = (
+        settle(name, host) for name, host in zip(names, hosts, strict=True)
+    )
+    for one, other in itertools.combinations((alice, liar, staller, carol), 2):
+        befriend(one, other)
+    path = tmp_path / "film.bin"
+    path.write_bytes(os.urandom(SIZE))
+    offered: str = alice.one("send", "liar,staller,carol", str(path))["offer"]
+    for other, kind in ((liar, false_lenders.LIES), (staller, false_lenders.STALLS)):
+        other.node.event("offer", offer=offered, state="offered")
+        other.do("accept", offered)
+        assert landed(other, offered) == path.read_bytes()
+        other.node.kill()
+        other.program = false_lenders.program(kind)
+        other.up(listen=f"{other.node.address}")
+        carol.node.event("link", friend=other.name, state="up")
+    for host in hosts[:3]:
+        switch.limit(host, up=LINE)
+    before = sent_bytes(hosts[0])
+    carol.do("accept", offered)
+    wrong: dict[str, str] = {}
+    while len(wrong) < 2:
+        item = carol.node.event("transfer", offer=offered)
+        assert item["state"] != "done"
+        wrong = {each["friend"]: each["error"] for each in item["sources"] if each["error"]}
+    assert wrong == {"liar": "verification-failed", "staller": "link-silent"}
+    assert landed(carol, offered) == path.read_bytes()
+    log = carol.node.log
+    for other, words in ((liar, "is no source"), (staller, "stalls")):
+        device = other.one("whoami")["device"][:8]
+        assert log.count(f"{device} {words}") == 1, log
+    assert sent_bytes(hosts[0]) - before <= 1.1 * SIZE
