@@ -114,7 +114,7 @@ async def _of_node(
             node.give_way(command)
             yield api.Nothing()
         case api.WatchEvents():
-            async for event in node.watch():
+            async for event in node.audience.watch():
                 yield event
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from peer import api, queries
 from peer.accounts import account, porting
+from peer.commands import carry_out_command
 from peer.config import read_config
 from peer.control import client
 from peer.control.server import ControlServer
@@ -115,7 +116,7 @@ async def _run_here(
                 failure = node.uplink.failure
                 if failure is not None and failure.code is Code.DEVICE_REVOKED:
                     raise failure  # nothing that this verb does would reach anybody
-                steps = node.do(_on_a_verbs_node(command), request_id)
+                steps = carry_out_command(node, _on_a_verbs_node(command), request_id)
                 while (step := await _next_result(steps, node.gives_way)) is not None:
                     yield step
 
@@ -144,7 +145,7 @@ async def up(
         _node(locations, database, password, is_full=True, listen=listen, stays=True) as node,
     ):
         queue: asyncio.Queue[api.Event | None] = asyncio.Queue()
-        leave = node.listen(queue.put_nowait)
+        leave = node.audience.listen(queue.put_nowait)
         node.when_leaving(lambda: queue.put_nowait(None))
         ready: dict[str, object] = {
             "account": node.profile.name,
@@ -331,7 +332,8 @@ async def _node(
     )
 
     def do(command: api.Command, request_id: str) -> AsyncGenerator[api.Result, None]:
-        return node.do(command if stays else _on_a_verbs_node(command), request_id)
+        on_this = command if stays else _on_a_verbs_node(command)
+        return carry_out_command(node, on_this, request_id)
 
     async with node, ControlServer(locations.control, do, is_full=is_full) as control:
         is_cancelled = False

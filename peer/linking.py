@@ -167,6 +167,12 @@ class Linking:
             if device is None or link.device == device:
                 link.pump.close(code)
 
+    async def leave(self) -> None:
+        """End every link, those of files too."""
+        if self.data_links is not None:
+            await self.data_links.close()
+        self.close_all()
+
     def close_all(self) -> None:
         """Say goodbye on every link, and to every one that would still open."""
         self._is_closing = True

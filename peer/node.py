@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from peer import api, asks
-from peer.accounts import devices
+from peer import api, deciding
+from peer.accounts.keyholder import KeyHolder
+from peer.audience import Audience
 from peer.config import LastRun, read_last_run, write_last_run
 from peer.dialer import Vicinity
 from peer.effects import (
@@ -44,28 +44,26 @@ from peer.linking import Linking
 from peer.links import PeerLink
 from peer.listener import open_listeners, place_of, published
 from peer.locations import Locations
-from peer.people import idling
+from peer.people import idling, ownlist
 from peer.people.idling import Idleness
-from peer.people.ownlist import ListWatch
 from peer.settings import preferences
-from peer.store import done
+from peer.store import own
 from peer.store.database import Database
 from peer.sweep import sweep
 from peer.talk import mutes
 from peer.talk.typing_notices import TypingNotices
 from peer.times import wall
-from peer.transfers import files, verdicts
+from peer.transfers import policy, verdicts
 from peer.transfers.datalinks import TransferLinks
 from peer.transfers.ledger import Live
 from peer.transfers.shelf import Shelf
 from peer.uplink import AnswerT, Uplink
 from wire.codes import Code
-from wire.ids import BootId, RequestId
+from wire.ids import BootId, DeviceId, RequestId
 from wire.machine import Entropy
 from wire.messages import Message
+from wire.messages.accounts import StateKey
 from wire.messages.presence import SetIdle
-
-Hear = Callable[[api.Event], None]
 
 
 class Node:
@@ -94,26 +92,27 @@ class Node:
         )
         self.gives_way = asyncio.Event()  # another node is to take over
         self.locations = locations
-        self.profile = profile
+        self.keyholder = KeyHolder(
+            locations, profile, database, on_refused=self.on_refused, entropy=entropy
+        )
         self.database = database
         self.entropy = entropy
         self.is_full = is_full
         self.listening: list[str] = []
         self._listen = listen
         self._boot_id = BootId(entropy.bytes(16))
-        self._watchers: dict[Hear, None] = {}
+        self.audience = Audience()
         self._stack = AsyncExitStack()
         self._servers: list[asyncio.Server] = []
         self._is_leaving = False
         self._group: asyncio.TaskGroup
         self._tasks: set[asyncio.Task[None]] = set()
         self.leaving = asyncio.Event()  # this device signed off: the node has no more business
-        self.account_turn = asyncio.Lock()  # one change of password or account at a time
         self.is_to_be_wiped = False
         self._vicinity = Vicinity(is_loopback=read_last_run(locations).was_over_loopback)
-        self.lists = ListWatch(
+        self.lists = ownlist.ListWatch(
             database,
-            refresh=self._refresh_own_list,
+            refresh=self.refresh_own_list,
             write=self._write_and_do,
             spawn=self._spawn,
         )
@@ -146,7 +145,7 @@ class Node:
             on_effects=self.carry_out,
             on_state=self._on_uplink_state,
             on_meeting=self.linking.meeting.heard,
-            on_state_key=partial(devices.take_state_key, self),
+            on_state_key=self.keyholder.take_state_key,
             entropy=entropy,
         )
 
@@ -167,12 +166,20 @@ class Node:
             stack.callback(self._cancel_tasks)
             if self.is_full:
                 await self._start_transfers()
-                self.listen(Hooks(self._hook, self._spawn).hear)
+                self.audience.listen(Hooks(self._hook, self._spawn).hear)
                 self._spawn(self.idleness.watch())
             self._spawn(self.uplink.run())
-            self._spawn(sweep(self))
+            self._spawn(
+                sweep(
+                    self.database,
+                    self.profile.keys,
+                    self.linking,
+                    carry_out=self.carry_out,
+                    entropy=self.entropy,
+                )
+            )
             if self.database.read(verdicts.is_due):  # the last node was ended in between
-                self._spawn(files.apply_policy(self))
+                self._spawn(self._apply_policy())
             self._stack = stack.pop_all()
         return self
 
@@ -184,9 +191,7 @@ class Node:
     ) -> None:
         for server in self._servers:
             server.close()
-        if self.linking.data_links is not None:
-            await self.linking.data_links.close()
-        self.linking.close_all()
+        await self.linking.leave()
         await self.uplink.flush()
         self._is_leaving = True
         await self._stack.aclose()
@@ -239,36 +244,16 @@ class Node:
 
     # --- what faces use
 
-    def do(self, command: api.Command, request_id: str = "") -> AsyncGenerator[api.Result, None]:
-        """Carry out a command, see `peer.commands`; one id is carried out once, empty is none."""
-        from peer.commands import carry_out_command
-
-        return carry_out_command(self, command, request_id)
-
-    async def watch(self) -> AsyncGenerator[api.Event, None]:
-        """Give every event from now on."""
-        queue, leave = self.subscribe()
-        try:
-            while True:
-                yield await queue.get()
-        finally:
-            leave()
+    @property
+    def profile(self) -> Profile:
+        """Give who this device is, with the keys as they are now."""
+        return self.keyholder.profile
 
     def give_way(self, command: api.GiveWay) -> None:
         """Note that another node is to take over; raises PeerError(ALREADY_RUNNING) if this one goes on."""
         if self.stays or (self.is_full and not command.stays):
             raise PeerError(Code.ALREADY_RUNNING, f"a node is running here (pid {os.getpid()})")
         self.gives_way.set()
-
-    def subscribe(self) -> tuple[asyncio.Queue[api.Event], Callable[[], None]]:
-        """Give a queue of events from this very moment on, and how to leave."""
-        queue: asyncio.Queue[api.Event] = asyncio.Queue()
-        return queue, self.listen(queue.put_nowait)
-
-    def listen(self, hear: Hear) -> Callable[[], None]:
-        """Have `hear` called with every event from this very moment on; gives how to end that."""
-        self._watchers[hear] = None
-        return lambda: self._watchers.pop(hear, None)
 
     def when_leaving(self, then: Callable[[], None]) -> None:
         """Have `then` called once this node has no more business."""
@@ -290,8 +275,7 @@ class Node:
                 self._carry_out_one(effect, link)
         for effect in effects:
             if isinstance(effect, Tell):
-                for hear in reversed(self._watchers):  # a verb that waits before `up`, which prints
-                    hear(effect.event)
+                self.audience.tell(effect.event)
 
     def _carry_out_one(self, effect: Effect, link: PeerLink | None) -> None:
         match effect:
@@ -309,15 +293,19 @@ class Node:
                 self.linking.close(identity, code, of_device)
                 if self.linking.data_links is not None:
                     self.linking.data_links.close_identity(identity, of_device)
-            case GiveStateKey() | TakeStateKey() | TakenOff():
-                self._spawn(devices.heed(self, effect))
+            case GiveStateKey(device=device):
+                self.give_state_key(device)
+            case TakeStateKey(state_key=state_key):
+                self._spawn(self.uplink.exchange.offered(state_key))
+            case TakenOff():
+                self._spawn(self.linking.leave())
             case NoteTyping():
                 self.typing.heard(effect)
             case WakeTransfers(offer=offer):
                 if self.linking.data_links is not None:
                     self.linking.data_links.wake(offer)
             case ApplyPolicy():
-                self._spawn(files.apply_policy(self))
+                self._spawn(self._apply_policy())
             case OfferAgain(identity=identity):
                 self.linking.offer_again(identity)
             case Ask():
@@ -338,7 +326,7 @@ class Node:
 
         request_id: of the command, or empty; what was done under it before is given again, not done.
         """
-        result, effects = await self.database.write(_decide, request_id, fn, args, kwargs)
+        result, effects = await self.database.write(deciding.once, request_id, fn, args, kwargs)
         self.carry_out(effects)
         return result
 
@@ -346,9 +334,23 @@ class Node:
         """Run a function in a transaction of its own, and carry out what it gives."""
         self.carry_out(await self.database.write_patiently(fn))
 
-    async def _refresh_own_list(self) -> None:
+    async def refresh_own_list(self) -> None:
         """Take our device list as the tracker has it now, if it is newer; raises PeerError, WireError."""
-        await devices.refresh_list(self)
+        self.carry_out(await ownlist.newer(self.uplink, self.database, self.profile.name))
+
+    def give_state_key(self, device: DeviceId) -> None:
+        """Give another device of the account the state key, if it is the one that the device list names."""
+        stands = self.database.read(own.own_list).standing
+        if device in stands and self.uplink.exchange.is_current():
+            self.linking.send(device, StateKey(self.profile.state_key))
+
+    async def _apply_policy(self) -> None:
+        """Take and refuse what the accept policy says, nobody being asked."""
+        self.carry_out(
+            await policy.apply_now(
+                self.database, self.locations, self.profile.keys, wall(), self.entropy
+            )
+        )
 
     async def _ask_tracker(
         self, build: Callable[[RequestId], Message], answer: type[AnswerT]
@@ -374,20 +376,3 @@ class Node:
             "message": self.uplink.why or "the tracker let us in",
         }
         self.carry_out([Tell(api.Event("notice", body))])
-
-
-def _decide(
-    connection: sqlite3.Connection,
-    request_id: str,
-    fn: Callable[..., tuple[api.Result, list[Effect]]],
-    args: tuple[object, ...],
-    kwargs: dict[str, object],
-) -> tuple[api.Result, list[Effect]]:
-    """Run a deciding function and keep what it asks the tracker, and its result, with it."""
-    if request_id and (before := done.find(connection, request_id)) is not None:
-        return before, []
-    result, effects = fn(connection, *args, **kwargs)
-    asks.keep(connection, effects)
-    if request_id:
-        done.note(connection, request_id, result, wall())
-    return result, effects

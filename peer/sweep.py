@@ -3,41 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from peer import conversations
+from peer.effects import Effect
 from peer.history import indexing
+from peer.linking import Linking
 from peer.log import retention
 from peer.people import reissuing
 from peer.store import done
+from peer.store.database import Database
 from peer.talk import seen
 from peer.times import wall
-
-if TYPE_CHECKING:
-    from peer.node import Node
+from wire.identity import DeviceKeys
+from wire.machine import Entropy
 
 SWEEP_S = 1.0
 FORGET_S = 3600.0
 """How often results of commands are looked through for those nobody asks for again."""
 
 
-async def sweep(node: Node) -> None:
-    """Do what time asks for, until cancelled."""
+async def sweep(
+    database: Database,
+    keys: DeviceKeys,
+    linking: Linking,
+    *,
+    carry_out: Callable[[list[Effect]], None],
+    entropy: Entropy,
+) -> None:
+    """Do what time asks for, until cancelled. carry_out: does what a commit asked for."""
     loop = asyncio.get_running_loop()
     forget_at = loop.time()
     patience = retention.Patience(loop.time(), wall())
-    database, keys = node.database, node.profile.keys
     while True:
         if loop.time() >= forget_at:
             await database.write_patiently(done.forget, wall())
             forget_at = loop.time() + FORGET_S
-        node.carry_out(await database.write_patiently(conversations.expire, wall()))
+        carry_out(await database.write_patiently(conversations.expire, wall()))
         if database.read(reissuing.is_due, keys):
-            effects = await database.write_patiently(reissuing.reissue, keys, wall(), node.entropy)
-            node.carry_out(effects)
+            effects = await database.write_patiently(reissuing.reissue, keys, wall(), entropy)
+            carry_out(effects)
         if database.read(seen.is_due):  # a verb without keys read it
-            devices = node.linking.devices()
-            node.carry_out(await database.write_patiently(seen.tell, keys, devices, wall()))
+            devices = linking.devices()
+            carry_out(await database.write_patiently(seen.tell, keys, devices, wall()))
         if patience.is_due(loop.time(), wall()):
             count = await database.write_patiently(retention.drop_old, wall())
             patience.looked(loop.time(), is_more=count == retention.BATCH)
@@ -45,7 +53,7 @@ async def sweep(node: Node) -> None:
                 await database.scrub()
         if database.read(indexing.is_behind):
             await database.write_patiently(indexing.keep)
-        node.linking.want_all()
+        linking.want_all()
         due = database.read(conversations.next_tick)
         wait_s = SWEEP_S if due is None else min((due - wall()) / 1000, SWEEP_S)
         await asyncio.sleep(max(wait_s, 0.0))

@@ -6,28 +6,16 @@ A part of `dispatch`, for all who handle requests.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from tracker.effects import Outcome
 from tracker.errors import TrackerError
+from tracker.hub import Hub
+from tracker.session import Request, Session
 from tracker.storage.writer import Work
 
-if TYPE_CHECKING:
-    from tracker.hub import Hub
-    from tracker.session import Session
-
-
-class Request(Protocol):
-    """What all requests have."""
-
-    @property
-    def request(self) -> int:
-        """The number that the answer repeats."""
-        ...
-
-
 T = TypeVar("T")
-Handler = Callable[["Hub", "Session", Any], None]
+Handler = Callable[[Hub, Session, Any], None]
 
 
 def ask(

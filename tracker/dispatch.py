@@ -7,14 +7,16 @@ writer, and answers after its commit. What a request may be asked in is the answ
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tracker import accounts, friends, held, introductions, mailbox, passwords, revoking, state
 from tracker.asking import Handler, ask, serve
 from tracker.config import Registration
 from tracker.effects import Caller, Outcome
 from tracker.errors import TrackerError
+from tracker.hub import Hub
 from tracker.seats import Word
+from tracker.session import Session
 from tracker.storage.port import Account, Store
 from wire.codes import Code
 from wire.machine import UnixMillis
@@ -63,10 +65,6 @@ from wire.messages.reach import (
     PutAddresses,
 )
 from wire.messages.session import Done
-
-if TYPE_CHECKING:
-    from tracker.hub import Hub
-    from tracker.session import Session
 
 
 def handle(hub: Hub, session: Session, message: Message) -> None:

@@ -5,12 +5,14 @@ Handlers of `dispatch`; who may know of whom is asked of `directory` and of the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from tracker import directory
 from tracker.asking import ask, serve
 from tracker.dialback import dial_back
 from tracker.errors import TrackerError
+from tracker.hub import Hub, Recipient
+from tracker.session import Session
 from tracker.storage.port import Account, AccountId
 from wire.codes import Code
 from wire.messages import Message
@@ -29,12 +31,6 @@ from wire.messages.reach import (
     Relay,
     RelayOffered,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tracker.hub import Hub, Recipient
-    from tracker.session import Session
 
 
 def on_put_addresses(hub: Hub, session: Session, message: PutAddresses) -> None:

@@ -19,6 +19,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+from tracker import dispatch
 from tracker.config import Config
 from tracker.control import ControlSocket, Reply
 from tracker.descriptors import forbid_core_dumps, raise_descriptor_limit
@@ -147,7 +148,7 @@ class Tracker:
         self.hub.second_port = place_of(probes[0]).port if probes else 0
         for listener in (*listeners, *probes):
             server = await loop.create_server(
-                partial(Session, self.hub, is_second=listener in probes),
+                partial(Session, self.hub, dispatch.handle, is_second=listener in probes),
                 sock=listener,
                 backlog=BACKLOG,
             )

@@ -8,11 +8,9 @@ transport is `connection`'s.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from typing import assert_never
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeAlias, assert_never
 
-from tracker import dispatch
-from tracker.asking import Request
 from tracker.coalesce import Coalescer
 from tracker.connection import Connection
 from tracker.effects import Caller, Channel
@@ -48,14 +46,30 @@ IN_GOOD_ORDER = frozenset(
 log = logging.getLogger("tracker")
 
 
+class Request(Protocol):
+    """What all requests have."""
+
+    @property
+    def request(self) -> int:
+        """The number that the answer repeats."""
+        ...
+
+
+Handle: TypeAlias = "Callable[[Hub, Session, Message], None]"
+
+
 class Session(Connection):
-    """What is said on one connection, and what the tracker knows about who says it."""
+    """What is said on one connection, and what the tracker knows about who says it.
+
+    handle: carries out a request that may be asked now. is_second: at the second port, for probes alone.
+    """
 
     __slots__ = (
         "_answerer",
         "_caller",
         "_coalescer",
         "_enter_by",
+        "_handle",
         "_head",
         "_is_deaf",
         "_is_dirty",
@@ -68,9 +82,10 @@ class Session(Connection):
         "staging",
     )
 
-    def __init__(self, hub: Hub, *, is_second: bool = False) -> None:
+    def __init__(self, hub: Hub, handle: Handle, *, is_second: bool = False) -> None:
         super().__init__(hub)
-        self._is_second = is_second  # at the second port, for probes alone
+        self._handle = handle
+        self._is_second = is_second
         self._is_probe = False
         self._link: Link | None = None
         self._answerer = Answerer(SessionState.ANONYMOUS)
@@ -337,7 +352,7 @@ class Session(Connection):
             link.close(error.code, error.detail)
             return
         if request is not None:
-            dispatch.handle(self._hub, self, message)
+            self._handle(self._hub, self, message)
 
     def _send(self, records: list[bytes]) -> None:
         """Seal records and send them at the end of this turn of the loop, all in one write."""

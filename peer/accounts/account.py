@@ -104,13 +104,13 @@ async def on_node(node: Node, command: Command) -> api.Result:
             node.is_to_be_wiped = forget
             node.leaving.set()
         case api.ChangePassword():
-            async with node.account_turn:
-                node.profile = await credentials.change_password(
+            async with node.keyholder.turn:
+                node.keyholder.profile = await credentials.change_password(
                     node.locations, node.profile, command, node.database, node.entropy
                 )
                 node.uplink.exchange.renewed(node.profile.state_key)
         case api.DeleteAccount():
-            async with node.account_turn:
+            async with node.keyholder.turn:
                 _check_not_deleted(node.database)
                 effects = await deletion.delete_account(
                     node.profile, command, node.database, node.entropy

@@ -18,15 +18,16 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from peer import api
 from peer.accounts.credentials import Proven, ask_kdf, dial, prove, recovery_key
 from peer.accounts.held import devices_held
-from peer.effects import Effect, GiveStateKey, TakenOff, TakeStateKey
+from peer.accounts.state_exchange import Asks
+from peer.effects import Effect
 from peer.errors import PeerError
-from peer.identity import Profile, rewrite_key_file
+from peer.identity import Profile
 from peer.mail import prekeys
+from peer.node import Node
 from peer.people import standing
 from peer.prefixes import LEAST
 from peer.store import own
@@ -40,14 +41,9 @@ from wire.machine import Entropy
 from wire.mailbox import Prekey, read_prekey
 from wire.messages import accounts, held
 from wire.messages.mailbox import AskPrekeys, Prekeys
-from wire.messages.reach import AskDirectory, Directory
 from wire.messages.session import Done
 from wire.state_key import seal_state_key, state_key_hash
 from wire.vault import NO_TRACKER, Vault, derive_keys, open_vault, seal_vault
-
-if TYPE_CHECKING:
-    from peer.accounts.state_exchange import Asks
-    from peer.node import Node
 
 Connection = sqlite3.Connection
 SETTLE_S = 10.0
@@ -132,7 +128,7 @@ async def _found(node: Node, text: str) -> DeviceId:
         if error.code is not Code.NO_SUCH_DEVICE:
             raise
         with suppress(PeerError):
-            await refresh_list(node)
+            await node.refresh_own_list()
     return node.database.read(find, text)
 
 
@@ -172,18 +168,18 @@ async def revoke(node: Node, command: api.RevokeDevice) -> api.Result:
     await node.settle(SETTLE_S)
     device = await _found(node, command.device)
     name = node.database.read(standing.name_of, device)
-    async with node.account_turn:
+    async with node.keyholder.turn:
         if node.profile.tracker is None:
             profile = await _revoke_alone(node, command, device)
         else:
             profile = await _revoke_at_tracker(node, command, device)
-        await asyncio.to_thread(rewrite_key_file, node.locations, profile, node.entropy)
+        await node.keyholder.rewrite(profile)
         effects = await node.database.write_patiently(_revoked, profile)
-        node.profile = profile
+        node.keyholder.profile = profile
         node.uplink.exchange.renewed(profile.state_key)
         node.carry_out(effects)
         for other in read_device_list(profile.keys.device_list, profile.keys.identity).standing:
-            give_state_key(node, other)
+            node.give_state_key(other)
     await node.uplink.flush()
     return api.DeviceRevoked(device.hex(), name)
 
@@ -324,60 +320,3 @@ async def _revoke_alone(node: Node, command: api.RevokeDevice, device: DeviceId)
 
 def _sealed(vault: Vault, wrap_key: bytes, profile: Profile, entropy: Entropy) -> bytes:
     return seal_vault(vault, wrap_key, profile.name, entropy)
-
-
-# --- what other devices of the account do
-
-
-async def refresh_list(node: Node) -> None:
-    """Take our device list as the tracker has it now, if it is newer; raises PeerError, WireError."""
-    name = node.profile.name
-    found = await node.uplink.ask(lambda request: AskDirectory(request, name), Directory)
-    certificates = tuple(record.certificate for record in found.devices)
-    effects = await node.database.write_patiently(
-        standing.take_own, found.device_list, certificates, wall()
-    )
-    node.carry_out(effects)
-
-
-async def heed(node: Node, effect: GiveStateKey | TakeStateKey | TakenOff) -> None:
-    """Do what follows from what other devices of the account did or lack."""
-    match effect:
-        case GiveStateKey(device=device):
-            give_state_key(node, device)
-        case TakeStateKey(state_key=state_key):
-            await node.uplink.exchange.offered(state_key)
-        case TakenOff():
-            await leave_everybody(node)
-
-
-async def leave_everybody(node: Node) -> None:
-    """End every link: this device speaks for its account no more."""
-    node.linking.close_all()
-    if node.linking.data_links is not None:
-        await node.linking.data_links.close()
-
-
-async def take_state_key(node: Node, state_key: bytes) -> bool:
-    """Keep the state key that was renewed; False where the key file cannot be written, which takes it another time.
-
-    Our own `revoke` may have it on its way to the key file already: one writes that file after the other.
-    """
-    async with node.account_turn:
-        named = node.database.read(own.own_list).state_key_hash
-        if node.profile.state_key == state_key or state_key_hash(state_key) != named:
-            return True
-        node.profile = replace(node.profile, state_key=state_key)
-        try:
-            await asyncio.to_thread(rewrite_key_file, node.locations, node.profile, node.entropy)
-        except PeerError as error:
-            node.on_refused(error)
-            return False
-    return True
-
-
-def give_state_key(node: Node, device: DeviceId) -> None:
-    """Give another device of the account the state key, if it is the one that the device list names."""
-    stands = node.database.read(own.own_list).standing
-    if device in stands and node.uplink.exchange.is_current():
-        node.linking.send(device, accounts.StateKey(node.profile.state_key))

@@ -136,7 +136,7 @@ def _report(failure: Failure, is_json: bool, exit_code: int) -> int:
         body = {"code": failure.code, "message": message, "remedy": remedy}
         note(json.dumps({"error": body}))
     else:
-        from peer.cli.render import clean
+        from peer.cli.plain import clean
 
         note(f"error: {failure.code}: {clean(message)}; {clean(remedy)}")
     return exit_code

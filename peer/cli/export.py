@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from peer.cli import render
+from peer.cli import plain, render
 from peer.cli.exit_codes import Failure
 
 Item = Mapping[str, object]
@@ -91,7 +91,7 @@ def _html_line(item: Item) -> str:
     if origin := item.get("forwarded_from"):
         marks.append(f"forwarded from {origin}")
     said = "something is missing here" if item["kind"] == "gap" else item["text"]
-    text = html.escape(render.clean_block(said, ""))
+    text = html.escape(plain.clean_block(said, ""))
     return (
         f'<li class="{kind}" id="{event}"><time datetime="{at}">{at}</time> <b>{sender}</b>'
         f'{_quote(item)} <span dir="auto">{text}</span>{_reactions(item)}'
@@ -100,7 +100,7 @@ def _html_line(item: Item) -> str:
 
 
 def _escaped(text: object) -> str:
-    return html.escape(render.clean(text))
+    return html.escape(plain.clean(text))
 
 
 def _quote(item: Item) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from peer.cli.render import Item, clean, number_of, seconds_text, size_text
+from peer.cli.plain import Item, clean, number_of, seconds_text, size_text
 from peer.sizes import count_text
 
 

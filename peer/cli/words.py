@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from peer.cli.render import Item, clean, clean_block, coloured, local_time
+from peer.cli.plain import Item, clean, clean_block, coloured, local_time
 
 if TYPE_CHECKING:
     from peer.markup import Block, Span

@@ -14,13 +14,17 @@ from contextlib import suppress
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from peer.accounts import alarms
+from peer.accounts.state_exchange import Asks
 from peer.effects import Effect
 from peer.errors import PeerError
-from peer.people import contacts
+from peer.people import contacts, standing
 from peer.store import own
+from peer.store.database import Database
+from peer.times import wall
 from wire.codes import Code
 from wire.errors import WireError
-from wire.ids import IdentityKey
+from wire.ids import AccountName, IdentityKey
+from wire.messages.reach import AskDirectory, Directory
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,6 +37,15 @@ class Reads(Protocol):
         self, fn: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run a question."""
+
+
+async def newer(tracker: Asks, database: Database, name: AccountName) -> list[Effect]:
+    """Take our device list as the tracker has it now, if it is newer; raises PeerError, WireError."""
+    found = await tracker.ask(lambda request: AskDirectory(request, name), Directory)
+    certificates = tuple(record.certificate for record in found.devices)
+    return await database.write_patiently(
+        standing.take_own, found.device_list, certificates, wall()
+    )
 
 
 class ListWatch:

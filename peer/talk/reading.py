@@ -56,7 +56,7 @@ async def whole_history(
 
 
 async def _read(node: Node, command: api.ReadMessages) -> AsyncGenerator[api.Result, None]:
-    queue, leave = node.subscribe()
+    queue, leave = node.audience.subscribe()
     keys = node.profile.keys
 
     async def read(asked: api.ReadMessages) -> list[api.Message]:

@@ -42,7 +42,7 @@ async def carry_out(node: Node, command: Command, request_id: str) -> api.Result
         if told.event == "receipt" and told.body["id"] == event:
             states.put_nowait(str(told.body["state"]))
 
-    leave = node.listen(hear)
+    leave = node.audience.listen(hear)
     try:
         kept = await _kept(node, command, request_id)
         event, state = _event_of(kept), kept.state

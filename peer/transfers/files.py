@@ -13,7 +13,7 @@ from peer.errors import PeerError
 from peer.settings import configuring
 from peer.store import done
 from peer.times import wall
-from peer.transfers import manager, offerings, policy, stopping
+from peer.transfers import manager, offerings, stopping
 from peer.transfers.paths import check_folder
 from peer.transfers.shelf import Shelf
 from peer.transfers.survey import survey
@@ -77,7 +77,7 @@ async def offer(
     node: Node, command: api.OfferFiles, request_id: str
 ) -> AsyncGenerator[api.Result, None]:
     """Offer files; with `wait` stay until every friend has them, or an end of another kind came."""
-    queue, leave = node.subscribe()
+    queue, leave = node.audience.subscribe()
     try:
         made = api.as_json(await _offered(node, command, request_id))
         yield api.Relayed({**made, "leaves_when_up": not (node.stays or command.wait)})
@@ -96,7 +96,7 @@ async def accept(
     need_bytes = node.database.read(manager.need_bytes, command.offer)
     chosen = Path(command.folder) if command.folder else node.database.read(configuring.downloads)
     folder = await asyncio.to_thread(_folder, node, chosen, need_bytes)
-    queue, leave = node.subscribe()
+    queue, leave = node.audience.subscribe()
     try:
         taken = await node.write(
             request_id,
@@ -121,7 +121,7 @@ async def decline(
     node: Node, command: api.DeclineOffer, request_id: str
 ) -> AsyncGenerator[api.Result, None]:
     """Refuse an offer; a node that runs for this alone stays a moment for the friend to learn it."""
-    queue, leave = node.subscribe()
+    queue, leave = node.audience.subscribe()
     try:
         refused = await node.write(
             request_id, manager.decline, node.profile.keys, command.offer, wall(), node.entropy
@@ -136,7 +136,7 @@ async def withdraw(
     node: Node, command: api.WithdrawOffer, request_id: str
 ) -> AsyncGenerator[api.Result, None]:
     """Take an offer back; a node that runs for this alone stays a moment for the friends to learn it."""
-    queue, leave = node.subscribe()
+    queue, leave = node.audience.subscribe()
     try:
         taken = await node.write(
             request_id, stopping.withdraw, node.profile.keys, command.offer, wall(), node.entropy
@@ -153,7 +153,7 @@ async def cancel(
     node: Node, command: api.CancelTransfer, request_id: str
 ) -> AsyncGenerator[api.Result, None]:
     """Call a transfer off; a node that runs for this alone stays a moment for the friend to learn it."""
-    queue, leave = node.subscribe()
+    queue, leave = node.audience.subscribe()
     try:
         ended = await node.write(
             request_id, stopping.cancel, node.profile.keys, command.id, wall(), node.entropy
@@ -177,7 +177,7 @@ async def hold(
 
 async def transfers(node: Node, command: api.ListTransfers) -> AsyncGenerator[api.Result, None]:
     """Give every transfer, then with `follow` each change."""
-    queue, leave = node.subscribe()
+    queue, leave = node.audience.subscribe()
     try:
         for transfer in _listed(node):
             yield transfer
@@ -187,14 +187,6 @@ async def transfers(node: Node, command: api.ListTransfers) -> AsyncGenerator[ap
                 yield api.Relayed(event.body)
     finally:
         leave()
-
-
-async def apply_policy(node: Node) -> None:
-    """Take and refuse what the accept policy says, nobody being asked."""
-    chosen = node.database.read(configuring.downloads)
-    folder = await asyncio.to_thread(configuring.folder_unasked, node.locations, chosen)
-    keys, entropy = node.profile.keys, node.entropy
-    node.carry_out(await node.database.write_patiently(policy.apply, keys, folder, wall(), entropy))
 
 
 # --- inside

@@ -8,14 +8,17 @@ person like any other.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
 from peer.effects import Effect, WakeTransfers
 from peer.errors import PeerError
+from peer.locations import Locations
 from peer.people import contacts
-from peer.settings import preferences
+from peer.settings import configuring, preferences
 from peer.settings.quantities import OFF
+from peer.store.database import Database
 from peer.transfers import ledger, manager, offerings
 from peer.transfers.offerings import OfferRow
 from wire.identity import DeviceKeys
@@ -24,6 +27,19 @@ from wire.log.event import OfferAnswer
 from wire.machine import Entropy, UnixMillis
 
 Connection = sqlite3.Connection
+
+
+async def apply_now(
+    database: Database,
+    locations: Locations,
+    keys: DeviceKeys,
+    now: UnixMillis,
+    entropy: Entropy,
+) -> list[Effect]:
+    """Do what the policy said of offers that nobody answered meanwhile, in a transaction of its own."""
+    chosen = database.read(configuring.downloads)
+    folder = await asyncio.to_thread(configuring.folder_unasked, locations, chosen)
+    return await database.write_patiently(apply, keys, folder, now, entropy)
 
 
 def apply(

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from peer import api
-from peer.cli.render import clean, clean_block
+from peer.cli.plain import clean, clean_block
 from peer.config import read_config, read_last_run
 from peer.control import server as peer_control
 from peer.errors import PeerError

@@ -29,6 +29,7 @@ from tests.harness.people import Person, person
 from tests.tracker.test_connection import Clock, Pipe
 from tests.tracker.world import World
 from tests.wire.link.sides import TRACKER_KEY, TRACKER_PRIVATE, Ghost, called, caller, hello_of
+from tracker import dispatch
 from tracker.config import Config, Limits
 from tracker.effects import Channel
 from tracker.errors import TrackerError
@@ -127,7 +128,7 @@ class _Visit:
         assert ghost._sealer is not None
         self.who = self.owner = who  # owner: of the account whose password was proven last
         self.sealer = twin_key(ghost._sealer)
-        self.session = Session(hub)
+        self.session = Session(hub, dispatch.handle)
         self.pipe = Pipe()
         self.session.connection_made(self.pipe)  # type: ignore[arg-type]
         self.session._link = twin(link)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from peer import api
 from peer.accounts import register
+from peer.commands import carry_out_command
 from peer.identity import read_key_file
 from peer.locations import Locations
 from peer.node import Node
@@ -58,7 +59,7 @@ class Watched:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.events: list[api.Event] = []
-        self._queue, self.leave = node.subscribe()
+        self._queue, self.leave = node.audience.subscribe()
 
     async def until(self, is_it: Callable[[api.Event], bool]) -> api.Event:
         """Give the first event, told already or to come, that `is_it` says yes to."""
@@ -97,7 +98,7 @@ class Watched:
     async def all(self, command: api.Command) -> list[api.Result]:
         """Carry out a command and give all its results."""
         async with asyncio.timeout(PATIENCE_S):
-            return [result async for result in self.node.do(command)]
+            return [result async for result in carry_out_command(self.node, command, "")]
 
 
 async def befriend(one: Watched, other: Watched) -> None:

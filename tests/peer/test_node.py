@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from peer import api, conversations
+from peer.commands import carry_out_command
 from peer.errors import PeerError
 from peer.history import history, transcript
 from peer.times import wall
@@ -260,7 +261,7 @@ async def test_a_command_with_an_id_is_done_once(alice_home: Path, bob_home: Pat
         said = [
             api.as_json(result)
             for _ in range(2)
-            async for result in one.do(api.SendText("bob", "only once"), "ab" * 16)
+            async for result in carry_out_command(one, api.SendText("bob", "only once"), "ab" * 16)
         ]
         assert said[0]["id"] == said[1]["id"]
         assert len(await alice.all(api.GetHistory("bob"))) == 1

@@ -11,6 +11,7 @@ import pytest
 
 from tests.harness.entropy import SeededEntropy
 from tests.tracker.world import World
+from tracker import dispatch
 from tracker.config import Config, Limits
 from tracker.connection import LINGER_S
 from tracker.hub import Hub
@@ -102,7 +103,7 @@ def hub(tmp_path: Path, clock: Any, request: pytest.FixtureRequest) -> Iterator[
 
 
 def connect(hub: Hub, host: str = "192.0.2.9") -> tuple[Session, Pipe]:
-    session, pipe = Session(hub), Pipe(host)
+    session, pipe = Session(hub, dispatch.handle), Pipe(host)
     session.connection_made(pipe)  # type: ignore[arg-type]
     return session, pipe
 
@@ -204,7 +205,7 @@ def test_a_bug_of_ours_ends_one_session_and_is_logged(
         def _route(self, data: bytes) -> None:
             raise ZeroDivisionError(data)
 
-    session, pipe = Stumbling(hub), Pipe()
+    session, pipe = Stumbling(hub, dispatch.handle), Pipe()
     session.connection_made(pipe)  # type: ignore[arg-type]
     session.data_received(b"HBNB")
     assert pipe.ending == "aborted"

@@ -11,7 +11,7 @@ from peer.cli.commands.options import absolute, add_password_file, password_of
 from peer.cli.console import Console, Item
 from peer.cli.exit_codes import Misuse
 from peer.cli.passwords import PasswordSource
-from peer.cli.render import clean
+from peer.cli.plain import clean
 
 
 def declare_data(arguments: Arguments) -> None:

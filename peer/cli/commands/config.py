@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable
 
-from peer.cli import render
+from peer.cli import plain, render
 from peer.cli.arguments import Arguments, nearest_of
 from peer.cli.console import Console, Item
 from peer.cli.exit_codes import Misuse
@@ -28,7 +28,7 @@ def run_list(console: Console, _options: Namespace) -> None:
 
     _ask(console, "ListSettings", {}, show)
     if rows and not console.is_json:
-        console.emit({}, render.columns(rows))
+        console.emit({}, plain.columns(rows))
 
 
 def declare_get(arguments: Arguments) -> None:
@@ -44,7 +44,7 @@ def run_get(console: Console, options: Namespace) -> None:
         console,
         "GetSetting",
         request,
-        lambda item: console.emit(item, render.clean(item["value"])),
+        lambda item: console.emit(item, plain.clean(item["value"])),
     )
 
 

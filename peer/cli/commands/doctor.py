@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from peer.cli.arguments import Arguments
 from peer.cli.console import Console, Item
-from peer.cli.render import clean
+from peer.cli.plain import clean
 
 
 def declare_doctor(arguments: Arguments) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from peer.cli import picture, render
+from peer.cli import picture, plain, render
 from peer.cli.arguments import Arguments
 from peer.cli.commands.options import add_password_file, password_of
 from peer.cli.console import Console, Item
-from peer.cli.render import clean
+from peer.cli.plain import clean
 
 
 def declare_code(arguments: Arguments) -> None:
@@ -133,4 +133,4 @@ def run_list(console: Console, options: Namespace) -> None:
 
     console.ask("ListFriends", {"online_only": options.online}, show, password=password_of(options))
     if rows and not console.is_json:
-        console.emit({}, render.columns(rows))
+        console.emit({}, plain.columns(rows))

@@ -10,7 +10,7 @@ from peer.cli.arguments import Arguments
 from peer.cli.commands.options import add_password_file, password_of
 from peer.cli.console import Console, Item
 from peer.cli.exit_codes import Misuse
-from peer.cli.render import clean, grouped
+from peer.cli.plain import clean, grouped
 
 _DIGITS = re.compile(r"[0-9]{60}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from peer.cli import export, render
+from peer.cli import export, plain, render
 from peer.cli.arguments import Arguments
 from peer.cli.commands.options import add_paging, add_password_file, paging_of, password_of
 from peer.cli.console import Console, Item
@@ -56,7 +56,7 @@ def run_history(console: Console, options: Namespace) -> None:
         console.ask("GetHistory", request, write)
         file.write(form.end)
     summary: Item = {"export": str(path.absolute()), "format": options.format, "messages": count}
-    console.emit(summary, f"{count_text(count, 'message')} written to {render.clean(path)}")
+    console.emit(summary, f"{count_text(count, 'message')} written to {plain.clean(path)}")
 
 
 def declare_share(arguments: Arguments) -> None:
@@ -67,7 +67,7 @@ def declare_share(arguments: Arguments) -> None:
 
 def run_share(console: Console, options: Namespace) -> None:
     """Share the conversation with the friend's machines."""
-    done = f"{render.clean(options.name)}'s machines get all that was said"
+    done = f"{plain.clean(options.name)}'s machines get all that was said"
     console.ask(
         "ShareHistory",
         {"name": options.name},

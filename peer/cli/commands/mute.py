@@ -10,7 +10,7 @@ from peer.cli.commands.options import add_password_file, password_of
 from peer.cli.commands.say import text_of
 from peer.cli.console import Console, Item
 from peer.cli.exit_codes import Misuse
-from peer.cli.render import clean, clean_block, local_time
+from peer.cli.plain import clean, clean_block, local_time
 
 
 def declare_mute(arguments: Arguments) -> None:

@@ -11,7 +11,7 @@ from peer.cli.commands.options import absolute
 from peer.cli.console import Console, Item
 from peer.cli.exit_codes import Misuse
 from peer.cli.passwords import NEW_VARIABLE, PasswordSource
-from peer.cli.render import clean
+from peer.cli.plain import clean
 
 
 def declare_export(arguments: Arguments) -> None:

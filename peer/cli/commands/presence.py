@@ -9,7 +9,7 @@ from peer.cli.arguments import Arguments, nearest_of
 from peer.cli.commands.options import add_password_file, password_of
 from peer.cli.console import Console, Item
 from peer.cli.exit_codes import Misuse
-from peer.cli.render import clean
+from peer.cli.plain import clean
 
 CHOICES = ("available", "away", "busy", "invisible")
 

@@ -8,7 +8,7 @@ from peer.cli import quantities
 from peer.cli.arguments import Arguments
 from peer.cli.commands.options import add_password_file, password_of
 from peer.cli.console import Console, Item
-from peer.cli.render import clean
+from peer.cli.plain import clean
 
 
 def declare_retry(arguments: Arguments) -> None:

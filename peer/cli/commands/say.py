@@ -10,7 +10,7 @@ from peer.cli.arguments import Arguments
 from peer.cli.commands.options import add_password_file, password_of
 from peer.cli.console import Console, Item
 from peer.cli.exit_codes import Failure, Misuse
-from peer.cli.render import clean
+from peer.cli.plain import clean
 
 _MESSAGE_BYTES = 64 * 1024  # wire.limits.MESSAGE_BYTES, checked equal by a test: one read decides
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import cast
 
-from peer.cli import quantities, render
+from peer.cli import plain, quantities
 from peer.cli.arguments import Arguments
 from peer.cli.console import Console, Item
 
@@ -45,12 +45,12 @@ def run_search(console: Console, options: Namespace) -> None:
 
 def _line(item: Item, *, has_colour: bool) -> str:
     """Give a line that was searched for: when, with whom, who, and a piece of it; its id finds it again."""
-    at = render.coloured(render.local_time(item["at"]), "dim", has_colour=has_colour)
-    sender = render.coloured(render.clean(item["from"]), "name", has_colour=has_colour)
-    where = "" if item["from"] == item["friend"] else f" to {render.clean(item['friend'])}"
+    at = plain.coloured(plain.local_time(item["at"]), "dim", has_colour=has_colour)
+    sender = plain.coloured(plain.clean(item["from"]), "name", has_colour=has_colour)
+    where = "" if item["from"] == item["friend"] else f" to {plain.clean(item['friend'])}"
     hits = cast("list[list[int]]", item["hits"])
     piece = _marked(str(item["snippet"]), hits, has_colour=has_colour)
-    return f"{render.clean(item['id'])[:12]}  {at}  {sender}{where}: {piece}"
+    return f"{plain.clean(item['id'])[:12]}  {at}  {sender}{where}: {piece}"
 
 
 def _marked(text: str, hits: list[list[int]], *, has_colour: bool) -> str:
@@ -59,8 +59,8 @@ def _marked(text: str, hits: list[list[int]], *, has_colour: bool) -> str:
     place = 0
     for start, end in hits:
         shown += [
-            render.clean(text[place:start]),
-            render.coloured(render.clean(text[start:end]), "bold", has_colour=has_colour),
+            plain.clean(text[place:start]),
+            plain.coloured(plain.clean(text[start:end]), "bold", has_colour=has_colour),
         ]
         place = end
-    return "".join([*shown, render.clean(text[place:])])
+    return "".join([*shown, plain.clean(text[place:])])

@@ -9,8 +9,8 @@ from peer.cli.arguments import Arguments
 from peer.cli.commands.options import absolute, add_password_file, password_of
 from peer.cli.console import Console, Item
 from peer.cli.exit_codes import Misuse
+from peer.cli.plain import clean
 from peer.cli.progress import Waiting, tell
-from peer.cli.render import clean
 from peer.sizes import bytes_text, count_text
 
 

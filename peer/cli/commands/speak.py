@@ -9,7 +9,7 @@ from peer.cli.arguments import Arguments
 from peer.cli.commands.options import add_password_file, password_of
 from peer.cli.commands.say import text_of
 from peer.cli.console import Console, Item
-from peer.cli.render import clean
+from peer.cli.plain import clean
 
 
 def _declare(arguments: Arguments) -> None:

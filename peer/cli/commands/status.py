@@ -7,7 +7,7 @@ from argparse import Namespace
 from peer.cli import render, transfer_words
 from peer.cli.arguments import Arguments
 from peer.cli.console import Console, Item
-from peer.cli.render import clean
+from peer.cli.plain import clean
 from peer.sizes import count_text
 
 

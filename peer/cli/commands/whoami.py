@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from peer.cli.arguments import Arguments
 from peer.cli.console import Console, Item
-from peer.cli.render import clean, columns, grouped
+from peer.cli.plain import clean, columns, grouped
 
 
 def declare_whoami(arguments: Arguments) -> None:

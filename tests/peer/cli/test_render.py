@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peer.cli import render
-from peer.cli.render import clean, clean_block
+from peer.cli import plain, render
+from peer.cli.plain import clean, clean_block
 
 FORBIDDEN = {"Cc", "Cs", "Co"}
 
@@ -52,15 +52,15 @@ def test_a_line_of_a_message_cannot_pose_as_another_message() -> None:
 
 
 def test_a_time_that_is_none_shows_as_it_is() -> None:
-    assert render.local_time("\x1bnonsense") == "\\x1bnonsense"
-    assert len(render.local_time("2026-11-21T01:00:00Z")) == len("2026-11-21 01:00")
+    assert plain.local_time("\x1bnonsense") == "\\x1bnonsense"
+    assert len(plain.local_time("2026-11-21T01:00:00Z")) == len("2026-11-21 01:00")
 
 
 def test_columns_are_aligned_whatever_their_colour() -> None:
-    red = render.coloured("busy", "busy", has_colour=True)
-    text = render.columns([("a", red, "x"), ("bbb", "offline", "y"), ("c", "z", "")])
+    red = plain.coloured("busy", "busy", has_colour=True)
+    text = plain.columns([("a", red, "x"), ("bbb", "offline", "y"), ("c", "z", "")])
     assert text.splitlines() == [f"a    {red}     x", "bbb  offline  y", "c    z"]
-    assert render.columns([]) == ""
+    assert plain.columns([]) == ""
 
 
 def message(**changes: object) -> dict[str, object]:

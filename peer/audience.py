@@ -1,0 +1,41 @@
+"""Who hears what happens on a node: verbs that wait, `up`, hooks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+
+from peer.api import Event
+
+Hear = Callable[[Event], None]
+
+
+class Audience:
+    """All who listen, each from its own moment on."""
+
+    def __init__(self) -> None:
+        self._watchers: dict[Hear, None] = {}
+
+    def tell(self, event: Event) -> None:
+        """Tell everybody; a verb that waits before `up`, which prints."""
+        for hear in reversed(self._watchers):
+            hear(event)
+
+    async def watch(self) -> AsyncGenerator[Event, None]:
+        """Give every event from now on."""
+        queue, leave = self.subscribe()
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            leave()
+
+    def subscribe(self) -> tuple[asyncio.Queue[Event], Callable[[], None]]:
+        """Give a queue of events from this very moment on, and how to leave."""
+        queue: asyncio.Queue[Event] = asyncio.Queue()
+        return queue, self.listen(queue.put_nowait)
+
+    def listen(self, hear: Hear) -> Callable[[], None]:
+        """Have `hear` called with every event from this very moment on; gives how to end that."""
+        self._watchers[hear] = None
+        return lambda: self._watchers.pop(hear, None)
