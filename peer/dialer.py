@@ -13,11 +13,11 @@ from typing import Any
 
 from peer.errors import PeerError
 from peer.identity import Profile
-from peer.links import DIRECT
 from peer.people import roster
 from peer.pump import OnEvent, Pump
 from peer.reach.calling import calling
 from peer.reach.candidates import candidates
+from peer.reach.paths import DIRECT
 from peer.reach.turns import Turns
 from peer.store.database import Database
 from wire import limits

@@ -16,7 +16,7 @@ from peer.dialer import Dialer, Vicinity
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
 from peer.identity import Profile
-from peer.links import RELAYED, Links, PeerLink, list_links
+from peer.links import Links, PeerLink, list_links
 from peer.log import syncing
 from peer.log.sessions import Session
 from peer.people import contacts, roster
@@ -26,6 +26,7 @@ from peer.pump import Pump
 from peer.pushing import Pushing
 from peer.reach import punching, relaying
 from peer.reach.meeting import Meeting
+from peer.reach.paths import RELAYED
 from peer.reach.reception import Reception
 from peer.store import own
 from peer.store.database import Database

@@ -7,24 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from peer import api
 from peer.log.sessions import Session
+from peer.pump import Pump
+from peer.reach.paths import DIRECT, PATHS, WHY_NOT_BETTER
 from peer.times import rfc3339
 from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
-
-if TYPE_CHECKING:
-    from peer.pump import Pump
-
-DIRECT, PUNCHED, RELAYED = PATHS = ("direct", "punched", "relayed")
-"""The paths of links, as `status` shows them, best first."""
-
-WHY_NOT_BETTER = {
-    PUNCHED: "no address of the other machine answered, so both dialled at one moment",
-    RELAYED: "no address of the other machine answered, and dialling at one moment did not work;"
-    " the tracker passes sealed bytes, and both go on trying",
-}
 
 
 class Linked(Protocol):

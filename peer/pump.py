@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from peer.links import DIRECT
+from peer.reach.paths import DIRECT
 from wire import limits
 from wire.channel.records import Opener, Sealer
 from wire.codes import Code

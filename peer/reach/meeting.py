@@ -8,11 +8,11 @@ from typing import Any
 
 from peer.errors import PeerError
 from peer.identity import Profile
-from peer.links import PUNCHED
 from peer.people.roster import Target
 from peer.pump import OnEvent, Pump
 from peer.reach import punching, relaying
 from peer.reach.calling import answering, calling
+from peer.reach.paths import PUNCHED
 from peer.reach.punching import Punching, Surroundings
 from peer.reach.relaying import Relaying
 from wire.ids import DeviceId, IdentityKey

@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, suppress
 from typing import Protocol
 
-from peer.links import PUNCHED
 from peer.people.roster import Target
 from peer.pump import Pump
 from peer.reach.candidates import may_dial
+from peer.reach.paths import PUNCHED
 from wire import frames, limits
 from wire.ids import AccountName, RequestId
 from wire.messages import Message, Purpose

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from peer.errors import PeerError
-from peer.links import RELAYED
 from peer.people.roster import Target
 from peer.pump import Pump
+from peer.reach.paths import RELAYED
 from wire import frames, limits
 from wire.address import TrackerAddress
 from wire.codes import Code

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from peer.links import PUNCHED, RELAYED
 from peer.people.roster import Target
 from peer.pump import Pump
 from peer.reach.calling import calling
+from peer.reach.paths import PUNCHED, RELAYED
 from peer.reach.turns import Turns
 from wire import limits
 from wire.codes import Code

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from peer.links import RELAYED, Links
+from peer.links import Links
+from peer.reach.paths import RELAYED
 from peer.transfers.bulk import Bulk
 from peer.transfers.incoming import Incoming
 from peer.transfers.talk import TransferTalk
