@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from peer.errors import PeerError
-from peer.links import DIRECT
+from peer.reach.paths import DIRECT
 from peer.transfers import reports
 from peer.transfers.askers import Asker, Refused, ask_all, hear, now
 from peer.transfers.asking import Asking

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from peer.links import DIRECT
+from peer.reach.paths import DIRECT
 from peer.transfers.bulk import Bulk
 from peer.transfers.incoming import Incoming
 from peer.transfers.outgoing import Outgoing, Served
