@@ -32,11 +32,14 @@ class World:
     """
 
     acts = 5, 30
+    people = 2, 4  # at least, and one less than this
+    second_device = 0.4  # how often somebody gets one
+    calm_ms = CALM_MS
 
     def __init__(self, seed: int) -> None:
         self.sim = Simulation(seed)
         self.dice = self.sim.dice
-        self.peers = [self.born(name) for name in NAMES[: self.dice.randrange(2, 4)]]
+        self.peers = [self.born(name) for name in NAMES[: self.dice.randrange(*self.people)]]
         self.tampered: set[bytes] = set()
         self.lost: set[bytes] = set()
         self.is_calm = False
@@ -45,7 +48,7 @@ class World:
             for other in self.peers[i + 1 :]:
                 befriend(one, other)
         for one in list(self.peers):
-            if self.dice.random() < 0.4:
+            if self.dice.random() < self.second_device:
                 self.sim.after(self.dice.randrange(CHAOS_MS), partial(self.log_in, one))
         for number in range(self.dice.randrange(*self.acts)):
             self.sim.after(self.dice.randrange(CHAOS_MS), partial(self.say, number))
@@ -53,7 +56,7 @@ class World:
         self.sim.after(100, self.trouble)
         self.sim.run(CHAOS_MS)
         self.is_calm = True
-        self.sim.run(CHAOS_MS + CALM_MS)
+        self.sim.run(CHAOS_MS + self.calm_ms)
 
     def born(self, name: str) -> SimPeer:
         return SimPeer.make(self.sim, name, age_ms=AGE_MS)

@@ -163,7 +163,7 @@ def check_read(world: TalkWorld) -> None:
         assert isinstance(one, Talker)
         for friend in sorted({p.account for p in world.peers} - {one.account}):
             one.look(friend)
-    world.sim.run(CHAOS_MS + 2 * CALM_MS)
+    world.sim.run(world.sim.now + world.calm_ms)
     for one in world.peers:
         assert one.lies == []
         assert one.database.read(following.unread) == {}
