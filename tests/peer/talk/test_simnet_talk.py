@@ -17,7 +17,7 @@ from peer.store.memory import Connection
 from peer.talk import acts, following, seen
 from tests.harness.acting import pen_of
 from tests.harness.simnet import SimPeer
-from tests.peer.test_simnet import AGE_MS, CALM_MS, CHAOS_MS, ONE, World, check_order, entries
+from tests.peer.test_simnet import AGE_MS, ONE, World, check_order, entries
 
 SEEDS = int(os.environ.get("SIMNET_SEEDS", "60"))
 MARKS = ("\N{THUMBS UP SIGN}", "\N{ROCKET}", "\N{HEAVY BLACK HEART}")
