@@ -37,6 +37,13 @@ def translate(error: sqlite3.Error, where: str = "") -> PeerError:
     return PeerError(Code.DATABASE_FAILED, f"{subject} cannot be used ({error})")
 
 
+def damage(found: str) -> sqlite3.DatabaseError:
+    """Give what SQLite raises for a damaged file; found: what is wrong with it."""
+    error = sqlite3.DatabaseError(found)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
 def _free_bytes(where: str) -> int:
     try:
         found = os.statvfs(os.path.dirname(where) or ".")  # noqa: PTH120 - `where` is text to be shown

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from peer.errors import PeerError
-from peer.store.failures import foreign, translate, unwritable
+from peer.store.failures import damage, foreign, translate, unwritable
 from wire.codes import Code
 
 APPLICATION_ID = 0x484E4F42
@@ -78,6 +78,17 @@ def connect(
     connection = sqlite3.connect(
         path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
     )
+    try:
+        _configure(connection, is_reader=is_reader)
+    except (
+        UnicodeDecodeError
+    ) as error:  # SQLite quotes the damaged schema, and Python cannot read that
+        connection.close()
+        raise damage("the schema is no text") from error
+    return connection
+
+
+def _configure(connection: sqlite3.Connection, *, is_reader: bool) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")  # deleted talk leaves no bytes in free pages
     connection.execute("PRAGMA temp_store = MEMORY")  # nothing spills outside the home
@@ -86,7 +97,6 @@ def connect(
     connection.execute("PRAGMA fullfsync = ON")  # macOS: through the drive's cache too
     if is_reader:
         connection.execute("PRAGMA query_only = ON")
-    return connection
 
 
 def migrate(connection: sqlite3.Connection, path: Path | None = None) -> None:
@@ -157,9 +167,7 @@ def check_sound(connection: sqlite3.Connection, path: Path) -> None:
     """Look for damage; raises PeerError(DATABASE_CORRUPT) that names the file and the first finding."""
     found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
-        error = sqlite3.DatabaseError(str(found))
-        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise translate(error, str(path))
+        raise translate(damage(str(found)), str(path))
 
 
 def open_file(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:

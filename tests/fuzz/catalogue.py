@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from functools import cache
 
-from tests.fuzz import kept, linked, logged, moved, offered, served, signed, stored, wired
+from tests.fuzz import (
+    imported,
+    kept,
+    knocked,
+    lent,
+    linked,
+    logged,
+    moved,
+    offered,
+    served,
+    signed,
+    stored,
+    swarmed,
+    wired,
+    written,
+)
 from tests.fuzz.target import Target
 
 
 @cache
 def targets() -> dict[str, Target]:
     """Give every target by its name."""
-    modules = (wired, linked, signed, logged, offered, moved, stored, kept, served)
+    modules = (
+        *(wired, linked, signed, logged, offered, moved, swarmed, lent),
+        *(stored, kept, imported, written, served, knocked),
+    )
     listed = [target for module in modules for target in module.targets()]
     named = {target.name: target for target in listed}
     assert len(named) == len(listed), "two targets of one name"

@@ -45,7 +45,7 @@ _PROOFS = (Kind.PROOF, Kind.SYNCED)
 
 
 @cache
-def _home() -> Locations:
+def own_home() -> Locations:
     """A folder that goes when the program ends."""
     memory = Path("/dev/shm")  # five times as fast as a disk, where there is one
     place = memory if memory.is_dir() else None
@@ -80,7 +80,7 @@ def read_keys(data: bytes) -> None:
             raw = pack(msgspec.structs.replace(outer, digest=_digest(outer)))
         except Exception:  # noqa: BLE001 - not even a key file: read as it is
             raw = data[1:]
-    home = _home()
+    home = own_home()
     home.key_file.write_bytes(raw)
     home.key_file.chmod(0o600)
     try:
@@ -94,7 +94,7 @@ def read_keys(data: bytes) -> None:
 
 
 def _key_files() -> list[bytes]:
-    home = _home()
+    home = own_home()
     write_key_file(home, _profile(), None, SeededEntropy(1))
     unsealed = home.key_file.read_bytes()
     write_key_file(home, _profile(), "seven purple owls", SeededEntropy(1))
@@ -210,7 +210,7 @@ def _journals() -> list[bytes]:
 
 def read_settings(data: bytes) -> None:
     """Read the same text as configuration, as a note of the last run, and as a tracker's options."""
-    home = _home()
+    home = own_home()
     home.config.write_bytes(data)
     home.last_run.write_bytes(data)
     try:

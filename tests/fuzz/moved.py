@@ -193,7 +193,7 @@ def send(data: bytes) -> None:
     for step in steps_of(data[1:], 400):
         if step.kind in (1, 2, 3):
             for _ in range(step.kind * 4):
-                if not _answer_one(sender, holding, first, now):
+                if not answer_one(sender, holding, first, now):
                     break
         elif step.kind == 4:
             sender.withdraw(KEY)
@@ -227,7 +227,7 @@ def _held(ask: FetchManifest | Fetch | FetchDigests, holding: Holding) -> Holdin
     return holding if ask.offering_device == KEY.device else Code.UNKNOWN_OFFER
 
 
-def _answer_one(sender: Sender, holding: Holding, first: int, now: float) -> bool:
+def answer_one(sender: Sender, holding: Holding, first: int, now: float) -> bool:
     """Do one step as a shell does; False when there is none."""
     step, at = sender.next_step(Monotonic(now)), Monotonic(now)
     match step:
@@ -241,11 +241,18 @@ def _answer_one(sender: Sender, holding: Holding, first: int, now: float) -> boo
         case ReadDigests():
             sender.on_digests(step, holding.table(step.file).page(step.page))
         case Read():
-            _read(sender, step, first, at)
+            _read(sender, holding, step, first, at)
     return True
 
 
-def _read(sender: Sender, step: Read, first: int, at: Monotonic) -> None:
+def _digest(holding: Holding, file: int, index: int) -> ChunkDigest | Code:
+    """Give the digest of a chunk that was read, as a shell does."""
+    if holding.lending is not None:
+        return holding.judge(file, index, DIGEST)
+    return ChunkDigest(bytes(DIGEST[:31]) + bytes((index % 3,)))
+
+
+def _read(sender: Sender, holding: Holding, step: Read, first: int, at: Monotonic) -> None:
     check(sum(part.length for part in step.parts) <= MIB, "a read larger than a record")
     for part in step.parts:
         check(part.offset + part.length <= SIZES[part.file], "a read beyond the end")
@@ -254,12 +261,13 @@ def _read(sender: Sender, step: Read, first: int, at: Monotonic) -> None:
     else:
         fails = first >> step.parts[0].file % 8 & 4
         outcome = [
-            Code.FILE_UNREADABLE
-            if fails
-            else ChunkDigest(bytes(DIGEST[:31]) + bytes((part.index % 3,)))
+            Code.FILE_UNREADABLE if fails else _digest(holding, part.file, part.index)
             for part in step.parts
         ]
         message = sender.on_read(step, outcome, at)
+        if holding.lending is not None and isinstance(message, Piece):
+            known = holding.lending.digest(message.file, message.index)
+            check(message.digest == known, "a holder gives what nobody signed")
     check(message is None or codec.encode(Purpose.DATA, message), "it cannot be said")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import msgspec
 
@@ -91,6 +92,11 @@ def read_batches(data: bytes) -> None:
 def signed_digests(body: bytes) -> bytes:
     """Sign any bytes as the offering device signs digests."""
     return msgspec.msgpack.encode([body, sign(SEED, SignPurpose.DIGESTS, body)])
+
+
+def issue_body(runs: Sequence[DigestRun]) -> bytes:
+    """Give the inside of a signed batch of the offer."""
+    return msgspec.msgpack.encode(DigestBatch(KEY.device, KEY.offer, tuple(runs)))
 
 
 def batches() -> list[bytes]:

@@ -49,7 +49,14 @@ from wire.ids import AuthKey, LinkKey, RequestId
 from wire.link import Link, Role
 from wire.machine import Monotonic, UnixMillis
 from wire.messages import Message, Purpose
-from wire.messages.accounts import ChangePassword, DeleteAccount, Enter, LogIn, Register
+from wire.messages.accounts import (
+    ChangePassword,
+    DeleteAccount,
+    Enter,
+    LogIn,
+    Register,
+    RevokeDevice,
+)
 from wire.messages.friends import AnswerFriend, AskFriend
 from wire.messages.presence import Show
 from wire.messages.reach import PutAddresses
@@ -59,7 +66,7 @@ PEOPLE = ("alice", "carol", "eve")
 _NAMES = ("alice", "bob", "carol", "eve")
 
 
-class _Inline:
+class Inline:
     """A writer that runs each piece of work at once, and lets through what a real one would only log."""
 
     def __init__(self, world: World) -> None:
@@ -93,12 +100,18 @@ FAULTS: list[BaseException] = []
 
 
 @cache
-def _town() -> tuple[World, dict[str, Person]]:
-    """A tracker's database with people in it."""
+def world_that_tells() -> World:
+    """A tracker's database; what a session would only log lands in FAULTS."""
     log = logging.getLogger("tracker")
     log.addHandler(_Ears())
     log.propagate = False
-    world = World()
+    return World()
+
+
+@cache
+def _town() -> tuple[World, dict[str, Person]]:
+    """A tracker's database with people in it."""
+    world = world_that_tells()
     people = {name: world.joins(name) for name in ("alice", "bob", "carol")}
     people["eve"] = person("eve")
     world.befriend(people["alice"], people["bob"])
@@ -194,6 +207,9 @@ class _Visit:
             fields = (*place, message.auth_key, message.vault)
             proof = password_proof(seed, self.owner.name, *fields)
             message = replace(message, signature=proof)
+        elif isinstance(message, RevokeDevice) and len(message.device_list) < 4000:
+            signed = container(self.owner.seed, SignPurpose.DEVICE_LIST, message.device_list)
+            message = replace(message, device_list=signed)
         elif isinstance(message, DeleteAccount):
             message = replace(message, signature=deletion_proof(seed, self.owner.name, *place))
         if message is not None:
@@ -210,7 +226,7 @@ def visit(data: bytes) -> None:
     try:
         hub = Hub(
             Config(home=Path("/nowhere"), limits=Limits(send_queue_bytes=2**20)),
-            _Inline(world),  # type: ignore[arg-type]
+            Inline(world),  # type: ignore[arg-type]
             link_private=TRACKER_PRIVATE,
             link_key=LinkKey(TRACKER_KEY),
             entropy=SeededEntropy(1),
@@ -245,6 +261,11 @@ def visit(data: bytes) -> None:
     finally:
         world.connection.execute("ROLLBACK TO fuzz")
         world.connection.execute("RELEASE fuzz")
+    raise_fault()
+
+
+def raise_fault() -> None:
+    """Raise the first fault of ours, if there was one."""
     if FAULTS:
         raise FAULTS[0]
 
@@ -282,11 +303,15 @@ def _seeds() -> list[bytes]:
             RequestId(9), b"n" * 16, 65536, 3, 4, False, AuthKey(b"a" * 32), b"vault", 5, bytes(64)
         ),
     )
+    shorter = alice.with_device("phone").revoking(alice.keys.device)
+    body = open_container(shorter.device_list, 2**20).body
+    revoke = codec.encode(Purpose.TRACKER, replace(shorter, device_list=body))
     leave = codec.encode(Purpose.TRACKER, DeleteAccount(RequestId(8), bytes(64)))
     found.append(b"\2" + script_of((1, first), (1, log_in)))
     found.append(b"\2" + script_of((1, log_in), (0, laptop)))
     found.append(b"\2" + script_of((1, log_in), (1, change), (1, log_in)))
     found.append(b"\2" + script_of((1, log_in), (1, leave), (1, log_in)))
+    found.append(b"\2" + script_of((1, log_in), (1, revoke), (1, revoke), (1, log_in)))
     named = [
         codec.encode(Purpose.TRACKER, replace(message, name=name))
         for name in names

@@ -33,6 +33,8 @@ from wire.errors import RemoteProtocolError
 from wire.identity import SignPurpose
 from wire.identity.packing import pack, unpack
 from wire.ids import AccountName, DeviceId
+from wire.messages.accounts import StateKeyCopy
+from wire.state_key import _info, open_state_key, seal_state_key, state_key_hash
 from wire.vault import seal_box
 
 _KEY = b"s" * 32
@@ -110,6 +112,29 @@ def _state_seeds() -> list[bytes]:
         *(b"\0" + seal_state(state, _KEY, _NAME, SeededEntropy(8)) for state in _states()),
         *(b"\1" + pack(state) for state in _states()),
     ]
+
+
+def open_state_keys(data: bytes) -> None:
+    """Open a copy of the state key: as it comes (0), or anything sealed to the device; it is the key or none."""
+    identity, device = people()[0].keys.identity, people()[0].keys.device
+    sealed = data[1:]
+    if data[:1] not in (b"", b"\0"):
+        info = _info(identity, device, 5)
+        sealed = SystemEntropy().seal(data[1:], hpke_public(_HPKE_PRIVATE), info)
+    copy = StateKeyCopy(device, 5, sealed)
+    try:
+        found = open_state_key(copy, _HPKE_PRIVATE, identity, state_key_hash(_KEY))
+    except RemoteProtocolError as error:
+        check(error.code is Code.STATE_INVALID, f"{error.code} from a copy")
+        return
+    check(found == _KEY, "another state key")
+
+
+def _state_keys() -> list[bytes]:
+    alice = people()[0].keys
+    prekey = mailbox.Prekey(alice.device, 5, False, 1000, hpke_public(_HPKE_PRIVATE))
+    copy = seal_state_key(_KEY, alice.identity, prekey, SystemEntropy())
+    return [b"\0" + copy.sealed, b"\1" + _KEY, b"\1" + _KEY[:-1]]
 
 
 # --- the mailbox
@@ -195,6 +220,7 @@ def targets() -> list[Target]:
     return [
         Target("state", open_states, _state_seeds, Shape.PACKED, 1),
         Target("state-merge", merge_states, lambda: [pack(s) for s in _states()], Shape.PACKED),
+        Target("state-key", open_state_keys, _state_keys, Shape.BYTES, 1),
         Target("prekey", read_prekeys, _prekeys, Shape.PACKED, 1),
         Target("letter", open_letters, _letters, Shape.PACKED, 1),
         Target("nack", read_nacks, _nacks, Shape.PACKED, 1),

@@ -54,6 +54,11 @@ def open_database(
     except sqlite3.DatabaseError as error:
         connection.close()
         raise _corrupt(path, str(error)) from error
+    except (
+        UnicodeDecodeError
+    ) as error:  # SQLite quotes the damaged schema, and Python cannot read that
+        connection.close()
+        raise _corrupt(path, "the schema is no text") from error
     except BaseException:
         connection.close()
         raise

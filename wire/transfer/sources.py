@@ -171,18 +171,23 @@ class Sources:
     def came(
         self, source: DeviceId, fetch: int, spans: Iterable[tuple[int, int]], now: Monotonic
     ) -> None:
-        """Take note that a source brought chunks: places (first, stop) each."""
+        """Take note that a source brought chunks: places (first, stop) each.
+
+        fetch: as it named it; of one that is not open, or has not these chunks, it owes what it owed.
+        """
         if self._swarm is None:
             return
         asked = self.every[source].fetches.get(fetch)
-        size = 0
+        size = owed = 0
         for span in spans:
-            size += self._book.places.bytes_in(*span)
-            if asked is not None:
+            its = self._book.places.bytes_in(*span)
+            size += its
+            if asked is not None and span[0] in asked.owed:
+                owed += its
                 asked.owed.remove(*span)
             if source == self._key.device:
                 self._unsigned.add(*span)
-        self._swarm.members[source].bring(size, now)
+        self._swarm.members[source].bring(size, now, owed_bytes=owed)
         if source == self._key.device:
             self.claim()
 

@@ -61,15 +61,15 @@ class Member:
             self.quiet_since = now
         self.asked_bytes += size
 
-    def bring(self, size: int, now: Monotonic) -> None:
-        """Take note that it brought so many bytes."""
+    def bring(self, size: int, now: Monotonic, *, owed_bytes: int | None = None) -> None:
+        """Take note that it brought so many bytes; owed_bytes: so many of them it was asked for, unless all."""
         passed = max(now - self.quiet_since, 1e-4)
         keeps = math.exp(-passed / _MEMORY_S)
         self._bytes = self._bytes * keeps + size
         self._seconds = self._seconds * keeps + passed
         self.quiet_since = now
         self.brought_at = now
-        self.asked_bytes -= size
+        self.asked_bytes -= size if owed_bytes is None else owed_bytes
 
 
 class Swarm:

@@ -242,6 +242,15 @@ def test_damage_in_the_middle_is_found_at_opening(path: Path) -> None:
     assert path.read_bytes() == bytes(raw)
 
 
+def test_damage_in_the_schema_itself_is_named(path: Path) -> None:
+    """SQLite's complaint quotes the schema, which is no text any more."""
+    Database.open(path, entropy=SeededEntropy(1)).close_now()
+    raw = path.read_bytes().replace(b"CREATE TABLE own", b"CREATE \xfaABLE own", 1)
+    path.write_bytes(raw)
+    assert refused(path).code is Code.DATABASE_CORRUPT
+    assert path.read_bytes() == raw
+
+
 def test_a_database_of_another_program_is_refused(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE theirs (x)")

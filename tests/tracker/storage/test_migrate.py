@@ -87,6 +87,16 @@ def test_a_database_with_a_torn_page_is_refused(tmp_path: Path) -> None:
     assert path.read_bytes() == content
 
 
+def test_damage_in_the_schema_itself_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "tracker.db"
+    with closing(open_database(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = path.read_bytes().replace(b"CREATE TABLE accounts", b"CREATE \xfaABLE accounts", 1)
+    path.write_bytes(content)
+    assert refused(path).code is Code.DATABASE_CORRUPT
+    assert path.read_bytes() == content
+
+
 def test_the_database_of_another_program_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "tracker.db"
     with closing(sqlite3.connect(path)) as other:

@@ -85,6 +85,20 @@ def test_a_holder_is_asked_only_for_what_is_signed_and_believed_only_by_that() -
     assert not made.expects(right, B)
 
 
+def test_what_the_offering_device_brings_under_another_name_does_not_widen_its_window() -> None:
+    made = receiver(3 * MIB, holders=())
+    made.linked(itertools.count().__next__, now=NOW)
+    (ask,) = made.asks(now=NOW)
+    assert isinstance(ask, Fetch)
+    swarm = made._swarm
+    assert swarm is not None
+    before = swarm.members[KEY.device].asked_bytes
+    stray = Piece(ask.fetch + 7, 0, 0, MIB, DIGEST)
+    assert made.expects(stray)
+    assert made.on_piece(stray, DIGEST, now=NOW)
+    assert swarm.members[KEY.device].asked_bytes == before
+
+
 def test_a_small_file_of_a_holder_is_verified_as_it_comes() -> None:
     made = receiver(7, 8)
     made.on_signed(SignedDigests(batch(run(0, 0, DIGEST), run(1, 0, OTHER))), B)
