@@ -87,6 +87,7 @@ class Sources:
             complete = self._book.complete()
             if source == self._key.device:
                 self.rootless = dict.fromkeys(complete)
+                self._unsigned = RangeSet()  # what was not signed on that link never will be
                 self.claim()
             else:  # it might have been the one whose Fetched would have told
                 several = self._book.several

@@ -99,6 +99,22 @@ def test_what_the_offering_device_brings_under_another_name_does_not_widen_its_w
     assert swarm.members[KEY.device].asked_bytes == before
 
 
+def test_what_came_and_will_not_be_signed_is_claimed_no_more() -> None:
+    made = receiver(4 * MIB)
+    made.linked(itertools.count().__next__, now=NOW)
+    [ask] = [ask for ask in made.asks(now=NOW) if isinstance(ask, Fetch)]
+    piece = Piece(ask.fetch, 0, 0, MIB, DIGEST)
+    assert made.expects(piece, now=NOW)
+    assert made.on_piece(piece, DIGEST, now=NOW)
+    made.lend()
+    assert made.lending is not None
+    assert list(made.lending.fetching) == [(0, 2)]  # one asked for, one here and not yet signed
+    made.unlinked()  # the digests that its signature was to cover went with the link
+    assert list(made.lending.fetching) == []
+    made.on_signed(SignedDigests(batch(run(0, 0, DIGEST))), B)
+    assert made.lending.has(0, 0, 1)  # others had it signed
+
+
 def test_a_small_file_of_a_holder_is_verified_as_it_comes() -> None:
     made = receiver(7, 8)
     made.on_signed(SignedDigests(batch(run(0, 0, DIGEST), run(1, 0, OTHER))), B)
