@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from peer.errors import PeerError
@@ -16,9 +15,10 @@ from peer.identity import Profile
 from peer.people import roster
 from peer.pump import OnEvent, Pump
 from peer.reach.calling import calling
-from peer.reach.candidates import candidates
-from peer.reach.paths import DIRECT
+from peer.reach.candidates import Candidate, candidates
+from peer.reach.paths import rank_of
 from peer.reach.turns import Turns
+from peer.reach.whereabouts import Vicinity
 from peer.store.database import Database
 from wire import limits
 from wire.codes import Code
@@ -37,15 +37,6 @@ MEET_AFTER_S = 2.0
 MEET_TURN_S = 1.5
 BETTER_MOST_S = 120.0
 """Between two tries for a better path behind one that works."""
-
-
-@dataclass(slots=True)
-class Vicinity:
-    """Where we are, as the tracker link shows it, or showed it last."""
-
-    own_host: str = ""
-    tracker_host: str = ""
-    is_loopback: bool = False
 
 
 class Dialer:
@@ -118,7 +109,8 @@ class Dialer:
         return self._no_relay.get(friend)
 
     def _is_well_linked(self, device: DeviceId) -> bool:
-        return self._path(device) == DIRECT
+        path = self._path(device)
+        return path is not None and rank_of(path) == 0
 
     def _dial(self, target: roster.Target) -> None:
         if target.device not in self._dialling and not self._is_well_linked(target.device):
@@ -188,7 +180,7 @@ class Dialer:
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def places(self, target: roster.Target) -> list[tuple[str, int]]:
+    def places(self, target: roster.Target) -> list[Candidate]:
         """Give the addresses of a device that are worth a dial, best first."""
         if target.addresses is None:
             return []
@@ -197,9 +189,9 @@ class Dialer:
         except WireError:
             return []
         vicinity = self._vicinity
-        return candidates(record, own_host=vicinity.own_host, may_loopback=vicinity.is_loopback)
+        return candidates(record, own_hosts=vicinity.hosts, may_loopback=vicinity.is_loopback)
 
-    async def _dial_one(self, target: roster.Target, place: tuple[str, int], race: _Race) -> None:
+    async def _dial_one(self, target: roster.Target, place: Candidate, race: _Race) -> None:
         hello = self._hello(target.identity)
         config = calling(self._profile.keys, target, hello, Purpose.PEER)
 
@@ -216,10 +208,11 @@ class Dialer:
         pump = Pump(
             lambda now: Link(Role.INITIATOR, config, now=now, entropy=self._entropy), on_event
         )
+        pump.path = place.path
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
-                await loop.create_connection(lambda: pump, *place)
+                await loop.create_connection(lambda: pump, *place.place)
         except (OSError, TimeoutError):
             return
         if pump.link is None or pump.link.state is LinkState.CLOSED:

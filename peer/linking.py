@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from peer import api
-from peer.dialer import Dialer, Vicinity
+from peer.dialer import Dialer
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
 from peer.identity import Profile
@@ -25,9 +25,11 @@ from peer.people.roster import Target
 from peer.pump import Pump
 from peer.pushing import Pushing
 from peer.reach import punching, relaying
+from peer.reach.candidates import Candidate
 from peer.reach.meeting import Meeting
 from peer.reach.paths import RELAYED
 from peer.reach.reception import Reception
+from peer.reach.whereabouts import Vicinity
 from peer.store import own
 from peer.store.database import Database
 from peer.store.devices import check_list, known_counter, note_addresses
@@ -62,6 +64,7 @@ class Linking:
     vicinity: kept up to date by the node. spawn: makes a task that the node owns. carry_out: does effects
     of a committed transaction; the link they came from is named with them. own_addresses: gives our signed
     address record as it was published last, empty for none. ask_relay, ask_punch: ask the tracker. lists: hears what friends know of our device list.
+    came_by: gives the path of a link that was dialled to us, by the address it comes from.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Linking:
         ask_relay: relaying.Ask,
         ask_punch: punching.Ask,
         lists: ListWatch,
+        came_by: Callable[[str], str],
         entropy: Entropy,
     ) -> None:
         self._own_addresses = own_addresses
@@ -93,7 +97,7 @@ class Linking:
         self._pushing = Pushing(
             database, self._links, carry_out=carry_out, then=self._dial_wanted, spawn=spawn
         )
-        self._reception = Reception(profile.keys, self._on_event, entropy)
+        self._reception = Reception(profile.keys, self._on_event, entropy, came_by)
         self.refusals = self._reception.refusals
         self.meeting = Meeting(
             profile,
@@ -325,7 +329,7 @@ class Linking:
         targets = self._database.read(roster.dial_targets, identity)
         return next((target for target in targets if target.device == device), None)
 
-    def places(self, target: Target) -> list[tuple[str, int]]:
+    def places(self, target: Target) -> list[Candidate]:
         """Give the addresses of a device that are worth a dial, best first."""
         return self._dialer.places(target)
 

@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 from peer import api
 from peer.log.sessions import Session
 from peer.pump import Pump
-from peer.reach.paths import DIRECT, PATHS, WHY_NOT_BETTER
+from peer.reach.paths import DIRECT, PATHS, WHY_NOT_BETTER, rank_of
 from peer.times import rfc3339
 from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
 
@@ -121,8 +121,8 @@ class Links(Generic[Kept]):
         others = self._by_device.setdefault(link.device, [])
         losers = [other for other in others if other.boot_id != link.boot_id]
         rivals = [other for other in others if other.boot_id == link.boot_id]
-        best = min((PATHS.index(other.path) for other in rivals), default=len(PATHS))
-        rank = PATHS.index(link.path)
+        best = min((rank_of(other.path) for other in rivals), default=len(PATHS))
+        rank = rank_of(link.path)
         if best < rank:
             losers.append(link)
         elif best > rank:

@@ -18,8 +18,7 @@ from typing import Any, Self
 from peer import api, deciding
 from peer.accounts.keyholder import KeyHolder
 from peer.audience import Audience
-from peer.config import LastRun, read_last_run, write_last_run
-from peer.dialer import Vicinity
+from peer.config import read_last_run
 from peer.effects import (
     ApplyPolicy,
     Ask,
@@ -43,10 +42,11 @@ from peer.hooks import Hooks
 from peer.identity import Profile
 from peer.linking import Linking
 from peer.links import PeerLink
-from peer.listener import open_listeners, place_of, published
+from peer.listener import open_listeners, place_of
 from peer.locations import Locations
 from peer.people import idling, ownlist
 from peer.people.idling import Idleness
+from peer.reach.whereabouts import Whereabouts
 from peer.settings import preferences
 from peer.store import own
 from peer.store.database import Database
@@ -99,7 +99,6 @@ class Node:
         self.database = database
         self.entropy = entropy
         self.is_full = is_full
-        self.listening: list[str] = []
         self._listen = listen
         self._boot_id = BootId(entropy.bytes(16))
         self.audience = Audience()
@@ -110,7 +109,12 @@ class Node:
         self._tasks: set[asyncio.Task[None]] = set()
         self.leaving = asyncio.Event()  # this device signed off: the node has no more business
         self.is_to_be_wiped = False
-        self._vicinity = Vicinity(is_loopback=read_last_run(locations).was_over_loopback)
+        self.where = Whereabouts(
+            locations,
+            entropy,
+            may_map=lambda: database.read(preferences.held, "port-mapping") == preferences.ON,
+            on_change=self._moved,
+        )
         self.lists = ownlist.ListWatch(
             database,
             refresh=self.refresh_own_list,
@@ -121,13 +125,14 @@ class Node:
             profile,
             database,
             boot_id=self._boot_id,
-            vicinity=self._vicinity,
+            vicinity=self.where.vicinity,
             spawn=self._spawn,
             carry_out=self.carry_out,
-            own_addresses=lambda: self.uplink.addresses,
+            own_addresses=lambda: self.uplink.publishing.signed,
             ask_relay=self._ask_tracker,
             ask_punch=self._ask_tracker,
             lists=self.lists,
+            came_by=self.where.came_by,
             entropy=entropy,
         )
         self.idleness = Idleness(
@@ -141,7 +146,7 @@ class Node:
             boot_id=self._boot_id,
             is_unseen=is_unseen,
             is_idle=lambda: self.idleness.is_idle,
-            hosts=lambda own_host: published(self.listening, own_host),
+            places=self.where.places,
             linked=self.linking.devices,
             on_effects=self.carry_out,
             on_state=self._on_uplink_state,
@@ -149,6 +154,11 @@ class Node:
             on_state_key=self.keyholder.take_state_key,
             entropy=entropy,
         )
+
+    @property
+    def listening(self) -> list[str]:
+        """HOST:PORT of each listener, none of a node that takes no connections."""
+        return self.where.listening
 
     # --- beginning and end
 
@@ -161,12 +171,14 @@ class Node:
                     server = await loop.create_server(self.linking.accept, sock=listener)
                     stack.callback(server.close)
                     self._servers.append(server)
-                self.listening = [place_of(listener) for listener in listeners]
-                self._note_run()
+                self.where.listening = [place_of(listener) for listener in listeners]
+                self.where.note_run()
             self._group = await stack.enter_async_context(asyncio.TaskGroup())
             stack.callback(self._cancel_tasks)
             if self.is_full:
                 await self._start_transfers()
+                self._spawn(self.where.keep_mapped())
+                self._spawn(self.where.watch())
                 self.audience.listen(Hooks(self._hook, self._spawn).hear)
                 self._spawn(self.idleness.watch())
             self._spawn(self.uplink.run())
@@ -196,6 +208,7 @@ class Node:
         await self.uplink.flush()
         self._is_leaving = True
         await self._stack.aclose()
+        await self.where.mapping.take_back()
 
     async def _start_transfers(self) -> None:
         """Let files move; a brief node leaves them to the next that stays."""
@@ -233,11 +246,6 @@ class Node:
         task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def _note_run(self) -> None:
-        """Note for the next run where friends may look for us again, and where we may look for them."""
-        port = int(self.listening[0].rpartition(":")[2])
-        write_last_run(self.locations, LastRun(port, self._vicinity.is_loopback))
 
     async def settle(self, timeout_s: float) -> None:
         """Wait until the tracker let us in or the first try failed."""
@@ -363,15 +371,13 @@ class Node:
         body: dict[str, object] = {"code": error.code.value, "message": error.message}
         self.carry_out([Tell(api.Event("notice", body))])
 
+    def _moved(self) -> None:
+        self.uplink.publishing.look()
+
     def _on_uplink_state(self) -> None:
-        """Take note of where we are, keep it for a time without tracker, and tell the faces."""
+        """Take note of where we are, and tell the faces."""
         if self.uplink.state == "online":
-            is_moved = self._vicinity.is_loopback is not self.uplink.is_loopback
-            self._vicinity.own_host = self.uplink.own_host
-            self._vicinity.tracker_host = self.uplink.tracker_host
-            self._vicinity.is_loopback = self.uplink.is_loopback
-            if is_moved and self.is_full:
-                self._note_run()
+            self.where.came_online(self.uplink)
         body: dict[str, object] = {
             "code": f"tracker-{self.uplink.state}",
             "message": self.uplink.why or "the tracker let us in",

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from peer.errors import PeerError
 from peer.pump import Pump
+from peer.reach import outward
 from peer.refusals import Refusals
 from peer.times import wall
 from wire import frames, limits
@@ -100,8 +101,9 @@ class TrackerLink:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(DIAL_TIMEOUT_S):
+                way = await outward.connect(address.host, address.port)
                 transport, self._pump = await loop.create_connection(
-                    lambda: Pump(make, self._on_event), address.host, address.port
+                    lambda: Pump(make, self._on_event), sock=way
                 )
                 opened = await self._opened
         except (OSError, TimeoutError) as error:
@@ -218,7 +220,8 @@ async def ask_key(address: TrackerAddress) -> LinkKey:
     """Ask a tracker in clear for its link key: a person has to confirm it by another way."""
     try:
         async with asyncio.timeout(DIAL_TIMEOUT_S):
-            reader, writer = await asyncio.open_connection(address.host, address.port)
+            way = await outward.connect(address.host, address.port)
+            reader, writer = await asyncio.open_connection(sock=way)
             try:
                 writer.write(frames.preamble(Purpose.KEY))
                 return LinkKey(await reader.readexactly(32))

@@ -23,6 +23,7 @@ from peer.errors import PeerError
 from peer.identity import Profile
 from peer.mail.mail_exchange import MailExchange
 from peer.people import directory, roster, standing
+from peer.reach.publishing import Publishing
 from peer.store import own
 from peer.store.database import Database
 from peer.times import wall
@@ -30,7 +31,7 @@ from peer.tracker_link import TrackerLink
 from wire import limits
 from wire.codes import Code
 from wire.errors import WireError
-from wire.identity import AddressRecord, DeviceKeys, Host, issue_addresses
+from wire.identity import DeviceKeys, Host
 from wire.ids import AccountName, BootId, DeviceId, RequestId
 from wire.machine import Entropy, UnixMillis
 from wire.messages import Message, accounts, presence, reach
@@ -59,8 +60,8 @@ FLUSH_S = 2.0
 class Uplink:
     """The tracker link of one node.
 
-    on_effects: called after each commit with what the tracker's words led to. hosts: gives the numeric
-    addresses and the port to publish, empty for none. on_meeting: called with what is said about a device that wants to meet us. is_unseen: friends are not told that we are here.
+    on_effects: called after each commit with what the tracker's words led to. places: gives what is
+    published, empty for nothing. on_meeting: called with what is said about a device that wants to meet us. is_unseen: friends are not told that we are here.
     is_idle: says whether nobody uses this node.
     """
 
@@ -72,7 +73,7 @@ class Uplink:
         boot_id: BootId,
         is_unseen: bool,
         is_idle: Callable[[], bool],
-        hosts: Callable[[str], list[tuple[str, int]]],
+        places: Callable[[], tuple[Host, ...]],
         linked: Callable[[], Collection[DeviceId]],
         on_effects: Callable[[list[Effect]], None],
         on_state: Callable[[], None],
@@ -85,7 +86,7 @@ class Uplink:
         self._boot_id = boot_id
         self._is_unseen = is_unseen
         self._is_idle = is_idle
-        self._hosts = hosts
+        self.publishing = Publishing(profile, database, boot_id, places)
         self._on_effects = on_effects
         self._on_state = on_state
         self._on_meeting = on_meeting
@@ -113,7 +114,6 @@ class Uplink:
         self.is_loopback = False
         self.own_host = self.tracker_host = self.observed_host = ""
         self.clock_ahead_ms = 0
-        self.addresses = b""  # our own record, as it was signed last
 
     # --- for the node
 
@@ -204,38 +204,21 @@ class Uplink:
             await link.ask(lambda request: presence.SetIdle(request, not is_idle), Done)
         self.mail.begin()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._publish(link))
             listening = group.create_task(self._listen(link))
-            others = (
+            others = [
                 group.create_task(self._keep_sending()),
                 group.create_task(self.exchange.keep(link)),
                 group.create_task(self._keep_learning(link)),
                 group.create_task(self.mail.keep(link)),
-            )
+            ]
+            if not self._is_unseen:
+                others.append(group.create_task(self.publishing.keep(link)))
             listening.add_done_callback(lambda _: [task.cancel() for task in others])
         closed = link.closed
         code = Code.TRACKER_UNREACHABLE if closed is None else closed.code
         if code is Code.LINK_LOST:
             code = Code.TRACKER_UNREACHABLE
         raise PeerError(code, "the link to the tracker ended" if closed is None else closed.text)
-
-    async def _publish(self, link: TrackerLink) -> None:
-        """Tell friends where this device can be dialled."""
-        hosts = [] if self._is_unseen else self._hosts(link.own_host)
-        if not hosts:
-            return
-        counter = await self._database.write_patiently(own.next_counter, wall())
-        record = AddressRecord(
-            device=self._profile.keys.device,
-            boot_id=self._boot_id,
-            counter=counter,
-            hosts=tuple(Host(host, port) for host, port in hosts[: limits.ADDRESSES]),
-        )
-        signed = self.addresses = issue_addresses(self._profile.keys.signing_seed, record)
-        try:
-            await link.ask(lambda request: reach.PutAddresses(request, signed), Done)
-        except PeerError:
-            return  # the link is gone, or will say so by itself
 
     async def _listen(self, link: TrackerLink) -> None:
         rows: list[Friend] = []

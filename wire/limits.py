@@ -240,6 +240,12 @@ DIAL_BACK_WINDOW_S = 60.0
 DIAL_BACK_S = 5.0  # for the connection to stand
 PUNCHES = 1000  # introductions under way at one tracker
 PUNCH_S = 5.0  # of trying to open a connection from both sides
+MAPPING_S = 7200  # asked of a router for one port (RFC 6886, section 3.3); renewed at half of what it grants
+MAPPING_LEAST_S = (
+    120.0  # granted for less, it is still renewed no more often than each half of this
+)
+MAPPING_AGAIN_S = 600.0  # after a router that said no, or nothing
+UNMAPPING_S = 3.0  # to take it back at the end: a router that is gone keeps nobody
 RELAY_IDLE_S = 90.0  # nothing passed: a link that lived would have pinged four times
 
 # --- a log

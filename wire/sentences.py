@@ -208,6 +208,12 @@ relay-off: the tracker's host has switched its relay off
     make one of the two machines reachable: open a port for it, or ask the tracker's host for the relay
 relay-limit: the tracker relays no more for now
     try again later, or make one of the two machines reachable: open a port for it
+no-router: no router answers that could map a port
+    switch on UPnP, NAT-PMP or PCP in the router, or forward a port by hand; friends are met without it, too
+router-refused: the router maps no port
+    switch on UPnP, NAT-PMP or PCP in the router, or forward a port by hand; friends are met without it, too
+router-invalid: the router's answer about a port makes no sense
+    update the router, or forward a port by hand and switch this off: hobnob config set port-mapping off
 port-invalid: that is not a port
     use 0 to 65535
 address-in-use: the port is in use by another program

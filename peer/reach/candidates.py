@@ -1,65 +1,105 @@
-"""Which addresses are dialled: what a friend signed, less what could be used against others or us."""
+"""Which addresses are dialled, and in which order: what a friend signed, less what could be used against others or us."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import chain, zip_longest
 
+from peer.reach.paths import DIRECT, LAN, MAPPED
 from wire import limits
 from wire.identity import AddressRecord
 
 Address = IPv4Address | IPv6Address
 
+SHARED_HALF = {4: 16, 6: 64}
+"""How many leading bits two private addresses of one network have in common."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A place worth a dial. host: numeric. path: of the link, if it comes to one."""
+
+    host: str
+    port: int
+    path: str
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The host and port to connect to."""
+        return self.host, self.port
+
 
 def candidates(
-    record: AddressRecord, *, own_host: str, may_loopback: bool
-) -> list[tuple[str, int]]:
-    """Give the (host, port) pairs of a record worth dialling, at most ADDRESSES, best first.
+    record: AddressRecord, *, own_hosts: Collection[str], may_loopback: bool
+) -> list[Candidate]:
+    """Give the places of a record worth dialling, at most ADDRESSES, best first.
 
-    own_host: our address as our tracker link uses it, or empty. may_loopback: whether that link runs over
-    loopback. Names, multicast, unspecified and link-local addresses are dropped; private ones are dialled
-    only from the same network, so that a friend cannot make us knock on our neighbours' doors.
+    own_hosts: our addresses. may_loopback: whether our tracker link runs over loopback. Names, addresses with a
+    zone, multicast, unspecified, link-local and tunnelled ones are dropped; private ones are dialled only from the
+    same network, so that a friend cannot make us knock on our neighbours' doors. First this machine and the
+    LAN, then IPv6 and IPv4 in turn, IPv6 first (RFC 8305, section 4), each as the friend ordered them.
     """
-    found = []
+    near: list[Candidate] = []
+    far: tuple[list[Candidate], list[Candidate]] = ([], [])
     for place in record.hosts[: limits.ADDRESSES]:
-        address = _address(place.host)
-        if address is not None and _may_dial(address, own_host, may_loopback=may_loopback):
-            found.append((address, place.port))
-    found.sort(key=lambda pair: (not pair[0].is_loopback, not pair[0].is_private))
-    return [(str(address), port) for address, port in found]
+        address = read_address(place.host)
+        if address is None or not _may_dial(address, own_hosts, may_loopback=may_loopback):
+            continue
+        host = str(address)
+        if address.is_loopback:
+            near.insert(0, Candidate(host, place.port, DIRECT))
+        elif address.is_private:
+            near.append(Candidate(host, place.port, LAN))
+        else:
+            path = MAPPED if place.is_mapped else DIRECT
+            far[address.version == 4].append(Candidate(host, place.port, path))
+    in_turn = chain.from_iterable(zip_longest(*far))
+    return [*near, *(found for found in in_turn if found is not None)]
 
 
-def may_dial(host: str, own_host: str, *, may_loopback: bool) -> bool:
-    """Say whether a place that somebody names may be dialled; own_host, may_loopback: as of `candidates`."""
-    address = _address(host)
-    return address is not None and _may_dial(address, own_host, may_loopback=may_loopback)
+def may_dial(host: str, own_hosts: Collection[str], *, may_loopback: bool) -> bool:
+    """Say whether a place that somebody names may be dialled; the rest as of `candidates`."""
+    address = read_address(host)
+    return address is not None and _may_dial(address, own_hosts, may_loopback=may_loopback)
 
 
-def _address(host: str) -> Address | None:
-    """Read a numeric address; one of IPv4 inside IPv6 is what it really is. None for anything else."""
+def read_address(host: str) -> Address | None:
+    """Read a numeric address; one of IPv4 inside IPv6 is what it really is.
+
+    None for anything else: a name, and an address with a zone, which means something on one machine only.
+    """
     try:
         address = ip_address(host)
     except ValueError:
         return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            return None
+        if address.ipv4_mapped is not None:
+            return address.ipv4_mapped
     return address
 
 
-def _may_dial(address: Address, own_host: str, *, may_loopback: bool) -> bool:
+def _may_dial(address: Address, own_hosts: Collection[str], *, may_loopback: bool) -> bool:
     if address.is_loopback:
         return may_loopback
     if address.is_multicast or address.is_unspecified or address.is_link_local:
         return False
+    if isinstance(address, IPv6Address) and (
+        address.is_site_local or address.sixtofour is not None or address.teredo is not None
+    ):
+        return False  # a tunnel's address has one of IPv4 inside, which may be anybody's
     if address.is_private:
-        return _is_near(address, own_host)
+        return any(_is_near(address, own_host) for own_host in own_hosts)
     return not address.is_reserved
 
 
 def _is_near(address: Address, own_host: str) -> bool:
-    """Say whether we share the first half of an address: the same /16, or the same /64."""
-    try:
-        own = ip_address(own_host)
-    except ValueError:
+    """Say whether we share the first part of an address: the same /16, or the same /64."""
+    own = read_address(own_host)
+    if own is None or own.version != address.version:
         return False
-    half = len(own.packed) // 2
-    return own.version == address.version and own.packed[:half] == address.packed[:half]
+    rest = own.max_prefixlen - SHARED_HALF[own.version]
+    return int(own) >> rest == int(address) >> rest

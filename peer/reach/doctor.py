@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from peer import api
 from peer.errors import PeerError
 from peer.identity import seal_of
 from peer.listener import parse_listen
+from peer.reach.places import own_hosts
 from peer.settings import configuring
 from peer.sizes import bytes_text
 from wire import limits
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
     from peer.node import Node
 
 SETTLE_S = 10.0
+MAPPING_WAIT_S = 20.0
 CLOCK_OFF_S = limits.CLOCK_LABEL_OFF_S
 LEAST_SPACE_BYTES = 256 * limits.MIB
-OUTSIDE_IPV6 = "2001:4860:4860::8888"  # nothing is sent there: it only chooses the route
 
 
 def _fine(check: str, detail: str) -> api.Check:
@@ -66,8 +67,9 @@ async def examine(node: Node) -> AsyncGenerator[api.Check, None]:
 async def _by_tracker(node: Node) -> AsyncIterator[api.Check]:
     yield _clock(node)
     yield _address(node)
-    yield await _dial_back(node)
     yield await _mapping(node)
+    yield await _dial_back(node)
+    yield await _punching(node)
     yield await _relay(node)
 
 
@@ -119,7 +121,9 @@ async def _dial_back(node: Node) -> api.Check:
             f"this node does not listen on {kind}, by which it reaches the tracker",
             "leave --listen out, to listen on all addresses",
         )
-    port, nonce = family_ports[0], node.entropy.bytes(limits.TICKET_BYTES)
+    mapped = node.where.mapping.place
+    port = family_ports[0] if mapped is None or ":" in node.uplink.own_host else mapped[1]
+    nonce = node.entropy.bytes(limits.TICKET_BYTES)
     with node.linking.expect_probe(nonce) as came:
         try:
             answer = await node.uplink.ask(
@@ -141,6 +145,25 @@ async def _dial_back(node: Node) -> api.Check:
 
 
 async def _mapping(node: Node) -> api.Check:
+    """Say what the router answered; the first answer may take some seconds."""
+    mapping = node.where.mapping
+    with suppress(TimeoutError):
+        async with asyncio.timeout(MAPPING_WAIT_S if node.listening else 0.0):
+            await mapping.has_tried.wait()
+    if mapping.lease is not None:
+        lease = mapping.lease
+        return _fine(
+            "mapping",
+            f"the router leads port {lease.port} of {lease.host} to this machine, by {lease.by}",
+        )
+    if mapping.failure is not None:
+        return _wrong("mapping", mapping.failure.message, mapping.failure.remedy)
+    if mapping.why_not is None:
+        return _fine("mapping", "the router is still being asked")
+    return _fine("mapping", f"no port is mapped: {mapping.why_not}")
+
+
+async def _punching(node: Node) -> api.Check:
     """See whether one port is seen at one place by both ports of the tracker."""
     try:
         asked = await node.uplink.ask(AskProbe, Probe)
@@ -178,16 +201,11 @@ async def _relay(node: Node) -> api.Check:
 
 
 def _ipv6() -> api.Check:
-    """See whether this machine has a way out by IPv6; many do without."""
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            probe.connect((OUTSIDE_IPV6, 9))
-            host = str(probe.getsockname()[0])
-    except OSError:
-        host = "::1"
-    if not ip_address(host).is_global:
+    """See which addresses of IPv6 this machine has that others can dial; many have none."""
+    hosts = [host for host in own_hosts("") if ":" in host and ip_address(host).is_global]
+    if not hosts:
         return _fine("ipv6", "this machine has no way out by IPv6; IPv4 alone is used")
-    return _fine("ipv6", f"this machine goes out as {host}")
+    return _fine("ipv6", f"this machine goes out as {', '.join(hosts)}")
 
 
 def _this_machine(node: Node) -> list[api.Check]:

@@ -40,7 +40,7 @@ class Ask(Protocol):
 class Surroundings(Protocol):
     """Where we are, as the tracker link shows it."""
 
-    own_host: str
+    hosts: tuple[str, ...]
     tracker_host: str
     is_loopback: bool
 
@@ -154,7 +154,7 @@ class Punching:
 
     def _may_dial(self, place: Place) -> bool:
         around = self._surroundings
-        return may_dial(place[0], around.own_host, may_loopback=around.is_loopback)
+        return may_dial(place[0], around.hosts, may_loopback=around.is_loopback)
 
 
 def _bound(far_host: str, port: int) -> socket.socket:

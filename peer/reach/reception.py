@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from peer.listener import Knocks
@@ -18,9 +18,19 @@ from wire.messages import Purpose
 
 
 class Reception:
-    """Takes in what is dialled to one node, and knows every link under way. on_event: what they tell."""
+    """Takes in what is dialled to one node, and knows every link under way.
 
-    def __init__(self, keys: DeviceKeys, on_event: OnEvent, entropy: Entropy) -> None:
+    on_event: what they tell. came_by: gives the path of one, by the address it comes from.
+    """
+
+    def __init__(
+        self,
+        keys: DeviceKeys,
+        on_event: OnEvent,
+        entropy: Entropy,
+        came_by: Callable[[str], str],
+    ) -> None:
+        self._came_by = came_by
         self._keys = keys
         self._tell = on_event
         self._entropy = entropy
@@ -84,6 +94,7 @@ class Reception:
     def _may_enter(self, pump: Pump) -> bool:
         """Say whether somebody may stand at the door; who may not is forgotten at once."""
         if self._knocks.enter(pump):
+            pump.path = self._came_by(pump.peer)
             return True
         self._pumps.discard(pump)
         self.refusals.refused(pump.who, Code.TOO_MANY_CONNECTIONS)

@@ -13,6 +13,7 @@ from typing import Protocol
 from peer.errors import PeerError
 from peer.people.roster import Target
 from peer.pump import Pump
+from peer.reach import outward
 from peer.reach.paths import RELAYED
 from wire import frames, limits
 from wire.address import TrackerAddress
@@ -67,6 +68,7 @@ class Relaying:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
-                await loop.create_connection(lambda: pump, tracker.host, tracker.port)
+                opened = await outward.connect(tracker.host, tracker.port)
+                await loop.create_connection(lambda: pump, sock=opened)
         except (OSError, TimeoutError) as error:
             raise PeerError(Code.TRACKER_UNREACHABLE) from error

@@ -192,6 +192,14 @@ KEYS = {
             one_duration,
         ),
         Key(
+            "port-mapping",
+            ON,
+            "whether the router is asked, by PCP, NAT-PMP or UPnP, to let friends through to this machine",
+            "on or off",
+            _one_switch,
+            is_here=True,
+        ),
+        Key(
             "receipts",
             ON,
             "whether friends are told how far you have read what they said",

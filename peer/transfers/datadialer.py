@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from peer.people.roster import Target
 from peer.pump import Pump
 from peer.reach.calling import calling
+from peer.reach.candidates import Candidate
 from peer.reach.paths import PUNCHED, RELAYED
 from peer.reach.turns import Turns
 from wire import limits
@@ -32,7 +33,7 @@ class Neighbours(Protocol):
     def target(self, identity: IdentityKey, device: DeviceId) -> Target | None:
         """Give how a device is reached, or None where that is not known."""
 
-    def places(self, target: Target) -> list[tuple[str, int]]:
+    def places(self, target: Target) -> list[Candidate]:
         """Give the addresses of a device that are worth a dial, best first."""
 
     def is_linked(self, device: DeviceId) -> bool:
@@ -121,7 +122,7 @@ class TransferDialer:
         finally:
             self._dialling.discard(device)
 
-    async def _dial_one(self, target: Target, place: tuple[str, int]) -> bool:
+    async def _dial_one(self, target: Target, place: Candidate) -> bool:
         """Dial one address; True once the link stands."""
         outcome: asyncio.Future[bool] = self._loop.create_future()
 
@@ -138,7 +139,7 @@ class TransferDialer:
         )
         try:
             async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
-                await self._loop.create_connection(lambda: pump, *place)
+                await self._loop.create_connection(lambda: pump, *place.place)
                 return await outcome
         except (OSError, TimeoutError):
             pump.abort(Code.GOODBYE)

@@ -3,7 +3,7 @@
     target      what a target is: a function of bytes that raises for a finding and for nothing else
     mutation    how inputs are changed: as bytes, MessagePack, JSON, or a script of steps
     seeds       valid inputs from the strategies of the tests
-    wired linked signed logged offered moved swarmed lent stored kept imported written served knocked
+    wired linked signed logged offered moved swarmed lent stored kept imported written served knocked routed
                 the targets, by what they are about
     catalogue   all of them by name
     corpus      text files of inputs, replayed by `test_corpus`

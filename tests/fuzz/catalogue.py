@@ -13,6 +13,7 @@ from tests.fuzz import (
     logged,
     moved,
     offered,
+    routed,
     served,
     signed,
     stored,
@@ -27,7 +28,7 @@ from tests.fuzz.target import Target
 def targets() -> dict[str, Target]:
     """Give every target by its name."""
     modules = (
-        *(wired, linked, signed, logged, offered, moved, swarmed, lent),
+        *(wired, linked, signed, logged, offered, moved, swarmed, lent, routed),
         *(stored, kept, imported, written, served, knocked),
     )
     listed = [target for module in modules for target in module.targets()]

@@ -23,6 +23,7 @@ from tests.fuzz.target import Shape, Target, check, script_of, steps_of
 from tests.harness.entropy import SeededEntropy
 from tests.tracker.test_connection import Clock, Pipe
 from tests.wire.link.sides import TRACKER_KEY, TRACKER_PRIVATE
+from tracker import dispatch
 from tracker.config import Config, Limits
 from tracker.effects import Caller
 from tracker.hub import Hub
@@ -115,7 +116,7 @@ class _Door:
         """Give a connection, made if it is not there."""
         way = self.ways.get(number)
         if way is None or way.ending:
-            session = Session(self.hub, is_second=bool(number % 2))
+            session = Session(self.hub, dispatch.handle, is_second=bool(number % 2))
             way = self.ways[number] = _Transport(session, 5000 + len(self.every) // 3)
             self.every.append(way)
             session.connection_made(way)  # type: ignore[arg-type]

@@ -26,6 +26,9 @@ LAN: Final = "10.77"
 INTERNET: Final = "45.77"
 """The same for hosts that stand for the whole world: anybody may dial them."""
 
+IPV6: Final = {LAN: "fd77:77:77:77", INTERNET: "2a01:4f8:77:77"}
+"""The first half of their addresses of IPv6, where they have one."""
+
 _LEAST_BURST_BYTES = 16 * 1024
 _TICKS_PER_S = 250  # a bucket has to hold what leaves between two ticks of the slowest usual kernel
 
@@ -112,11 +115,12 @@ class Namespace:
 
 
 class Host(Namespace):
-    """A namespace at a switch. address: of IPv4, as text."""
+    """A namespace at a switch. address: as text, of IPv4 where it has one. ipv6: another one, or empty."""
 
-    def __init__(self, address: str, number: int) -> None:
+    def __init__(self, address: str, number: int, ipv6: str = "") -> None:
         super().__init__()
         self.address = address
+        self.ipv6 = ipv6
         self.port = f"port{number}"  # at the switch
         self.modem: Namespace | None = None  # what stands between, if it sends over a slow line
 
@@ -149,11 +153,19 @@ class Switch:
         for namespace in reversed(self._namespaces):
             namespace.close()
 
-    def host(self, *, up: Line | None = None, down: Line | None = None) -> Host:
+    def host(
+        self,
+        *,
+        up: Line | None = None,
+        down: Line | None = None,
+        has_ipv4: bool = True,
+        has_ipv6: bool = False,
+    ) -> Host:
         """Add a host. up: how fast it sends, down: how fast it is sent to; None for no limit."""
         self._hosts += 1
-        place = f"{self._hosts // 250}.{self._hosts % 250 + 1}"
-        host = Host(f"{self._prefix}.{place}", self._hosts)
+        ipv4 = f"{self._prefix}.{self._hosts // 250}.{self._hosts % 250 + 1}" if has_ipv4 else ""
+        ipv6 = f"{IPV6[self._prefix]}::{self._hosts:x}" if has_ipv6 else ""
+        host = Host(ipv4 or ipv6, self._hosts, ipv6)
         self._namespaces.append(host)
         if up is None:
             host.cable("eth0", self._hub, host.port)
@@ -162,7 +174,10 @@ class Switch:
             host.modem.cable("wan", self._hub, host.port)
             host.modem.run("ip", "link", "set", "wan", "master", "bridge")
         self._hub.run("ip", "link", "set", host.port, "master", "switch")
-        host.run("ip", "address", "add", f"{host.address}/16", "dev", "eth0")
+        if ipv4:
+            host.run("ip", "address", "add", f"{ipv4}/16", "dev", "eth0")
+        if ipv6:
+            host.run("ip", "address", "add", f"{ipv6}/64", "dev", "eth0", "nodad")
         for key, value in self._kernel.items():
             host.set_kernel(key, value)
         self.limit(host, up=up, down=down)

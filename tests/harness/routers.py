@@ -31,7 +31,7 @@ _RULES = """
 table ip home {{
   chain out {{ type nat hook postrouting priority srcnat; oifname "eth0" {mapping}; }}
   chain local {{ type filter hook input priority filter; ct state established,related accept; iifname "eth0" drop; }}
-  chain through {{ type filter hook forward priority filter; ct state established,related accept; iifname "eth0" drop; }}
+  chain through {{ type filter hook forward priority filter; ct state established,related accept; ct status dnat accept; iifname "eth0" drop; }}
 }}
 """
 

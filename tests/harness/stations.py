@@ -12,6 +12,7 @@ from peer.effects import Effect
 from peer.people.roster import Target
 from peer.pump import Pump
 from peer.reach.calling import answering
+from peer.reach.candidates import Candidate
 from peer.settings import preferences
 from peer.settings.preferences import KEYS
 from peer.store.devices import known_counter
@@ -107,9 +108,9 @@ class Station:
             is_there=True,
         )
 
-    def places(self, target: Target) -> list[tuple[str, int]]:
+    def places(self, target: Target) -> list[Candidate]:
         far = self.stations[target.device]
-        return [("127.0.0.1", far.port)] if far.is_up else []
+        return [Candidate("127.0.0.1", far.port, "direct")] if far.is_up else []
 
     def is_linked(self, device: DeviceId) -> bool:
         far = self.stations.get(device)

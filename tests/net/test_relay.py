@@ -86,10 +86,10 @@ def test_talk_and_a_running_transfer_move_to_a_direct_path_once_there_is_one(
     bob.do("accept", made["offer"], "--to", str(tmp_path / "in"))
     bob.node.event("transfer", offer=made["offer"], state="running")
     mend()
-    bob.node.event("link", friend="alice", state="up", path="direct")
+    bob.node.event("link", friend="alice", state="up", path="lan")
     done = bob.node.event("transfer", offer=made["offer"], state="done")
     assert Path(done["saved_as"]).read_bytes() == content
     (moved,) = bob.do("transfers")
     assert moved["resent_bytes"] <= 9 * MIB
-    assert path_to(bob, "alice") == ("direct", None)
+    assert path_to(bob, "alice") == ("lan", None)
     assert alice.one("say", "bob", "and now straight", "--wait", "20")["state"] == "delivered"

@@ -91,8 +91,8 @@ def test_doctor_says_on_whose_side_a_closed_door_is(
     odd = homes.enter_context(Router(switch, 2, Mapping.RANDOM)).inside
     for name, host, wrong in (
         ("alice", switch.host(), []),
-        ("bob", home, ["dial-back"]),
-        ("carol", odd, ["dial-back", "punching"]),
+        ("bob", home, ["mapping", "dial-back"]),
+        ("carol", odd, ["mapping", "dial-back", "punching"]),
     ):
         checks = settle(name, host).do("doctor")
         assert [check["check"] for check in checks if not check["ok"]] == wrong

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from peer.dialer import Dialer, Vicinity
+from peer.dialer import Dialer
 from peer.identity import Profile
+from peer.reach.whereabouts import Vicinity
 from peer.store.devices import note_addresses, note_device
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from wire.identity import AddressRecord, Host, issue_addresses
@@ -28,7 +29,7 @@ class Dialled:
         self.dialer = Dialer(
             profile,
             peer.database,
-            vicinity=Vicinity("127.0.0.1", is_loopback=True),
+            vicinity=Vicinity("127.0.0.1", ("127.0.0.1",), is_loopback=True),
             hello=self.no_hello,
             path=lambda device: "direct" if device in self.linked else None,
             meet=self.no_meeting,

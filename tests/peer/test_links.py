@@ -185,22 +185,56 @@ def record(*hosts: tuple[str, int]) -> AddressRecord:
         "::ffff:127.0.0.1",
         "::ffff:10.0.0.1",
         "fe80::1%eth0",
+        "2a01::1%eth0",
+        "fec0::1",
+        "2002:7f00:1::1",
+        "2001:0:7f00:1::1",
+        "fd00::1",
     ],
 )
 def test_what_could_be_turned_against_others_or_us_is_not_dialled(host: str) -> None:
-    assert candidates(record((host, 80)), own_host="8.8.8.8", may_loopback=False) == []
+    assert candidates(record((host, 80)), own_hosts=["8.8.8.8"], may_loopback=False) == []
+
+
+def dialled(*hosts: tuple[str, int], own: tuple[str, ...] = (), may_loopback: bool = False) -> Any:
+    found = candidates(record(*hosts), own_hosts=own, may_loopback=may_loopback)
+    return [(each.host, each.path) for each in found]
 
 
 def test_loopback_is_dialled_only_if_the_tracker_link_runs_over_it() -> None:
-    places = record(("127.0.0.1", 7), ("8.8.4.4", 7))
-    assert candidates(places, own_host="127.0.0.1", may_loopback=True) == [
-        ("127.0.0.1", 7),
-        ("8.8.4.4", 7),
+    places = (("8.8.4.4", 7), ("127.0.0.1", 7))
+    assert dialled(*places, own=("127.0.0.1",), may_loopback=True) == [
+        ("127.0.0.1", "direct"),
+        ("8.8.4.4", "direct"),
     ]
-    assert candidates(places, own_host="8.8.8.8", may_loopback=False) == [("8.8.4.4", 7)]
+    assert dialled(*places, own=("8.8.8.8",)) == [("8.8.4.4", "direct")]
 
 
 def test_private_addresses_are_dialled_from_the_same_network_only() -> None:
-    places = record(("192.168.7.7", 7), ("10.1.2.3", 7))
-    assert candidates(places, own_host="192.168.7.1", may_loopback=False) == [("192.168.7.7", 7)]
-    assert candidates(places, own_host="", may_loopback=False) == []
+    places = (("192.168.7.7", 7), ("10.1.2.3", 7), ("fd00:7:7:7::1", 7), ("fd00:7:7:8::1", 7))
+    own = ("192.168.7.1", "fd00:7:7:7::99")
+    assert dialled(*places, own=own) == [("192.168.7.7", "lan"), ("fd00:7:7:7::1", "lan")]
+    assert dialled(*places) == []
+
+
+def test_the_lan_comes_first_then_ipv6_and_ipv4_in_turn() -> None:
+    places = (
+        ("8.8.4.4", 1),
+        ("8.8.8.8", 2),
+        ("2a01::1", 3),
+        ("10.0.0.7", 4),
+        ("2a01::2", 5),
+        ("2a01::3", 6),
+    )
+    found = dialled(*places, own=("10.0.9.9",))
+    assert [host for host, _ in found] == [
+        *("10.0.0.7", "2a01::1", "8.8.4.4", "2a01::2", "8.8.8.8", "2a01::3"),
+    ]
+
+
+def test_a_place_that_a_router_leads_from_says_so() -> None:
+    mapped = AddressRecord(
+        DeviceId(bytes(16)), FIRST_RUN, 1, (Host("8.8.8.8", 1, is_mapped=True), Host("8.8.4.4", 1))
+    )
+    found = candidates(mapped, own_hosts=[], may_loopback=False)
+    assert [each.path for each in found] == ["mapped", "direct"]

@@ -69,10 +69,11 @@ class FriendAnswer(Packed, frozen=True):
 
 
 class Host(Packed, frozen=True):
-    """One place to dial: a numeric address and a port."""
+    """One place to dial: a numeric address and a port. is_mapped: a router leads from there to the device."""
 
     host: Annotated[str, Meta(min_length=2, max_length=64)]
     port: Annotated[int, Meta(ge=1, le=65535)]
+    is_mapped: bool = False
 
 
 class AddressRecord(Packed, frozen=True):

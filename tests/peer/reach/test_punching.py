@@ -22,7 +22,7 @@ class Loopback:
     """Where somebody is whose tracker link runs over loopback, or does not."""
 
     is_loopback: bool
-    own_host: str = "127.0.0.1"
+    hosts: tuple[str, ...] = ("127.0.0.1",)
     tracker_host: str = "127.0.0.1"
 
 

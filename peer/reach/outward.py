@@ -1,0 +1,102 @@
+"""Connections that this node opens to somebody by name: to its tracker, and to the relay there.
+
+A name may have many addresses, and one family may be a black hole: they are raced as RFC 8305 has it, IPv6 and IPv4 in
+turn, each with a small head start. What lives here: the way out. What does not: friends' places, which `dialer` judges.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from contextlib import suppress
+from itertools import chain, zip_longest
+
+from wire import limits
+
+HEAD_START_S = 0.25
+"""Between two attempts (RFC 8305, section 5)."""
+
+ADDRESSES = 8
+"""Of one name that are tried."""
+
+Place = tuple[int, tuple[str, int]]
+"""A family, and an address with a port."""
+
+
+async def connect(host: str, port: int) -> socket.socket:
+    """Connect to a name or a numeric address; gives the first connection that stands.
+
+    Raises OSError with what the best attempt failed of, the name's own error where it has no address. The caller
+    bounds the time.
+    """
+    return await race(await resolve(host, port))
+
+
+async def resolve(host: str, port: int) -> list[Place]:
+    """Give the places of a name, best first, at most ADDRESSES: IPv6 and IPv4 in turn, each as the system orders them."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # a label that is too long, or empty
+        raise OSError(errno.EINVAL, "this is no host name") from error
+    places: dict[int, list[Place]] = {socket.AF_INET6: [], socket.AF_INET: []}
+    for family, _, _, _, place in found:
+        if family in places:
+            places[family].append((family, (str(place[0]), int(place[1]))))
+    first = found[0][0] if found else socket.AF_INET6
+    lists = places.values() if first == socket.AF_INET6 else reversed(places.values())
+    in_turn = [place for place in chain.from_iterable(zip_longest(*lists)) if place is not None]
+    return list(dict.fromkeys(in_turn))[:ADDRESSES]
+
+
+async def race(places: list[Place], head_start_s: float = HEAD_START_S) -> socket.socket:
+    """Connect to several places, each a little after the former or as soon as that failed; the first one wins.
+
+    Raises OSError with what the first of them failed of.
+    """
+    won: list[socket.socket] = []
+    failures: list[OSError] = []
+    tasks: list[asyncio.Task[None]] = []
+    news = asyncio.Event()
+
+    async def attempt(place: Place) -> None:
+        try:
+            opened = await _open(place)
+        except OSError as error:
+            failures.append(error)
+        else:
+            won.append(opened)
+            for task in tasks:
+                if task is not asyncio.current_task():
+                    task.cancel()
+        news.set()
+
+    async with asyncio.TaskGroup() as group:
+        for place in places:
+            news.clear()
+            tasks.append(group.create_task(attempt(place)))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(head_start_s):
+                    await news.wait()
+            if won:
+                break
+    for loser in won[1:]:
+        loser.close()
+    if won:
+        return won[0]
+    raise failures[0] if failures else OSError(errno.EHOSTUNREACH, "the name has no address")
+
+
+async def _open(place: Place) -> socket.socket:
+    """Open one connection; raises OSError, also when nothing answers for DIAL_TIMEOUT_S."""
+    family, address = place
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.setblocking(False)
+        async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
+            await asyncio.get_running_loop().sock_connect(opened, address)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
