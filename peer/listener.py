@@ -70,23 +70,6 @@ def place_of(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def published(places: list[str], own_host: str) -> list[tuple[str, int]]:
-    """Give the addresses to publish: those listened on, and for all addresses the one in use.
-
-    places: HOST:PORT each. own_host: the address that the tracker link goes out from.
-    """
-    found = []
-    for place in places:
-        host, _, port = place.rpartition(":")
-        host = host.strip("[]")
-        if host in WILDCARDS:
-            if (":" in own_host) is not (":" in host):
-                continue
-            host = own_host
-        found.append((host, int(port)))
-    return found
-
-
 def _open(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
