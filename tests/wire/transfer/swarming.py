@@ -124,6 +124,8 @@ class Party:
 
     def crash(self) -> None:
         """Lose everything but what was synced, and begin anew."""
+        lost = self.disk.written.keys() - self.synced.written.keys()
+        self.world.lost_bytes += sum(self.world.length(*place) for place in lost)
         self.disk = self.synced.copy()
         self.senders.clear()
         self.start()
@@ -153,7 +155,12 @@ class Party:
 
 
 class World:
-    """The parties and their links. Two queues a link: (from, to) -> messages on their way."""
+    """The parties and their links. Two queues a link: (from, to) -> messages on their way.
+
+    cuts: links that ended. lost_bytes: that crashes took back.
+    """
+
+    make_party: type[Party] = Party
 
     def __init__(self, sizes: Sequence[int], receivers: int, seed: int) -> None:
         self.sizes = sizes
@@ -162,11 +169,15 @@ class World:
         self.holes: set[tuple[int, int]] = set()
         self.now = 1.0
         self.ids = itertools.count()
-        self.parties = [Party(self, number) for number in range(receivers + 1)]
+        self.cuts = self.lost_bytes = 0
+        self.parties = [self.make_party(self, number) for number in range(receivers + 1)]
         self.links: dict[frozenset[int], dict[tuple[int, int], deque[Message]]] = {}
 
+    def length(self, file: int, index: int) -> int:
+        return min(MIB, self.sizes[file] - index * MIB)
+
     def truth(self, file: int, index: int) -> ChunkDigest:
-        length = min(MIB, self.sizes[file] - index * MIB)
+        length = self.length(file, index)
         return zero_digest(length) if (file, index) in self.holes else true_digest(file, index)
 
     def by(self, device: DeviceId) -> Party:
@@ -192,6 +203,7 @@ class World:
         """Lose a link with all that was on its way."""
         if self.links.pop(frozenset((one, other)), None) is None:
             return
+        self.cuts += 1
         for party, its in ((one, other), (other, one)):
             self.parties[party].senders.pop(its, None)
             receiver = self.parties[party].receiver

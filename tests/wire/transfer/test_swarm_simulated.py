@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conftest import PROFILE
 from tests.wire.transfer.swarming import KEY, MIB, World
+from wire import limits
 
 SIZES = (3 * MIB, 0, 100, 5, 17 * MIB + 1, 7, MIB, 2 * MIB)
 TOTAL = sum(SIZES)
+SEEDS = range(4000 if PROFILE == "deep" else 150)
+MOST_AGAIN = limits.WINDOW_BYTES + limits.CHUNK_BYTES  # each way of a link that ends
 
 
 def assert_all_have_all(world: World) -> None:
@@ -105,3 +109,49 @@ def test_what_is_left_comes_when_the_offering_device_is_back(seed: int) -> None:
     world.run()
     assert_all_have_all(world)
     assert KEY.device == world.parties[0].device
+
+
+def do_harm(world: World) -> None:
+    """Let a few things go on, then do something to somebody, the offering device too."""
+    world.join_all()
+    for _ in range(world.dice.randrange(25)):
+        world.turn()
+    number = world.dice.randrange(len(world.parties))
+    party = world.parties[number]
+    match world.dice.randrange(5):
+        case 0:
+            world.cut(number, world.dice.randrange(len(world.parties)))
+        case 1:
+            world.crash(number)
+        case 2:
+            world.leave(number)
+        case 3:
+            world.look()
+        case _:
+            party.synced = party.disk.copy()
+    for other in world.parties:
+        other.is_up = other.is_up or world.dice.random() < 0.3
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_everything_at_once_costs_little_and_nobody_honest_is_blamed(seed: int) -> None:
+    receivers = 2 + seed % 4
+    world = World(SIZES, receivers, seed)
+    bad = world.dice.sample(world.parties[1:], world.dice.randrange(receivers))
+    for party in bad:
+        if world.dice.random() < 0.5:
+            party.lies = world.dice.choice((0.05, 0.3, 1.0))
+        else:
+            party.stalls_after = world.dice.randrange(12)
+    for _ in range(world.dice.randrange(30)):
+        do_harm(world)
+    for party in world.parties:
+        party.is_up = True
+    world.join_all()
+    world.run()
+    assert_all_have_all(world)
+    blamed = {device for party in world.parties for device in party.blamed}
+    assert blamed <= {party.device for party in bad}
+    needed = receivers * TOTAL + world.lost_bytes
+    interrupted = 2 * world.cuts + sum(len(party.blamed) for party in world.parties)
+    assert sum(party.sent_bytes for party in world.parties) <= needed + interrupted * MOST_AGAIN
