@@ -2,7 +2,7 @@
 
 It imports nothing of this project, which `tests/house/test_independent.py` checks: `struct`, the standard
 library, `cryptography` and `blake3`, its own MessagePack and its own Noise. What it lacks is what a client needs
-beyond the wire: a database, a face, several links at once. It blocks on one socket at a time.
+beyond the wire: a database, a face. It blocks on one socket at a time.
 
     msgpack     the few types of MessagePack that the protocol has
     noise       the handshake and the records
@@ -12,7 +12,9 @@ beyond the wire: a database, a face, several links at once. It blocks on one soc
     talk        a conversation: events, receipts, digests and vectors
     mail        items for devices that are away
     postbox     mail at a tracker: left, and collected
+    reach       the relay, and links that both sides open
     files       manifests, digests, fetching and serving
+    sources     one offer from several sources, and lent to others
     message_numbers  the numbers of the messages, as the document's table has them
 
 Its hostile twin, the peer of `tests/e2e/test_hostile_*.py`, is this one with a few bytes put otherwise.

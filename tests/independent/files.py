@@ -97,6 +97,8 @@ class Fetcher:
         self.fetches = 0
         self.signed: dict[tuple[int, int], bytes] = {}  # (file, chunk) -> digest
         self.roots: dict[int, bytes] = {}
+        self.batches: list[bytes] = []  # of signed digests, as they came: what a holder passes on
+        self.pages = b""  # of the manifest
 
     def manifest(self) -> list[list[Value]]:
         """Fetch the manifest; gives its entries."""
@@ -109,6 +111,7 @@ class Fetcher:
             content += fields[3]
         if digest(content) != self.offer.manifest_digest:
             raise Unfit("the manifest")
+        self.pages = content
         return rows([unpack_array(content)], 0)
 
     def files(self) -> dict[str, bytes]:
@@ -193,6 +196,7 @@ class Fetcher:
         device, offer, runs = values.read(signed, "digests", self.source.signing_key)
         if (device, offer) != (self.source.device, self.offer.id):
             raise Unfit("digests of another offer")
+        self.batches.append(signed)
         for run in rows([runs], 0):
             file, first, digests = number(run, 0), number(run, 1), octets(run, 2)
             for at in range(0, len(digests), 32):

@@ -22,6 +22,7 @@ from tests.independent.values import Certificate, Device, peek, read_certificate
 
 PATIENCE_S = 30.0
 PURPOSES = {"tracker": 1, "peer": 2, "data": 3, "key": 5}
+BESIDE = {"relay": 4, "probe": 6}  # of a tracker, where a ticket follows and no handshake
 REASONS = {
     1: "version-unsupported",
     2: "suite-unknown",
@@ -33,7 +34,7 @@ MOST_BYTES = {"tracker": 128 * 1024, "peer": 128 * 1024, "data": 1024 * 1024}
 
 ANSWERS = (
     *("Done", "Refused", "Kdf", "LoggedIn", "Entered", "StatePut", "State", "User", "Directory"),
-    *("PrekeysHeld", "Prekeys", "Mail"),
+    *("PrekeysHeld", "Prekeys", "Mail", "Relay", "Punch", "Probe"),
 )
 
 Place = tuple[str, int]
@@ -101,7 +102,7 @@ class Wire:
 
 def preamble(purpose: str) -> bytes:
     """Give the first 8 bytes of an initiator."""
-    return b"HBNB" + bytes((1, 1, PURPOSES[purpose], 0))
+    return b"HBNB" + bytes((1, 1, (PURPOSES | BESIDE)[purpose], 0))
 
 
 def ask_key(place: Place) -> bytes:
@@ -133,7 +134,23 @@ class Link:
         cls, place: Place, purpose: str, *, expected: bytes, static: bytes, remote_static: bytes
     ) -> Self:
         """Connect and shake hands; expected: a tracker's link key or a peer's identity."""
-        wire = Wire(socket.create_connection(place, PATIENCE_S))
+        connection = socket.create_connection(place, PATIENCE_S)
+        return cls.call(
+            connection, purpose, expected=expected, static=static, remote_static=remote_static
+        )
+
+    @classmethod
+    def call(
+        cls,
+        connection: socket.socket,
+        purpose: str,
+        *,
+        expected: bytes,
+        static: bytes,
+        remote_static: bytes,
+    ) -> Self:
+        """Shake hands as the initiator, however the connection came about."""
+        wire = Wire(connection)
         try:
             handshake = Handshake(preamble(purpose) + expected, static, remote_static)
             seen = [handshake.write_1()]

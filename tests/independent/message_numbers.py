@@ -57,6 +57,15 @@ NUMBERS = {
     "Directory": 0x8052,
     "AddressesChanged": 0x0053,
     "AskDial": 0x8054,
+    "AskRelay": 0x8055,
+    "Relay": 0x8056,
+    "RelayOffered": 0x0057,
+    "AskPunch": 0x8058,
+    "Punch": 0x8059,
+    "PunchOffered": 0x005A,
+    "PunchGo": 0x005B,
+    "AskProbe": 0x805C,
+    "Probe": 0x805D,
     "Digests": 0x8060,
     "Vector": 0x8061,
     "Events": 0x8062,
@@ -90,6 +99,7 @@ NUMBERS = {
     "DigestPage": 0x808B,
     "Have": 0x808C,
     "Verified": 0x008D,
+    "Watch": 0x808E,
 }
 
 NAMES = {number: name for name, number in NUMBERS.items()}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.independent import values
-from tests.independent.link import Ended, Link, Message, number, octets, rows
+from tests.independent.link import PATIENCE_S, Ended, Link, Message, number, octets, rows
 from tests.independent.msgpack import Value, pack, unpack_array
 from tests.independent.values import Certificate, Device
 
@@ -300,8 +300,13 @@ def sign_receipt(
 
 def link_to(own: Device, friend: Certificate, place: tuple[str, int], purpose: str) -> Link:
     """Dial a friend's device and open the link."""
-    link = Link.dial(
-        place,
+    return link_over(own, friend, socket.create_connection(place, PATIENCE_S), purpose)
+
+
+def link_over(own: Device, friend: Certificate, connection: socket.socket, purpose: str) -> Link:
+    """Open the link as the initiator, over a connection that stands."""
+    link = Link.call(
+        connection,
         purpose,
         expected=friend.identity,
         static=own.link_private,
@@ -315,9 +320,13 @@ def link_to(own: Device, friend: Certificate, place: tuple[str, int], purpose: s
 def link_from(own: Device, connection: socket.socket, identity: bytes) -> Link:
     """Take a call from a friend's device and open the link; raises Ended where it is somebody else."""
     link = Link.accept(connection, own=own.identity, static=own.link_private)
-    if link.caller() != identity:
-        link.end("not-admitted")
-        raise Ended("not-admitted")
-    link.hear_hello(identity)
-    link.say_hello(own)
+    try:
+        if link.caller() != identity:
+            link.end("not-admitted")
+            raise Ended("not-admitted")
+        link.hear_hello(identity)
+        link.say_hello(own)
+    except BaseException:
+        link.wire.close()
+        raise
     return link
