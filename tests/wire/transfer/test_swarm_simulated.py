@@ -154,4 +154,5 @@ def test_everything_at_once_costs_little_and_nobody_honest_is_blamed(seed: int) 
     assert blamed <= {party.device for party in bad}
     needed = receivers * TOTAL + world.lost_bytes
     interrupted = 2 * world.cuts + sum(len(party.blamed) for party in world.parties)
-    assert sum(party.sent_bytes for party in world.parties) <= needed + interrupted * MOST_AGAIN
+    most = needed + (interrupted + receivers) * MOST_AGAIN  # a slow source's last range is raced
+    assert sum(party.sent_bytes for party in world.parties) <= most
