@@ -48,6 +48,7 @@ from wire.messages.friends import (
 )
 from wire.messages.held import AskAccount, AskHeldDevices, AskHeldPeople
 from wire.messages.mailbox import (
+    AskKept,
     AskMail,
     AskPrekeys,
     Deposit,
@@ -352,4 +353,5 @@ HANDLERS: dict[type[Message], Handler] = {
     Deposit: _of_caller_now(mailbox.deposit),
     AskMail: _of_caller(mailbox.ask_mail),
     TakeMail: _of_caller(mailbox.take_mail),
+    AskKept: _of_caller(mailbox.ask_kept),
 }

@@ -20,10 +20,12 @@ from wire.ids import AccountName, DeviceId
 from wire.machine import UnixMillis
 from wire.mailbox import Prekey, read_prekey
 from wire.messages.mailbox import (
+    AskKept,
     AskMail,
     AskPrekeys,
     Deposit,
     DevicePrekey,
+    Kept,
     Mail,
     MailboxState,
     MailItem,
@@ -53,12 +55,14 @@ def expire(store: Store, now: UnixMillis) -> int:
 
 
 def put_prekeys(store: Store, caller: Caller, message: PutPrekeys) -> Outcome:
-    """Keep prekeys of the caller's device, PREKEYS one-time ones at most; more are left out.
+    """Keep prekeys of the caller's device, PREKEYS one-time ones at most, in place of all before if it says so.
 
     Raises DEVICE_UNKNOWN, and PREKEY_INVALID for one that this device did not sign for what it is said to be.
     """
     device = _standing(store.device(caller.device))
     one_time = [_read(device, signed, is_one_time=True) for signed in message.one_time]
+    if message.replaces:
+        store.drop_prekeys(device.id)
     room = max(limits.PREKEYS - store.count_prekeys(device.id), 0)
     for prekey, signed in list(zip(one_time, message.one_time, strict=True))[:room]:
         store.put_prekey(device.id, prekey.number, signed)
@@ -136,6 +140,19 @@ def take_mail(store: Store, caller: Caller, message: TakeMail) -> Outcome:
     """Forget items whose content is committed at their recipient; of others' mail nothing is touched."""
     store.drop_mail(caller.device, message.items)
     return Outcome(Done(message.request))
+
+
+def ask_kept(store: Store, caller: Caller, message: AskKept) -> Outcome:
+    """Say which items that the caller's device left for another still wait; raises NOT_FRIENDS."""
+    account = _reachable(store, caller, message.name)
+    device = store.device(message.device)
+    is_theirs = device is not None and device.account == account.id
+    kept = tuple(
+        item
+        for item in message.items
+        if is_theirs and store.has_mail(message.device, caller.device, item)
+    )
+    return Outcome(Kept(message.request, kept))
 
 
 def _reachable(store: Store, caller: Caller, name: AccountName) -> Account:

@@ -138,6 +138,9 @@ PREKEYS_PER_HOUR = 10  # one-time ones of one device that one friend is given
 PREKEYS_MADE = (
     2000  # newest one-time ones whose private halves a device keeps: few are given away unused
 )
+PREKEYS_REPLACED_S = (
+    600.0  # at least between two times that a device replaces all: friends may leave junk
+)
 PREKEY_BYTES = 1400  # signed
 PREKEY_WEEKLY_S = 7 * 24 * 3600.0  # then the device puts another
 PREKEY_KEPT_S = 37 * 24 * 3600.0  # a replaced one's private half: mail lives for 30 days
@@ -149,6 +152,9 @@ MAIL_BYTES = 64 * MIB  # the same, all together
 MAIL_ITEMS_PER_PAIR = 5000  # of one account for one device
 MAIL_BYTES_PER_PAIR = 16 * MIB
 MAIL_LIFETIME_S = 30 * 24 * 3600.0
+MAIL_ASKED_S = (
+    24 * 3600.0  # an item without a receipt: whether it is still kept, and then again after as long
+)
 MAIL_AFTER_S = 5.0  # without a receipt over a link: then it goes by mail as well
 LETTER_RECORDS = 512
 NACK_BYTES = 256

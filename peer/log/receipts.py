@@ -9,6 +9,7 @@ from peer import api
 from peer.effects import Effect, NoteDenial, PushEvents, SendOnLink, Tell
 from peer.log import chains, forks
 from peer.log.membership import Conversation, shares
+from peer.mail import lost
 from peer.settings import preferences
 from peer.store import own
 from peer.store.devices import certificate_of
@@ -288,6 +289,9 @@ def _keep(
 def _note_reaches(connection: Connection, conversation: Conversation, receipt: ReceiptBody) -> None:
     """Note chain by chain what another device has, and what its person saw."""
     seen = {_place(reach): reach.high for reach in receipt.seen or ()}
+    has = {_place(reach): reach.high for reach in receipt.has}
+    is_whole = len(has) < limits.RECEIPT_CHAINS
+    lost.went_back(connection, conversation.number, receipt.device, has, is_whole=is_whole)
     connection.executemany(
         "INSERT INTO reaches (conversation, device, epoch, witness, high, seen)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET high = excluded.high,"

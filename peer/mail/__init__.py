@@ -2,6 +2,7 @@
 
     postbox         what goes by mail, to whom, and what becomes of it
     prekeys         keys that others seal to: made, published, erased when used
+    lost            what was left and is not there any more: asked about, left again
     mailing         what comes: opened, believed as far as it verifies, stored, its key erased
     mail_exchange   the talk with the tracker about all that
 

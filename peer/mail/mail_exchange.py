@@ -18,7 +18,7 @@ from itertools import pairwise
 from peer.effects import Effect, NoteDenial
 from peer.errors import PeerError
 from peer.identity import Profile
-from peer.mail import mailing, postbox, prekeys
+from peer.mail import lost, mailing, postbox, prekeys
 from peer.people import standing
 from peer.store.database import Database
 from peer.store.devices import list_of, note_list, signing_key_of
@@ -119,11 +119,14 @@ class MailExchange:
                 await self._fetch(link)
                 self._look_at = 0.0  # receipts are owed, to whomever
             self.has_taken.set()
-            if told is not NOTHING or now_s >= self._publish_at:
+            is_doubted = told.waiting > 0 and self._database.read(prekeys.are_doubted)
+            if told is not NOTHING or now_s >= self._publish_at or is_doubted:
                 await self._publish(link, told.one_time, told.has_weekly)
                 self._publish_at = now_s + PUBLISH_S
             pressed = frozenset(self._pressed)
             of = None if now_s >= self._look_at else pressed
+            if of is None:
+                await self._ask_kept(link)
             due = await self._leave_all(link, of)
             if of is None:
                 self._look_at = now_s + LOOK_S
@@ -154,14 +157,20 @@ class MailExchange:
                 await self._database.scrub()
 
     async def _publish(self, link: TrackerLink, held: int, has_weekly: bool) -> None:
+        is_doubted = self._database.read(prekeys.are_doubted)
+        if is_doubted:
+            held, has_weekly = 0, False
         while True:
             one_time, weekly = await self._database.write_patiently(
                 prekeys.make, self._profile.keys, held, has_weekly, wall(), self._entropy
             )
             if not one_time and not weekly:
                 return
-            put = partial(mailbox.PutPrekeys, one_time=one_time, weekly=weekly)
+            put = partial(mailbox.PutPrekeys, one_time=one_time, weekly=weekly, replaces=is_doubted)
             answer = await link.ask(put, mailbox.PrekeysHeld)
+            if is_doubted:
+                await self._database.write_patiently(prekeys.replaced, wall())
+                is_doubted = False
             await self._database.write_patiently(prekeys.published, len(one_time))
             if answer.one_time <= held and not weekly:
                 return
@@ -191,6 +200,24 @@ class MailExchange:
                     is_left = prekey is not None and await self._leave(link, addressee, prekey)
                     if not is_left:
                         self._paused[addressee.device] = now_s + PAUSE_S
+
+    async def _ask_kept(self, link: TrackerLink) -> None:
+        """Ask about items that nobody receipted for long; those that are kept no more are due again."""
+        for _ in range(limits.DEVICES):
+            found = await self._database.write_patiently(lost.unsure, wall())
+            if found is None:
+                return
+            to, items = found
+            ask = partial(mailbox.AskKept, name=to.name, device=to.device, items=items)
+            try:
+                kept = (await link.ask(ask, mailbox.Kept)).items
+            except PeerError as error:
+                if link.closed is not None or error.code is Code.TRACKER_UNREACHABLE:
+                    raise
+                kept = items  # it says nothing about them
+            self._on_effects(
+                await self._database.write_patiently(lost.on_kept, to, items, kept, wall())
+            )
 
     async def _prekeys(
         self, link: TrackerLink, mine: list[postbox.Addressee]

@@ -77,6 +77,8 @@ def _take_one(
             raise RemoteProtocolError(Code.MAIL_INVALID, "its prekey is gone")
         letter = open_letter(item.sealed, private, route)
     except RemoteProtocolError as error:
+        if private is None:
+            prekeys.doubt(connection, item.prekey, now)
         postbox.owe_nack(connection, item.device, item.item)
         return [NoteDenial.of(item.device, "mail", error.code)]
     prekeys.use_up(connection, item.prekey)

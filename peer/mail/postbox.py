@@ -181,7 +181,7 @@ def left(connection: Connection, parcel: Parcel, item: bytes, now: UnixMillis) -
             (item, part.chain, parcel.to.device, part.first, part.last, now),
         )
         if parcel.to.identity != own.this_device(connection)[1]:
-            effects += _mark(connection, part, ("queued",), "sent", now)
+            effects += mark(connection, part, ("queued",), "sent", now)
     connection.executemany(
         "DELETE FROM owed_receipts WHERE device = ? AND conversation = ?",
         [(parcel.to.device, number) for number in parcel.receipts],
@@ -207,9 +207,7 @@ def on_nack(connection: Connection, device: DeviceId, item: bytes, now: UnixMill
     effects: list[Effect] = []
     for chain, first, last, nacked in rows:
         if nacked and first <= nacked:
-            effects += _mark(
-                connection, Part(chain, first, last), ("queued", "sent"), "failed", now
-            )
+            effects += mark(connection, Part(chain, first, last), ("queued", "sent"), "failed", now)
             continue
         connection.execute(
             "UPDATE mailed SET high = min(high, ?), nacked = ? WHERE chain = ? AND device = ?",
@@ -316,9 +314,10 @@ def _pick(
     return picked, high, room
 
 
-def _mark(
+def mark(
     connection: Connection, part: Part, before: tuple[str, ...], state: str, now: UnixMillis
 ) -> list[Effect]:
+    """Give what we said in a piece of a chain another state, where it has one of those before, and tell it."""
     marks = ",".join("?" * len(before))
     rows = connection.execute(
         f"UPDATE outbox SET state = ?, changed = ? WHERE state IN ({marks}) AND event IN"

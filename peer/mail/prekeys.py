@@ -3,12 +3,18 @@
 A one-time key's private half goes in the transaction that stores what it opened; a weekly one's is kept as long
 as mail sealed to it may still lie somewhere. Deleted rows leave no bytes (`secure_delete`), and the log of the
 database is folded into it after keys went (`Database.scrub`).
+
+What the tracker holds is *doubted* when this database, or the tracker's, went back in time: some of those keys were used
+before, or are none of ours. Then all are replaced; else friends would seal to them one after the other.
 """
 
 from __future__ import annotations
 
 import sqlite3
 
+import msgspec
+
+from peer.store import place, settings
 from wire import limits
 from wire.channel.primitives import HPKE_PRIVATE_BYTES, hpke_public
 from wire.identity import DeviceKeys
@@ -19,6 +25,21 @@ from wire.mailbox import Prekey, issue_prekey
 Connection = sqlite3.Connection
 WEEK_MS = int(limits.PREKEY_WEEKLY_S * 1000)
 KEPT_MS = int(limits.PREKEY_KEPT_S * 1000)
+REPLACED_MS = int(limits.PREKEYS_REPLACED_S * 1000)
+STANDING = f"{settings.HERE}prekeys"
+
+
+class _Standing(msgspec.Struct, array_like=True, frozen=True):
+    """What is known of the keys that the tracker holds.
+
+    epoch: of the database that made them. newest: the highest number when all were replaced last. at: when. is_doubted:
+    one of them was used before.
+    """
+
+    epoch: bytes
+    newest: int
+    at: int
+    is_doubted: bool = False
 
 
 def make(
@@ -60,6 +81,34 @@ def make(
             numbers.append(_draw(connection, True, now, entropy))
         one_time = [_publish(connection, keys, number) for number in numbers]
     return tuple(one_time), weekly
+
+
+def are_doubted(connection: Connection) -> bool:
+    """Say whether keys that the tracker holds may have been used, or be none of ours: then all are to be replaced."""
+    known = _standing(connection)
+    return known is None or known.is_doubted or known.epoch != place.epoch_of(connection)
+
+
+def doubt(connection: Connection, number: int, now: UnixMillis) -> None:
+    """Take note that mail came which is sealed to a key that is gone: the tracker gave one twice, or lies.
+
+    number: of the key; one from before all were replaced last says nothing new. A friend may leave any junk, so all are
+    replaced once in PREKEYS_REPLACED_S at most.
+    """
+    known = _standing(connection)
+    if known is None or known.is_doubted or not known.newest < number <= _newest(connection):
+        return
+    if not 0 <= now - known.at < REPLACED_MS:
+        _stand(connection, msgspec.structs.replace(known, is_doubted=True))
+
+
+def replaced(connection: Connection, now: UnixMillis) -> None:
+    """Note that the tracker forgot all one-time keys but those that were made last."""
+    held = connection.execute(
+        "SELECT min(number) FROM prekeys WHERE is_one_time = 1 AND is_put = 0"
+    ).fetchone()[0]
+    newest = _newest(connection) if held is None else held - 1
+    _stand(connection, _Standing(place.epoch_of(connection), newest, now))
 
 
 def published(connection: Connection, one_time: int) -> None:
@@ -110,6 +159,21 @@ def count(connection: Connection) -> int:
 def use_up(connection: Connection, number: int) -> None:
     """Erase a one-time prekey; a weekly one stays."""
     connection.execute("DELETE FROM prekeys WHERE number = ? AND is_one_time = 1", (number,))
+
+
+def _standing(connection: Connection) -> _Standing | None:
+    raw = settings.read(connection, STANDING)
+    return None if raw is None else msgspec.msgpack.decode(raw, type=_Standing)
+
+
+def _stand(connection: Connection, standing: _Standing) -> None:
+    settings.write(connection, STANDING, msgspec.msgpack.encode(standing))
+
+
+def _newest(connection: Connection) -> int:
+    """Give the highest number that was ever given to a prekey here."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'prekeys'").fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _weekly(connection: Connection, now: UnixMillis, entropy: Entropy) -> int:

@@ -34,6 +34,9 @@ class ModelMail:
     def put_weekly_prekey(self, device: DeviceId, number: int, signed: bytes) -> None:
         self.weekly[device] = signed
 
+    def drop_prekeys(self, device: DeviceId) -> None:
+        self.one_time = {key: row for key, row in self.one_time.items() if key[0] != device}
+
     def count_prekeys(self, device: DeviceId) -> int:
         return sum(key[0] == device for key in self.one_time)
 

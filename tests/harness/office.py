@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from peer.mail import mail_exchange, mailing, postbox, prekeys
+from peer.mail import lost, mail_exchange, mailing, postbox, prekeys
 from peer.people import standing
 from peer.store.devices import signing_key_of
 from tests.harness.people import Person
@@ -26,7 +26,15 @@ from wire.errors import RemoteProtocolError
 from wire.identity import peek_certificate
 from wire.ids import AccountName, RequestId
 from wire.mailbox import Prekey, Route, read_prekey, seal_letter
-from wire.messages.mailbox import AskMail, AskPrekeys, Deposit, MailItem, PutPrekeys, TakeMail
+from wire.messages.mailbox import (
+    AskKept,
+    AskMail,
+    AskPrekeys,
+    Deposit,
+    MailItem,
+    PutPrekeys,
+    TakeMail,
+)
 
 REQUEST = RequestId(1)
 
@@ -105,6 +113,7 @@ class Office:
         self._show_devices(peer)
         self.fetch(peer, caller)
         self.publish(peer, caller)
+        self.ask_kept(peer, caller)
         self.leave(peer, caller)
 
     def _show_devices(self, peer: SimPeer) -> None:
@@ -149,21 +158,40 @@ class Office:
 
     def publish(self, peer: SimPeer, caller: Caller) -> None:
         """Publish prekeys."""
+        is_doubted = peer.database.read(prekeys.are_doubted)
         while True:
             told = mailbox.state(self.tracker.store, caller.device)
             one_time, weekly = peer.database.write(
                 prekeys.make,
                 peer.keys,
-                told.one_time,
-                told.has_weekly,
+                0 if is_doubted else told.one_time,
+                told.has_weekly and not is_doubted,
                 peer.wall(),
                 peer.entropy,
             )
             peer.commit()
             if not one_time and not weekly:
                 return
-            self.tracker.do(mailbox.put_prekeys, caller, PutPrekeys(REQUEST, one_time, weekly))
+            put = PutPrekeys(REQUEST, one_time, weekly, is_doubted)
+            self.tracker.do(mailbox.put_prekeys, caller, put)
+            if is_doubted:
+                is_doubted = False
+                peer.database.write(prekeys.replaced, peer.wall())
             peer.database.write(prekeys.published, len(one_time))
+            peer.commit()
+
+    def ask_kept(self, peer: SimPeer, caller: Caller) -> None:
+        """Ask about items that nobody receipted for long."""
+        while True:
+            found = peer.database.write(lost.unsure, peer.wall())
+            if found is None:
+                peer.commit()
+                return
+            to, items = found
+            answer: Any = self.tracker.do(
+                mailbox.ask_kept, caller, AskKept(REQUEST, to.name, to.device, items)
+            ).answer
+            peer.carry_out(peer.database.write(lost.on_kept, to, items, answer.items, peer.wall()))
             peer.commit()
 
     def leave(self, peer: SimPeer, caller: Caller) -> None:

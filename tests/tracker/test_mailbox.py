@@ -19,9 +19,11 @@ from wire.mailbox import Prekey, issue_prekey
 from wire.messages.accounts import LogOut
 from wire.messages.friends import RemoveFriend
 from wire.messages.mailbox import (
+    AskKept,
     AskMail,
     AskPrekeys,
     Deposit,
+    Kept,
     Mail,
     MailboxState,
     Prekeys,
@@ -240,3 +242,40 @@ def test_what_is_too_old_goes(world: World) -> None:
 
 def test_every_request_there_is_has_somebody_who_answers_it() -> None:
     assert set(REQUESTS) == set(HANDLERS)
+
+
+def test_prekeys_that_replace_all_before_are_the_only_ones_given_from_then_on(
+    world: World,
+) -> None:
+    alice, bob = pair(world)
+    publish(world, bob, 1, 2, 3, weekly=4)
+    put = PutPrekeys(REQUEST, (prekey(bob, 2), prekey(bob, 9)), b"", replaces=True)
+    held = world.do(mailbox.put_prekeys, world.caller(bob), put).answer
+    assert held == PrekeysHeld(REQUEST, 2)
+    given = [keys_for(world, alice, bob) for _ in range(3)]
+    assert given == [[prekey(bob, 2)], [prekey(bob, 9)], [prekey(bob, 4, is_one_time=False)]]
+
+
+def test_who_left_an_item_is_told_whether_it_waits_and_nobody_else_is(world: World) -> None:
+    alice, bob = pair(world)
+    carol = world.joins("carol")
+    world.befriend(bob, carol)
+    for number in (1, 2):
+        world.do(mailbox.deposit, world.caller(alice), item(bob, number), NOW)
+    first, second = (number.to_bytes(16, "big") for number in (1, 2))
+
+    def kept(who: Person, device: DeviceId = bob.keys.device) -> tuple[bytes, ...]:
+        asked = AskKept(REQUEST, bob.name, device, (first, second, bytes(16)))
+        answer = world.do(mailbox.ask_kept, world.caller(who), asked).answer
+        assert isinstance(answer, Kept)
+        return answer.items
+
+    assert kept(alice) == (first, second)
+    assert kept(carol) == ()  # not hers
+    assert kept(alice, alice.keys.device) == ()  # no device of bob's
+    [taken, _] = mail_of(world, bob).items
+    world.do(mailbox.take_mail, world.caller(bob), TakeMail(REQUEST, (taken.number,)))
+    assert kept(alice) == (second,)
+    stranger = world.joins("mallory")
+    asked = AskKept(REQUEST, bob.name, bob.keys.device, (first,))
+    assert world.refused(mailbox.ask_kept, world.caller(stranger), asked) is Code.NOT_FRIENDS

@@ -56,6 +56,10 @@ class MailStore(Protocol):
         """Replace the prekey that may be given to many."""
         ...
 
+    def drop_prekeys(self, device: DeviceId) -> None:
+        """Forget the one-time prekeys of a device."""
+        ...
+
     def count_prekeys(self, device: DeviceId) -> int:
         """Count the one-time prekeys of a device."""
         ...

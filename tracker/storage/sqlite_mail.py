@@ -35,6 +35,10 @@ class SqliteMail(Asking):
             signed,
         )
 
+    def drop_prekeys(self, device: DeviceId) -> None:
+        """See the port."""
+        self._do("DELETE FROM prekeys WHERE device = ? AND is_one_time = 1", device)
+
     def count_prekeys(self, device: DeviceId) -> int:
         """See the port."""
         return self._number(

@@ -47,9 +47,11 @@ from wire.messages.held import (
     HeldPeople,
 )
 from wire.messages.mailbox import (
+    AskKept,
     AskMail,
     AskPrekeys,
     Deposit,
+    Kept,
     Mail,
     Prekeys,
     PrekeysHeld,
@@ -130,6 +132,7 @@ REQUESTS: dict[type[Message], Rule] = {
     Deposit: _in(_ENTERED, Done),
     AskMail: _in(_ENTERED, Mail),
     TakeMail: _in(_ENTERED, Done),
+    AskKept: _in(_ENTERED, Kept),
     AskAccount: _in(_ENTERED, Account),
     AskHeldDevices: _in(_ENTERED, HeldDevices),
     AskHeldPeople: _in(_ENTERED, HeldPeople),

@@ -33,7 +33,9 @@ ItemNumber = Annotated[int, Meta(ge=1, le=2**53)]
 class PutPrekeys(Message, frozen=True):
     """Publish prekeys of this device; answered by PrekeysHeld.
 
-    The tracker gives each of `one_time` away once; `weekly`, if not empty, replaces the one before.
+    The tracker gives each of `one_time` away once; `weekly`, if not empty, replaces the one before. With
+    `replaces` it first forgets all one-time ones that it held: after a backup was put back, at either end, some of
+    them were used before.
     """
 
     request: RequestIdField
@@ -41,6 +43,7 @@ class PutPrekeys(Message, frozen=True):
         tuple[SignedPrekey, ...], Meta(max_length=limits.PREKEYS_PER_MESSAGE)
     ]  # purpose `prekey`, each signed to be one-time
     weekly: SignedPrekeyOrNone  # purpose `prekey`, signed not to be; empty: the one before stays
+    replaces: bool = False  # true: the one-time ones held before are forgotten
 
 
 @message(0x0071, Purpose.TRACKER)
@@ -146,6 +149,30 @@ class TakeMail(Message, frozen=True):
     items: Annotated[
         tuple[ItemNumber, ...], Meta(max_length=limits.MAIL_PER_MESSAGE)
     ]  # numbers; those of others' mail are passed over
+
+
+@message(0x0079, Purpose.TRACKER)
+class AskKept(Message, frozen=True):
+    """Ask which items that this device left for another still wait there; answered by Kept.
+
+    What is not kept and not receipted is left again: it was taken and not stored, or the tracker went back to a
+    backup. Strangers get Refused(NOT_FRIENDS).
+    """
+
+    request: RequestIdField
+    name: AccountNameField
+    device: DeviceIdField
+    items: Annotated[
+        tuple[ItemId, ...], Meta(min_length=1, max_length=limits.MAIL_PER_MESSAGE)
+    ]  # ids
+
+
+@message(0x007A, Purpose.TRACKER)
+class Kept(Message, frozen=True):
+    """Answer AskKept: those of the items that still wait for that device."""
+
+    request: RequestIdField
+    items: Annotated[tuple[ItemId, ...], Meta(max_length=limits.MAIL_PER_MESSAGE)]  # ids
 
 
 @message(0x0068, Purpose.PEER)

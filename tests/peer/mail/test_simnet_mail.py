@@ -31,6 +31,7 @@ class MailWorld(TalkWorld):
 
     def __init__(self, seed: int) -> None:
         self.office: Office | None = None
+        self.has_gone_back = False
         self.strangers: set[frozenset[str]] = set()  # devices that never link with each other
         super().__init__(seed)
 
@@ -82,10 +83,16 @@ class MailWorld(TalkWorld):
     def trouble(self) -> None:
         if self.is_calm:
             self.tracker.is_up = True
+            self.sim.after(self.calm_ms // 2, self.next_day)
             return
         kind = self.dice.random()
         if kind < 0.12:
             self.tracker.is_up = not self.tracker.is_up
+            self.sim.after(self.dice.randrange(20, 1200), self.trouble)
+        elif kind < 0.16 and len(self.peers) == 6:
+            if not self.has_gone_back:
+                self.tracker.save()
+                self.sim.after(self.dice.randrange(500, 3000), self.put_back)
             self.sim.after(self.dice.randrange(20, 1200), self.trouble)
         elif kind < 0.2:
             one = self.dice.choice(self.peers)
@@ -95,6 +102,15 @@ class MailWorld(TalkWorld):
             self.sim.after(self.dice.randrange(20, 1200), self.trouble)
         else:
             self.other_trouble()
+
+    def next_day(self) -> None:
+        """Let a day pass by everybody's clock: what nobody receipted is asked about."""
+        for one in self.peers:
+            one.jump(DAY_MS + 1)
+
+    def put_back(self) -> None:
+        """Put the tracker back to its backup; what came since is gone with it."""
+        self.has_gone_back = self.tracker.go_back()
 
     def other_trouble(self) -> None:
         kind = self.dice.random()

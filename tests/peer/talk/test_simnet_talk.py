@@ -71,7 +71,8 @@ class Talker(SimPeer):
             return
         event, state = str(body["id"]), str(body["state"])
         before = self.further.get(event, "queued")
-        if FURTHER.index(state) < FURTHER.index(before):
+        is_gone = (before, state) == ("sent", "queued")  # its tracker lost what it kept
+        if FURTHER.index(state) < FURTHER.index(before) and not is_gone:
             self.lies.append(f"{self.name}: {event} was {before} and is {state}")
         self.further[event] = state
         is_line = self.database.connection.execute(
