@@ -27,6 +27,7 @@ from peer.pushing import Pushing
 from peer.reach import punching, relaying
 from peer.reach.candidates import Candidate
 from peer.reach.meeting import Meeting
+from peer.reach.moved import Surroundings
 from peer.reach.paths import RELAYED
 from peer.reach.reception import Reception
 from peer.reach.whereabouts import Vicinity
@@ -53,6 +54,9 @@ from wire.machine import Entropy
 from wire.messages import Message, Purpose
 from wire.messages.reach import AskDial
 from wire.messages.session import Hello
+
+DOUBT_S = 4.0
+"""What an older link of a device that links anew is given to answer; else only its silence would end it, after a minute."""
 
 INBOX_MESSAGES = 64
 """Received and not yet stored, of one link; beyond it the other side's stream is held."""
@@ -178,6 +182,14 @@ class Linking:
             await self.data_links.close()
         self.close_all()
 
+    def cut_lost(self, surroundings: Surroundings) -> None:
+        """End what uses an address that this machine has no more: it is dialled anew at once."""
+        for link in self._links.every():
+            if surroundings.has_lost(link.pump.near):
+                link.pump.cut()
+        if self.data_links is not None:
+            self.data_links.cut_lost(surroundings)
+
     def close_all(self) -> None:
         """Say goodbye on every link, and to every one that would still open."""
         self._is_closing = True
@@ -260,6 +272,11 @@ class Linking:
             path=pump.path,
         )
         self._lists.heard(link.identity, remote.hello.known_counter)
+        older = [
+            each for each in self._links.of_identity(link.identity) if each.device == link.device
+        ]
+        if older:
+            self._spawn(self._doubt(link.device, older))
         losers = self._links.add(link)
         for loser in losers:
             loser.pump.close(Code.LINK_REPLACED)
@@ -269,6 +286,14 @@ class Linking:
                 self.data_links.better_path(link.device)
             pump.inbox = asyncio.Queue()
             self._spawn(self._serve(link, remote.hello, pump.inbox))
+
+    async def _doubt(self, device: DeviceId, older: list[PeerLink]) -> None:
+        """See whether older links lead to a device that linked once more: it may be in another place by now."""
+        for link in older:
+            link.pump.doubt(DOUBT_S)
+        await asyncio.sleep(DOUBT_S)
+        if self.data_links is not None:
+            self.data_links.cut_silent(device, DOUBT_S)
 
     async def _serve(
         self, link: PeerLink, hello: Hello, inbox: asyncio.Queue[Message | None]

@@ -187,6 +187,7 @@ class Node:
                     self.database,
                     self.profile.keys,
                     self.linking,
+                    self.uplink,
                     carry_out=self.carry_out,
                     entropy=self.entropy,
                 )

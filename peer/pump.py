@@ -77,6 +77,7 @@ class Pump(asyncio.Protocol):
         self._lost = asyncio.Event()
         self.link: Link | None = None
         self.peer = self.who = ""
+        self.near: tuple[object, ...] | None = None  # our end of it, as `getsockname` gives it
         self._connected = self._now()
         self.purpose = Purpose.PEER  # of an accepted connection, as its preamble said
         self.path = DIRECT
@@ -92,6 +93,7 @@ class Pump(asyncio.Protocol):
         self._transport = transport
         transport.set_write_buffer_limits(high=limits.SEND_QUEUE_BYTES)
         peer = transport.get_extra_info("peername") or ("?", 0)
+        self.near = transport.get_extra_info("sockname")
         self.peer, self.who = str(peer[0]), f"{peer[0]}:{peer[1]}"
         self._connected = self._now()
         if self._may_enter is not None and not self._may_enter(self):
@@ -174,6 +176,21 @@ class Pump(asyncio.Protocol):
     def abort(self, code: Code) -> None:
         """End the link at once: the other side does not read what we say."""
         self.close(code)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def doubt(self, wait_s: float) -> None:
+        """Ask whether the far end is still there; without an answer in time the connection is ended."""
+        self.measure()
+        self._loop.call_later(wait_s, self._cut_unanswered, wait_s)
+
+    def _cut_unanswered(self, wait_s: float) -> None:
+        trip = self.measure()
+        if trip is not None and not trip[1] and trip[0] >= wait_s / 2:
+            self.cut()
+
+    def cut(self) -> None:
+        """End the connection without a word: nobody is there to hear it."""
         if self._transport is not None:
             self._transport.abort()
 

@@ -11,10 +11,12 @@ from peer.history import indexing
 from peer.linking import Linking
 from peer.log import retention
 from peer.people import reissuing
+from peer.reach.moved import Surroundings
 from peer.store import done
 from peer.store.database import Database
 from peer.talk import seen
 from peer.times import wall
+from peer.uplink import Uplink
 from wire.identity import DeviceKeys
 from wire.machine import Entropy
 
@@ -27,6 +29,7 @@ async def sweep(
     database: Database,
     keys: DeviceKeys,
     linking: Linking,
+    uplink: Uplink,
     *,
     carry_out: Callable[[list[Effect]], None],
     entropy: Entropy,
@@ -53,6 +56,9 @@ async def sweep(
                 await database.scrub()
         if database.read(indexing.is_behind):
             await database.write_patiently(indexing.keep)
+        surroundings = Surroundings()
+        uplink.cut_lost(surroundings)
+        linking.cut_lost(surroundings)
         linking.want_all()
         due = database.read(conversations.next_tick)
         wait_s = SWEEP_S if due is None else min((due - wall()) / 1000, SWEEP_S)

@@ -121,6 +121,15 @@ class TrackerLink:
         self.remote_host = str(transport.get_extra_info("peername")[0])
         return self
 
+    @property
+    def near(self) -> tuple[object, ...] | None:
+        """Our end of the connection, as `getsockname` gives it."""
+        return self._pump.near
+
+    def cut(self) -> None:
+        """End it without a word: nobody is there to hear it."""
+        self._pump.cut()
+
     async def ask(self, build: Callable[[RequestId], Message], answer: type[AnswerT]) -> AnswerT:
         """Ask one thing; raises PeerError with the tracker's code, or TRACKER_UNREACHABLE if it goes."""
         if self.closed is not None:

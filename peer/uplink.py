@@ -23,6 +23,7 @@ from peer.errors import PeerError
 from peer.identity import Profile
 from peer.mail.mail_exchange import MailExchange
 from peer.people import directory, roster, standing
+from peer.reach.moved import Surroundings
 from peer.reach.publishing import Publishing
 from peer.store import own
 from peer.store.database import Database
@@ -154,6 +155,11 @@ class Uplink:
     def wake(self) -> None:
         """Take note that the database has something for the tracker."""
         self._has_asks.set()
+
+    def cut_lost(self, surroundings: Surroundings) -> None:
+        """End the link if it uses an address that this machine has no more; another one is dialled."""
+        if self._link is not None and surroundings.has_lost(self._link.near):
+            self._link.cut()
 
     async def ask(self, build: Callable[[RequestId], Message], answer: type[AnswerT]) -> AnswerT:
         """Ask at once; raises PeerError(TRACKER_UNREACHABLE) while there is no link."""
@@ -320,13 +326,11 @@ class Uplink:
                 await self.mail.run(link)
 
     async def _keep_sending(self) -> None:
-        while True:
-            await self._has_asks.wait()
-            self._has_asks.clear()
-            try:
+        with suppress(PeerError):
+            while True:
+                await self._has_asks.wait()
+                self._has_asks.clear()
                 await self._send_asks()
-            except PeerError:
-                return
 
     async def _send_asks(self) -> PeerError | None:
         """Send every ask that waits; gives the last refusal. Raises PeerError if the link is gone."""
@@ -357,7 +361,7 @@ class Uplink:
             await self._database.write_patiently(own.set_deleted, wall())
         if failure.code is Code.DEVICE_REVOKED:
             self._on_effects(await self._database.write_patiently(standing.refused))
-        await self._database.write_patiently(_lost)
+        await self._database.write_patiently(roster.tracker_lost)
         self._on_state()
 
     async def tell(self, build: Callable[[RequestId], Message]) -> None:
@@ -373,10 +377,6 @@ def _on_tracker(
     effects = roster.on_tracker(connection, keys, message, now)
     asks.keep(connection, effects)
     return effects
-
-
-def _lost(connection: sqlite3.Connection) -> None:
-    roster.tracker_lost(connection)
 
 
 def _numbered(message: Message, request: RequestId) -> Message:

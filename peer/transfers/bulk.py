@@ -107,6 +107,7 @@ class Bulk:
         self._ages_at = now + lifetime_s
         self._lifetime_bytes = lifetime_bytes
         self._heard_at = self._busy_at = self._sent_at = self.part_came_at = now
+        self._came_at = now
         self._heartbeat_s = heartbeat_s
         self._pings = (now, 0.0)  # when the last came, and how many of them are too many by then
         self._peer = peer
@@ -155,6 +156,20 @@ class Bulk:
     def abort(self) -> None:
         """End the link without a word."""
         self._end(Code.LINK_LOST, "it was cut")
+
+    @property
+    def near(self) -> tuple[object, ...] | None:
+        """Our end of the connection, as `getsockname` gives it; None if that is gone."""
+        try:
+            found: tuple[object, ...] = self._socket.getsockname()
+        except OSError:
+            return None
+        return found
+
+    @property
+    def silent_s(self) -> float:
+        """For how many seconds nothing has come over it."""
+        return _now() - max(self._came_at, self.part_came_at)
 
     @property
     def has_brought(self) -> bool:
@@ -206,7 +221,7 @@ class Bulk:
             if not self._fill(sealed[:length], is_start=False):
                 return
             data = plain[: self._opener.open_into(sealed[:length], plain)]
-            self._busy_at = _now()
+            self._came_at = self._busy_at = _now()
             if announced is not None:
                 if len(data) != _announced_bytes(announced):
                     raise RemoteProtocolError(

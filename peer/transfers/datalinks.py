@@ -15,6 +15,7 @@ from typing import Any
 
 from peer.effects import Effect, NoteDenial
 from peer.pump import Pump
+from peer.reach.moved import Surroundings
 from peer.settings import bandwidth
 from peer.store.database import Database
 from peer.times import minute_of_day
@@ -164,6 +165,14 @@ class TransferLinks:
         self._links.close_relayed(device)
         self._dialer.reached(device)
         self.wake()
+
+    def cut_lost(self, surroundings: Surroundings) -> None:
+        """End what uses an address that this machine has no more: it goes on over another one."""
+        self._links.cut_lost(surroundings)
+
+    def cut_silent(self, device: DeviceId, silent_s: float) -> None:
+        """End what brought nothing for so long: its device was not there any more when talk asked for it."""
+        self._links.cut_silent(device, silent_s)
 
     def close_identity(self, identity: IdentityKey, device: DeviceId | None = None) -> None:
         """End the links with an account, removed or blocked, or with one device of it."""

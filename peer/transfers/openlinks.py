@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from peer.links import Links
+from peer.reach.moved import Surroundings
 from peer.reach.paths import RELAYED
 from peer.transfers.bulk import Bulk
 from peer.transfers.incoming import Incoming
@@ -72,6 +73,18 @@ class OpenLinks:
         for link in self.every:
             if link.device == device and link.path == RELAYED:
                 link.bulk.close(Code.LINK_REPLACED)
+
+    def cut_lost(self, surroundings: Surroundings) -> None:
+        """End what uses an address that this machine has no more."""
+        for link in self.every:
+            if surroundings.has_lost(link.bulk.near):
+                link.bulk.abort()
+
+    def cut_silent(self, device: DeviceId, silent_s: float) -> None:
+        """End the links to a device over which nothing has come for so long."""
+        for link in self.every:
+            if link.device == device and link.bulk.silent_s >= silent_s:
+                link.bulk.abort()
 
     def close(self, identity: IdentityKey, code: Code, device: DeviceId | None = None) -> None:
         """End the links with an account, or with one device of it."""
