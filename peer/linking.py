@@ -27,7 +27,7 @@ from peer.pushing import Pushing
 from peer.reach import punching, relaying
 from peer.reach.candidates import Candidate
 from peer.reach.meeting import Meeting
-from peer.reach.moved import Surroundings
+from peer.reach.moved import DOUBT_S, Surroundings
 from peer.reach.paths import RELAYED
 from peer.reach.reception import Reception
 from peer.reach.whereabouts import Vicinity
@@ -54,9 +54,6 @@ from wire.machine import Entropy
 from wire.messages import Message, Purpose
 from wire.messages.reach import AskDial
 from wire.messages.session import Hello
-
-DOUBT_S = 4.0
-"""What an older link of a device that links anew is given to answer; else only its silence would end it, after a minute."""
 
 INBOX_MESSAGES = 64
 """Received and not yet stored, of one link; beyond it the other side's stream is held."""
@@ -184,9 +181,7 @@ class Linking:
 
     def cut_lost(self, surroundings: Surroundings) -> None:
         """End what uses an address that this machine has no more: it is dialled anew at once."""
-        for link in self._links.every():
-            if surroundings.has_lost(link.pump.near):
-                link.pump.cut()
+        surroundings.cut(link.pump for link in self._links.every())
         if self.data_links is not None:
             self.data_links.cut_lost(surroundings)
 

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from peer.reach.moved import Place
 from peer.reach.paths import DIRECT
 from wire import limits
 from wire.channel.records import Opener, Sealer
@@ -77,7 +78,7 @@ class Pump(asyncio.Protocol):
         self._lost = asyncio.Event()
         self.link: Link | None = None
         self.peer = self.who = ""
-        self.near: tuple[object, ...] | None = None  # our end of it, as `getsockname` gives it
+        self.near: Place | None = None  # our end of it, as `getsockname` gives it
         self._connected = self._now()
         self.purpose = Purpose.PEER  # of an accepted connection, as its preamble said
         self.path = DIRECT

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+DOUBT_S = 4.0
+"""What an older link of a device that links anew is given to answer; else only its silence would end it, after a minute."""
 
 Place = tuple[Any, ...]
 """The near end of a connection, as `getsockname` gives it."""
@@ -26,6 +30,17 @@ def is_here(place: Place) -> bool:
     return True
 
 
+class Connection(Protocol):
+    """What may be ended with its near end."""
+
+    @property
+    def near(self) -> Place | None:
+        """Our end of it; None where that is not known."""
+
+    def cut(self) -> None:
+        """End it without a word."""
+
+
 class Surroundings:
     """One look around: asks about each address once."""
 
@@ -40,3 +55,9 @@ class Surroundings:
         if host not in self._here:
             self._here[host] = is_here(place)
         return not self._here[host]
+
+    def cut(self, connections: Iterable[Connection]) -> None:
+        """End those whose near end is lost."""
+        for connection in connections:
+            if self.has_lost(connection.near):
+                connection.cut()

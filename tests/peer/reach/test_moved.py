@@ -28,3 +28,18 @@ def test_a_link_is_lost_with_its_near_end_and_one_without_is_not() -> None:
             surroundings.has_lost(place)
             for place in (here.getsockname(), (NOBODYS, 1), (NOBODYS, 2), None)
         ] == [False, True, True, False]
+
+
+class Connection:
+    def __init__(self, near: tuple[str, int] | None) -> None:
+        self.near = near
+        self.is_cut = False
+
+    def cut(self) -> None:
+        self.is_cut = True
+
+
+def test_what_uses_a_lost_address_is_cut_and_nothing_else() -> None:
+    connections = [Connection(near) for near in (("127.0.0.1", 1), (NOBODYS, 1), None)]
+    Surroundings().cut(connections)
+    assert [connection.is_cut for connection in connections] == [False, True, False]
