@@ -12,11 +12,10 @@ from peer import api
 from peer.effects import Effect, PushEvents, Tell, WantLink
 from peer.errors import PeerError
 from peer.history.history import find_event
-from peer.log import chains, forks
+from peer.log import chains
 from peer.log.membership import Conversation, with_friend
 from peer.log.showing import Stored, next_due, show, show_due
 from peer.people import contacts
-from peer.store import own
 from peer.talk import about, drafts
 from wire import limits
 from wire.codes import Code
@@ -96,10 +95,11 @@ def add_own(
 ) -> tuple[EventId, list[Effect]]:
     """Write the next event of this device in the conversation with a friend."""
     conversation = with_friend(connection, contact)
-    epoch = forks.epoch_in(connection, conversation)
-    chain = chains.need(connection, conversation.number, keys.device, epoch, keys.identity)
+    epoch, list_counter, chain = chains.of_this_device(connection, conversation.number, keys.device)
+    if chain is None:
+        chain = chains.need(connection, conversation.number, keys.device, epoch, keys.identity)
     heads = connection.execute(
-        "SELECT e.id, e.clock FROM heads h JOIN events e ON e.number = h.event"
+        "SELECT e.id, e.clock, e.number FROM heads h JOIN events e ON e.number = h.event"
         " WHERE h.conversation = ? ORDER BY e.clock DESC, e.device DESC LIMIT ?",
         (conversation.number, limits.PARENTS),
     ).fetchall()
@@ -109,13 +109,21 @@ def add_own(
         signing_seed=keys.signing_seed,
         parents=tuple(EventId(row[0]) for row in heads if row[0] != chain.high_id),
         known_clock=_highest_clock(connection, chain, heads),
-        list_counter=own.list_counter(connection),
+        list_counter=list_counter,
         now=now,
         entropy=entropy,
     )
-    number = insert(connection, conversation, chain, event, now=now, is_own=True)
+    number = insert(connection, conversation, chain, event, now=now, is_own=True, is_next=True)
     await_receipt(connection, number, conversation, "queued", now)
-    shown = Stored(number, event, is_own=True, is_void=False, is_new=True)
+    shown = Stored(
+        number,
+        event,
+        is_own=True,
+        is_void=False,
+        is_new=True,
+        is_written=True,
+        named=tuple(row[2] for row in heads),
+    )
     effects = show(connection, conversation, shown, now)
     effects.append(PushEvents(conversation.id))
     effects.append(WantLink(conversation.identity))
@@ -192,13 +200,15 @@ def insert(
     *,
     now: UnixMillis,
     is_own: bool,
+    is_next: bool = False,
     is_fork: bool = False,
     held: int = 0,
     is_clock_off: bool = False,
 ) -> int:
     """Store an event that is not here, and give its row.
 
-    held: until when it waits to be shown, 0 for not at all. is_fork: another has its place or its line.
+    is_next: see `chains.is_next`. held: until when it waits to be shown, 0 for not at all. is_fork: another has its
+    place or its line.
     """
     header = event.header
     cursor = connection.execute(
@@ -226,7 +236,9 @@ def insert(
     )
     number = cursor.lastrowid
     assert number is not None
-    if not is_fork:
+    if is_next:
+        chains.step(connection, chain, event.id)
+    elif not is_fork:
         chains.advance(connection, chain)
     return number
 
@@ -242,11 +254,11 @@ def await_receipt(
 
 
 def _highest_clock(
-    connection: Connection, chain: chains.ChainRow, heads: list[tuple[bytes, int]]
+    connection: Connection, chain: chains.ChainRow, heads: list[tuple[bytes, int, int]]
 ) -> int:
     """Give the highest clock among what the next event of a chain names; 0 for nothing."""
-    clocks = [clock for _, clock in heads]
-    if chain.high and all(event != chain.high_id for event, _ in heads):
+    clocks = [clock for _, clock, _ in heads]
+    if chain.high and all(event != chain.high_id for event, _, _ in heads):
         clocks += connection.execute(
             "SELECT clock FROM events WHERE id = ?", (chain.high_id,)
         ).fetchone()

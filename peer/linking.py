@@ -318,8 +318,11 @@ class Linking:
         if isinstance(message, AskDial):
             await self._asked_to_dial(link, message)
         if syncing.is_stored(message):
-            is_again = syncing.is_told_again(message)
-            write = database.write_unsynced if is_again else database.write_patiently
+            write = database.write_patiently
+            if syncing.is_told_again(message):
+                write = database.write_unsynced
+            elif syncing.is_brief(message):
+                write = database.write_here_patiently
             effects = await write(
                 syncing.store, keys, link.device, link.identity, message, wall(), self._entropy
             )

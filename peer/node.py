@@ -336,7 +336,9 @@ class Node:
 
         request_id: of the command, or empty; what was done under it before is given again, not done.
         """
-        result, effects = await self.database.write(deciding.once, request_id, fn, args, kwargs)
+        result, effects = await self.database.write_here(
+            deciding.once, request_id, fn, args, kwargs
+        )
         self.carry_out(effects)
         return result
 

@@ -117,14 +117,44 @@ def every(connection: Connection, conversation: int) -> list[ChainRow]:
 
 
 def liveliest(connection: Connection, conversation: int, most: int) -> list[ChainRow]:
-    """List the chains of a conversation that have events, at most so many, those that grew last."""
+    """Give the chains of a conversation that have events, at most so many, those that grew last."""
     rows = connection.execute(
-        "SELECT h.number, h.device, h.epoch, h.author, h.floor, h.high, h.high_id, h.forked_at,"
-        " h.void_to, h.seen FROM chains h JOIN events e ON e.chain = h.number AND e.seq = h.high"
-        " AND e.is_fork = 0 WHERE h.conversation = ? ORDER BY e.number DESC LIMIT ?",
-        (conversation, most),
-    )
+        f"{_COLUMNS} WHERE conversation = ? AND high > 0 LIMIT ?", (conversation, most + 1)
+    ).fetchall()
+    if len(rows) > most:
+        rows = connection.execute(
+            "SELECT h.number, h.device, h.epoch, h.author, h.floor, h.high, h.high_id, h.forked_at,"
+            " h.void_to, h.seen FROM chains h JOIN events e ON e.chain = h.number AND e.seq = h.high"
+            " AND e.is_fork = 0 WHERE h.conversation = ? ORDER BY e.number DESC LIMIT ?",
+            (conversation, most),
+        ).fetchall()
     return [ChainRow(*row) for row in rows]
+
+
+def of_this_device(
+    connection: Connection, conversation: int, device: DeviceId
+) -> tuple[Epoch, int, ChainRow | None]:
+    """Give the run that this device writes in, its account's list counter, and the chain if there is one."""
+    epoch, counter, *row = connection.execute(
+        "SELECT coalesce(v.epoch, p.epoch), o.list_counter, h.number, h.device, h.epoch, h.author,"
+        " h.floor, h.high, h.high_id, h.forked_at, h.void_to, h.seen"
+        " FROM conversations v JOIN place p JOIN own o LEFT JOIN chains h"
+        " ON h.conversation = v.number AND h.device = ? AND h.epoch = coalesce(v.epoch, p.epoch)"
+        " WHERE v.number = ?",
+        (device, conversation),
+    ).fetchone()
+    return Epoch(epoch), int(counter), None if row[0] is None else ChainRow(*row)
+
+
+def is_next(connection: Connection, chain: ChainRow, header: Header) -> bool:
+    """Say whether an event, as nearly always, goes right behind what is whole, with nothing behind it."""
+    if chain.forked_at or header.seq != chain.high + 1 or header.prev != chain.high_id:
+        return False
+    row = connection.execute(
+        "SELECT 1 FROM events WHERE chain = ? AND is_fork = 0 AND seq > ? LIMIT 1",
+        (chain.number, chain.high),
+    ).fetchone()
+    return row is None
 
 
 def place_of(connection: Connection, chain: ChainRow, header: Header, event: EventId) -> Place:
@@ -150,6 +180,14 @@ def place_of(connection: Connection, chain: ChainRow, header: Header, event: Eve
 def _is_rival(connection: Connection, event: bytes) -> bool:
     row = connection.execute("SELECT is_fork FROM events WHERE id = ?", (event,)).fetchone()
     return row is not None and bool(row[0])
+
+
+def step(connection: Connection, chain: ChainRow, event: EventId) -> None:
+    """Move `high` one place on, to an event that is the next and has nothing behind it."""
+    connection.execute(
+        "UPDATE chains SET high = ?, high_id = ? WHERE number = ?",
+        (chain.high + 1, event, chain.number),
+    )
 
 
 def advance(connection: Connection, chain: ChainRow) -> None:

@@ -11,7 +11,6 @@ from peer.log import chains, forks
 from peer.log.membership import Conversation, shares
 from peer.mail import lost
 from peer.settings import preferences
-from peer.store import own
 from peer.store.devices import certificate_of
 from peer.talk import following
 from wire import limits
@@ -48,20 +47,25 @@ def sign_receipt(
         ]
     has = [Reach(chain.device, chain.epoch, chain.agreed) for chain in here]
     has.sort(key=_place)
+    list_counter, before, is_seen_news = connection.execute(
+        "SELECT o.list_counter, r.counter, v.is_seen_news FROM own o JOIN conversations v"
+        " LEFT JOIN receipts r ON r.conversation = v.number AND r.device = ? WHERE v.number = ?",
+        (keys.device, conversation.number),
+    ).fetchone()
     body = ReceiptBody(
         conversation=conversation.id,
         device=keys.device,
         has=tuple(has),
         seen=None if seen is None else tuple(sorted(seen[: limits.SEEN_CHAINS], key=_place)),
-        counter=_next_counter(connection, keys, conversation, now),
-        list_counter=own.list_counter(connection),
+        counter=now if before is None else max(before + 1, now),
+        list_counter=list_counter,
     )
     signed = issue_receipt(keys.signing_seed, body)
     _keep(connection, conversation, body, signed, now)
-    connection.execute(
-        "UPDATE conversations SET is_seen_news = 0 WHERE number = ? AND is_seen_news = 1",
-        (conversation.number,),
-    )
+    if is_seen_news:
+        connection.execute(
+            "UPDATE conversations SET is_seen_news = 0 WHERE number = ?", (conversation.number,)
+        )
 
 
 def may_tell_seen(connection: Connection, conversation: Conversation) -> bool:
@@ -255,17 +259,6 @@ def _heed_claims(
     for reach, chain in lines:
         if reach.device == keys.device and (chain is None or reach.high > chain.high):
             forks.leave_claimed(connection, keys, conversation, reach.epoch, now, entropy)
-
-
-def _next_counter(
-    connection: Connection, keys: DeviceKeys, conversation: Conversation, now: UnixMillis
-) -> int:
-    """Give a number above those of all receipts of this device in a conversation."""
-    row = connection.execute(
-        "SELECT counter FROM receipts WHERE conversation = ? AND device = ?",
-        (conversation.number, keys.device),
-    ).fetchone()
-    return now if row is None else max(int(row[0]) + 1, now)
 
 
 def _keep(

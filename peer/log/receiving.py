@@ -7,7 +7,7 @@ else of the same batch is taken. So nothing that one member writes can keep the 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from peer.conversations import await_receipt, insert
@@ -18,7 +18,17 @@ from peer.log.chains import ChainRow, Place
 from peer.log.membership import Conversation, of_number, shares, to_members
 from peer.log.notices import reject
 from peer.log.receipts import mark_delivered, sign_receipt
-from peer.log.showing import HOLD_MS, Stored, load, missing_of, note_lacks, on_shown, show
+from peer.log.showing import (
+    HOLD_MS,
+    Known,
+    Stored,
+    known_among,
+    load,
+    named_by,
+    note_lacks,
+    on_shown,
+    show,
+)
 from peer.people import reissuing
 from peer.store.devices import certificate_of
 from peer.talk import about
@@ -28,7 +38,7 @@ from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.identity import Certificate, DeviceKeys
 from wire.ids import DeviceId, EventId, IdentityKey
-from wire.log.event import Event, Header, id_of, read_body, read_event
+from wire.log.event import Event, Header, claimed_header, read_body, read_event
 from wire.machine import Entropy, UnixMillis
 from wire.messages.conversation import AskEvents, Events, SealedEvent, Unavailable
 
@@ -76,14 +86,8 @@ def on_events(
     batch = Batch(keys, conversation, sender, identity, certificate, now, entropy)
     effects: list[Effect] = []
     stored: list[Event] = []
-    (clock,) = connection.execute(
-        "SELECT coalesce(max(clock), 0) FROM events WHERE conversation = ?", (conversation.number,)
-    ).fetchone()
     for sealed in came.events:
-        count = len(stored)
-        effects += _take(connection, batch, sealed, stored, known_clock=clock)
-        if len(stored) > count:
-            clock = max(clock, stored[-1].header.clock)
+        effects += _take(connection, batch, sealed, stored)
     effects += _mark_own(connection, batch, stored)
     bodiless = tuple(
         event.id
@@ -132,20 +136,17 @@ def _take(
     batch: Batch,
     sealed: SealedEvent,
     stored: list[Event],
-    *,
-    known_clock: int,
 ) -> list[Effect]:
-    """Take one event, or refuse it. known_clock: the highest of the conversation."""
+    """Take one event, or refuse it."""
     try:
-        here = connection.execute(
-            "SELECT number, body IS NULL AND gone = 0 FROM events WHERE id = ?",
-            (id_of(sealed.header),),
-        ).fetchone()
-        if here is not None:
-            is_wanted = here[1] and sealed.body is not None
-            return _embody(connection, batch, here[0], sealed) if is_wanted else []
+        event_id, claimed = claimed_header(sealed.header)
+        here = known_among(connection, [event_id, *named_by(claimed)])
+        if event_id in here:
+            is_wanted = here[event_id].is_wanted and sealed.body is not None
+            return _embody(connection, batch, here[event_id].number, sealed) if is_wanted else []
+        known_clock = _known_clock(connection, batch, claimed)
         event = read_event(sealed, batch.certificate_of, known_clock=known_clock)
-        effects = _store_whole(connection, batch, event)
+        effects = _store_whole(connection, batch, event, here)
     except RemoteProtocolError as error:
         if error.code is Code.DEVICE_UNKNOWN:
             return []  # of a device that we shall hear of: it comes again
@@ -162,11 +163,24 @@ def _take(
     return effects
 
 
-def _store_whole(connection: Connection, batch: Batch, event: Event) -> list[Effect]:
+def _known_clock(connection: Connection, batch: Batch, claimed: Header) -> int:
+    """Give the highest clock of the conversation, or 0 where an event's is within its bounds in any case."""
+    if claimed.clock <= limits.CLOCK_AHEAD:
+        return 0
+    (clock,) = connection.execute(
+        "SELECT coalesce(max(clock), 0) FROM events WHERE conversation = ?",
+        (batch.conversation.number,),
+    ).fetchone()
+    return int(clock)
+
+
+def _store_whole(
+    connection: Connection, batch: Batch, event: Event, here: dict[bytes, Known]
+) -> list[Effect]:
     """Store an event or leave no trace of it; raises as `_store` does."""
     connection.execute("SAVEPOINT event")
     try:
-        return _store(connection, batch, event)
+        return _store(connection, batch, event, here)
     except RemoteProtocolError:
         connection.execute("ROLLBACK TO event")
         raise
@@ -174,18 +188,24 @@ def _store_whole(connection: Connection, batch: Batch, event: Event) -> list[Eff
         connection.execute("RELEASE event")
 
 
-def _store(connection: Connection, batch: Batch, event: Event) -> list[Effect]:
-    """Put a verified event where it belongs; raises RemoteProtocolError for one that may not stand here."""
+def _store(
+    connection: Connection, batch: Batch, event: Event, here: dict[bytes, Known]
+) -> list[Effect]:
+    """Put a verified event where it belongs; raises RemoteProtocolError for one that may not stand here.
+
+    here: of what it names, what is stored.
+    """
     header, conversation, now = event.header, batch.conversation, batch.now
     author = _author(connection, batch, event)
     is_own = author.identity == batch.keys.identity
-    missing, known = missing_of(connection, header)
-    if any(clock >= header.clock for clock, _, _ in known):
+    missing = [named for named in named_by(header) if named not in here or here[named].is_held]
+    if any(known.clock >= header.clock for known in here.values()):
         raise RemoteProtocolError(Code.CLOCK_INVALID, "an event claims to be before what it names")
     chain = chains.need(
         connection, conversation.number, header.device, header.epoch, author.identity
     )
-    place = chains.place_of(connection, chain, header, event.id)
+    is_next = chains.is_next(connection, chain, header)
+    place = Place.MAIN if is_next else chains.place_of(connection, chain, header, event.id)
     _check_room(connection, chain, place, header)
     effects: list[Effect] = []
     if header.device == batch.keys.device:
@@ -193,9 +213,9 @@ def _store(connection: Connection, batch: Batch, event: Event) -> list[Effect]:
     if place is not Place.MAIN:
         effects += _on_rival(connection, batch, chain, place, event)
     is_void = place is not Place.MAIN or 0 < chain.forked_at <= header.seq
-    is_clock_off = _is_label_off(header, author, known, now)
+    is_clock_off = _is_label_off(header, author, here.values(), now)
     number = insert(
-        connection, conversation, chain, event, now=now, is_own=is_own,
+        connection, conversation, chain, event, now=now, is_own=is_own, is_next=is_next,
         is_fork=place is not Place.MAIN,
         held=now + HOLD_MS if missing else 0,
         is_clock_off=is_clock_off,
@@ -206,7 +226,10 @@ def _store(connection: Connection, batch: Batch, event: Event) -> list[Effect]:
             reissuing.follow(connection, conversation, number, event)
     note_lacks(connection, number, missing)
     if not missing:
-        new = Stored(number, event, is_own, is_void, is_new=True, is_clock_off=is_clock_off)
+        named = tuple(known.number for known in here.values())
+        new = Stored(
+            number, event, is_own, is_void, is_new=True, is_clock_off=is_clock_off, named=named
+        )
         effects += show(connection, conversation, new, now)
     return effects
 
@@ -267,13 +290,13 @@ def _on_rival(
 
 
 def _is_label_off(
-    header: Header, author: Certificate, known: list[tuple[int, int, bool]], now: UnixMillis
+    header: Header, author: Certificate, known: Iterable[Known], now: UnixMillis
 ) -> bool:
     """Say whether the author's wall clock cannot have shown that time, by more than ten minutes.
 
     It is not later than now; it is not before the device was made, nor before what the author had seen.
     """
-    earliest = max([author.created, *(at for _, at, is_trusted in known if is_trusted)])
+    earliest = max([author.created, *(one.at for one in known if not one.is_off)])
     return header.at > now + LABEL_OFF_MS or header.at < earliest - LABEL_OFF_MS
 
 
@@ -292,7 +315,9 @@ def _embody(connection: Connection, batch: Batch, number: int, sealed: SealedEve
     if held:
         return []
     members = of_number(connection, conversation)
-    return on_shown(connection, members, replace(stored, event=event), batch.now)
+    shown = replace(stored, event=event)
+    is_spoken_of = about.is_spoken_of(connection, members.number, event.id)
+    return on_shown(connection, members, shown, batch.now, is_spoken_of=is_spoken_of)
 
 
 def _mark_own(connection: Connection, batch: Batch, stored: list[Event]) -> list[Effect]:

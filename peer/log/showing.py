@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from peer import api
@@ -36,7 +36,8 @@ class Stored:
     """An event with its row.
 
     is_own: written by this account. is_void: of a forked chain. is_new: stored in this very transaction.
-    is_clock_off: of a new one, its time label cannot be true.
+    is_written: and written in it, so nobody knows of it. is_clock_off: of a new one, its time label cannot be true.
+    named: the rows of what it names, where that is known and all of it is here.
     """
 
     number: int
@@ -44,21 +45,30 @@ class Stored:
     is_own: bool
     is_void: bool
     is_new: bool = False
+    is_written: bool = False
     is_clock_off: bool = False
+    named: tuple[int, ...] | None = None
 
 
 def on_shown(
-    connection: Connection, conversation: Conversation, stored: Stored, now: UnixMillis
+    connection: Connection,
+    conversation: Conversation,
+    stored: Stored,
+    now: UnixMillis,
+    *,
+    is_spoken_of: bool,
 ) -> list[Effect]:
     """Give what an event leads to, now that its parents are shown; called once for each event.
 
-    An event of a forked chain is told with its mark, and nothing else follows from it.
+    is_spoken_of: whether anything here speaks of it. An event of a forked chain is told with its mark, and nothing else follows from it.
     """
     content = stored.event.content
     if isinstance(content, Speech):
         return speaking.on_speech(connection, conversation, stored.event, content, now)
     if stored.event.header.kind == EventKind.TEXT:
-        is_spoken_of, effects = speaking.on_target(connection, conversation, stored.event, now)
+        effects: list[Effect] = []
+        if is_spoken_of:
+            effects = speaking.on_target(connection, conversation, stored.event, now)
         if content is None and not is_spoken_of:
             return effects  # it is told when somebody brings its body
         if isinstance(content, Text) and stored.is_new and not stored.is_void and not is_spoken_of:
@@ -87,13 +97,9 @@ def show(
     waiting = deque([stored])
     while waiting:
         one = waiting.popleft()
-        waited = connection.execute(
-            "SELECT event FROM lacks WHERE missing = ?", (one.event.id,)
-        ).fetchall()
-        if waited:
-            connection.execute("DELETE FROM lacks WHERE missing = ?", (one.event.id,))
+        waited, is_spoken_of = _known_before(connection, conversation, one)
         _take_heads(connection, conversation, one, is_head=not waited)
-        effects += on_shown(connection, conversation, one, now)
+        effects += on_shown(connection, conversation, one, now, is_spoken_of=is_spoken_of)
         for (number,) in waited:
             ready = connection.execute(
                 "UPDATE events SET held = 0 WHERE number = ? AND held > 0"
@@ -105,24 +111,52 @@ def show(
     return effects
 
 
-def missing_of(
-    connection: Connection, header: Header
-) -> tuple[list[EventId], list[tuple[int, int, bool]]]:
-    """Give what an event names that is not shown here, and (clock, at, is trusted) of what is stored.
+def _known_before(
+    connection: Connection, conversation: Conversation, one: Stored
+) -> tuple[list[tuple[int]], bool]:
+    """Give the rows of what waited for an event, which waits no more, and whether anything speaks of it."""
+    if one.is_written:
+        return [], False
+    is_lacking, is_spoken_of = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM lacks WHERE missing = ?1),"
+        " EXISTS (SELECT 1 FROM abouts WHERE conversation = ?2 AND target = ?1)",
+        (one.event.id, conversation.number),
+    ).fetchone()
+    waited: list[tuple[int]] = []
+    if is_lacking:
+        waited = connection.execute(
+            "DELETE FROM lacks WHERE missing = ? RETURNING event", (one.event.id,)
+        ).fetchall()
+    return sorted(waited), bool(is_spoken_of)
 
-    The time label of what it names is trusted if it is not known to be off.
-    """
-    named = [*header.parents] if not header.prev else [header.prev, *header.parents]
-    named = list(dict.fromkeys(named))
-    marks = ",".join("?" * len(named))
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A stored event that another names. is_off: its time label cannot be true."""
+
+    number: int
+    is_wanted: bool  # its body is not here, and may come
+    is_held: bool
+    clock: int
+    at: int
+    is_off: bool
+
+
+def known_among(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, Known]:
+    """Give those of some events that are here, by id."""
+    marks = ",".join("?" * len(ids))
     rows = connection.execute(
-        f"SELECT id, held, clock, at, is_clock_off FROM events WHERE id IN ({marks})", named
-    ).fetchall()
-    shown = {row[0] for row in rows if not row[1]}
-    return (
-        [EventId(event) for event in named if event not in shown],
-        [(clock, at, not is_off) for _, _, clock, at, is_off in rows],
+        "SELECT id, number, body IS NULL AND gone = 0, held > 0, clock, at, is_clock_off"
+        f" FROM events WHERE id IN ({marks})",
+        ids,
     )
+    return {row[0]: Known(*row[1:]) for row in rows}
+
+
+def named_by(header: Header) -> list[EventId]:
+    """Give what an event names: its chain's former event and its parents, each once."""
+    named = [*header.parents] if not header.prev else [EventId(header.prev), *header.parents]
+    return [EventId(event) for event in dict.fromkeys(named)]
 
 
 def note_lacks(connection: Connection, number: int, missing: list[EventId]) -> None:
@@ -199,12 +233,13 @@ def _take_heads(
     connection: Connection, conversation: Conversation, stored: Stored, *, is_head: bool
 ) -> None:
     """Let an event take the place of those it names among the heads."""
-    header = stored.event.header
-    named = [header.prev, *header.parents] if header.prev else [*header.parents]
+    named = stored.named
+    if named is None:
+        here = known_among(connection, named_by(stored.event.header))
+        named = tuple(known.number for known in here.values())
     if is_head and len(named) == 1:  # as nearly always: one step further on the one line there is
         moved = connection.execute(
-            "UPDATE heads SET event = ? WHERE conversation = ?"
-            " AND event = (SELECT number FROM events WHERE id = ?)",
+            "UPDATE heads SET event = ? WHERE conversation = ? AND event = ?",
             (stored.number, conversation.number, *named),
         )
         if moved.rowcount:
@@ -212,8 +247,7 @@ def _take_heads(
     elif named:
         marks = ",".join("?" * len(named))
         connection.execute(
-            "DELETE FROM heads WHERE conversation = ? AND event IN"
-            f" (SELECT number FROM events WHERE id IN ({marks}))",
+            f"DELETE FROM heads WHERE conversation = ? AND event IN ({marks})",
             (conversation.number, *named),
         )
     if is_head:

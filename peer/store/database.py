@@ -3,6 +3,7 @@
     await database.write(fn, *args)   runs fn(connection, *args) in the writer's thread, inside a transaction
                                       that it may share with others; gives its value after the commit
     await database.write_patiently(fn, *args)   does the same, and tries again while the disk refuses it
+    await database.write_here(fn, *args)        does the same as `write`, in the caller's thread where that is quick
     await database.write_unsynced(fn, *args)    does that, too, but gives the value before the disk has it
     database.read(fn, *args)          runs it at once, in the caller's thread, and cannot change anything
     await database.study(fn, *args)   does the same in a thread of its own: for what takes its time
@@ -15,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import queue
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from peer.store import place
 from peer.store.failures import translate, unwritable
 from peer.store.opening import BUSY_TIMEOUT_S, connect, open_file
 from peer.store.reserve import Reserve
-from peer.store.writer import Job, Writer
+from peer.store.writer import UNSYNCED_S, Job, Writer
 from peer.times import wall
 from wire.codes import Code
 from wire.machine import Entropy
@@ -49,7 +49,12 @@ class Database:
     """One open database file. Made by `open`; used from one event loop, or from plain threads."""
 
     def __init__(
-        self, path: Path, writer: Connection, reader: Connection, reserve: Reserve
+        self,
+        path: Path,
+        writer: Connection,
+        reader: Connection,
+        reserve: Reserve,
+        busy_timeout_s: float,
     ) -> None:
         self.path = path
         self.is_restored = False
@@ -57,10 +62,12 @@ class Database:
         self._is_refused = False
         self._reader = reader
         self._reading = threading.Lock()
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._brief: list[Job] = []  # of the loop's present round
+        self._round_in: asyncio.AbstractEventLoop | None = None
+        self._fold_timer: asyncio.TimerHandle | None = None
         self._closing = threading.Lock()
         self._is_closed = False
-        self._writer = Writer(path, writer, self._jobs, reserve)
+        self._writer = Writer(path, writer, reserve, busy_timeout_s)
         self._writer.start()
 
     @classmethod
@@ -92,13 +99,17 @@ class Database:
         try:
             is_restored = place.check(writer, path, entropy, wall())
             reader = connect(path, is_reader=True, busy_timeout_s=busy_timeout_s)
+            writer.execute("PRAGMA busy_timeout = 0")  # `Writer` waits itself, where it may
+            writer.execute(
+                "PRAGMA wal_autocheckpoint = 0"
+            )  # and folds the log after a commit, not in it
         except sqlite3.Error as error:
             writer.close()
             raise translate(error, str(path)) from error
         except OSError as error:
             writer.close()
             raise unwritable(error, str(path)) from error
-        database = cls(path, writer, reader, reserve)
+        database = cls(path, writer, reader, reserve, busy_timeout_s)
         database.is_restored = is_restored
         return database
 
@@ -111,13 +122,31 @@ class Database:
         NO_SPACE, DATABASE_CORRUPT or DATABASE_FAILED when the commit fails. An awaiter that is
         cancelled leaves fn in the queue: it may still happen.
         """
-        return await self._write(lambda c: fn(c, *args, **kwargs), is_synced=True)
+        return await self._write(lambda c: fn(c, *args, **kwargs))
 
-    async def _write(self, run: Callable[[Connection], T], *, is_synced: bool) -> T:
+    async def write_here(
+        self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do what `write` does, for what changes a few rows: where that is quick, it is done in the loop's thread.
+
+        What is asked for in one round of the loop shares a commit.
+        """
+        return await self._write(lambda c: fn(c, *args, **kwargs), is_brief=True)
+
+    async def _write(
+        self, run: Callable[[Connection], T], *, is_synced: bool = True, is_brief: bool = False
+    ) -> T:
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[T] = loop.create_future()
-        self._submit(Job(run, outcome, loop, is_synced=is_synced))
-        return await outcome
+        job = Job(run, outcome, loop, is_synced=is_synced, is_brief=is_brief)
+        if is_brief and self._writer.is_idle:
+            self._submit_brief(job, loop)
+        else:
+            self._submit(job)
+        value = await outcome
+        if not is_synced and self._fold_timer is None and self._writer.is_unsynced:
+            self._fold_timer = loop.call_later(UNSYNCED_S, self._fold, loop)
+        return value
 
     async def write_patiently(
         self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -126,7 +155,7 @@ class Database:
 
         on_refused is called with the first refusal after a success. Raises as `write` for the rest.
         """
-        return await self._write_patiently(lambda c: fn(c, *args, **kwargs), is_synced=True)
+        return await self._write_patiently(lambda c: fn(c, *args, **kwargs))
 
     async def write_unsynced(
         self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -138,12 +167,22 @@ class Database:
         told it, and for nothing that anybody is promised (D1, D2), or was told on the strength of a
         commit here (D3).
         """
-        return await self._write_patiently(lambda c: fn(c, *args, **kwargs), is_synced=False)
+        return await self._write_patiently(
+            lambda c: fn(c, *args, **kwargs), is_synced=False, is_brief=True
+        )
 
-    async def _write_patiently(self, run: Callable[[Connection], T], *, is_synced: bool) -> T:
+    async def write_here_patiently(
+        self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do what `write_patiently` does, as `write_here` does it."""
+        return await self._write_patiently(lambda c: fn(c, *args, **kwargs), is_brief=True)
+
+    async def _write_patiently(
+        self, run: Callable[[Connection], T], *, is_synced: bool = True, is_brief: bool = False
+    ) -> T:
         while True:
             try:
-                value = await self._write(run, is_synced=is_synced)
+                value = await self._write(run, is_synced=is_synced, is_brief=is_brief)
             except PeerError as error:
                 if error.code not in REFUSALS or self._is_closed:
                     raise
@@ -209,14 +248,22 @@ class Database:
 
     async def close(self) -> None:
         """Let everything submitted so far commit, then close; calling it again changes nothing."""
-        await asyncio.to_thread(self.close_now)
+        self._end()
+        await asyncio.to_thread(self._close)
 
     def close_now(self) -> None:
         """Do what `close` does, blocking the calling thread."""
+        self._end()
+        self._close()
+
+    def _end(self) -> None:
+        self._hand_over()
         with self._closing:
             if not self._is_closed:
                 self._is_closed = True
-                self._jobs.put(None)
+                self._writer.put(None)
+
+    def _close(self) -> None:
         self._writer.join()
         with self._reading:
             self._reader.close()
@@ -228,10 +275,40 @@ class Database:
         return self._writer.commits
 
     def _submit(self, job: Job) -> None:
+        """Leave a job to the writer's thread, after what was asked for before."""
+        self._hand_over()
         with self._closing:
             if self._is_closed:
                 raise _closed(self.path)
-            self._jobs.put(job)
+            self._writer.put(job)
+
+    def _submit_brief(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
+        """Have a job run in the loop's next round, with all others of this one."""
+        if self._is_closed:
+            raise _closed(self.path)
+        self._brief.append(job)
+        if self._round_in is not loop:
+            self._round_in = loop
+            loop.call_soon(self._round)
+
+    def _round(self) -> None:
+        self._round_in = None
+        if self._brief and self._writer.run_here(self._brief):
+            self._brief = []
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Leave the brief jobs to the writer's thread."""
+        brief, self._brief = self._brief, []
+        for job in brief:
+            self._writer.put(job)
+
+    def _fold(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Bring to the disk what was not synced, unless a commit took it along meanwhile."""
+        self._fold_timer = None
+        if self._writer.is_unsynced and not self._is_closed:
+            self._writer.wants_fold = True
+            self._writer.put(Job(_nothing, loop.create_future(), loop, is_synced=False))
 
 
 def _nothing(connection: Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
+from functools import lru_cache
 
 from peer.store import own
 from wire import limits
@@ -208,7 +209,10 @@ def certificate_of(connection: sqlite3.Connection, device: DeviceId) -> Certific
         " UNION ALL SELECT certificate FROM own WHERE device = ?1",
         (device,),
     ).fetchone()
-    return None if row is None else peek_certificate(row[0])
+    return None if row is None else _parsed(row[0])
+
+
+_parsed = lru_cache(maxsize=256)(peek_certificate)  # asked for each event and receipt that comes
 
 
 def signing_key_of(connection: sqlite3.Connection, device: DeviceId) -> SigningKey | None:

@@ -52,15 +52,13 @@ def on_speech(
 
 def on_target(
     connection: Connection, conversation: Conversation, event: Event, now: UnixMillis
-) -> tuple[bool, list[Effect]]:
-    """Let what came before a line, and speaks of it, take effect; says whether there was any."""
-    if not about.is_spoken_of(connection, conversation.number, event.id):
-        return False, []
+) -> list[Effect]:
+    """Let what came before a line, and speaks of it, take effect."""
     target = about.target_of(connection, conversation.number, event.id)
     if target is None:
-        return False, []
+        return []
     _drop_deleted(connection, target, now)
-    return True, about.refuse_strangers(connection, conversation, target, now)
+    return about.refuse_strangers(connection, conversation, target, now)
 
 
 def _drop_deleted(connection: Connection, target: Target, now: UnixMillis) -> bool:

@@ -119,7 +119,7 @@ def read_one(data: bytes) -> None:
         )
         check(error.code in known_codes, f"{error.code} from an event")
         return
-    check(events.id_of(sealed) == found.id, "an event has two ids")
+    check(events.claimed_header(sealed) == (found.id, found.header), "an event has two ids")
     check(peek_header(sealed) == found.header, "a header reads otherwise when it is peeked at")
     check(display_key(found.header)[0] <= 10 + limits.CLOCK_AHEAD, "a clock from the future")
     check(len(waits_for(found.header, ())) <= limits.PARENTS + 1, "it waits for too much")

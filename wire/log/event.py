@@ -295,10 +295,10 @@ def read_header(
     return event_id, header
 
 
-def id_of(sealed: bytes) -> EventId:
-    """Give the id that a header would have if it verified; raises RemoteProtocolError(EVENT_INVALID)."""
+def claimed_header(sealed: bytes) -> tuple[EventId, Header]:
+    """Give a header WITHOUT verifying it, with the id it would have; raises RemoteProtocolError(EVENT_INVALID)."""
     container = open_container(sealed, limits.EVENT_HEADER_BYTES, Code.EVENT_INVALID)
-    return EventId(sha256(container.body))
+    return EventId(sha256(container.body)), unpack(Header, container.body, Code.EVENT_INVALID)
 
 
 def read_body(header: Header, body: bytes | None) -> Content | None:

@@ -32,7 +32,7 @@ from wire.log.event import (
     Reaction,
     Text,
     Withdrawal,
-    id_of,
+    claimed_header,
     peek_header,
     read_body,
     read_event,
@@ -290,6 +290,6 @@ def test_an_event_waits_for_what_its_author_had_seen() -> None:
 def test_a_header_verifies_alone_and_names_its_event() -> None:
     event = write()
     assert read_header(event.sealed.header, CERTIFICATES.get) == (event.id, event.header)
-    assert id_of(event.sealed.header) == event.id
+    assert claimed_header(event.sealed.header) == (event.id, event.header)
     with refused(Code.EVENT_INVALID):
-        id_of(b"no header")
+        claimed_header(b"no header")
