@@ -87,11 +87,16 @@ class Writer(threading.Thread):
     """Runs all that changes the database.
 
     path: for messages. connection: waits for no lock itself, and its commits are synced. patience_s: how long
-    another program's lock is waited for, in the thread.
+    another program's lock is waited for, in the thread. quick_s: see QUICK_S.
     """
 
     def __init__(
-        self, path: Path, connection: Connection, reserve: Reserve, patience_s: float
+        self,
+        path: Path,
+        connection: Connection,
+        reserve: Reserve,
+        patience_s: float,
+        quick_s: float = QUICK_S,
     ) -> None:
         super().__init__(name="database-writer", daemon=True)
         self.commits = 0
@@ -107,9 +112,8 @@ class Writer(threading.Thread):
         self._is_synced = True  # as the connection is set
         self.is_unsynced = False  # something was committed that the disk does not have
         self._unfolded = 0  # changes since the last fold
-        self._commit_s = (
-            QUICK_S  # what commits took of late; the disk has to show first that it is quick
-        )
+        self._quick_s = quick_s
+        self._commit_s = 0.0  # what commits took of late
 
     # --- called by whoever has jobs
 
@@ -121,7 +125,7 @@ class Writer(threading.Thread):
 
     def run_here(self, batch: list[Job]) -> bool:
         """Run a batch of brief jobs in this thread and settle it; False: that might take its time, and nothing was done."""
-        is_quick = self._commit_s < QUICK_S and self._unfolded < FOLD_CHANGES
+        is_quick = self._commit_s <= self._quick_s and self._unfolded < FOLD_CHANGES
         if not self.is_idle or not is_quick or not self._turn.acquire(blocking=False):
             return False
         try:

@@ -5,7 +5,9 @@ import shutil
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
@@ -16,7 +18,9 @@ from peer.errors import PeerError
 from peer.store import place
 from peer.store.database import Database
 from peer.store.memory import MemoryDatabase
-from peer.store.opening import schema_steps
+from peer.store.opening import open_file, schema_steps
+from peer.store.reserve import Reserve
+from peer.store.writer import Job, Writer
 from tests.harness.entropy import SeededEntropy
 from wire.codes import Code
 from wire.machine import UnixMillis
@@ -70,6 +74,70 @@ async def test_many_writers_share_one_commit(database: Database) -> None:
     assert len(database.read(nonces)) == 100
     assert [task.result() for task in tasks] == [b"%03d" % n for n in range(100)]
     assert database.commits <= 3
+
+
+def brief(run: Callable[[Connection], Any]) -> Job:
+    return Job(run, Future(), is_brief=True)
+
+
+@pytest.fixture
+def connection(path: Path) -> Iterator[Connection]:
+    opened = open_file(path, busy_timeout_s=0)
+    yield opened
+    opened.close()
+
+
+def writer_of(path: Path, connection: Connection, *, quick_s: float) -> Writer:
+    return Writer(path, connection, Reserve(path.with_name("reserve"), 4096), 60.0, quick_s)
+
+
+def test_brief_writes_share_a_commit_in_the_thread_that_asks(
+    path: Path, connection: Connection
+) -> None:
+    writer = writer_of(path, connection, quick_s=60.0)
+    jobs = [brief(partial(add, nonce=nonce)) for nonce in (b"0", b"1")]
+    jobs.append(brief(lambda _: threading.get_ident()))
+    assert writer.run_here(jobs)
+    assert [job.outcome.result() for job in jobs] == [b"0", b"1", threading.get_ident()]
+    assert writer.commits == 1
+    assert nonces(connection) == [b"0", b"1"]
+
+
+def test_a_slow_disk_is_waited_for_in_the_writers_thread(
+    path: Path, connection: Connection
+) -> None:
+    writer = writer_of(path, connection, quick_s=0.0)
+    first, second = (brief(partial(add, nonce=nonce)) for nonce in (b"first", b"second"))
+    assert writer.run_here([first])  # it has not shown yet what it takes
+    assert not writer.run_here([second])
+    assert not second.outcome.done()
+    writer.put(second)
+    writer.put(None)
+    writer.start()
+    writer.join()
+    assert second.outcome.result() == b"second"
+
+
+def test_a_database_that_another_program_holds_is_waited_for_in_the_writers_thread(
+    path: Path, connection: Connection
+) -> None:
+    writer = writer_of(path, connection, quick_s=60.0)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    job = brief(partial(add, nonce=b"n"))
+    assert not writer.run_here([job])
+    writer.put(job)
+    writer.put(None)
+    writer.start()
+    other.close()
+    writer.join()
+    assert job.outcome.result() == b"n"
+
+
+def test_what_was_left_to_the_thread_goes_first(path: Path, connection: Connection) -> None:
+    writer = writer_of(path, connection, quick_s=60.0)
+    writer.put(brief(partial(add, nonce=b"before")))
+    assert not writer.run_here([brief(partial(add, nonce=b"after"))])
 
 
 def synced(connection: Connection) -> bool:
