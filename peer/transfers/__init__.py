@@ -14,6 +14,11 @@
                 workplace, parts, notes, journal, restoring, unsynced, landing, rename, and the port disk
     incoming    one transfer that comes: `wire.transfer.Receiver` married to a sink
     flushing    a thread that brings it to the disk
+    askers      the links it asks over; asking: which those are, and what each brought, for people and the log
+    assembling  its manifest, from one source after another; landfall: its place on the disk, open
+    sharing     who else may have an offer, and who may be lent what came of it here
+    lent        lending that; taken: the notes by which another life can
+    fetching    which of those that come may run now, and whom each asks
     outgoing    what one link serves: `wire.transfer.Sender` married to files
     serving     what is served to whom, and what becomes of the sender's rows
     talk        what one link is about: what comes and what leaves over it
