@@ -48,6 +48,14 @@ def waiting(connection: sqlite3.Connection) -> list[Waiting]:
     return found
 
 
+def answer_to(connection: sqlite3.Connection, name: str) -> bytes | None:
+    """Give our signed answer to somebody that the tracker has not taken yet, or None."""
+    for each in waiting(connection):
+        if isinstance(each.message, friends.AnswerFriend) and each.message.name == name:
+            return each.message.signed
+    return None
+
+
 def words(connection: sqlite3.Connection) -> list[str]:
     """Say what waits for the tracker, for `status`."""
     names = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING
@@ -10,12 +11,13 @@ from peer import api, asks, queries
 from peer.accounts import account, alarms, devices
 from peer.errors import PeerError
 from peer.identity import seal_of
-from peer.people import keeping, people, roster
+from peer.people import keeping, neighbours, people, roster
 from peer.reach import doctor
 from peer.settings import configuring
 from peer.talk import following, reading, saying, typing_notices
 from peer.times import wall
 from peer.transfers import files, manager
+from wire import limits
 from wire.codes import Code
 from wire.ids import account_name
 from wire.limits import PRESENCE_TEXT_CHARS
@@ -42,7 +44,7 @@ async def carry_out_command(
     """
     node.idleness.heard(command)
     match command:
-        case api.GetStatus() | api.Diagnose() | api.GiveWay() | api.WatchEvents():
+        case api.GetStatus() | api.Diagnose() | api.GiveWay() | api.WatchEvents() | api.OpenLan():
             async for shown in _of_node(node, command):
                 yield shown
         case _ if isinstance(command, reading.COMMANDS):
@@ -56,6 +58,7 @@ async def carry_out_command(
                 yield result
         case (
             api.AddFriend()
+            | api.DialFriend()
             | api.AnswerFriend()
             | api.RemoveFriend()
             | api.BlockFriend()
@@ -101,7 +104,8 @@ async def _of_people(
 
 
 async def _of_node(
-    node: Node, command: api.GetStatus | api.Diagnose | api.GiveWay | api.WatchEvents
+    node: Node,
+    command: api.GetStatus | api.Diagnose | api.GiveWay | api.WatchEvents | api.OpenLan,
 ) -> AsyncGenerator[api.Result, None]:
     """Carry out what is about the node itself."""
     match command:
@@ -116,6 +120,10 @@ async def _of_node(
         case api.WatchEvents():
             async for event in node.audience.watch():
                 yield event
+        case api.OpenLan():
+            yield neighbours.open_door(node)
+            if command.stays:
+                await asyncio.sleep(limits.LAN_OPEN_S)
 
 
 def _status(node: Node) -> api.Status:
@@ -138,7 +146,8 @@ def _status(node: Node) -> api.Status:
 
 def _waiting(node: Node) -> list[str]:
     """Say what waits for the tracker, and what it cannot give us."""
-    words = [] if node.uplink.state == "online" else node.database.read(asks.words)
+    is_none_due = node.uplink.state == "online" or node.profile.tracker is None
+    words = [] if is_none_due else node.database.read(asks.words)
     trouble = node.uplink.exchange.trouble
     return words if trouble is None else [*words, f"account state of other devices: {trouble}"]
 

@@ -15,8 +15,8 @@ from peer.identity import Profile
 from peer.people import roster
 from peer.pump import OnEvent, Pump
 from peer.reach.calling import calling
-from peer.reach.candidates import Candidate, candidates
-from peer.reach.paths import rank_of
+from peer.reach.candidates import Candidate, candidates, chosen
+from peer.reach.paths import LAN, rank_of
 from peer.reach.turns import Turns
 from peer.reach.whereabouts import Vicinity
 from peer.store.database import Database
@@ -30,6 +30,8 @@ from wire.machine import Entropy
 from wire.messages import Purpose
 from wire.messages.session import Hello
 
+Place = tuple[str, int]
+
 REDIAL_FIRST_S = 0.5
 MEET_AFTER_S = 2.0
 """What addresses that say neither yes nor no are given before the tracker is asked for help; they go on being tried."""
@@ -42,7 +44,7 @@ BETTER_MOST_S = 120.0
 class Dialer:
     """Dials for one node: every device has a link of its own.
 
-    hello: our first record to an identity. on_old_list: called with who knows a newer device list of ours.
+    hello: our first record to an identity. nearby: where a device is said to be on the local network. on_old_list: called with who knows a newer device list of ours.
     path: how a device is linked, None for not at all. on_event: what a dialled link tells its owner. meet: gets a
     link with the tracker's help where no address leads; raises PeerError, over at once if it makes no sense.
     spawn: makes a task that the node owns. pumps: links under way.
@@ -55,6 +57,7 @@ class Dialer:
         *,
         vicinity: Vicinity,
         hello: Callable[[IdentityKey], Hello],
+        nearby: Callable[[IdentityKey, DeviceId], list[Place]],
         path: Callable[[DeviceId], str | None],
         meet: Callable[[roster.Target], Coroutine[Any, Any, None]],
         on_event: OnEvent,
@@ -66,6 +69,7 @@ class Dialer:
         self._database = database
         self._vicinity = vicinity
         self._hello = hello
+        self._nearby = nearby
         self._path = path
         self._meet = meet
         self._on_event = on_event
@@ -76,7 +80,9 @@ class Dialer:
         self._news: dict[DeviceId, asyncio.Event] = {}  # for who waits to learn an address
         self._backoff: dict[DeviceId, tuple[float, float]] = {}  # (not before, wait after)
         self._turns = Turns()
+        self._wanted: dict[IdentityKey, None] = {}
         self._no_relay: dict[str, str] = {}
+        self._by_hand: dict[DeviceId, Candidate] = {}  # where a person said that it is
         self.pumps: set[Pump] = set()
 
     def want(self, identity: IdentityKey) -> None:
@@ -87,12 +93,31 @@ class Dialer:
                 news.set()
             self._dial(target)
 
+    def want_soon(self, identity: IdentityKey) -> None:
+        """Take note of an account whose devices `dial_wanted` is to dial."""
+        self._wanted[identity] = None
+
+    def dial_wanted(self) -> None:
+        """Dial who was wanted since the last time."""
+        wanted, self._wanted = self._wanted, {}
+        for identity in wanted:
+            self.want(identity)
+
     def want_all(self) -> None:
         """Dial every device that is not linked, or could be better, and whose turn has come."""
         instant = self._now()
         for target in self._database.read(roster.dial_targets):
             not_before, _ = self._backoff.get(target.device, (0.0, 0.0))
             if instant >= not_before:
+                self._dial(target)
+
+    def want_near(self) -> None:
+        """Dial the devices that are said to be near, whether or not their turn has come."""
+        for target in self._database.read(roster.dial_targets):
+            if self._nearby(target.identity, target.device):
+                self._backoff.pop(target.device, None)
+                if (news := self._news.get(target.device)) is not None:
+                    news.set()
                 self._dial(target)
 
     def arrived(self, device: DeviceId) -> None:
@@ -181,7 +206,14 @@ class Dialer:
         return asyncio.get_running_loop().time()
 
     def places(self, target: roster.Target) -> list[Candidate]:
-        """Give the addresses of a device that are worth a dial, best first."""
+        """Give the addresses of a device that are worth a dial, best first: near ones, then those it signed."""
+        by_hand = self._by_hand.get(target.device)
+        near = [] if by_hand is None else [by_hand]
+        near += [Candidate(*place, LAN) for place in self._nearby(target.identity, target.device)]
+        found = {each.place: each for each in reversed([*near, *self._signed_places(target)])}
+        return list(reversed(found.values()))
+
+    def _signed_places(self, target: roster.Target) -> list[Candidate]:
         if target.addresses is None:
             return []
         try:
@@ -190,6 +222,18 @@ class Dialer:
             return []
         vicinity = self._vicinity
         return candidates(record, own_hosts=vicinity.hosts, may_loopback=vicinity.is_loopback)
+
+    async def dial_at(self, target: roster.Target, place: Place) -> bool:
+        """Dial a device where a person says that it is; True once the link stands. Kept for this run if so."""
+        race = _Race()
+        await self._dial_one(target, chosen(place), race)
+        if race.winner is not None:
+            self.is_at(target.device, place)
+        return race.winner is not None
+
+    def is_at(self, device: DeviceId, place: Place) -> None:
+        """Take note for this run of where a person said that a device is, and where it was."""
+        self._by_hand[device] = chosen(place)
 
     async def _dial_one(self, target: roster.Target, place: Candidate, race: _Race) -> None:
         hello = self._hello(target.identity)

@@ -127,13 +127,15 @@ def _on_a_verbs_node(command: api.Command) -> api.Command:
         return replace(command, wait_s=SAY_WAIT_S, is_sent_enough=True)
     if isinstance(command, api.AcceptOffer):
         return replace(command, wait=True)
+    if isinstance(command, api.OpenLan):
+        return replace(command, stays=True)
     return command
 
 
 async def up(
-    home: Path, *, listen: tuple[str, ...], password: Password
+    home: Path, *, listen: tuple[str, ...], password: Password, is_lan: bool | None = None
 ) -> AsyncIterator[api.Event]:
-    """Run the node until cancelled: `ready` first, then every event."""
+    """Run the node until cancelled: `ready` first, then every event. is_lan: as `Node` takes it."""
     require_ml_kem()
     locations = Locations(home)
     locations.prepare()
@@ -142,7 +144,15 @@ async def up(
     )  # a setting that is wrong is told before anything runs
     async with (
         _opened(locations, await _taken(locations)) as database,
-        _node(locations, database, password, is_full=True, listen=listen, stays=True) as node,
+        _node(
+            locations,
+            database,
+            password,
+            is_full=True,
+            listen=listen,
+            stays=True,
+            is_lan=is_lan,
+        ) as node,
     ):
         queue: asyncio.Queue[api.Event | None] = asyncio.Queue()
         leave = node.audience.listen(queue.put_nowait)
@@ -308,6 +318,7 @@ async def _node(
     is_full: bool,
     listen: tuple[str, ...],
     stays: bool = False,
+    is_lan: bool | None = None,
 ) -> AsyncIterator[Node]:
     """Run a node and serve its socket; leaves when the work is done and no verb is connected."""
     me = database.read(own.account)
@@ -329,6 +340,7 @@ async def _node(
         listen=listen,
         entropy=SystemEntropy(),
         stays=stays,
+        is_lan=is_lan,
     )
 
     def do(command: api.Command, request_id: str) -> AsyncGenerator[api.Result, None]:

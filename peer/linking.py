@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager
 from typing import Any
 
 from peer import api
 from peer.dialer import Dialer
-from peer.effects import Effect, Tell
+from peer.effects import Effect
 from peer.errors import PeerError
 from peer.identity import Profile
 from peer.links import Links, PeerLink, list_links
-from peer.log import syncing
 from peer.log.sessions import Session
 from peer.people import contacts, roster
 from peer.people.ownlist import ListWatch
@@ -26,17 +24,19 @@ from peer.pump import Pump
 from peer.pushing import Pushing
 from peer.reach import punching, relaying
 from peer.reach.candidates import Candidate
+from peer.reach.doorway import Doorway
+from peer.reach.lan import Lan
 from peer.reach.meeting import Meeting
 from peer.reach.moved import DOUBT_S, Surroundings
 from peer.reach.paths import RELAYED
 from peer.reach.reception import Reception
 from peer.reach.whereabouts import Vicinity
+from peer.serving import INBOX_MESSAGES, Serving
 from peer.store import own
 from peer.store.database import Database
-from peer.store.devices import check_list, known_counter, note_addresses
+from peer.store.devices import check_list, known_counter
 from peer.times import wall
 from peer.transfers.datalinks import TransferLinks
-from wire import limits
 from wire.codes import Code
 from wire.errors import WireError
 from wire.ids import BootId, ConversationId, DeviceId, IdentityKey, LinkKey
@@ -55,9 +55,6 @@ from wire.messages import Message, Purpose
 from wire.messages.reach import AskDial
 from wire.messages.session import Hello
 
-INBOX_MESSAGES = 64
-"""Received and not yet stored, of one link; beyond it the other side's stream is held."""
-
 
 class Linking:
     """All links of one node.
@@ -65,7 +62,7 @@ class Linking:
     vicinity: kept up to date by the node. spawn: makes a task that the node owns. carry_out: does effects
     of a committed transaction; the link they came from is named with them. own_addresses: gives our signed
     address record as it was published last, empty for none. ask_relay, ask_punch: ask the tracker. lists: hears what friends know of our device list.
-    came_by: gives the path of a link that was dialled to us, by the address it comes from.
+    came_by: gives the path of a link that was dialled to us, by the address it comes from. lan: who is near.
     """
 
     def __init__(
@@ -82,6 +79,7 @@ class Linking:
         ask_punch: punching.Ask,
         lists: ListWatch,
         came_by: Callable[[str], str],
+        lan: Lan,
         entropy: Entropy,
     ) -> None:
         self._own_addresses = own_addresses
@@ -93,13 +91,9 @@ class Linking:
         self._carry_out = carry_out
         self._entropy = entropy
         self._is_closing = False
-        self._wanted: dict[IdentityKey, None] = {}  # dialled in the loop's next round
         self._links: Links[PeerLink] = Links()
-        self._pushing = Pushing(
-            database, self._links, carry_out=carry_out, then=self._dial_wanted, spawn=spawn
-        )
-        self._reception = Reception(profile.keys, self._on_event, entropy, came_by)
-        self.refusals = self._reception.refusals
+        self.reception = Reception(profile.keys, self._on_event, entropy, came_by)
+        self.refusals = self.reception.refusals
         self.meeting = Meeting(
             profile,
             ask_relay=ask_relay,
@@ -107,17 +101,32 @@ class Linking:
             surroundings=vicinity,
             find=self._find,
             hello=self.hello,
-            on_event=self._reception.on_event,
-            add=self._reception.add,
+            on_event=self.reception.on_event,
+            add=self.reception.add,
             spawn=spawn,
             entropy=entropy,
         )
+        self.doorway = Doorway(
+            profile.keys,
+            database,
+            is_open=lambda: lan.is_open,
+            linked=self._links.of_identity,
+            hello=self.hello,
+            on_event=self.reception.on_event,
+            add=self.reception.add,
+            adopt=self._adopt,
+            carry_out=lambda effects: carry_out(effects, None),
+            spawn=spawn,
+            entropy=entropy,
+        )
+        self.reception.shows_key = lambda: lan.is_open
         self.data_links: TransferLinks | None = None  # the node's, from when it stands
-        self._dialer = Dialer(
+        self.dialer = Dialer(
             profile,
             database,
             vicinity=vicinity,
             hello=self.hello,
+            nearby=lambda identity, device: lan.nearby.places(identity, device, wall()),
             on_old_list=lists.refused_by,
             path=self.path,
             meet=self._meet,
@@ -125,21 +134,26 @@ class Linking:
             spawn=spawn,
             entropy=entropy,
         )
+        self._pushing = Pushing(
+            database, self._links, carry_out=carry_out, then=self.dialer.dial_wanted, spawn=spawn
+        )
+        self._serving = Serving(
+            profile.keys,
+            database,
+            self._links,
+            self._pushing,
+            self.doorway,
+            data_links=lambda: self.data_links,
+            carry_out=carry_out,
+            entropy=entropy,
+        )
 
     # --- what the node wants
-
-    def accept(self) -> Pump:
-        """Make the protocol of a connection that came in."""
-        return self._reception.accept()
 
     def take_files(self, data_links: TransferLinks) -> None:
         """Let data links in from now on."""
         self.data_links = data_links
-        self._reception.takes_files = True
-
-    def expect_probe(self, nonce: bytes) -> AbstractContextManager[asyncio.Event]:
-        """Give an event that is set when the tracker dials in and shows this nonce."""
-        return self._reception.expect_probe(nonce)
+        self.reception.takes_files = True
 
     def send(self, device: DeviceId, message: Message) -> None:
         """Send to a device that is linked; else nothing: sync will bring it."""
@@ -151,21 +165,15 @@ class Linking:
         """Send each linked device but one what it lacks of a conversation, in the loop's next round."""
         self._pushing.push(conversation, except_device)
 
-    def _dial_wanted(self) -> None:
-        wanted, self._wanted = self._wanted, {}
-        if not self._is_closing:
-            for identity in wanted:
-                self._dialer.want(identity)
-
     def want(self, identity: IdentityKey) -> None:
         """Dial the devices of an account, but for those that are linked or being dialled, in the loop's next round."""
-        self._wanted[identity] = None
+        self.dialer.want_soon(identity)
         self._pushing.soon()
 
     def want_all(self) -> None:
         """Dial every device that is not linked and whose turn has come."""
         if not self._is_closing:
-            self._dialer.want_all()
+            self.dialer.want_all()
 
     def close(self, identity: IdentityKey, code: Code, device: DeviceId | None = None) -> None:
         """Close the links with an account, or with one device of it."""
@@ -188,14 +196,14 @@ class Linking:
     def close_all(self) -> None:
         """Say goodbye on every link, and to every one that would still open."""
         self._is_closing = True
-        self._reception.close_all(Code.SHUTTING_DOWN)
-        for pump in list(self._dialer.pumps):
+        self.reception.close_all(Code.SHUTTING_DOWN)
+        for pump in list(self.dialer.pumps):
             pump.close(Code.SHUTTING_DOWN)
 
     def status(self) -> list[api.LinkStatus]:
         """List every friend's link; one without says so."""
         friends = self._database.read(roster.list_friends, online_only=False)
-        return list_links(self._links, friends, self._dialer.why_no_relay)
+        return list_links(self._links, friends, self.dialer.why_no_relay)
 
     # --- one link's life
 
@@ -220,9 +228,8 @@ class Linking:
     def _note_fault(self, pump: Pump, code: Code) -> None:
         """Leave a device alone for a while whose link ended in a way that would only come again."""
         if code.retry == "never" and code is not Code.LINK_REPLACED:
-            for link in self._links.every():
-                if link.pump is pump:
-                    self._dialer.misbehaved(link.device)
+            for link in (each for each in self._links.every() if each.pump is pump):
+                self.dialer.misbehaved(link.device)
 
     def _on_identified(self, pump: Pump, remote: Remote) -> None:
         link = pump.link
@@ -233,9 +240,11 @@ class Linking:
             self._database.read(contacts.may_link, identity)
             self._database.read(check_list, identity, remote.hello.device_list)
         except (WireError, PeerError) as error:
-            link.refuse(error.code, error.detail)
-        else:
-            link.admit(self.hello(identity))
+            is_stranger = error.code is Code.NOT_ADMITTED
+            if not is_stranger or not self.doorway.lets_in(pump, identity):
+                link.refuse(error.code, error.detail)
+                return
+        link.admit(self.hello(identity))
 
     def _on_opened(self, pump: Pump, remote: Remote) -> None:
         machine = pump.link
@@ -246,15 +255,24 @@ class Linking:
             return
         certificate = remote.certificate
         if pump.purpose is Purpose.DATA:
-            self._reception.handed_over(pump)
+            self.reception.handed_over(pump)
             if self.data_links is not None:
                 self.data_links.take(pump, certificate.device, certificate.identity)
             return
         try:
-            contact = self._database.read(contacts.may_link, certificate.identity)
+            self._database.read(contacts.may_link, certificate.identity)
         except WireError as error:
-            pump.close(error.code)
+            if not self.doorway.take(pump, remote):
+                pump.close(error.code)
             return
+        self._adopt(pump, remote)
+
+    def _adopt(self, pump: Pump, remote: Remote) -> None:
+        """Serve an open link with a friend, or with another device of ours."""
+        machine, certificate = pump.link, remote.certificate
+        if machine is None or certificate is None or not isinstance(remote.hello, Hello):
+            return
+        contact = self._database.read(contacts.may_link, certificate.identity)
         is_ours = machine.role is Role.INITIATOR
         link = PeerLink(
             pump=pump,
@@ -276,11 +294,12 @@ class Linking:
         for loser in losers:
             loser.pump.close(Code.LINK_REPLACED)
         if link not in losers:
-            self._dialer.arrived(link.device)
+            self.dialer.arrived(link.device)
             if pump.path != RELAYED and self.data_links is not None:
                 self.data_links.better_path(link.device)
-            pump.inbox = asyncio.Queue()
-            self._spawn(self._serve(link, remote.hello, pump.inbox))
+            if pump.inbox is None:
+                pump.inbox = asyncio.Queue()
+            self._spawn(self._serving.serve(link, remote.hello, pump.inbox))
 
     async def _doubt(self, device: DeviceId, older: list[PeerLink]) -> None:
         """See whether older links lead to a device that linked once more: it may be in another place by now."""
@@ -289,55 +308,6 @@ class Linking:
         await asyncio.sleep(DOUBT_S)
         if self.data_links is not None:
             self.data_links.cut_silent(device, DOUBT_S)
-
-    async def _serve(
-        self, link: PeerLink, hello: Hello, inbox: asyncio.Queue[Message | None]
-    ) -> None:
-        """Take what comes on one link, in order, until it ends."""
-        self._tell(link, "up")
-        try:
-            signed = (hello.certificate, hello.device_list)
-            effects = await self._database.write_patiently(
-                syncing.opened, link.device, link.identity, *signed, wall()
-            )
-            self._carry_out(effects, link)
-            if self.data_links is not None:
-                self.data_links.linked(link.device)
-            while (message := await inbox.get()) is not None:
-                await self._on_message(link, message)
-                if inbox.qsize() < INBOX_MESSAGES // 2:
-                    link.pump.release()
-        except (WireError, PeerError) as error:
-            link.pump.close(error.code, error.detail[: limits.CLOSE_TEXT_CHARS])
-        finally:
-            self._links.remove(link)
-            self._tell(link, "down")
-
-    async def _on_message(self, link: PeerLink, message: Message) -> None:
-        keys, database = self._profile.keys, self._database
-        if isinstance(message, AskDial):
-            await self._asked_to_dial(link, message)
-        if syncing.is_stored(message):
-            write = database.write_patiently
-            if syncing.is_told_again(message):
-                write = database.write_unsynced
-            elif syncing.is_brief(message):
-                write = database.write_here_patiently
-            effects = await write(
-                syncing.store, keys, link.device, link.identity, message, wall(), self._entropy
-            )
-            syncing.stored(link.session, message)
-            self._carry_out(effects, link)
-        if syncing.is_compared(message):
-            self._carry_out(database.read(syncing.compare, link.session, message), link)
-            self._pushing.push_on(link)
-        await link.pump.wait_writable()
-
-    async def _asked_to_dial(self, link: PeerLink, asked: AskDial) -> None:
-        """Dial a data link to a device that asks for one, where it says that it listens now."""
-        await self._database.write_patiently(note_addresses, link.device, asked.signed)
-        if self.data_links is not None:
-            self.data_links.asked_to_dial(link.identity, link.device)
 
     # --- what data links need
 
@@ -352,13 +322,13 @@ class Linking:
         targets = self._database.read(roster.dial_targets, identity)
         return next((target for target in targets if target.device == device), None)
 
-    def places(self, target: Target) -> list[Candidate]:
-        """Give the addresses of a device that are worth a dial, best first."""
-        return self._dialer.places(target)
-
     def devices(self) -> set[DeviceId]:
         """Give the devices with an open link."""
         return {link.device for link in self._links.every()}
+
+    def places(self, target: Target) -> list[Candidate]:
+        """Give the addresses of a device that are worth a dial, best first."""
+        return self.dialer.places(target)
 
     def is_linked(self, device: DeviceId) -> bool:
         """Say whether a control link to a device stands."""
@@ -396,6 +366,3 @@ class Linking:
         """Ask the linked devices of an account for a data link: there is something for them again."""
         for link in self._links.of_identity(identity):
             self.ask_to_dial(link.device)
-
-    def _tell(self, link: PeerLink, state: str) -> None:
-        self._carry_out([Tell(link.told(state))], None)

@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 from peer import api
 from peer.log.sessions import Session
 from peer.pump import Pump
-from peer.reach.paths import DIRECT, PATHS, WHY_NOT_BETTER, rank_of
+from peer.reach.paths import DIRECT, NONE, PATHS, WHY_NOT_BETTER, rank_of
 from peer.times import rfc3339
 from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
 
@@ -175,7 +175,7 @@ def list_links(
     for friend in friends:
         if friend.friend not in linked:
             why = why_not_linked(friend, why_no_relay(friend.friend))
-            listed.append(api.LinkStatus(friend.friend, None, "none", False, None, None, why))
+            listed.append(api.LinkStatus(friend.friend, None, NONE, False, None, None, why))
     return listed
 
 

@@ -46,6 +46,7 @@ from peer.listener import open_listeners, place_of
 from peer.locations import Locations
 from peer.people import idling, ownlist
 from peer.people.idling import Idleness
+from peer.reach.neighbourhood import Neighbourhood
 from peer.reach.whereabouts import Whereabouts
 from peer.settings import preferences
 from peer.store import own
@@ -64,6 +65,7 @@ from wire.ids import BootId, DeviceId, RequestId
 from wire.machine import Entropy
 from wire.messages import Message
 from wire.messages.accounts import StateKey
+from wire.messages.friends import AnswerFriend
 from wire.messages.presence import SetIdle
 
 
@@ -71,7 +73,7 @@ class Node:
     """One home's node, from entering the context to leaving it.
 
     stays: it is no verb's node, and gives way to nobody. is_full: listens, dials and stays; else it only dials. is_unseen: friends are not told. listen: HOST:PORT
-    each, empty for the default. Entering raises PeerError with ADDRESS_IN_USE or ADDRESS_REFUSED.
+    each, empty for the default. is_lan: whether friends are looked for on the local network; None: as it is set. Entering raises PeerError with ADDRESS_IN_USE or ADDRESS_REFUSED.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Node:
         listen: tuple[str, ...],
         entropy: Entropy,
         stays: bool = False,
+        is_lan: bool | None = None,
     ) -> None:
         self.stays = stays
         database.on_refused = self.on_refused
@@ -116,10 +119,10 @@ class Node:
             on_change=self._moved,
         )
         self.lists = ownlist.ListWatch(
-            database,
-            refresh=self.refresh_own_list,
-            write=self._write_and_do,
-            spawn=self._spawn,
+            database, refresh=self.refresh_own_list, write=self._write_and_do, spawn=self._spawn
+        )
+        self.near = Neighbourhood(
+            profile, database, self.where, is_full=is_full, is_wanted=is_lan, entropy=entropy
         )
         self.linking = Linking(
             profile,
@@ -128,13 +131,15 @@ class Node:
             vicinity=self.where.vicinity,
             spawn=self._spawn,
             carry_out=self.carry_out,
-            own_addresses=lambda: self.uplink.publishing.signed,
+            own_addresses=lambda: self.uplink.publishing.signed or self.near.addresses,
             ask_relay=self._ask_tracker,
             ask_punch=self._ask_tracker,
             lists=self.lists,
             came_by=self.where.came_by,
+            lan=self.near.lan,
             entropy=entropy,
         )
+        self.near.begin(self._boot_id, self._spawn, self.linking.dialer.want_near)
         self.idleness = Idleness(
             partial(database.read, idling.patience_s),
             lambda is_idle: self.uplink.tell(lambda request: SetIdle(request, is_idle)),
@@ -168,7 +173,7 @@ class Node:
             if self.is_full:
                 listeners = open_listeners(self._listen, read_last_run(self.locations).port)
                 for listener in listeners:
-                    server = await loop.create_server(self.linking.accept, sock=listener)
+                    server = await loop.create_server(self.linking.reception.accept, sock=listener)
                     stack.callback(server.close)
                     self._servers.append(server)
                 self.where.listening = [place_of(listener) for listener in listeners]
@@ -182,13 +187,15 @@ class Node:
                 self.audience.listen(Hooks(self._hook, self._spawn).hear)
                 self._spawn(self.idleness.watch())
             self._spawn(self.uplink.run())
+            self._spawn(self.near.lan.run())
+            keys, do = self.profile.keys, self.carry_out
             self._spawn(
                 sweep(
                     self.database,
-                    self.profile.keys,
+                    keys,
                     self.linking,
                     self.uplink,
-                    carry_out=self.carry_out,
+                    carry_out=do,
                     entropy=self.entropy,
                 )
             )
@@ -318,8 +325,10 @@ class Node:
                 self._spawn(self._apply_policy())
             case OfferAgain(identity=identity):
                 self.linking.offer_again(identity)
-            case Ask():
+            case Ask(message=message):
                 self.uplink.wake()
+                if isinstance(message, AnswerFriend):
+                    self.linking.doorway.answer(message.signed, is_yes=message.is_yes)
             case FriendsChanged():
                 self.uplink.exchange.press()
             case NoteDenial(who=who, what=what, code=code):

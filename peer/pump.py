@@ -46,8 +46,9 @@ class Pump(asyncio.Protocol):
     on_event: called with each event, in order, on the loop; it must not block. may_enter: asked before
     anything else with this pump, whose `peer` and `who` (its address, without and with the port) are known by
     then; False ends the connection. for_purpose: of an accepted connection, gives the machine for what its
-    preamble asks for, None to leave it to `make_link`'s; the instant it gets is that of the connection. on_probe: called with the nonce of a tracker that dials back. first:
-    bytes that go out before the link's own, a relay's ticket.
+    preamble asks for, None to leave it to `make_link`'s; the instant it gets is that of the connection. on_probe: called with the nonce of a tracker that dials back. key: our link
+    key, for who asks for it in clear; empty: it is not told. first: bytes that go out before the link's own, a
+    relay's ticket.
     """
 
     def __init__(
@@ -58,9 +59,11 @@ class Pump(asyncio.Protocol):
         may_enter: Callable[[Pump], bool] | None = None,
         for_purpose: Callable[[Purpose, Monotonic], Link | None] | None = None,
         on_probe: Callable[[bytes], object] | None = None,
+        key: bytes = b"",
         first: bytes = b"",
     ) -> None:
         self._on_probe = on_probe
+        self._key = key
         self._first = first
         self._for_purpose = for_purpose
         self._start = b""  # of an accepted connection, until its purpose is known
@@ -248,6 +251,10 @@ class Pump(asyncio.Protocol):
             return b""
         if purpose is Purpose.PROBE and self._on_probe is not None:
             return self._take_probe(self._on_probe)
+        if purpose is Purpose.KEY and self._key and self._transport is not None:
+            self._transport.write(self._key)
+            self._transport.close()
+            return b""
         other = self._for_purpose(purpose, self._connected)
         if other is not None and self.link is not None:
             self.link, self.purpose = other, purpose

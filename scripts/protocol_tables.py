@@ -126,6 +126,8 @@ WHO = {
     "Vector": "either side of a peer link, once for each conversation · answer: its own `Vector`, then `Events`",
     "Events": "either side of a peer link · answer: `Receipt`",
     "AskEvents": "either side of a peer link · answer: `Events`, of what is known",
+    "AskFriendship": "who is no friend, once, on a peer link to a device that takes requests · answer: `AnswerFriendship`, on this link or a later one",
+    "AnswerFriendship": "either side of a peer link, as its first message, as long as the tracker did not take the answer · no answer",
     "AskDial": "either side of a peer link · answer: a data link, dialled",
     "FetchManifest": "the receiver, on a data link · answer: `ManifestPage` or `FetchRefused`",
     "ManifestPage": "the sender, on a data link, to answer `FetchManifest`",

@@ -82,7 +82,7 @@ class Code(enum.Enum):
     NAME_LENGTH = "name-length", "both", "never"
     NAME_CHARACTERS = "name-characters", "both", "never"
     NAME_RESERVED = "name-reserved", "both", "never"
-    NAME_TAKEN = "name-taken", "tracker", "never"
+    NAME_TAKEN = "name-taken", "both", "never"
     NO_SUCH_USER = "no-such-user", "tracker", "never"
     WRONG_PASSWORD = "wrong-password", "both", "never"
     TOO_MANY_FAILURES = "too-many-failures", "tracker", "later"

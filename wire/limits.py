@@ -88,6 +88,14 @@ ADDRESS_RECORD_BYTES = 2 * KIB
 DIALS_PER_S = 3  # to candidates of one friend
 DIAL_TIMEOUT_S = 10.0
 
+# --- a local network
+LAN_SERVICES = 256  # remembered at a time: more devices than a class or a party has on one network
+LAN_HOSTS = 4  # of one announcement: a cable and a radio, each with two kinds of addresses
+LAN_FRESH_S = 60.0  # the same place named again within it is no news
+LAN_OPEN_S = 600.0  # how long `friend code --lan` takes requests
+LAN_CALLERS = 16  # strangers at the door of a device that takes requests
+LAN_SEARCH_S = 10.0  # for somebody whose code is known; announcements take a second
+
 # --- conversations
 MESSAGE_BYTES = 64 * KIB  # UTF-8 of one text
 MARK_CHARS = 32  # of one reaction: the longest emoji are families and flags of about a dozen

@@ -42,11 +42,34 @@ class GetFriendCode(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class OpenLan(Command):
+    """Take requests of people on the local network who hold our friend code, for a while. Gives one FriendCode.
+
+    stays: until then, and not only as long as the node runs anyhow.
+    """
+
+    need: ClassVar[Need] = Need.FULL
+    stays: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AddFriend(Command):
-    """Ask somebody by name or friend code. Gives one FriendAdded."""
+    """Ask somebody by name or friend code. Gives one FriendAdded.
+
+    at: HOST:PORT where the holder of the code is, None to ask by the tracker or look on the local network.
+    """
 
     who: str
     note: str = ""
+    at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DialFriend(Command):
+    """Dial a friend's devices at HOST:PORT. Gives one FriendDialled."""
+
+    name: str
+    at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +350,9 @@ COMMANDS: dict[str, type[Command]] = {
         WatchEvents,
         Diagnose,
         GiveWay,
+        DialFriend,
         GetFriendCode,
+        OpenLan,
         AddFriend,
         ListFriendRequests,
         AnswerFriend,

@@ -82,38 +82,6 @@ class DeviceRevoked(Result):
 
 
 @dataclass(frozen=True, slots=True)
-class LinkStatus(Result):
-    """One friend's link in Status."""
-
-    friend: str
-    device: str | None
-    path: str  # lan, direct, mapped, reverse, punched, relayed, none
-    verified: bool
-    rtt_ms: float | None
-    since: str | None
-    why_not_better: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Check(Result):
-    """One thing that `doctor` looked at; remedy: empty where nothing is wrong."""
-
-    check: str
-    ok: bool
-    detail: str
-    remedy: str
-
-
-@dataclass(frozen=True, slots=True)
-class TrackerStatus(Result):
-    """The tracker link in Status."""
-
-    state: str  # online, connecting, offline, refused
-    address: str | None
-    why: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Transfer(Result):
     """One transfer: an offer and a friend."""
 
@@ -147,26 +115,11 @@ class Transfer(Result):
 
 
 @dataclass(frozen=True, slots=True)
-class Status(Result):
-    """The tracker link, every friend's link, every transfer that has not ended."""
-
-    account: str | None
-    node: str  # up, down
-    pid: int | None
-    listen: list[str]
-    tracker: TrackerStatus
-    links: list[LinkStatus]
-    transfers: list[Transfer]
-    waiting: list[str]  # what waits for the tracker, in words
-    alarms: list[dict[str, str]]  # {"code", "message", "remedy"}: what a person has to decide
-    unread: int = 0  # lines that were not read on any own device, of all friends
-
-
-@dataclass(frozen=True, slots=True)
 class FriendCode(Result):
-    """My friend code."""
+    """My friend code. lan_until: until when people on the local network may ask by it; None: they may not."""
 
     code: str
+    lan_until: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

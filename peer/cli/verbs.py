@@ -37,6 +37,7 @@ VERBS = (
     ),
     Verb("friend code", "friend", "print your friend code for somebody to add"),
     Verb("friend add", "friend", "ask somebody to be your friend, by name or friend code"),
+    Verb("friend dial", "friend", "link with a friend at HOST:PORT, where nothing else finds them"),
     Verb("friend requests", "friend", "list the requests that wait"),
     Verb("friend accept", "friend", "say yes to a request"),
     Verb("friend reject", "friend", "say no to a request"),

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from peer import api
 from peer.errors import PeerError
 from peer.log import sharing
-from peer.people import befriending, overtures, roster, verifying
+from peer.people import befriending, neighbours, overtures, roster, verifying
+from peer.reach.paths import NONE
 from peer.talk import mutes
 from peer.times import wall
 from wire.address import TrackerAddress
 from wire.codes import Code
-from wire.identity import decode_friend_code, looks_like_friend_code
+from wire.identity import FriendCode, decode_friend_code, looks_like_friend_code
 from wire.ids import IdentityKey, account_name
 from wire.machine import UnixMillis
 from wire.messages import friends
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 SETTLE_S = 10.0
 Command = (
     api.AddFriend
+    | api.DialFriend
     | api.AnswerFriend
     | api.RemoveFriend
     | api.BlockFriend
@@ -42,6 +44,8 @@ async def carry_out(node: Node, command: Command, request_id: str) -> Sequence[a
     match command:
         case api.AddFriend():
             return [await _add(node, command, request_id)]
+        case api.DialFriend(name=name, at=at):
+            return [await neighbours.dial(node, account_name(name), at)]
         case api.AnswerFriend():
             return [await _answer(node, command, request_id)]
         case api.RemoveFriend() | api.BlockFriend():
@@ -59,7 +63,11 @@ async def carry_out(node: Node, command: Command, request_id: str) -> Sequence[a
             return node.database.read(roster.requests)
         case api.ListFriends(online_only=online_only):
             await node.settle(SETTLE_S)
-            return node.database.read(_friends, wall(), online_only=online_only)
+            return _shown(
+                node.database.read(_friends, wall(), online_only=False),
+                {link.friend for link in node.linking.status() if link.path != NONE},
+                online_only=online_only,
+            )
 
 
 def _friends(
@@ -72,12 +80,30 @@ def _friends(
     ]
 
 
+def _shown(listed: list[api.Friend], linked: set[str], *, online_only: bool) -> list[api.Friend]:
+    """List friends with whom we are linked as there, whatever the tracker says or cannot say."""
+    shown = [
+        replace(friend, presence="available")
+        if friend.presence == "offline" and friend.friend in linked
+        else friend
+        for friend in listed
+    ]
+    return [friend for friend in shown if not online_only or friend.presence != "offline"]
+
+
 async def _add(node: Node, command: api.AddFriend, request_id: str) -> api.Result:
     pinned: IdentityKey | None = None
     if looks_like_friend_code(command.who):
         code = decode_friend_code(command.who)
         name, pinned = code.name, code.identity
-        _check_same_tracker(node, code.tracker)
+        await node.settle(SETTLE_S)
+        is_shared = _is_our_tracker(node, code.tracker)
+        if command.at is not None or not is_shared or node.uplink.state != "online":
+            return await _add_near(node, command, code, request_id, is_shared=is_shared)
+    elif command.at is not None:
+        raise PeerError(
+            Code.USAGE, "--at asks whose friend code you have: a name alone proves nothing there"
+        )
     else:
         name = account_name(command.who)
     await node.settle(SETTLE_S)
@@ -99,10 +125,26 @@ async def _add(node: Node, command: api.AddFriend, request_id: str) -> api.Resul
     return result
 
 
-def _check_same_tracker(node: Node, theirs: TrackerAddress | None) -> None:
+async def _add_near(
+    node: Node, command: api.AddFriend, code: FriendCode, request_id: str, *, is_shared: bool
+) -> api.Result:
+    """Ask without the tracker; where nobody near answers, say what stands in the tracker's way."""
+    try:
+        return await neighbours.befriend(
+            node, code, command.note, command.at, request_id, is_shared=is_shared
+        )
+    except PeerError as error:
+        is_lost = error.code is Code.PEER_UNREACHABLE and command.at is None
+        if is_lost and code.tracker is not None and not is_shared:
+            raise PeerError(Code.CODE_TRACKER) from error
+        if is_lost and is_shared and node.uplink.failure is not None:
+            raise node.uplink.failure from error
+        raise
+
+
+def _is_our_tracker(node: Node, theirs: TrackerAddress | None) -> bool:
     ours = node.profile.tracker
-    if theirs is None or ours is None or theirs.key != ours.key:
-        raise PeerError(Code.CODE_TRACKER)
+    return theirs is not None and ours is not None and theirs.key == ours.key
 
 
 async def _answer(node: Node, command: api.AnswerFriend, request_id: str) -> api.Result:

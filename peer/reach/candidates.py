@@ -65,6 +65,13 @@ def may_dial(host: str, own_hosts: Collection[str], *, may_loopback: bool) -> bo
     return address is not None and _may_dial(address, own_hosts, may_loopback=may_loopback)
 
 
+def chosen(place: tuple[str, int]) -> Candidate:
+    """Give the candidate that a person names."""
+    address = read_address(place[0])
+    is_near = address is not None and address.is_private and not address.is_loopback
+    return Candidate(*place, LAN if is_near else DIRECT)
+
+
 def read_address(host: str) -> Address | None:
     """Read a numeric address; one of IPv4 inside IPv6 is what it really is.
 

@@ -124,7 +124,7 @@ async def _dial_back(node: Node) -> api.Check:
     mapped = node.where.mapping.place
     port = family_ports[0] if mapped is None or ":" in node.uplink.own_host else mapped[1]
     nonce = node.entropy.bytes(limits.TICKET_BYTES)
-    with node.linking.expect_probe(nonce) as came:
+    with node.linking.reception.expect_probe(nonce) as came:
         try:
             answer = await node.uplink.ask(
                 lambda request: AskDialBack(request, port, nonce), DialledBack

@@ -7,6 +7,9 @@ LAN, DIRECT, MAPPED, REVERSE, PUNCHED, RELAYED = PATHS = (
 )
 """As `status` shows them, best first."""
 
+NONE = "none"
+"""In place of a path where there is no link."""
+
 RANKS = {PUNCHED: 1, RELAYED: 2}
 """What two sides compare, 0 for any that was dialled: which of those it is one side may see otherwise."""
 

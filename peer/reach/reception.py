@@ -38,6 +38,7 @@ class Reception:
         self.refusals = Refusals(asyncio.get_running_loop().time)
         self._pumps: set[Pump] = set()
         self.takes_files = False  # data links are let in, too
+        self.shows_key: Callable[[], bool] = lambda: False  # to whoever asks, in clear
         self._nonces: dict[bytes, asyncio.Event] = {}  # that a tracker is to bring
 
     def accept(self) -> Pump:
@@ -48,6 +49,7 @@ class Reception:
             may_enter=self._may_enter,
             for_purpose=self._for_purpose,
             on_probe=self._on_probe if self._nonces else None,
+            key=self._keys.link_key if self.shows_key() else b"",
         )
         self._pumps.add(pump)
         return pump

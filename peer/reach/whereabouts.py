@@ -60,7 +60,9 @@ class Whereabouts:
         self._may_map = may_map
         self._might_map = True
         self.listening: list[str] = []
-        self.vicinity = Vicinity(is_loopback=read_last_run(locations).was_over_loopback)
+        self.vicinity = Vicinity(
+            hosts=tuple(own_hosts("")), is_loopback=read_last_run(locations).was_over_loopback
+        )
         self.mapping = PortMapping(
             Routers(entropy), self.vicinity, is_wanted=may_map, on_change=on_change
         )

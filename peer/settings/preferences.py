@@ -192,6 +192,14 @@ KEYS = {
             one_duration,
         ),
         Key(
+            "lan",
+            ON,
+            "whether this machine and friends' machines find each other on the local network",
+            "on or off",
+            _one_switch,
+            is_here=True,
+        ),
+        Key(
             "port-mapping",
             ON,
             "whether the router is asked, by PCP, NAT-PMP or UPnP, to let friends through to this machine",

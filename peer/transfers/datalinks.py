@@ -256,7 +256,16 @@ class TransferLinks:
         )
         assert isinstance(bulk.talk, TransferTalk)
         initiator = LinkKey(self._keys.link_key) if is_ours else remote.link_key
-        link = OpenLink(device, identity, initiator, is_ours, boot_id, bulk, bulk.talk, pump.path)
+        link = OpenLink(
+            device,
+            identity,
+            initiator,
+            is_ours,
+            boot_id,
+            bulk,
+            bulk.talk,
+            pump.path,
+        )
         made.append(link)
         self._links.add(link)
         self._pacing.opened(link)

@@ -96,7 +96,14 @@ ROWS = (
     ),
     Row("status", "tracker links transfers", call(), refused=WRONG),
     Row("doctor", "check ok detail remedy", call(), refused=WRONG, lines=SOME),
-    Row("friend code", "code", call(), refused=NOBODY, up_refused=WRONG),
+    Row("friend code", "code lan_until", call(), refused=NOBODY, up_refused=WRONG),
+    Row(
+        "friend dial",
+        "friend device path",
+        Call(lambda s, _: (s.friend, s.friends_place)),
+        refused=with_friend("127.0.0.1:9", code="peer-unreachable"),
+        away=Call(lambda s, _: (s.friend, s.friends_place), "peer-unreachable"),
+    ),
     Row(
         "friend add",
         "friend state",

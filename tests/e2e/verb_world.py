@@ -149,7 +149,7 @@ def check_refused(
 class Scene:
     """One person in one situation, and what they find.
 
-    friend: somebody they are friends with, here only while the tracker answers. asker, suitor: whose
+    friend: somebody they are friends with, here only while the tracker answers, at friends_place. asker, suitor: whose
     requests wait. removable: another friend. stranger: a name at the tracker. offers: ids of what was offered to them. own: ids of
     what they offered. said: the id of a message of theirs.
     """
@@ -161,6 +161,7 @@ class Scene:
     tracker: str
     folder: Path
     friend: str = ""
+    friends_place: str = ""
     asker: str = ""
     suitor: str = ""
     removable: str = ""
@@ -285,6 +286,7 @@ class _Town:
                 self.tracker.address,
                 self.folder,
                 friend=self.friend.name,
+                friends_place=self.node(self.friend).address,
                 asker=self.asker.name,
                 suitor=self.suitor.name,
                 removable=self.removable.name,

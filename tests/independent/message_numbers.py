@@ -52,6 +52,8 @@ NUMBERS = {
     "FriendsPage": 0x804B,
     "FriendAdded": 0x804C,
     "DevicesChanged": 0x804D,
+    "AskFriendship": 0x804E,
+    "AnswerFriendship": 0x804F,
     "PutAddresses": 0x8050,
     "AskDirectory": 0x8051,
     "Directory": 0x8052,

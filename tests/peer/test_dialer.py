@@ -23,6 +23,7 @@ class Dialled:
     def __init__(self, peer: Any) -> None:
         self.count = 0
         self.linked: set[Any] = set()
+        self.near: list[tuple[str, int]] = []
         profile = Profile(
             AccountName(peer.name), None, peer.keys, bytes(32), b"", 1, KdfParameters(bytes(16))
         )
@@ -31,6 +32,7 @@ class Dialled:
             peer.database,
             vicinity=Vicinity("127.0.0.1", ("127.0.0.1",), is_loopback=True),
             hello=self.no_hello,
+            nearby=lambda identity, device: self.near,
             path=lambda device: "direct" if device in self.linked else None,
             meet=self.no_meeting,
             on_event=lambda pump, event: None,

@@ -2,7 +2,7 @@
 
 `sign` has the one form of a signature and its closed list of purposes; `packing` the bytes of signed
 values; `devices` what an identity signs; `friendship` what devices sign to each other; `proofs` what holds
-on one link; `naming` what people compare and copy. Nothing here draws dice or looks at a clock.
+on one link; `naming` what people compare and copy; `marks` what is announced on a local network. Nothing here draws dice or looks at a clock.
 """
 
 from wire.identity.devices import (
@@ -35,6 +35,7 @@ from wire.identity.friendship import (
     read_vouched,
     request_hash,
 )
+from wire.identity.marks import MARK_BYTES, day_of, days_around, lan_mark, lan_open_mark
 from wire.identity.naming import (
     FriendCode,
     decode_friend_code,
@@ -57,6 +58,7 @@ from wire.identity.proofs import (
 from wire.identity.sign import SignPurpose, public_of, sign, verify
 
 __all__ = [
+    "MARK_BYTES",
     "AddressRecord",
     "Certificate",
     "DeviceKeys",
@@ -74,6 +76,8 @@ __all__ = [
     "check_login_proof",
     "check_password_proof",
     "check_register_proof",
+    "day_of",
+    "days_around",
     "decode_friend_code",
     "deletion_proof",
     "direct_conversation",
@@ -85,6 +89,8 @@ __all__ = [
     "issue_device_list",
     "issue_friend_answer",
     "issue_friend_request",
+    "lan_mark",
+    "lan_open_mark",
     "login_proof",
     "looks_like_friend_code",
     "password_proof",

@@ -141,3 +141,17 @@ class DevicesChanged(Message, frozen=True):
 
     name: AccountNameField
     device_list: SignedDeviceList
+
+
+@message(0x004E, Purpose.PEER)
+class AskFriendship(Message, frozen=True):
+    """Ask for friendship without a tracker: the one thing a stranger may say, while the other takes requests."""
+
+    signed: SignedRequest  # purpose `friend-request`; its target is the identity that was called
+
+
+@message(0x004F, Purpose.PEER)
+class AnswerFriendship(Message, frozen=True):
+    """Give the answer to a request, whichever way that came; from a yes on the link is one of friends."""
+
+    signed: SignedAnswer  # purpose `friend-answer`

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from peer.cli import picture, plain, render
+from peer.cli import picture, plain, quantities, render
 from peer.cli.arguments import Arguments
 from peer.cli.commands.options import add_password_file, password_of
 from peer.cli.console import Console, Item
@@ -12,17 +12,29 @@ from peer.cli.plain import clean
 
 
 def declare_code(arguments: Arguments) -> None:
-    """Declare the verb's options: none of its own."""
+    """Declare the verb's options."""
+    arguments.add_argument(
+        "--lan",
+        action="store_true",
+        help="let people on this local network ask by it for 10 minutes, without a tracker",
+    )
+    add_password_file(arguments)
 
 
-def run_code(console: Console, _options: Namespace) -> None:
+def run_code(console: Console, options: Namespace) -> None:
     """Print the friend code, on a terminal also as a picture."""
 
     def show(item: Item) -> None:
         code = clean(item["code"])
-        console.emit(item, f"{picture.of(code)}\n{code}" if console.is_terminal() else code)
+        text = f"{picture.of(code)}\n{code}" if console.is_terminal() else code
+        if item["lan_until"] is not None:
+            text += "\nfor 10 minutes people on this network can ask by it: hobnob friend requests"
+        console.emit(item, text)
 
-    console.ask("GetFriendCode", {}, show)
+    if options.lan:
+        console.ask("OpenLan", {}, show, password=password_of(options))
+    else:
+        console.ask("GetFriendCode", {}, show)
 
 
 def declare_add(arguments: Arguments) -> None:
@@ -33,6 +45,11 @@ def declare_add(arguments: Arguments) -> None:
     arguments.add_argument(
         "--note", metavar="TEXT", default="", help="a few words that come with the request"
     )
+    arguments.add_argument(
+        "--at",
+        metavar="HOST:PORT",
+        help="where the holder of the code is, if neither the tracker nor the local network tells",
+    )
     add_password_file(arguments)
 
 
@@ -40,7 +57,7 @@ def run_add(console: Console, options: Namespace) -> None:
     """Ask somebody."""
     console.ask(
         "AddFriend",
-        {"who": options.who, "note": options.note},
+        {"who": options.who, "note": options.note, "at": _place(options.at)},
         lambda item: console.emit(item, _added(item)),
         password=password_of(options),
     )
@@ -52,6 +69,30 @@ def _added(item: Item) -> str:
         f"{name} and you are friends"
         if item["state"] == "friends"
         else f"asked {name}; it is theirs to answer"
+    )
+
+
+def _place(text: str | None) -> str | None:
+    """Give HOST:PORT as it was typed; another thing is a misuse."""
+    return None if text is None else quantities.host_and_port(text)
+
+
+def declare_dial(arguments: Arguments) -> None:
+    """Declare the verb's options."""
+    arguments.add_argument("name", metavar="NAME", help="the friend")
+    arguments.add_argument("at", metavar="HOST:PORT", help="where their `hobnob up` listens")
+    add_password_file(arguments)
+
+
+def run_dial(console: Console, options: Namespace) -> None:
+    """Dial a friend by hand, and say whether they answered."""
+    console.ask(
+        "DialFriend",
+        {"name": options.name, "at": quantities.host_and_port(options.at)},
+        lambda item: console.emit(
+            item, f"linked with {clean(item['friend'])}, {clean(item['path'])}"
+        ),
+        password=password_of(options),
     )
 
 

@@ -24,16 +24,18 @@ def declare_up(arguments: Arguments) -> None:
         "--web", metavar="off", default="off", help="no web face in this version"
     )
     arguments.add_argument(
-        "--lan", metavar="off", default="off", help="no search on the LAN in this version"
+        "--lan",
+        metavar="on|off",
+        choices=("on", "off"),
+        help="find friends on the local network, or do not; default: as the setting `lan` is",
     )
     add_password_file(arguments)
 
 
 def run_up(console: Console, options: Namespace) -> None:
     """Run it, and print what happens."""
-    for name, value in (("--web", options.web), ("--lan", options.lan)):
-        if value != "off":
-            raise Misuse(f"{name} {value!r}: this version knows only `{name} off`")
+    if options.web != "off":
+        raise Misuse(f"--web {options.web!r}: this version knows only `--web off`")
     listen = tuple(quantities.host_and_port(text) for text in options.listen or ())
     from peer import door
     from peer.cli import ask
@@ -53,7 +55,8 @@ def run_up(console: Console, options: Namespace) -> None:
             text = _text(item, console)
         console.emit(item, text)  # a person is told of changes, a script of every step
 
-    ask.drive(lambda: door.up(home, listen=listen, password=password), show)
+    is_lan = None if options.lan is None else options.lan == "on"
+    ask.drive(lambda: door.up(home, listen=listen, password=password, is_lan=is_lan), show)
 
 
 def _text(item: Item, console: Console) -> str:

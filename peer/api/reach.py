@@ -1,0 +1,64 @@
+"""What a face is told of how friends and the tracker are reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from peer.api.results import Result, Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatus(Result):
+    """One friend's link in Status."""
+
+    friend: str
+    device: str | None
+    path: str  # lan, direct, mapped, reverse, punched, relayed, none
+    verified: bool
+    rtt_ms: float | None
+    since: str | None
+    why_not_better: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Result):
+    """One thing that `doctor` looked at; remedy: empty where nothing is wrong."""
+
+    check: str
+    ok: bool
+    detail: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerStatus(Result):
+    """The tracker link in Status."""
+
+    state: str  # online, connecting, offline, refused
+    address: str | None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FriendDialled(Result):
+    """A friend's device that answered where a person said that it is."""
+
+    friend: str
+    device: str
+    path: str  # as in LinkStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Status(Result):
+    """The tracker link, every friend's link, every transfer that has not ended."""
+
+    account: str | None
+    node: str  # up, down
+    pid: int | None
+    listen: list[str]
+    tracker: TrackerStatus
+    links: list[LinkStatus]
+    transfers: list[Transfer]
+    waiting: list[str]  # what waits for the tracker, in words
+    alarms: list[dict[str, str]]  # {"code", "message", "remedy"}: what a person has to decide
+    unread: int = 0  # lines that were not read on any own device, of all friends

@@ -1,0 +1,190 @@
+"""A node on its local network: announces itself under a mark that friends recognise, and hears of them.
+
+No tracker has a part in it. Nothing scans: only what announces itself is dialled, and only if its mark is that of a
+friend's device, or of somebody whose code we hold. What is announced, and for how long, is decided here; what is
+heard is kept in `nearby`, who is dialled when is the dialer's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from peer.reach.nearby import Nearby, Network, Opening, Place, properties, read_announced
+from peer.times import wall
+from wire.identity import DeviceKeys, day_of, lan_mark, lan_open_mark
+from wire.ids import AccountName, LinkKey
+from wire.machine import Entropy, Monotonic
+
+if TYPE_CHECKING:
+    from peer.reach.mdns import Mdns
+
+ROUND_S = 5.0
+"""How often the networks of this machine and the day are looked at."""
+
+AGAIN_S = 30.0
+"""After a failure: another program may hold the port, or there is no network."""
+
+NAME_BYTES = 8
+WILDCARDS = ("0.0.0.0", "::")
+
+OFF, STARTING, ON, FAILED = "off", "starting", "on", "failed"
+
+
+class Lan:
+    """One node's part in it.
+
+    name: of the account. listening: gives HOST and port of each listener. is_wanted: says whether the person lets us.
+
+    on_news: called when a device is said to be somewhere new. state: off, starting, on or failed, and why in words.
+    """
+
+    def __init__(
+        self,
+        keys: DeviceKeys,
+        name: AccountName,
+        *,
+        listening: Callable[[], list[Place]],
+        is_wanted: Callable[[], bool],
+        entropy: Entropy,
+    ) -> None:
+        self.nearby = Nearby()
+        self.state, self.why = OFF, "it was not started"
+        self._keys = keys
+        self._name = name
+        self._listening = listening
+        self._is_wanted = is_wanted
+        self.on_news: Callable[[], None] = lambda: None
+        self._entropy = entropy
+        self._loop = asyncio.get_running_loop()
+        self._networks: list[Network] = []
+        self._changed = asyncio.Event()
+        self._heard_one = asyncio.Event()
+        self._open_until = 0.0
+
+    # --- for the node
+
+    async def run(self) -> None:
+        """Take part until cancelled, whenever the person lets us and there is a network."""
+        while True:
+            wait_s = ROUND_S
+            if self._is_wanted():
+                try:
+                    await self._take_part()
+                except ImportError:
+                    self.state, self.why = FAILED, "the package `zeroconf` is not installed"
+                    return
+                except OSError as error:
+                    self.state, self.why = FAILED, error.strerror or str(error)
+                    wait_s = AGAIN_S
+                self.nearby.clear()
+            else:
+                self.state, self.why = OFF, "it is switched off"
+            await self._wait(wait_s)
+
+    def look(self) -> None:
+        """Look at once at what was set; it would be seen after a while anyhow."""
+        self._changed.set()
+
+    def open(self, for_s: float) -> None:
+        """Announce for so long who we are, for people who hold our friend code; 0: no longer."""
+        self._open_until = self._loop.time() + for_s
+        self.look()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether people who are no friends may ask."""
+        return self._loop.time() < self._open_until
+
+    def places(self) -> list[Place]:
+        """Give where others on our networks can dial us."""
+        port = self._port()
+        return [(host, port) for host in self._hosts()] if port else []
+
+    async def next_heard(self) -> None:
+        """Wait until something is heard from now on."""
+        self._heard_one.clear()
+        await self._heard_one.wait()
+
+    # --- inside
+
+    async def _take_part(self) -> None:
+        """Take part in the networks there are now, until there are others or we are not wanted."""
+        self.state, self.why = STARTING, ""
+        make, own_networks = await asyncio.to_thread(_load)
+        self._networks = await asyncio.to_thread(own_networks)
+        hosts = self._hosts()
+        if not hosts:
+            self.state, self.why = OFF, "this machine listens on no local network"
+            return
+        said: tuple[object, ...] = ()
+        async with make(hosts, self._on_heard, self.nearby.gone) as ours:
+            while self._is_wanted():
+                if (to_say := self._to_say(hosts)) != said:
+                    await self._announce(ours, hosts)
+                    said = to_say
+                self.state, self.why = ON, ""
+                await self._wait(self._round_s())
+                if await asyncio.to_thread(own_networks) != self._networks:
+                    return
+
+    async def _announce(self, ours: Mdns, hosts: list[str]) -> None:
+        port = self._port()
+        if port == 0:
+            await ours.fall_silent()  # who takes no connections only listens
+            return
+        day = day_of(wall())
+        opening = None
+        if self.is_open:
+            mark = lan_open_mark(self._keys.identity, day)
+            opening = Opening(mark, LinkKey(self._keys.link_key), self._name)
+        said = properties(lan_mark(self._keys.identity, self._keys.device, day), opening)
+        await ours.announce(self._entropy.bytes(NAME_BYTES).hex(), port, hosts, said)
+
+    def _to_say(self, hosts: list[str]) -> tuple[object, ...]:
+        """Give what an announcement depends on."""
+        return (self._port(), day_of(wall()), self.is_open, *hosts)
+
+    def _port(self) -> int:
+        return next((port for _, port in self._listening()), 0)
+
+    def _hosts(self) -> list[str]:
+        """Give our addresses on local networks by which we listen; who does not listen at all hears on all."""
+        places = self._listening()
+        listened = {host for host, _ in places}
+        return [
+            str(each.ip)
+            for each in self._networks
+            if not places or str(each.ip) in listened or WILDCARDS[each.version == 6] in listened
+        ]
+
+    def _round_s(self) -> float:
+        left_s = self._open_until - self._loop.time()
+        return min(ROUND_S, left_s) if left_s > 0 else ROUND_S
+
+    async def _wait(self, most_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await self._changed.wait()
+        self._changed.clear()
+
+    def _on_heard(
+        self, service: str, said: Mapping[bytes, bytes | None], hosts: list[str], port: int | None
+    ) -> None:
+        announced = read_announced(said, hosts, port, self._networks)
+        if announced is None:
+            self.nearby.gone(service)
+            return
+        is_news = self.nearby.heard(service, announced, Monotonic(self._loop.time()))
+        self._heard_one.set()
+        if is_news:
+            self.on_news()
+
+
+def _load() -> tuple[type[Mdns], Callable[[], list[Network]]]:
+    """Import what speaks mDNS; raises ImportError where the package is missing."""
+    from peer.reach.mdns import Mdns, own_networks
+
+    return Mdns, own_networks
