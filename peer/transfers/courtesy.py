@@ -40,8 +40,11 @@ LEAST_BYTES_PER_S: Final = 64 * limits.KIB
 LEVELLING: Final = 4.0
 """How much more or less than FASTER somebody goes faster who has less or more than the others: the square of it, at most so much.
 
-Slower, too: of those who wait in one queue, whoever has more than the others gives way more. The same factors for
-all would keep for ever whatever share somebody began with: four friends on one line had 37, 24, 24 and 15 % of it."""
+The same factors for all would keep for ever whatever share somebody began with."""
+
+YIELDING: Final = 2.0
+"""The same of going slower, for those who seem to wait in one queue; less, since they may wait in two, which both have to
+drain. Before the two four friends on one line of 20 Mbit/s had 37, 24, 24 and 15 % of it in 40 s, with them 25, 26, 25 and 24."""
 
 NEEDLESS: Final = 2.0
 """A pace so many times what really goes holds nobody back,"""
@@ -134,7 +137,7 @@ class Courtesy:
         # What stands drains within a second or so. Without a pace it is more than was seen: TCP still doubles.
         factor = SLOWEST if self.pace is None else min(SLOWER, max(SLOWEST, 1 - excess_s))
         if late_mean:
-            level = max(1 / LEVELLING, min(LEVELLING, bytes_per_s / late_mean))
+            level = max(1 / YIELDING, min(YIELDING, bytes_per_s / late_mean))
             factor = max(SLOWEST, 1 - (1 - factor) * level)
         least = (self.pace or 0) * SLOWEST  # of who has just begun too little was seen
         slower = max(bytes_per_s * factor, least)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -19,6 +20,8 @@ from tests.harness.trackers import WIDE, TrackerProcess
 from wire import limits
 
 SIZE = 40 * limits.MIB + 77
+KILLS = 40
+SEED = 20261121
 MOST_AGAIN = limits.WINDOW_BYTES + limits.CHUNK_BYTES  # for each source that is interrupted
 
 Three = tuple[Peer, Peer, Peer]
@@ -54,11 +57,13 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def offer(three: Three, path: Path) -> str:
+def offer(three: Three, path: Path, size: int = SIZE) -> str:
     """Have Alice offer a file to both; gives the offer."""
     alice, bob, carol = three
     path.parent.mkdir()
-    path.write_bytes(os.urandom(SIZE))
+    with path.open("wb") as file:
+        while size > 0:
+            size -= file.write(os.urandom(min(size, 16 * limits.MIB)))
     offered: str = alice.one("send", "bob,carol", str(path))["offer"]
     for other in (bob, carol):
         other.node.event("offer", offer=offered, state="offered")
@@ -74,6 +79,13 @@ def comes(peer: Peer, offered: str, is_enough: Callable[[Item], bool]) -> Item:
     return peer.node.wait(
         lambda item: item["event"] == "transfer" and item["offer"] == offered and is_enough(item)
     )
+
+
+def wait_until_done(peer: Peer, offered: str) -> None:
+    """Wait for the end of a transfer that may be over already."""
+    [item] = [item for item in peer.do("transfers") if item["offer"] == offered]
+    if item["state"] != "done":
+        comes(peer, offered, lambda item: item["state"] == "done")
 
 
 def brought(item: Item, friend: str) -> int:
@@ -145,6 +157,8 @@ def test_the_sender_is_killed_half_way_and_the_others_finish_what_it_signed(
         held = comes(other, offered, lambda item: item["reason"] == "source-offline")
         assert held["state"] == "waiting"
         assert SIZE // 3 < held["verified_bytes"] < SIZE
+        [shown] = [item for item in other.do("transfers") if item["offer"] == offered]
+        assert brought(shown, "carol" if other is bob else "bob") > 0
         assert held["error"]["code"] == "source-offline"
     alice.up()
     pace("off", alice)
@@ -152,3 +166,44 @@ def test_the_sender_is_killed_half_way_and_the_others_finish_what_it_signed(
         done = comes(other, offered, lambda item: item["state"] == "done")
         assert digest(tmp_path / other.name / "film.bin") == digest(path)
         assert done["resent_bytes"] <= MOST_AGAIN
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(3600)
+def test_two_receivers_have_all_whoever_of_the_three_is_killed_whenever(
+    three: Three, tmp_path: Path
+) -> None:
+    size = 1024 * limits.MIB
+    others = three[1:]
+    pace("20MB/s", *three)
+    path = tmp_path / "out" / "film.bin"
+    offered = offer(three, path, size)
+    for other in others:
+        accept(other, offered, tmp_path / other.name)
+    dice = random.Random(SEED)
+    least, kills = 0, 0
+    for kill in range(KILLS):
+        goal = least + dice.randrange(max(1, (size - least) // (KILLS - kill)))
+        here = comes(
+            others[0],
+            offered,
+            lambda item, goal=goal: (  # type: ignore[misc]
+                item["state"] in {"running", "done"} and item["verified_bytes"] >= goal
+            ),
+        )
+        if here["state"] == "done":
+            break
+        least, kills = here["verified_bytes"], kill + 1
+        victims = dice.sample(three, dice.choice((1, 1, 1, 2)))
+        for victim in victims:
+            victim.node.kill()
+        for victim in victims:
+            victim.up()
+    pace("off", *three)
+    for other in others:
+        wait_until_done(other, offered)
+        [done] = [item for item in other.do("transfers") if item["offer"] == offered]
+        print(f"\n{kills} kills, {done['resent_bytes']} bytes sent twice of {size}")
+        assert digest(tmp_path / other.name / "film.bin") == digest(path)
+        assert [each.name for each in (tmp_path / other.name).iterdir()] == ["film.bin"]
+        assert done["resent_bytes"] <= 2 * kills * MOST_AGAIN
