@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from peer import api
+from peer.accounts.state_links import StateLinks
 from peer.dialer import Dialer
 from peer.effects import Effect
 from peer.errors import PeerError
@@ -174,6 +175,11 @@ class Linking:
         """Dial every device that is not linked and whose turn has come."""
         if not self._is_closing:
             self.dialer.want_all()
+
+    @property
+    def own_state(self) -> StateLinks:
+        """What goes between devices of this account beside talk."""
+        return self._serving.own_state
 
     def close(self, identity: IdentityKey, code: Code, device: DeviceId | None = None) -> None:
         """Close the links with an account, or with one device of it."""

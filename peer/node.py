@@ -188,6 +188,7 @@ class Node:
                 self._spawn(self.idleness.watch())
             self._spawn(self.uplink.run())
             self._spawn(self.near.lan.run())
+            self._spawn(self.linking.own_state.keep())
             keys, do = self.profile.keys, self.carry_out
             self._spawn(
                 sweep(
@@ -331,6 +332,7 @@ class Node:
                     self.linking.doorway.answer(message.signed, is_yes=message.is_yes)
             case FriendsChanged():
                 self.uplink.exchange.press()
+                self.linking.own_state.press()
             case NoteDenial(who=who, what=what, code=code):
                 self.linking.refusals.denied(who, what, code)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from peer.accounts.state_links import StateLinks
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
 from peer.links import Links, PeerLink
@@ -23,6 +24,7 @@ from wire.errors import WireError
 from wire.identity import DeviceKeys
 from wire.machine import Entropy
 from wire.messages import Message
+from wire.messages.accounts import StateEntries
 from wire.messages.friends import AskFriendship
 from wire.messages.reach import AskDial
 from wire.messages.session import Hello
@@ -58,6 +60,7 @@ class Serving:
         self._data_links = data_links
         self._carry_out = carry_out
         self._entropy = entropy
+        self.own_state = StateLinks(database, links, carry_out)
 
     async def serve(
         self, link: PeerLink, hello: Hello, inbox: asyncio.Queue[Message | None]
@@ -71,6 +74,8 @@ class Serving:
                 syncing.opened, link.device, link.identity, *signed, wall()
             )
             self._carry_out(effects, link)
+            if link.identity == self._keys.identity:
+                await self.own_state.opened(link.device)
             if (data_links := self._data_links()) is not None:
                 data_links.linked(link.device)
             while (message := await inbox.get()) is not None:
@@ -81,12 +86,15 @@ class Serving:
             link.pump.close(error.code, error.detail[: limits.CLOSE_TEXT_CHARS])
         finally:
             self._links.remove(link)
+            self.own_state.closed(link.device)
             self._tell(link, "down")
 
     async def _on_message(self, link: PeerLink, message: Message) -> None:
         keys, database = self._keys, self._database
         if isinstance(message, AskDial):
             await self._asked_to_dial(link, message)
+        if isinstance(message, StateEntries):
+            await self.own_state.heard(link.device, message)
         if isinstance(message, AskFriendship):  # they lost what makes us friends: it is said again
             await self._doorway.asked(link.identity, message)
         if syncing.is_stored(message):

@@ -157,25 +157,55 @@ def merge(connection: Connection, state: AccountState, version: int) -> list[Eff
     )
     for key in sorted(theirs):  # `contact/` comes before what is said about the same person
         entry = theirs[key]
-        is_older = key in mine and mine[key].rank >= entry.rank
-        if key.startswith(settings.HERE) or (is_older and not key.startswith((LIST, READ))):
-            continue  # counters only go up, whoever saw them: they have no need of a rank
-        try:
-            effects += _apply(connection, entry)
-        except RemoteProtocolError:
-            continue  # of a version of this program that says more, or says it otherwise
-        if is_older:
-            _add_marks(connection, entry)
-            continue
-        connection.execute(
-            "INSERT INTO settings (key, value, clock, device, is_put) VALUES (?, ?, ?, ?, 1)"
-            " ON CONFLICT (key) DO UPDATE SET value = excluded.value, clock = excluded.clock,"
-            " device = excluded.device, is_put = 1",
-            (entry.key, entry.value, entry.clock, entry.device),
-        )
-        if key in mine:
-            _add_marks(connection, mine[key])
+        effects += _take(connection, mine.get(key), entry, is_put=True)
     _note_version(connection, version, state.counter)
+    return effects
+
+
+def merge_some(connection: Connection, entries: Iterable[Entry]) -> list[Effect]:
+    """Take entries that another device of this account gave on a link; each stands as if the tracker had brought it.
+
+    The tracker may not have them yet, so they are put by whoever comes first. What would be too much is left alone.
+    """
+    mirror(connection)
+    mine = _entries(connection)
+    effects: list[Effect] = []
+    for entry in sorted(entries, key=lambda entry: entry.key):
+        if entry.key not in mine and len(mine) >= limits.STATE_ENTRIES:
+            continue
+        effects += _take(connection, mine.get(entry.key), entry, is_put=False)
+        mine[entry.key] = entry
+    return effects
+
+
+def whole(connection: Connection) -> dict[str, Entry]:
+    """Give every entry that the devices of the account share, by key."""
+    mirror(connection)
+    return _entries(connection)
+
+
+def _take(
+    connection: Connection, mine: Entry | None, entry: Entry, *, is_put: bool
+) -> list[Effect]:
+    """Let the higher of two entries stand; is_put: the tracker has the one that came."""
+    is_older = mine is not None and mine.rank >= entry.rank
+    if entry.key.startswith(settings.HERE) or (is_older and not entry.key.startswith((LIST, READ))):
+        return []  # counters only go up, whoever saw them: they have no need of a rank
+    try:
+        effects = _apply(connection, entry)
+    except RemoteProtocolError:
+        return []  # of a version of this program that says more, or says it otherwise
+    if is_older:
+        _add_marks(connection, entry)
+        return effects
+    connection.execute(
+        "INSERT INTO settings (key, value, clock, device, is_put) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value, clock = excluded.clock,"
+        " device = excluded.device, is_put = excluded.is_put",
+        (entry.key, entry.value, entry.clock, entry.device, is_put),
+    )
+    if mine is not None:
+        _add_marks(connection, mine)
     return effects
 
 

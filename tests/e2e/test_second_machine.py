@@ -56,6 +56,21 @@ def test_what_a_verb_changes_without_a_node_reaches_the_other_machine(
     bob.node.event("friend", friend="alice", state="removed")
 
 
+def test_machines_that_are_linked_tell_each_other_what_changes_without_a_tracker(
+    friends: tuple[Peer, Peer], make_peer: MakePeer, tracker: TrackerProcess
+) -> None:
+    alice, _ = friends
+    laptop = make_peer("laptop")
+    log_in(laptop, tracker)
+    laptop.up().event("link", friend="alice", state="up")
+    tracker.kill()
+    alice.node.event("notice", code="tracker-connecting")
+    alice.one("mute", "bob")
+    alice.do("friend", "block", "bob")  # told at once, and what changed before with it
+    laptop.node.event("friend", friend="bob", state="blocked")
+    assert states(laptop) == {}
+
+
 def test_a_machine_that_was_killed_puts_what_it_changed_when_it_is_back(
     friends: tuple[Peer, Peer], make_peer: MakePeer, tracker: TrackerProcess
 ) -> None:

@@ -265,6 +265,29 @@ class DeleteAccount(Message, frozen=True):
     signature: Signature  # auth over (name, tracker key, handshake hash)
 
 
+class StateEntry(Message, frozen=True):
+    """One value of the account state in StateEntries; of two for one key the higher (clock, device) stands."""
+
+    key: Annotated[str, Meta(min_length=1, max_length=limits.STATE_KEY_CHARS)]  # section 3
+    value: Annotated[bytes, Meta(max_length=limits.STATE_VALUE_BYTES)]  # what the key says
+    clock: Annotated[int, Meta(ge=1, le=2**53)]  # one more than that of the value it replaces
+    device: DeviceIdField  # who set it
+
+
+@message(0x006B, Purpose.PEER, critical=False)
+class StateEntries(Message, frozen=True):
+    """Give another device of the own account entries of the account state, as they change.
+
+    The first one on a link has none and says the digest of all; who has another one answers with its whole
+    state, in pages of at most 32 KiB. From somebody else it means nothing.
+    """
+
+    digest: Annotated[bytes, Meta(min_length=16, max_length=16)]  # of the whole state there
+    entries: Annotated[
+        tuple[StateEntry, ...], Meta(max_length=limits.STATE_ENTRIES)
+    ]  # what is news
+
+
 @message(0x006A, Purpose.PEER, critical=False)
 class StateKey(Message, frozen=True):
     """Give another device of the own account the state key, as its link opens and when it is renewed.

@@ -103,6 +103,14 @@ class MailWorld(TalkWorld):
         else:
             self.other_trouble()
 
+    def go_back(self, one: SimPeer) -> None:
+        """Go back, and notice: what an image of a whole machine forks unnoticed travels on links alone."""
+        one.restore(self.dice.choice(self.images[one.name]))
+        for author in self.peers:
+            for event in author.accepted:
+                if not any(peer.has(event) for peer in self.peers):
+                    self.lost.add(event)
+
     def next_day(self) -> None:
         """Let a day pass by everybody's clock: what nobody receipted is asked about."""
         for one in self.peers:
@@ -137,15 +145,13 @@ def check_delivered(world: MailWorld) -> None:
             if event in world.lost:
                 continue
             row = one.database.connection.execute(
-                "SELECT c.name, b.state, e.is_fork FROM outbox b JOIN events e ON e.number = b.event"
+                "SELECT c.name, b.state FROM outbox b JOIN events e ON e.number = b.event"
                 " JOIN contacts c ON c.number = b.contact WHERE e.id = ?",
                 (event,),
             ).fetchone()
             assert row is not None
-            friend, state, is_fork = row
-            is_open = one.keys.device in world.tampered and (bool(world.lost) or is_fork)
-            if not is_open:
-                assert state in ("delivered", "read"), (one.name, friend, event.hex())
+            friend, state = row
+            assert state in ("delivered", "read"), (one.name, friend, event.hex())
             for other in world.peers:
                 if other.account in (one.account, friend):
                     assert other.has(event), (one.name, other.name, event.hex())
