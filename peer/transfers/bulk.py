@@ -33,6 +33,7 @@ from wire.messages.transfer import Pack, Piece
 
 log = logging.getLogger("peer")
 TICK_S = 0.5
+_AHEAD_BYTES = 4 * limits.KIB  # received along with a record's length
 _MESSAGES_BYTES = 128 * limits.KIB  # of records sent in one call before a chunk
 _BODY_BYTES = limits.DATA_RECORD_BYTES + OVERHEAD_BYTES
 _TIMEVAL = struct.Struct("@ll")
@@ -98,6 +99,7 @@ class Bulk:
         self._opener = opener
         self._first = first
         self._leftover = memoryview(leftover)
+        self._ahead = memoryview(bytearray(_AHEAD_BYTES))
         self._said: deque[Message] = deque()
         self._wake = threading.Condition()
         self._is_woken = False
@@ -207,7 +209,6 @@ class Bulk:
     def _receive(self) -> None:
         head = memoryview(bytearray(limits.LENGTH_BYTES))
         sealed = memoryview(bytearray(_BODY_BYTES))
-        plain = memoryview(bytearray(limits.DATA_RECORD_BYTES))
         announced: Piece | Pack | None = None
         is_wanted = False
         while not self._is_over:
@@ -220,7 +221,7 @@ class Bulk:
                 raise RemoteProtocolError(Code.RECORD_TOO_LARGE, f"{length} bytes")
             if not self._fill(sealed[:length], is_start=False):
                 return
-            data = plain[: self._opener.open_into(sealed[:length], plain)]
+            data = sealed[: self._opener.open_into(sealed[:length], sealed)]  # in its place
             self._came_at = self._busy_at = _now()
             if announced is not None:
                 if len(data) != _announced_bytes(announced):
@@ -250,18 +251,21 @@ class Bulk:
                 self.talk.heard(message)
 
     def _fill(self, view: memoryview, *, is_start: bool) -> bool:
-        """Fill a buffer from the stream; False if the link is over. is_start: at a record's beginning."""
-        position = 0
-        if self._leftover:
-            position = min(len(view), len(self._leftover))
-            view[:position] = self._leftover[:position]
-            self._leftover = self._leftover[position:]
+        """Fill a buffer from the stream; False if the link is over.
+
+        is_start: at a record's beginning, and then a little of what follows is taken along: a small record, and the
+        beginning of the next, come by one call.
+        """
+        position = self._take_leftover(view)
         length = len(view)
         while position < length:
-            paces = [pace for pace in self._down if pace.is_set]
+            paces = [pace for pace in self._down if pace.is_set and not is_start]
             try:
-                part = view[position : position + SLICE_BYTES] if paces else view[position:]
-                count = self._socket.recv_into(part, 0, socket.MSG_WAITALL)
+                if is_start:
+                    count = self._socket.recv_into(self._ahead)
+                else:
+                    part = view[position : position + SLICE_BYTES] if paces else view[position:]
+                    count = self._socket.recv_into(part, 0, socket.MSG_WAITALL)
             except (BlockingIOError, InterruptedError):
                 if self._is_over:
                     return False
@@ -271,13 +275,23 @@ class Bulk:
                 where = "" if is_start and position == 0 else ", in the middle of a record"
                 self._end(Code.LINK_LOST, f"the connection ended{where}")
                 return False
+            if is_start:
+                self._leftover = self._ahead[:count]
+                count = self._take_leftover(view[position:])
             position += count
-            if not is_start:
-                for pace in paces:
-                    pace.take(count, lambda: self._is_over)
+            for pace in paces:
+                pace.take(count, lambda: self._is_over)
             if not is_start and position < length:  # a long record over a slow line
                 self._heard_at = self.part_came_at = _now()
         return True
+
+    def _take_leftover(self, view: memoryview) -> int:
+        """Begin to fill a buffer with what came before; gives how many bytes of it."""
+        count = min(len(view), len(self._leftover))
+        if count:
+            view[:count] = self._leftover[:count]
+            self._leftover = self._leftover[count:]
+        return count
 
     def _pinged(self, now: Monotonic) -> None:
         """Count a ping of theirs; raises RemoteProtocolError(FLOOD) for more than they can need."""
@@ -299,9 +313,7 @@ class Bulk:
         if self._first:
             self._socket.sendall(self._first)
         while not self._is_over:
-            with self._wake:
-                said = [self._said.popleft() for _ in range(len(self._said))]
-                self._is_woken = False
+            said = self._take_said() if self._is_woken else []
             length = 0
             step = None if self._last_words is not None else self.talk.next_record(chunk)
             messages, size = step if step is not None else ([], 0)
@@ -318,6 +330,13 @@ class Bulk:
                 self._age()
             elif step is None and not self._rest():
                 return
+
+    def _take_said(self) -> list[Message]:
+        """Give what is to be said, and look out for more."""
+        with self._wake:
+            said = [self._said.popleft() for _ in range(len(self._said))]
+            self._is_woken = False
+        return said
 
     def _put(self, message: Message, out: memoryview, length: int) -> int:
         """Seal a message behind what stands in `out`, sending that first if it is full; gives the new length."""

@@ -22,6 +22,8 @@ from wire.transfer.holding import Holding, OfferKey
 from wire.transfer.sender import Sender
 from wire.transfer.steps import CheckPin, Read, ReadDigests, Say
 
+_SAID_AT_ONCE = 16  # messages that go out with the chunk behind them
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
@@ -123,6 +125,7 @@ class Outgoing:
 
     def next_record(self, into: memoryview) -> tuple[list[Message], int] | None:
         """Give the next messages and how many bytes of a chunk in `into` follow them; None: nothing."""
+        said: list[Message] = []
         while True:
             with self._lock:
                 step = self._sender.next_step(_now())
@@ -131,9 +134,11 @@ class Outgoing:
                 )
             match step:
                 case None:
-                    return None
+                    return (said, 0) if said else None
                 case Say(messages=messages):
-                    return list(messages), 0
+                    said += messages
+                    if len(said) >= _SAID_AT_ONCE:
+                        return said, 0
                 case _ if served is None:
                     continue  # withdrawn in between: the machine has forgotten it too
                 case CheckPin():
@@ -148,7 +153,7 @@ class Outgoing:
                 case Read():
                     found = self._read(step, served, into)
                     if found is not None:
-                        return found
+                        return [*said, *found[0]], found[1]
 
     def _read(
         self, step: Read, served: Served, into: memoryview

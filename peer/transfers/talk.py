@@ -222,6 +222,8 @@ class TransferTalk:
 
     def _progress(self) -> list[Message]:
         """Say how far each transfer is that changed, at once where it begins here: it may go on, not begin."""
+        if not self._incoming:
+            return []
         now = time.monotonic()
         is_time = now - self._told_at >= TELL_PROGRESS_S
         if is_time:

@@ -226,8 +226,8 @@ class AesGcm:
         """Write the plaintext to `out` without a copy in between.
 
         ciphertext, out: contiguous views of bytes, `out` of exactly the ciphertext's length less
-        16. Raises RemoteProtocolError with the blame (what then stands in `out` must not be read)
-        and LocalProtocolError for another length.
+        16; they begin at one place or do not overlap. Raises RemoteProtocolError with the blame
+        (what then stands in `out` must not be read) and LocalProtocolError for another length.
         """
         try:
             self._cipher.decrypt_into(nonce.to_bytes(_NONCE_BYTES, "big"), ciphertext, ad, out)

@@ -134,8 +134,8 @@ class Opener(_Direction):
         """Write what the next record carries to a buffer and give how many bytes that is.
 
         ciphertext: a contiguous view, with tag, without its length. out: one of at least 16 bytes
-        less, which does not overlap it. Raises as `open`, and then nobody may read `out`;
-        LocalProtocolError if `out` is too short, and then the record may be opened again.
+        less, which begins where it does or does not overlap it. Raises as `open`, and then nobody
+        may read `out`; LocalProtocolError if `out` is too short: the record may be opened again.
         """
         length = self._check(len(ciphertext))
         if len(out) < length:

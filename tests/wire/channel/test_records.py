@@ -235,6 +235,16 @@ def test_what_stands_behind_a_sealed_record_in_its_buffer_is_left_alone() -> Non
     assert back == b"text" + b"y" * 6
 
 
+@pytest.mark.parametrize("size", [1, 15, 16, 17, 4096, DATA_RECORD_BYTES])
+def test_a_record_is_opened_in_its_own_place(size: int) -> None:
+    sealer, opener = _ends()
+    plaintext = bytes(number % 251 for number in range(size))
+    for _ in range(2):
+        sealed = memoryview(bytearray(sealer.seal(plaintext)))[LENGTH_BYTES:]
+        assert opener.open_into(sealed, sealed) == size
+        assert sealed[:size] == plaintext
+
+
 @pytest.mark.parametrize("limits", [(0, 1), (1, 0), (-1, 1)])
 def test_a_limit_below_one_is_our_own_mistake(limits: tuple[int, int]) -> None:
     with pytest.raises(LocalProtocolError):
