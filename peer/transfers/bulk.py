@@ -19,8 +19,9 @@ from contextlib import suppress
 from typing import Protocol
 
 from peer.errors import PeerError
+from peer.transfers.inlet import Inlet
 from peer.transfers.outlet import Outlet
-from peer.transfers.pace import SLICE_BYTES, Paces
+from peer.transfers.pace import Paces
 from wire import limits
 from wire.channel.records import OVERHEAD_BYTES, Opener, Sealer
 from wire.codec import decode, encode
@@ -33,7 +34,6 @@ from wire.messages.transfer import Pack, Piece
 
 log = logging.getLogger("peer")
 TICK_S = 0.5
-_AHEAD_BYTES = 4 * limits.KIB  # received along with a record's length
 _MESSAGES_BYTES = 128 * limits.KIB  # of records sent in one call before a chunk
 _BODY_BYTES = limits.DATA_RECORD_BYTES + OVERHEAD_BYTES
 _TIMEVAL = struct.Struct("@ll")
@@ -98,8 +98,6 @@ class Bulk:
         self._sealer = sealer
         self._opener = opener
         self._first = first
-        self._leftover = memoryview(leftover)
-        self._ahead = memoryview(bytearray(_AHEAD_BYTES))
         self._said: deque[Message] = deque()
         self._wake = threading.Condition()
         self._is_woken = False
@@ -108,12 +106,18 @@ class Bulk:
         now = _now()
         self._ages_at = now + lifetime_s
         self._lifetime_bytes = lifetime_bytes
-        self._heard_at = self._busy_at = self._sent_at = self.part_came_at = now
+        self._heard_at = self._busy_at = self._sent_at = now
         self._came_at = now
         self._heartbeat_s = heartbeat_s
         self._pings = (now, 0.0)  # when the last came, and how many of them are too many by then
         self._peer = peer
-        self._down = tuple(each.down for each in paces)
+        self._inlet = Inlet(
+            connection,
+            leftover,
+            [each.down for each in paces],
+            is_over=lambda: self._is_over,
+            on_silence=self._check_silence,
+        )
         self.outlet = Outlet(connection, [each.up for each in paces])
         self.talk = make_talk(self)
         self._threads = [
@@ -174,6 +178,11 @@ class Bulk:
         return _now() - max(self._came_at, self.part_came_at)
 
     @property
+    def part_came_at(self) -> Monotonic:
+        """When a part of a long record came last."""
+        return self._inlet.part_came_at
+
+    @property
     def has_brought(self) -> bool:
         """Whether more than talk came over it."""
         return self._opener.bytes > limits.CHUNK_BYTES
@@ -207,21 +216,13 @@ class Bulk:
             self._end(Code.INTERNAL, str(error))
 
     def _receive(self) -> None:
-        head = memoryview(bytearray(limits.LENGTH_BYTES))
-        sealed = memoryview(bytearray(_BODY_BYTES))
         announced: Piece | Pack | None = None
         is_wanted = False
         while not self._is_over:
-            if not self._fill(head, is_start=True):
+            sealed = self._inlet.record()
+            if sealed is None:
                 return
-            length = int.from_bytes(head, "big")
-            if length <= limits.TAG_BYTES:
-                raise RemoteProtocolError(Code.FRAME_EMPTY, "a record carries at least one byte")
-            if length > limits.DATA_RECORD_BYTES + limits.TAG_BYTES:
-                raise RemoteProtocolError(Code.RECORD_TOO_LARGE, f"{length} bytes")
-            if not self._fill(sealed[:length], is_start=False):
-                return
-            data = sealed[: self._opener.open_into(sealed[:length], sealed)]  # in its place
+            data = sealed[: self._opener.open_into(sealed, sealed)]  # in its place
             self._came_at = self._busy_at = _now()
             if announced is not None:
                 if len(data) != _announced_bytes(announced):
@@ -250,49 +251,6 @@ class Bulk:
             elif message is not None and not isinstance(message, Pong):
                 self.talk.heard(message)
 
-    def _fill(self, view: memoryview, *, is_start: bool) -> bool:
-        """Fill a buffer from the stream; False if the link is over.
-
-        is_start: at a record's beginning, and then a little of what follows is taken along: a small record, and the
-        beginning of the next, come by one call.
-        """
-        position = self._take_leftover(view)
-        length = len(view)
-        while position < length:
-            paces = [pace for pace in self._down if pace.is_set and not is_start]
-            try:
-                if is_start:
-                    count = self._socket.recv_into(self._ahead)
-                else:
-                    part = view[position : position + SLICE_BYTES] if paces else view[position:]
-                    count = self._socket.recv_into(part, 0, socket.MSG_WAITALL)
-            except (BlockingIOError, InterruptedError):
-                if self._is_over:
-                    return False
-                self._check_silence()
-                continue
-            if count == 0:
-                where = "" if is_start and position == 0 else ", in the middle of a record"
-                self._end(Code.LINK_LOST, f"the connection ended{where}")
-                return False
-            if is_start:
-                self._leftover = self._ahead[:count]
-                count = self._take_leftover(view[position:])
-            position += count
-            for pace in paces:
-                pace.take(count, lambda: self._is_over)
-            if not is_start and position < length:  # a long record over a slow line
-                self._heard_at = self.part_came_at = _now()
-        return True
-
-    def _take_leftover(self, view: memoryview) -> int:
-        """Begin to fill a buffer with what came before; gives how many bytes of it."""
-        count = min(len(view), len(self._leftover))
-        if count:
-            view[:count] = self._leftover[:count]
-            self._leftover = self._leftover[count:]
-        return count
-
     def _pinged(self, now: Monotonic) -> None:
         """Count a ping of theirs; raises RemoteProtocolError(FLOOD) for more than they can need."""
         before, held = self._pings
@@ -304,7 +262,7 @@ class Bulk:
     def _check_silence(self) -> None:
         if not self.talk.wants():
             self._heard_at = _now()
-        elif _now() - self._heard_at >= limits.DEAD_AFTER_S:
+        elif _now() - max(self._heard_at, self.part_came_at) >= limits.DEAD_AFTER_S:
             raise RemoteProtocolError(Code.LINK_SILENT, "nothing came that was asked for")
 
     def _send(self) -> None:

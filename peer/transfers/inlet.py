@@ -1,0 +1,115 @@
+"""Where a data link's bytes come in: whole records from a socket, in one buffer that is used again."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from peer.transfers.pace import SLICE_BYTES, Pace
+from wire import limits
+from wire.codes import Code
+from wire.errors import RemoteProtocolError
+from wire.machine import Monotonic
+
+_SEALED_BYTES: Final = limits.DATA_RECORD_BYTES + limits.TAG_BYTES
+
+_AHEAD_BYTES: Final = 4 * limits.KIB
+"""Received along with a record's length: a small record, and the beginning of the next, come by one call."""
+
+
+class Inlet:
+    """The way in of one link, used by its receiving thread.
+
+    leftover: bytes already received. paces: that the bytes of records wait for. is_over: whether nothing more is
+    wanted. on_silence: called when nothing came for as long as the socket waits; it may raise.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        leftover: bytes,
+        paces: Sequence[Pace],
+        *,
+        is_over: Callable[[], bool],
+        on_silence: Callable[[], None],
+    ) -> None:
+        self._socket = connection
+        self._leftover = memoryview(leftover)
+        self._paces = tuple(paces)
+        self._is_over = is_over
+        self._on_silence = on_silence
+        self._ahead = memoryview(bytearray(_AHEAD_BYTES))
+        self._head = memoryview(bytearray(limits.LENGTH_BYTES))
+        self._sealed = memoryview(bytearray(_SEALED_BYTES))
+        self.part_came_at = _now()  # a part of a long record over a slow line
+
+    def record(self) -> memoryview | None:
+        """Give the next record, sealed, without its length: good until the next call. None: it is over.
+
+        Raises RemoteProtocolError for a length no record has, ConnectionError when the stream ends, OSError.
+        """
+        if not self._begin():
+            return None
+        length = int.from_bytes(self._head, "big")
+        if length <= limits.TAG_BYTES:
+            raise RemoteProtocolError(Code.FRAME_EMPTY, "a record carries at least one byte")
+        if length > _SEALED_BYTES:
+            raise RemoteProtocolError(Code.RECORD_TOO_LARGE, f"{length} bytes")
+        sealed = self._sealed[:length]
+        return sealed if self._fill(sealed) else None
+
+    def _begin(self) -> bool:
+        """Receive a record's length, and what there is behind it; False if it is over."""
+        position = self._take_leftover(self._head)
+        while position < limits.LENGTH_BYTES:
+            count = self._receive(self._ahead, 0, is_between=position == 0)
+            if not count:
+                return False
+            self._leftover = self._ahead[:count]
+            position += self._take_leftover(self._head[position:])
+        return True
+
+    def _fill(self, view: memoryview) -> bool:
+        """Receive what a record carries; False if it is over."""
+        position, length = self._take_leftover(view), len(view)
+        while position < length:
+            paces = [pace for pace in self._paces if pace.is_set]
+            part = view[position : position + SLICE_BYTES] if paces else view[position:]
+            count = self._receive(part, socket.MSG_WAITALL)
+            if not count:
+                return False
+            position += count
+            for pace in paces:
+                pace.take(count, self._is_over)
+            if position < length:
+                self.part_came_at = _now()
+        return True
+
+    def _receive(self, view: memoryview, flags: int, *, is_between: bool = False) -> int:
+        """Receive some bytes; gives how many, 0 if it is over. is_between: two records."""
+        while not self._is_over():
+            try:
+                count = self._socket.recv_into(view, 0, flags)
+            except (BlockingIOError, InterruptedError):
+                if not self._is_over():
+                    self._on_silence()
+                continue
+            if count == 0:
+                where = "" if is_between else ", in the middle of a record"
+                raise ConnectionError(f"the connection ended{where}")
+            return count
+        return 0
+
+    def _take_leftover(self, view: memoryview) -> int:
+        """Begin to fill a buffer with what came before; gives how many bytes of it."""
+        count = min(len(view), len(self._leftover))
+        if count:
+            view[:count] = self._leftover[:count]
+            self._leftover = self._leftover[count:]
+        return count
+
+
+def _now() -> Monotonic:
+    return Monotonic(time.monotonic())
