@@ -18,7 +18,9 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
+
+from msgspec import Meta
 
 from peer import api
 from peer.accounts import archive, register
@@ -35,7 +37,7 @@ from wire import limits
 from wire.codes import Code
 from wire.errors import WireError
 from wire.identity.packing import Packed, pack, unpack
-from wire.ids import AccountName
+from wire.ids import AccountName, Counter
 from wire.machine import Entropy
 from wire.vault import KdfParameters, check_new_password
 
@@ -49,11 +51,11 @@ class _Account(Packed, frozen=True):
 
     tracker: str
     vault: bytes
-    vault_counter: int
-    salt: bytes
-    memory_kib: int
-    passes: int
-    lanes: int
+    vault_counter: Counter
+    salt: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    memory_kib: Annotated[int, Meta(ge=0, le=limits.KDF_MEMORY_KIB_MOST)]
+    passes: Annotated[int, Meta(ge=0, le=limits.KDF_PASSES_MOST)]
+    lanes: Annotated[int, Meta(ge=0, le=limits.KDF_LANES_MOST)]
 
     @property
     def kdf(self) -> KdfParameters:

@@ -73,9 +73,9 @@ def _one_switch(text: str) -> str:
 
 def _one_types(text: str) -> str:
     patterns = [part.strip() for part in text.split(",") if part.strip()]
-    if not patterns or text.strip().lower() in NONE:
-        return OFF
     one = ",".join(patterns)
+    if not patterns or one.lower() in NONE:
+        return OFF
     if len(one) > limits.ACCEPT_TYPES_CHARS or "/" in one or not one.isprintable():
         raise ValueError(text)
     return one

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.verb_world import Ran, check_refused
+from tests.harness import short
 from tests.harness.actors import WAIT_S, Peer
 from tests.harness.trackers import PYTHON, TrackerProcess
 
@@ -26,13 +27,10 @@ def shell(peer: Peer, command: str, **environment: str) -> Ran:
         f'hobnob() {{ {PYTHON} -m peer --home "{peer.home}" "$@"; }};'
         f' hobnob-tracker() {{ {PYTHON} -m tracker --home "{peer.home}.tracker" "$@"; }};'
     )
-    done = subprocess.run(
+    done = short.run(
         ["bash", "-c", f"{functions} {command}"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=WAIT_S,
-        check=False,
-        env={**peer.environment, **environment},
+        environment={**peer.environment, **environment},
+        timeout_s=WAIT_S,
     )
     return Ran([command], done.returncode, done.stdout.decode(), done.stderr.decode())
 

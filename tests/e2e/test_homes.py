@@ -7,7 +7,6 @@ import os
 import shutil
 import sqlite3
 import stat
-import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.verb_world import Ran, check_refused, run
+from tests.harness import short
 from tests.harness.actors import WAIT_S, Peer
 from tests.harness.mounts import needs_mounts, small_disk
 from tests.harness.trackers import PYTHON, TrackerProcess
@@ -269,8 +269,6 @@ def test_a_home_that_is_read_only_is_named(alice: Peer, tmp_path: Path) -> None:
         there = ["--home", str(disk.path / "alice")]
         for line in ("whoami", "friend list", "up", "register alice"):
             words = [*disk.words, PYTHON, "-m", "peer", *there, *line.split()]
-            done = subprocess.run(
-                words, capture_output=True, env=alice.environment, timeout=WAIT_S, check=False
-            )
+            done = short.run(words, environment=alice.environment, timeout_s=WAIT_S)
             ran = Ran(words, done.returncode, done.stdout.decode(), done.stderr.decode())
             check_refused(ran, "text", "home-unusable")

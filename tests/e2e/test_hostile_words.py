@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from tests.e2e.conftest import MakePeer
+from tests.harness import short
 from tests.harness.actors import PASSWORD, Peer
 from tests.harness.liars import Answer, LyingTracker
 from tests.harness.strangers import Scene
-from tests.harness.trackers import FOLDER, PYTHON
+from tests.harness.trackers import FOLDER, PYTHON, WAIT_S
 from tests.independent import account
 from tests.independent.account import Session
 from tests.independent.msgpack import Value
@@ -21,13 +21,11 @@ HARMFUL = set(NASTY) - set("[2J]52;caGk=31m")
 
 def printed(peer: Peer, *words: str) -> str:
     """Run a verb as a person does, and give what it prints."""
-    done = subprocess.run(
+    done = short.run(
         [PYTHON, "-m", "peer", "--home", str(peer.home), *words],
-        capture_output=True,
-        timeout=60,
-        check=False,
-        cwd=FOLDER,
-        env=peer.environment,
+        environment=peer.environment,
+        timeout_s=WAIT_S,
+        folder=FOLDER,
     )
     return done.stdout.decode() + done.stderr.decode()
 

@@ -18,6 +18,7 @@ from itertools import product
 from pathlib import Path
 from threading import Timer
 
+from tests.harness import short
 from tests.harness.actors import WAIT_S, Item, Node, Peer
 from tests.harness.trackers import FOLDER, PYTHON, WIDE, TrackerProcess
 from wire.codes import Code
@@ -59,14 +60,12 @@ def placed(
 
 def run(module: str, line: Sequence[str], environment: dict[str, str], stdin: bytes = b"") -> Ran:
     """Run a program to its end."""
-    done = subprocess.run(
+    done = short.run(
         [PYTHON, "-m", module, *line],
-        input=stdin,
-        capture_output=True,
-        timeout=WAIT_S,
-        check=False,
-        cwd=FOLDER,
-        env=environment,
+        environment=environment,
+        timeout_s=WAIT_S,
+        stdin=stdin,
+        folder=FOLDER,
     )
     return Ran(line, done.returncode, done.stdout.decode(), done.stderr.decode())
 

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from peer.api import EVENT_KINDS
+from tests.harness import short
 from tests.harness.trackers import FOLDER, PYTHON
 
 WAIT_S = 60.0  # for anything that will happen; only a failing test ever waits so long
@@ -92,14 +93,12 @@ class Peer:
 
     def try_to(self, *words: str, stdin: bytes = b"", **environment: str) -> Outcome:
         """Run a verb with --json to its end."""
-        done = subprocess.run(
+        done = short.run(
             self.words(*words),
-            input=stdin,
-            capture_output=True,
-            timeout=WAIT_S,
-            check=False,
-            cwd=FOLDER,
-            env={**self.environment, **environment},
+            environment={**self.environment, **environment},
+            timeout_s=WAIT_S,
+            stdin=stdin,
+            folder=FOLDER,
         )
         outcome = Outcome(words, done.returncode, done.stdout.decode(), done.stderr.decode())
         self.printed += [outcome.out, outcome.err]
@@ -110,15 +109,9 @@ class Peer:
     def plain(self, *words: str) -> str:
         """Run a verb that has to work without --json; gives what a person sees."""
         home = ("--home", str(self.home))
-        done = subprocess.run(
-            [PYTHON, "-m", "peer", *home, *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=WAIT_S,
-            check=True,
-            cwd=FOLDER,
-            env=self.environment,
-        )
+        line = [PYTHON, "-m", "peer", *home, *words]
+        done = short.run(line, environment=self.environment, timeout_s=WAIT_S, folder=FOLDER)
+        done.check_returncode()
         return done.stdout.decode()
 
     def do(self, *words: str, stdin: bytes = b"") -> list[Item]:

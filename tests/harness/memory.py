@@ -13,10 +13,23 @@ GROWTH_BYTES = 24 * 1024 * 1024
 
 def memory_of(pid: int) -> int:
     """Give how many bytes of memory a process has (its resident set)."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    found = _read(pid, "VmRSS")
     assert found is not None
-    return int(found[1]) * 1024
+    return found
+
+
+def peak_of(pid: int) -> int:
+    """Give how many bytes of memory a process had at most; 0 for one that is no more."""
+    try:
+        return _read(pid, "VmHWM") or 0
+    except OSError:
+        return 0
+
+
+def _read(pid: int, name: str) -> int | None:
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(rf"{name}:\s+(\d+) kB", status)
+    return None if found is None else int(found[1]) * 1024
 
 
 @contextmanager

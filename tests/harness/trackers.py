@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.harness import short
+
 WAIT_S = 30.0
 PYTHON = os.environ.get("HOBNOB_PYTHON", sys.executable)
 FOLDER = tempfile.gettempdir() if "HOBNOB_PYTHON" in os.environ else None
@@ -122,10 +124,8 @@ class TrackerProcess:
 def run_verb(*words: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run one verb of `hobnob-tracker` to its end."""
     where = () if home is None else ("--home", str(home))
-    return subprocess.run(
-        [sys.executable, "-m", "tracker", *words, *where],
-        capture_output=True,
-        text=True,
-        timeout=WAIT_S,
-        check=False,
+    line = [sys.executable, "-m", "tracker", *words, *where]
+    done = short.run(line, environment=os.environ, timeout_s=WAIT_S)
+    return subprocess.CompletedProcess(
+        line, done.returncode, done.stdout.decode(), done.stderr.decode()
     )

@@ -53,7 +53,7 @@ ROOMS = "rooms are not part of the product yet"
 
 
 def words(number: int, what: str, *tests: str) -> Row:
-    """Give a row of the command line: its process ends with the verb, and holds nothing afterwards."""
+    """Give a row of the command line: its process ends with the verb; who runs one asserts the peak of its memory."""
     return Row(number, what, tests, is_sized=False)
 
 

@@ -38,6 +38,17 @@ def is_watched(test: str) -> bool:
     return bool(takes & WATCHED) or any(word in asserted for word in WATCHES)
 
 
+RUNNERS = {"test_install.py", "test_wheel.py", "test_hostile_files.py"}
+"""What these run to its end is pip, or a program that makes files: no verb of ours."""
+
+
+def test_whoever_runs_a_verb_to_its_end_asserts_the_peak_of_its_memory() -> None:
+    for path in sorted((ROOT / "tests" / "e2e").rglob("*.py")):
+        if path.name not in RUNNERS:
+            assert "subprocess.run(" not in path.read_text(encoding="utf-8"), path
+    assert "peak_of" in (ROOT / "tests" / "harness" / "short.py").read_text(encoding="utf-8")
+
+
 def test_no_row_is_left_out() -> None:
     assert [row.number for row in ROWS] == list(range(1, 114))
 

@@ -69,6 +69,7 @@ def held(one: SimPeer, name: str, friend: str | None = None) -> str:
         ("accept.policy", "AUTO", "auto"),
         ("accept.types", " *.jpg, ,*.PNG", "*.jpg,*.PNG"),
         ("accept.types", "OFF", OFF),
+        ("accept.types", "0,", OFF),
         ("accept.types", "x" * ACCEPT_TYPES_CHARS, "x" * ACCEPT_TYPES_CHARS),
         ("downloads.folder", "/srv/in", "/srv/in"),
     ],
