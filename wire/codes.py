@@ -162,6 +162,7 @@ class Code(enum.Enum):
     REACTION_INVALID = "reaction-invalid", "local", "never"
     DATE_INVALID = "date-invalid", "local", "never"
     SEARCH_EMPTY = "search-empty", "local", "never"
+    SEARCH_TOO_LONG = "search-too-long", "local", "never"
     # --- transfers
     UNKNOWN_OFFER = "unknown-offer", "both", "never"
     OFFER_WITHDRAWN = "offer-withdrawn", "both", "never"

@@ -282,6 +282,8 @@ date-invalid: that is no date
     write it like 2026-11-20 or 2026-11-20T18:30
 search-empty: there is no word to look for
     name at least one letter, digit or emoji of it
+search-too-long: the search took too long and was given up
+    look for rarer words, or in what one friend and you said: --friend F
 manifest-conflict: the list of files names one place twice
     ask your friend to send it again
 changed-at-sender: the file changed at the sender while it was sent

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import time
+from typing import Any
 
 from peer import api
 from peer.errors import PeerError
@@ -18,6 +20,7 @@ from wire.log.event import EventKind
 
 Connection = sqlite3.Connection
 
+STEPS = 10_000  # of SQLite's machine between two looks at the clock: well below a millisecond
 SNIPPET_BEFORE, SNIPPET_CHARS = 32, 96
 """Of a text, before its first hit and in all: a line of a terminal beside names and times."""
 
@@ -25,7 +28,7 @@ SNIPPET_BEFORE, SNIPPET_CHARS = 32, 96
 def find(connection: Connection, query: api.SearchMessages) -> list[api.Found]:
     """Give the newest lines that hold all that is looked for; the index is up to date.
 
-    Raises PeerError with TEXT_LENGTH, SEARCH_EMPTY, NO_SUCH_FRIEND, CONFIG_INVALID for a limit that is none,
+    It is given up after SEARCH_S, whatever is looked for. Raises PeerError with SEARCH_TOO_LONG, TEXT_LENGTH, SEARCH_EMPTY, NO_SUCH_FRIEND, CONFIG_INVALID for a limit that is none,
     UNKNOWN_MESSAGE or AMBIGUOUS_ID for a line that is not there.
     """
     me = own.need_account(connection)
@@ -43,7 +46,8 @@ def find(connection: Connection, query: api.SearchMessages) -> list[api.Found]:
             return []  # nothing was ever said
         match = f"({within}) AND {match}"  # blanks bind tighter
     before = _place_of(connection, query.before)
-    rows = connection.execute(
+    rows = _in_time(
+        connection,
         "SELECT e.number, e.id, v.id, c.name, e.is_own, e.kind, e.at, e.body FROM found f"
         " CROSS JOIN words w ON w.place = f.rowid CROSS JOIN events e ON e.number = w.event"
         " JOIN conversations v ON v.number = e.conversation JOIN contacts c ON c.number = v.contact"
@@ -68,6 +72,22 @@ def find(connection: Connection, query: api.SearchMessages) -> list[api.Found]:
             )
         )
     return results
+
+
+def _in_time(
+    connection: Connection, question: str, values: tuple[object, ...], within_s: float | None = None
+) -> list[tuple[Any, ...]]:
+    """Give the rows of a question; raises PeerError(SEARCH_TOO_LONG) after SEARCH_S, or `within_s`."""
+    ends = time.monotonic() + (limits.SEARCH_S if within_s is None else within_s)
+    connection.set_progress_handler(lambda: time.monotonic() > ends, STEPS)
+    try:
+        return connection.execute(question, values).fetchall()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        raise PeerError(Code.SEARCH_TOO_LONG) from error
+    finally:
+        connection.set_progress_handler(None, 0)
 
 
 def _conversations(connection: Connection, friend: str) -> str:

@@ -21,14 +21,14 @@ from peer.identity import Profile
 from peer.mail import lost, mailing, postbox, prekeys
 from peer.people import standing
 from peer.store.database import Database
-from peer.store.devices import list_of, note_list, signing_key_of
+from peer.store.devices import signing_key_of
 from peer.times import wall
 from peer.tracker_link import TrackerLink
 from wire import limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.identity import peek_certificate
-from wire.ids import DeviceId, IdentityKey
+from wire.ids import AccountName, DeviceId, IdentityKey
 from wire.machine import Entropy, UnixMillis
 from wire.mailbox import Prekey, Route, read_prekey, seal_letter
 from wire.messages import mailbox
@@ -71,6 +71,7 @@ class MailExchange:
         self._told = NOTHING
         self._is_told = asyncio.Event()
         self._paused: dict[DeviceId, float] = {}
+        self._noted: set[tuple[str, bytes]] = set()  # lists that something was told of
         self._turn = asyncio.Lock()
         self.has_taken = asyncio.Event()  # all that waited when the link began
 
@@ -236,11 +237,12 @@ class MailExchange:
         if found.identity != identity:
             return keys  # the tracker means somebody else: the pin counts
         certificates = tuple(device.certificate for device in found.devices)
-        self._on_effects(
-            await self._database.write_patiently(
-                _note, found.device_list, certificates, identity, wall()
-            )
+        effects = await self._database.write_patiently(
+            _note, name, found.device_list, certificates, wall()
         )
+        if effects and (name, found.device_list) not in self._noted:
+            self._on_effects(effects)  # an older list is told once, however often it is shown
+            self._noted.add((name, found.device_list))
         for row in found.devices:
             try:
                 device = peek_certificate(row.certificate).device
@@ -281,13 +283,13 @@ class MailExchange:
 
 def _note(
     connection: sqlite3.Connection,
+    name: AccountName,
     device_list: bytes,
     certificates: tuple[bytes, ...],
-    identity: IdentityKey,
     now: UnixMillis,
 ) -> list[Effect]:
-    """Learn an account's devices, as far as they verify under its pin."""
-    with suppress(RemoteProtocolError):
-        if list_of(connection, identity) is None:
-            note_list(connection, identity, device_list)
-    return standing.introduced(connection, device_list, certificates, now)
+    """Learn an account's devices, as far as they verify under its pin; an older list is told by name."""
+    try:
+        return standing.told_by_tracker(connection, name, device_list, certificates, now)
+    except RemoteProtocolError as error:
+        return [NoteDenial("the tracker", f"a device list of {name}", error.code)]

@@ -207,6 +207,76 @@ def test_a_vault_of_last_month_opens_no_account_that_knows_better(
     assert alarms(alice) == ["vault-rollback"]
 
 
+def test_a_friend_s_device_list_that_went_back_is_told_and_what_is_said_goes_out(
+    apart: tuple[Peer, Peer], liar: Liar, make_peer: MakePeer
+) -> None:
+    alice, bob = apart
+    kept: list[tuple[bytes, int]] = []
+
+    def keep(database: sqlite3.Connection) -> None:
+        row = database.execute(
+            "SELECT device_list, list_counter FROM accounts WHERE name = 'bob'"
+        ).fetchone()
+        kept.append((bytes(row[0]), int(row[1])))
+
+    liar.change(keep)
+    laptop = make_peer("laptop")
+    laptop.one(
+        "login", "bob", "--tracker", liar.process.address, "--device", "laptop", "--unsealed"
+    )
+    alice.one("say", "bob", "before")  # asks for keys of all his machines, and learns the list
+
+    def back(database: sqlite3.Connection) -> None:
+        keep(database)
+        database.execute(
+            "UPDATE accounts SET device_list = ?, list_counter = ? WHERE name = 'bob'", kept[0]
+        )
+
+    liar.change(back)
+    at_alice = alice.up()
+    said = alice.one("say", "bob", "for your machines")
+    at_alice.event("notice", code="list-rollback")
+    assert at_alice.stop() == 0
+    liar.change(
+        lambda database: database.execute(
+            "UPDATE accounts SET device_list = ?, list_counter = ? WHERE name = 'bob'", kept[1]
+        )
+    )
+    goes_out(alice, bob, said)
+
+
+def test_a_request_that_is_brought_again_asks_nobody_again(
+    apart: tuple[Peer, Peer], liar: Liar, make_peer: MakePeer
+) -> None:
+    alice, bob = apart
+    mallory = make_peer("mallory")
+    mallory.register(liar.process.address, "--unsealed")
+    rows: list[tuple[object, ...]] = []
+
+    def keep(database: sqlite3.Connection) -> None:
+        rows.extend(database.execute("SELECT * FROM friend_requests").fetchall())
+
+    def again(database: sqlite3.Connection) -> None:
+        marks = ",".join("?" * len(rows[0]))
+        database.executemany(f"INSERT OR REPLACE INTO friend_requests VALUES ({marks})", rows)
+
+    mallory.one("friend", "add", "bob")
+    liar.change(keep)
+    assert len(rows) == 1
+    assert [one["friend"] for one in bob.do("friend", "requests")] == ["mallory"]
+    bob.do("friend", "reject", "mallory")
+    liar.change(again)
+    assert bob.do("friend", "requests") == []
+    mallory.one("friend", "add", "bob")  # another one, of her own, is heard
+    assert [one["friend"] for one in bob.do("friend", "requests")] == ["mallory"]
+    bob.do("friend", "accept", "mallory")
+    bob.do("friend", "remove", "mallory")
+    liar.change(again)
+    assert bob.do("friend", "requests") == []
+    said = alice.one("say", "bob", "nothing of it stops us")
+    goes_out(alice, bob, said)
+
+
 def test_no_key_that_opened_mail_is_left_while_the_node_runs(apart: tuple[Peer, Peer]) -> None:
     """Forward secrecy, the write-ahead log included."""
     from tests.e2e.test_mail import private_halves

@@ -233,7 +233,7 @@ class Office:
         certificates = tuple(row.certificate for row in answer.devices)
         peer.carry_out(
             peer.database.write(
-                mail_exchange._note, answer.device_list, certificates, to.identity, peer.wall()
+                mail_exchange._note, to.name, answer.device_list, certificates, peer.wall()
             )
         )
         peer.commit()

@@ -247,3 +247,14 @@ def test_an_edited_message_is_found_by_what_it_says_now_and_a_deleted_one_not_at
         act(alice, acts.delete, event)
         assert look(alice, "present") == []
         assert look(alice, "former") == []
+
+
+def test_a_search_that_takes_too_long_is_given_up_and_leaves_nothing_behind(alice: SimPeer) -> None:
+    endless = (
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    )
+    with pytest.raises(PeerError) as refused:
+        search._in_time(alice.database.connection, endless, (), 0.01)
+    assert refused.value.code is Code.SEARCH_TOO_LONG
+    say(alice, "bob", "found all the same")
+    assert look(alice, "same") == ["found all the same"]
