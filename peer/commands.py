@@ -136,7 +136,7 @@ def _status(node: Node) -> api.Status:
         tracker=api.TrackerStatus(
             node.uplink.state, None if tracker is None else str(tracker), node.uplink.why
         ),
-        links=node.linking.status(),
+        links=node.linking.status(is_told=node.uplink.state == "online"),
         transfers=node.database.read(manager.transfers, node.live(), only_open=True),
         alarms=node.database.read(alarms.standing),
         waiting=_waiting(node),

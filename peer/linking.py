@@ -206,10 +206,19 @@ class Linking:
         for pump in list(self.dialer.pumps):
             pump.close(Code.SHUTTING_DOWN)
 
-    def status(self) -> list[api.LinkStatus]:
-        """List every friend's link; one without says so."""
-        friends = self._database.read(roster.list_friends, online_only=False)
-        return list_links(self._links, friends, self.dialer.why_no_relay)
+    def status(self, *, is_told: bool) -> list[api.LinkStatus]:
+        """List every friend's link; one without says so. is_told: whether a tracker tells who is there now."""
+        return list_links(
+            self._links,
+            self._database.read(roster.list_friends, online_only=False),
+            why_no_relay=self.dialer.why_no_relay,
+            why_not_punched=self.meeting.punching.why_not.get,
+            is_told=is_told,
+        )
+
+    def linked_friends(self) -> set[str]:
+        """Give the names of friends with whom a link stands."""
+        return {link.friend for link in self._links.every()}
 
     # --- one link's life
 

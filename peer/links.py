@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 from peer import api
 from peer.log.sessions import Session
 from peer.pump import Pump
-from peer.reach.paths import DIRECT, NONE, PATHS, WHY_NOT_BETTER, rank_of
+from peer.reach.paths import DIRECT, NONE, PATHS, rank_of, why_not_better
 from peer.times import rfc3339
 from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
 
@@ -88,9 +88,8 @@ class PeerLink:
             },
         )
 
-    @property
-    def status(self) -> api.LinkStatus:
-        """Show it to a person."""
+    def status(self, why_not_punched: str | None) -> api.LinkStatus:
+        """Show it to a person. why_not_punched: why dialling at one moment did not work."""
         machine = self.pump.link
         trip_s = None if machine is None else machine.round_trip_s
         return api.LinkStatus(
@@ -100,7 +99,7 @@ class PeerLink:
             verified=True,
             rtt_ms=None if trip_s is None else round(trip_s * 1000, 2),
             since=rfc3339(self.since),
-            why_not_better=WHY_NOT_BETTER.get(self.path),
+            why_not_better=why_not_better(self.path, why_not_punched),
         )
 
 
@@ -166,23 +165,34 @@ class Links(Generic[Kept]):
 def list_links(
     links: Links[PeerLink],
     friends: list[api.Friend],
+    *,
     why_no_relay: Callable[[str], str | None],
+    why_not_punched: Callable[[DeviceId], str | None],
+    is_told: bool,
 ) -> list[api.LinkStatus]:
-    """List the link of every device, and each friend without one. why_no_relay: of a friend, by name."""
+    """List the link of every device, and each friend without one.
+
+    why_no_relay: of a friend, by name. is_told: whether a tracker tells who is there now.
+    """
     every = sorted(links.every(), key=lambda link: (link.friend, link.device))
-    listed = [link.status for link in every]
+    listed = [link.status(why_not_punched(link.device)) for link in every]
     linked = {link.friend for link in listed}
     for friend in friends:
         if friend.friend not in linked:
-            why = why_not_linked(friend, why_no_relay(friend.friend))
+            why = why_not_linked(friend, why_no_relay(friend.friend), is_told=is_told)
             listed.append(api.LinkStatus(friend.friend, None, NONE, False, None, None, why))
     return listed
 
 
-def why_not_linked(friend: api.Friend, no_relay: str | None) -> str:
-    """Say why there is no link with a friend. no_relay: why the relay did not help."""
+def why_not_linked(friend: api.Friend, no_relay: str | None, *, is_told: bool) -> str:
+    """Say why there is no link with a friend. no_relay: why the relay did not help. is_told: as of `list_links`."""
     if friend.key_changed is not None:
         return "another identity key is shown: see friend accept-key"
+    if not is_told:
+        return (
+            "no tracker says where they are; neither the local network nor an address they signed last"
+            " leads to them yet"
+        )
     if friend.presence == "offline":
         return "offline"
     return f"no address answered yet{'' if no_relay is None else f'; {no_relay}'}"

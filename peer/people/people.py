@@ -11,7 +11,6 @@ from peer import api
 from peer.errors import PeerError
 from peer.log import sharing
 from peer.people import befriending, neighbours, overtures, roster, verifying
-from peer.reach.paths import NONE
 from peer.talk import mutes
 from peer.times import wall
 from wire.address import TrackerAddress
@@ -65,7 +64,7 @@ async def carry_out(node: Node, command: Command, request_id: str) -> Sequence[a
             await node.settle(SETTLE_S)
             return _shown(
                 node.database.read(_friends, wall(), online_only=False),
-                {link.friend for link in node.linking.status() if link.path != NONE},
+                node.linking.linked_friends(),
                 online_only=online_only,
             )
 

@@ -18,6 +18,7 @@ from peer import api
 from peer.errors import PeerError
 from peer.identity import seal_of
 from peer.listener import parse_listen
+from peer.reach.lan import FAILED, OFF
 from peer.reach.places import own_hosts
 from peer.settings import configuring
 from peer.sizes import bytes_text
@@ -60,6 +61,7 @@ async def examine(node: Node) -> AsyncGenerator[api.Check, None]:
         async for check in _by_tracker(node):
             yield check
     yield _ipv6()
+    yield _lan(node)
     for check in _this_machine(node):
         yield check
 
@@ -206,6 +208,22 @@ def _ipv6() -> api.Check:
     if not hosts:
         return _fine("ipv6", "this machine has no way out by IPv6; IPv4 alone is used")
     return _fine("ipv6", f"this machine goes out as {', '.join(hosts)}")
+
+
+def _lan(node: Node) -> api.Check:
+    """Say whether friends on this network would be found without a tracker."""
+    lan = node.near.lan
+    if lan.state == FAILED:
+        return _wrong(
+            "lan",
+            f"friends on the local network are not looked for: {lan.why}",
+            "free UDP port 5353 for this program, or: hobnob config set lan off",
+        )
+    if lan.state == OFF:
+        return _fine("lan", f"friends on the local network are not looked for: {lan.why}")
+    count = len(lan.nearby)
+    others = "no other device is" if count == 0 else f"{count} other devices are"
+    return _fine("lan", f"announces itself on the local network; {others} heard there")
 
 
 def _this_machine(node: Node) -> list[api.Check]:

@@ -36,7 +36,8 @@ OFF, STARTING, ON, FAILED = "off", "starting", "on", "failed"
 class Lan:
     """One node's part in it.
 
-    name: of the account. listening: gives HOST and port of each listener. is_wanted: says whether the person lets us.
+    name: of the account. listening: gives HOST and port of each listener. why_not: says why we take no part,
+    empty if we do.
 
     on_news: called when a device is said to be somewhere new. state: off, starting, on or failed, and why in words.
     """
@@ -47,7 +48,7 @@ class Lan:
         name: AccountName,
         *,
         listening: Callable[[], list[Place]],
-        is_wanted: Callable[[], bool],
+        why_not: Callable[[], str],
         entropy: Entropy,
     ) -> None:
         self.nearby = Nearby()
@@ -55,7 +56,7 @@ class Lan:
         self._keys = keys
         self._name = name
         self._listening = listening
-        self._is_wanted = is_wanted
+        self._why_not = why_not
         self.on_news: Callable[[], None] = lambda: None
         self._entropy = entropy
         self._loop = asyncio.get_running_loop()
@@ -70,7 +71,9 @@ class Lan:
         """Take part until cancelled, whenever the person lets us and there is a network."""
         while True:
             wait_s = ROUND_S
-            if self._is_wanted():
+            if why_not := self._why_not():
+                self.state, self.why = OFF, why_not
+            else:
                 try:
                     await self._take_part()
                 except ImportError:
@@ -80,8 +83,6 @@ class Lan:
                     self.state, self.why = FAILED, error.strerror or str(error)
                     wait_s = AGAIN_S
                 self.nearby.clear()
-            else:
-                self.state, self.why = OFF, "it is switched off"
             await self._wait(wait_s)
 
     def look(self) -> None:
@@ -121,7 +122,7 @@ class Lan:
             return
         said: tuple[object, ...] = ()
         async with make(hosts, self._on_heard, self.nearby.gone) as ours:
-            while self._is_wanted():
+            while not self._why_not():
                 if (to_say := self._to_say(hosts)) != said:
                     await self._announce(ours, hosts)
                     said = to_say

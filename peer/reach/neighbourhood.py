@@ -55,7 +55,7 @@ class Neighbourhood:
             profile.keys,
             profile.name,
             listening=self._places,
-            is_wanted=self._is_wanted,
+            why_not=self._why_not,
             entropy=entropy,
         )
 
@@ -90,13 +90,15 @@ class Neighbourhood:
     def _places(self) -> list[Place]:
         return [parse_listen(place) for place in self._where.listening]
 
-    def _is_wanted(self) -> bool:
-        """Say whether friends are looked for near: by those who can be dialled, or who have no other way."""
+    def _why_not(self) -> str:
+        """Say why friends are not looked for near; only who can be dialled, or has no other way, does that."""
         is_set = self._said
         if is_set is None:
             is_set = self._database.read(preferences.held, "lan") == preferences.ON
+        if not is_set:
+            return "it is switched off"
         can_be_dialled = any(not ip_address(host).is_loopback for host, _ in self._places())
-        return is_set and (can_be_dialled or self._is_needed)
+        return "" if can_be_dialled or self._is_needed else "nothing listens there"
 
     async def _sign(self, boot_id: BootId) -> None:
         """Sign where we can be dialled near, for friends whom no tracker tells."""

@@ -13,11 +13,18 @@ NONE = "none"
 RANKS = {PUNCHED: 1, RELAYED: 2}
 """What two sides compare, 0 for any that was dialled: which of those it is one side may see otherwise."""
 
-WHY_NOT_BETTER = {
-    PUNCHED: "no address of the other machine answered, so both dialled at one moment",
-    RELAYED: "no address of the other machine answered, and dialling at one moment did not work;"
-    " the tracker passes sealed bytes, and both go on trying",
-}
+NO_ADDRESS = "no address of the other machine answered"
+NOT_AT_ONE_MOMENT = "dialling at one moment did not work"
+
+
+def why_not_better(path: str, why_not_punched: str | None) -> str | None:
+    """Say why a link takes no better path, None for one that was dialled. why_not_punched: at the last try."""
+    if path == PUNCHED:
+        return f"{NO_ADDRESS}, so both dialled at one moment"
+    if path == RELAYED:
+        tried = why_not_punched or NOT_AT_ONE_MOMENT
+        return f"{NO_ADDRESS}, and {tried}; the tracker passes sealed bytes, and both go on trying"
+    return None
 
 
 def rank_of(path: str) -> int:

@@ -16,14 +16,22 @@ from typing import Protocol
 from peer.people.roster import Target
 from peer.pump import Pump
 from peer.reach.candidates import may_dial
-from peer.reach.paths import PUNCHED
+from peer.reach.paths import NOT_AT_ONE_MOMENT, PUNCHED
 from wire import frames, limits
-from wire.ids import AccountName, RequestId
+from wire.ids import AccountName, DeviceId, RequestId
 from wire.messages import Message, Purpose
 from wire.messages.reach import AskPunch, Punch, PunchGo
 
 AGAIN_S = 1 / limits.DIALS_PER_S
 """After a refusal: the other side's router has not seen its own connection leave yet."""
+
+UNPROBED = (
+    "the probes for dialling at one moment did not get through to the tracker or the other side"
+)
+OTHER_PORTS = (
+    "a router between gives each connection another port, so that dialling at one moment cannot work"
+    " (hobnob doctor says whether it is yours)"
+)
 
 Place = tuple[str, int]
 
@@ -65,6 +73,7 @@ class Punching:
         self._tracker_port = tracker_port
         self._begin = begin
         self._awaited: dict[bytes, asyncio.Future[Place | None]] = {}
+        self.why_not: dict[DeviceId, str] = {}  # at the last try with a device, in words
 
     async def call(self, target: Target, purpose: Purpose) -> bool:
         """Ask to be introduced, and try; True once a connection stands. Raises PeerError if the tracker refuses."""
@@ -77,11 +86,13 @@ class Punching:
     async def meet(self, target: Target, purpose: Purpose, ticket: bytes, second_port: int) -> bool:
         """Probe, wait for the word to go, and dial; True once a connection stands."""
         awaited = self._await(ticket)
+        self.why_not[target.device] = UNPROBED
         try:
             with ExitStack() as sockets, suppress(OSError, TimeoutError):
                 async with asyncio.timeout(limits.TICKET_S):
                     port = await self._probe(sockets, ticket, second_port)
                     place = await awaited
+                self.why_not[target.device] = OTHER_PORTS if place is None else NOT_AT_ONE_MOMENT
                 if place is not None and self._may_dial(place):
                     async with asyncio.timeout(limits.PUNCH_S):
                         opened = await self._dial(place, port)

@@ -3,15 +3,17 @@
 A namespace lives as long as a process that reads from a pipe of ours, and cables vanish with what they join;
 programs started by a host's `words` die with the thread that started them (not in the first instants: a
 kernel takes that wish from the program itself, and it has to be running). So nothing is left, however the
-test ends, and nothing has a name that two runs could share. What cannot be had here is delay without a
-queue (`netem` is missing on many kernels) and loss: those belong to `simnet`.
+test ends, and nothing has a name that two runs could share. Delay without a queue is `delay_line`'s (`netem` is missing
+on many kernels); what cannot be had here is loss: that belongs to `simnet`.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -29,6 +31,14 @@ INTERNET: Final = "45.77"
 IPV6: Final = {LAN: "fd77:77:77:77", INTERNET: "2a01:4f8:77:77"}
 """The first half of their addresses of IPv6, where they have one."""
 
+_NO_NEIGHBOURS = """
+table bridge far {
+  chain through { type filter hook forward priority 0; udp dport 5353 drop; }
+}
+"""
+"""No multicast DNS: what stands for the whole world is nobody's local network."""
+
+DELAY_LINE = Path(__file__).with_name("delay_line.py")
 _LEAST_BURST_BYTES = 16 * 1024
 _TICKS_PER_S = 250  # a bucket has to hold what leaves between two ticks of the slowest usual kernel
 
@@ -135,6 +145,7 @@ class Switch:
         self._prefix = prefix
         self._kernel = {key.replace("__", "/"): value for key, value in kernel.items()}
         self._namespaces: list[Namespace] = []
+        self._carriers: list[subprocess.Popen[bytes]] = []
         self._hosts = 0
 
     def __enter__(self) -> Self:
@@ -142,6 +153,8 @@ class Switch:
         self._namespaces.append(self._hub)
         self._hub.run("ip", "link", "add", "switch", "type", "bridge")
         self._hub.run("ip", "link", "set", "switch", "up")
+        if self._prefix == INTERNET:
+            self._hub.run("nft", _NO_NEIGHBOURS)
         return self
 
     def __exit__(
@@ -150,6 +163,9 @@ class Switch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for carrier in self._carriers:
+            carrier.kill()
+            carrier.communicate()
         for namespace in reversed(self._namespaces):
             namespace.close()
 
@@ -158,16 +174,22 @@ class Switch:
         *,
         up: Line | None = None,
         down: Line | None = None,
+        delay_s: float = 0.0,
         has_ipv4: bool = True,
         has_ipv6: bool = False,
     ) -> Host:
-        """Add a host. up: how fast it sends, down: how fast it is sent to; None for no limit."""
+        """Add a host. up: how fast it sends, down: how fast it is sent to; None for no limit.
+
+        delay_s: what every frame takes on its cable, each way; not together with `up`.
+        """
         self._hosts += 1
         ipv4 = f"{self._prefix}.{self._hosts // 250}.{self._hosts % 250 + 1}" if has_ipv4 else ""
         ipv6 = f"{IPV6[self._prefix]}::{self._hosts:x}" if has_ipv6 else ""
         host = Host(ipv4 or ipv6, self._hosts, ipv6)
         self._namespaces.append(host)
-        if up is None:
+        if delay_s:
+            host.modem = self._delay(host, delay_s)
+        elif up is None:
             host.cable("eth0", self._hub, host.port)
         else:
             host.modem = self._modem(host)
@@ -201,6 +223,21 @@ class Switch:
 
     def _port(self, host: Host, state: str) -> None:
         self._hub.run("ip", "link", "set", host.port, state)
+
+    def _delay(self, host: Host, delay_s: float) -> Namespace:
+        """Lay a cable that takes its time, with what passes on the frames in a namespace of its own."""
+        line = Namespace()
+        self._namespaces.append(line)
+        host.cable("eth0", line, "near")
+        line.cable("far", self._hub, host.port)
+        for namespace, device in ((host, "eth0"), (self._hub, host.port)):
+            namespace.run(sys.executable, "-S", str(DELAY_LINE), device)
+        words = (sys.executable, "-S", str(DELAY_LINE), str(delay_s * 1000), "near", "far")
+        carrier = subprocess.Popen([*line.words, *words], stdout=subprocess.PIPE)
+        self._carriers.append(carrier)
+        assert carrier.stdout is not None
+        assert carrier.stdout.readline() == b"ready\n"
+        return line
 
     def _modem(self, host: Host) -> Namespace:
         """Make what a host is plugged into: its queue is not the host's own, which would notice how full it is."""

@@ -27,10 +27,17 @@ class Mapping(enum.Enum):
     RANDOM = "masquerade fully-random"  # another one for each
 
 
+class Answer(enum.Enum):
+    """What a router does with a packet for itself that nobody inside asked for."""
+
+    DROP = 'iifname "eth0" drop'  # nothing, as most homes' do
+    RESET = 'iifname "eth0" meta l4proto tcp reject with tcp reset; iifname "eth0" reject'
+
+
 _RULES = """
 table ip home {{
   chain out {{ type nat hook postrouting priority srcnat; oifname "eth0" {mapping}; }}
-  chain local {{ type filter hook input priority filter; ct state established,related accept; iifname "eth0" drop; }}
+  chain local {{ type filter hook input priority filter; ct state established,related accept; {answer}; }}
   chain through {{ type filter hook forward priority filter; ct state established,related accept; ct status dnat accept; iifname "eth0" drop; }}
 }}
 """
@@ -39,22 +46,46 @@ table ip home {{
 class Router:
     """One home: a router on the Internet, and one machine behind it, `inside`; left with the switch.
 
-    number: 1 to 250, another one for each home.
+    number: 1 to 250, another one for each home. delay_s: of its line, each way.
     """
 
-    def __init__(self, internet: Switch, number: int, mapping: Mapping = Mapping.SAME) -> None:
-        self.outside: Host = internet.host()
-        self.inside = Host(f"192.168.{number}.2", 0)
-        gateway = f"192.168.{number}.1"
-        self.outside.cable("lan", self.inside, "eth0")
-        self.outside.run("ip", "address", "add", f"{gateway}/24", "dev", "lan")
-        self.inside.run("ip", "address", "add", f"{self.inside.address}/24", "dev", "eth0")
-        self.inside.run("ip", "route", "add", "default", "via", gateway)
+    def __init__(
+        self,
+        internet: Switch,
+        number: int,
+        mapping: Mapping = Mapping.SAME,
+        *,
+        answer: Answer = Answer.DROP,
+        delay_s: float = 0.0,
+    ) -> None:
+        self.outside: Host = internet.host(delay_s=delay_s)
+        self._network = f"192.168.{number}"
+        self._machines: list[Host] = []
+        self.outside.run("ip", "link", "add", "lan", "type", "bridge")
+        self.outside.run("ip", "address", "add", f"{self._network}.1/24", "dev", "lan")
+        self.outside.run("ip", "link", "set", "lan", "up")
+        self.inside = self.machine()
         self.outside.set_kernel("net/ipv4/ip_forward", "1")
-        self.outside.run("nft", _RULES.format(mapping=mapping.value))
+        self.outside.run("nft", _RULES.format(mapping=mapping.value, answer=answer.value))
+
+    def machine(self) -> Host:
+        """Add another machine to this home."""
+        number = len(self._machines) + 2
+        host = Host(f"{self._network}.{number}", number)
+        self._machines.append(host)
+        self.outside.cable(host.port, host, "eth0")
+        self.outside.run("ip", "link", "set", host.port, "master", "lan")
+        host.run("ip", "address", "add", f"{host.address}/24", "dev", "eth0")
+        host.run("ip", "route", "add", "default", "via", f"{self._network}.1")
+        return host
+
+    def restart(self) -> None:
+        """Forget every connection that was translated, as a router does that is switched off and on."""
+        self.outside.run("conntrack", "-F")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.inside.close()
+        for host in self._machines:
+            host.close()

@@ -59,6 +59,25 @@ def test_a_line_is_as_slow_as_said(slow_end: str) -> None:
         assert rate_between(taker, giver, 2_500_000) > 2 * slow  # the other way it is free
 
 
+_CONNECT = """
+import socket, sys, time
+began = time.monotonic()
+try:
+    socket.create_connection((sys.argv[1], 9), 30)
+except ConnectionRefusedError:
+    print(time.monotonic() - began)
+"""
+
+
+def test_what_goes_over_a_slow_cable_takes_its_time_each_way() -> None:
+    with Switch() as switch:
+        near, far = switch.host(delay_s=0.05), switch.host()
+        for one, other in ((near, far), (far, near)):
+            took_s = float(one.run(sys.executable, "-S", "-c", _CONNECT, other.address))
+            assert took_s >= 0.1
+        assert rate_between(far, near, 500_000) > 0
+
+
 def test_a_cable_is_cut_and_mended() -> None:
     with Switch() as switch:
         one, two = switch.host(), switch.host()
