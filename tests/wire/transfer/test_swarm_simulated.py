@@ -35,6 +35,19 @@ def test_receivers_serve_each_other_and_the_offering_device_sends_little_more_th
 
 
 @pytest.mark.parametrize("seed", range(12))
+def test_who_asks_on_lines_like_the_others_has_all_about_when_they_have(seed: int) -> None:
+    world = World((*SIZES, 40 * MIB), 4, seed)
+    world.join_all()
+    done: dict[int, float] = {}
+    while len(done) < 4:
+        world.turn()
+        for party in world.parties[1:]:
+            if party.is_done:
+                done.setdefault(party.number, world.now)
+    assert max(done.values()) <= 1.5 * min(done.values())
+
+
+@pytest.mark.parametrize("seed", range(12))
 def test_cuts_and_crashes_that_lose_unsynced_writes_cost_time_and_nothing_else(seed: int) -> None:
     world = World(SIZES, 4, seed)
     for _ in range(20):
