@@ -69,6 +69,7 @@ class Sink:
                 places[number] = landing
             if landing.parent == TOP:
                 tops.append((number, landing.name))
+        self._folder_numbers = list(places)  # of entries, those above first
         self._folders = Folders(disk, place.tree, places)
         self._sync_folders = Folders(disk, place.tree, places)  # of whoever calls `sync`
         self._inodes: dict[int, int] = {}
@@ -320,19 +321,17 @@ class Sink:
     def _settle_folders(self) -> None:
         """See that every file is there, make the empty folders, give all folders their times."""
         with self._lock:
+            parent, folder = TOP, self._folders.descriptor(TOP)
             for file, slot in enumerate(self._slots):
-                folder = self._folders.descriptor(slot.parent)
+                if slot.parent != parent:
+                    parent, folder = slot.parent, self._folders.descriptor(slot.parent)
                 if self._state[file] == _WHOLE and not self._is_there(slot, folder):
                     raise Disturbed(f"{slot.name.decode()} was removed or changed by somebody")
-            for number in range(len(self._entries) - 1, -1, -1):
-                if not self._entries[number].is_file:
-                    self._folders.descriptor(number)
-            for number in range(len(self._entries) - 1, -1, -1):
-                if not self._entries[number].is_file:
-                    self._disk.utime(
-                        self._folders.descriptor(number), ns=times(self._entries[number])
-                    )
-                    self._folders.touched.add(number)
+            for number in reversed(self._folder_numbers):
+                self._folders.descriptor(number)
+            for number in reversed(self._folder_numbers):
+                self._disk.utime(self._folders.descriptor(number), ns=times(self._entries[number]))
+                self._folders.touched.add(number)
             self._folders.touched.add(TOP)
 
     def _is_there(self, slot: Slot, folder: int) -> bool:

@@ -74,9 +74,9 @@ class Book:
                 first, stop = span
         return True
 
-    def is_owed(self, wanted: ChunkRange) -> bool:
-        """Say whether something of a range was asked for and is not here."""
-        return bool(self.asked.within(*self.places.span(wanted)))
+    def is_owed(self, ranges: Iterable[ChunkRange]) -> bool:
+        """Say whether something of some ranges was asked for and is not here."""
+        return any(self.asked.within(*span) for span in self._joined(ranges))
 
     # --- what an earlier life left
 
@@ -197,10 +197,10 @@ class Book:
         if self._is_over[file]:
             raise LocalProtocolError(f"file {file} is over already")
         self._is_over[file] = 1
-        self.missing.remove(*self.places.of_file(file))
-        self.several.pop(file, None)
-        self.here.pop(file, None)
         self.left -= 1
+        if self.here.pop(file, None) is None:  # else its one chunk came, so it is not missing
+            self.missing.remove(*self.places.of_file(file))
+            self.several.pop(file, None)
 
     def fail(self, file: int) -> None:
         """Give a file up: what of it was asked for will not come, what came does not count."""

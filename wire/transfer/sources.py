@@ -215,7 +215,7 @@ class Sources:
         if asked is None:
             return None, True
         if self._swarm is None:
-            is_whole = not any(self._book.is_owed(wanted) for wanted in asked.ranges)
+            is_whole = not self._book.is_owed(asked.ranges)
         else:
             is_whole = not asked.owed.intersection(self._book.asked)
         if is_whole:

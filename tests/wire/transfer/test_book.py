@@ -47,7 +47,7 @@ def test_what_came_of_a_small_file_that_is_given_up_does_not_count() -> None:
     assert book.take_packed([packed(0, 7)])
     book.fail(0)
     assert (book.verified_bytes, book.asked_bytes, book.left) == (0, 8, 1)
-    assert not book.is_owed(ChunkRange(0, 0, 1))
+    assert not book.is_owed([ChunkRange(0, 0, 1)])
     book.fail(1)
     assert (book.verified_bytes, book.asked_bytes, book.left) == (0, 0, 0)
 
