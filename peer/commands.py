@@ -50,7 +50,7 @@ async def carry_out_command(
         case _ if isinstance(command, reading.COMMANDS):
             async for line in reading.carry_out(node, command):
                 yield line
-        case api.WhoAmI() | api.GetFriendCode() | api.ListOffers():
+        case api.WhoAmI() | api.GetFriendCode() | api.ListShownTo() | api.ListOffers():
             sealed = seal_of(node.locations)
             for result in node.database.read(
                 lambda connection: list(queries.answer(connection, command, sealed))

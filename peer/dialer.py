@@ -23,7 +23,7 @@ from peer.store.database import Database
 from wire import limits
 from wire.codes import Code
 from wire.errors import WireError
-from wire.identity import read_addresses
+from wire.identity import open_places, read_addresses
 from wire.ids import DeviceId, IdentityKey, SigningKey
 from wire.link import Ending, Link, LinkClosed, LinkEvent, LinkOpened, LinkState, Role
 from wire.machine import Entropy
@@ -45,7 +45,8 @@ class Dialer:
     """Dials for one node: every device has a link of its own.
 
     hello: our first record to an identity. nearby: where a device is said to be on the local network. on_old_list: called with who knows a newer device list of ours.
-    path: how a device is linked, None for not at all. on_event: what a dialled link tells its owner. meet: gets a
+    path: how a device is linked, None for not at all. hides: says whether our address is to be kept from
+    somebody, whom we then do not dial. on_event: what a dialled link tells its owner. meet: gets a
     link with the tracker's help where no address leads; raises PeerError, over at once if it makes no sense.
     spawn: makes a task that the node owns. pumps: links under way.
     """
@@ -59,6 +60,7 @@ class Dialer:
         hello: Callable[[IdentityKey], Hello],
         nearby: Callable[[IdentityKey, DeviceId], list[Place]],
         path: Callable[[DeviceId], str | None],
+        hides: Callable[[IdentityKey], bool],
         meet: Callable[[roster.Target], Coroutine[Any, Any, None]],
         on_event: OnEvent,
         on_old_list: Callable[[IdentityKey], None],
@@ -71,6 +73,7 @@ class Dialer:
         self._hello = hello
         self._nearby = nearby
         self._path = path
+        self._hides = hides
         self._meet = meet
         self._on_event = on_event
         self._on_old_list = on_old_list
@@ -146,7 +149,7 @@ class Dialer:
         """Try every address of a device, with small head starts, until one stands; behind them all a meeting."""
         race = _Race()
         try:
-            if not self.places(target):
+            if not self.places(target) and not self._hides(target.identity):
                 target = await self._learn(target)
             async with asyncio.TaskGroup() as group:
                 met = group.create_task(self._meet_later(target, race))
@@ -171,14 +174,17 @@ class Dialer:
         self._backoff[target.device] = (self._now() + wait_s * (0.75 + dice / 2), wait_s)
 
     async def _learn(self, target: roster.Target) -> roster.Target:
-        """Wait a moment for word of where a device is: its coming online is told before its addresses."""
+        """Wait a moment for word of where a device is: it comes after that of its coming online, with the key or before it."""
         news = self._news[target.device] = asyncio.Event()
         with suppress(TimeoutError):
             async with asyncio.timeout(MEET_AFTER_S):
-                await news.wait()
+                while not self.places(target):
+                    await news.wait()
+                    news.clear()
+                    known = self._database.read(roster.dial_targets, target.identity)
+                    target = next((one for one in known if one.device == target.device), target)
         del self._news[target.device]
-        known = self._database.read(roster.dial_targets, target.identity)
-        return next((each for each in known if each.device == target.device), target)
+        return target
 
     async def _meet_later(self, target: roster.Target, race: _Race) -> None:
         """Get a link with the tracker's help if no address answered for a while, or all of them failed.
@@ -207,6 +213,8 @@ class Dialer:
 
     def places(self, target: roster.Target) -> list[Candidate]:
         """Give the addresses of a device that are worth a dial, best first: near ones, then those it signed."""
+        if self._hides(target.identity):
+            return []
         by_hand = self._by_hand.get(target.device)
         near = [] if by_hand is None else [by_hand]
         near += [Candidate(*place, LAN) for place in self._nearby(target.identity, target.device)]
@@ -218,10 +226,13 @@ class Dialer:
             return []
         try:
             record = read_addresses(target.addresses, target.device, SigningKey(target.signing_key))
+            hosts = record.hosts
+            if record.sealed and target.address_key is not None:
+                hosts = open_places(record, target.address_key)
         except WireError:
             return []
         vicinity = self._vicinity
-        return candidates(record, own_hosts=vicinity.hosts, may_loopback=vicinity.is_loopback)
+        return candidates(hosts, own_hosts=vicinity.hosts, may_loopback=vicinity.is_loopback)
 
     async def dial_at(self, target: roster.Target, place: Place) -> bool:
         """Dial a device where a person says that it is; True once the link stands. Kept for this run if so."""

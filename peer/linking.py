@@ -23,7 +23,7 @@ from peer.people.ownlist import ListWatch
 from peer.people.roster import Target
 from peer.pump import Pump
 from peer.pushing import Pushing
-from peer.reach import punching, relaying
+from peer.reach import punching, relaying, shown
 from peer.reach.candidates import Candidate
 from peer.reach.doorway import Doorway
 from peer.reach.lan import Lan
@@ -105,6 +105,7 @@ class Linking:
             on_event=self.reception.on_event,
             add=self.reception.add,
             spawn=spawn,
+            hides=self.hides,
             entropy=entropy,
         )
         self.doorway = Doorway(
@@ -130,6 +131,7 @@ class Linking:
             nearby=lambda identity, device: lan.nearby.places(identity, device, wall()),
             on_old_list=lists.refused_by,
             path=self.path,
+            hides=self.hides,
             meet=self._meet,
             on_event=self._on_event,
             spawn=spawn,
@@ -213,6 +215,7 @@ class Linking:
             self._database.read(roster.list_friends, online_only=False),
             why_no_relay=self.dialer.why_no_relay,
             why_not_punched=self.meeting.punching.why_not.get,
+            hides=self.hides,
             is_told=is_told,
         )
 
@@ -251,6 +254,9 @@ class Linking:
         if link is None or remote.certificate is None or not isinstance(remote.hello, Hello):
             return
         identity = remote.certificate.identity
+        if pump.path != RELAYED and self.hides(identity):
+            link.refuse(Code.NOT_ADMITTED, "by the relay only")
+            return
         try:
             self._database.read(contacts.may_link, identity)
             self._database.read(check_list, identity, remote.hello.device_list)
@@ -337,6 +343,10 @@ class Linking:
         targets = self._database.read(roster.dial_targets, identity)
         return next((target for target in targets if target.device == device), None)
 
+    def hides(self, identity: IdentityKey) -> bool:
+        """Say whether our address is to be kept from somebody."""
+        return self._database.read(shown.is_hidden_from, identity)
+
     def devices(self) -> set[DeviceId]:
         """Give the devices with an open link."""
         return {link.device for link in self._links.every()}
@@ -374,7 +384,8 @@ class Linking:
     def ask_to_dial(self, device: DeviceId) -> None:
         """Ask a device over its control link to dial us a data link, if we can be dialled at all."""
         addresses = self._own_addresses()
-        if addresses:
+        link = self._links.of_device(device)
+        if addresses and link is not None and not self.hides(link.identity):
             self.send(device, AskDial(addresses))
 
     def offer_again(self, identity: IdentityKey) -> None:

@@ -6,13 +6,13 @@ Talk and data links alike: of one device pair and purpose one stays (design, sec
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 from peer import api
 from peer.log.sessions import Session
 from peer.pump import Pump
-from peer.reach.paths import DIRECT, NONE, PATHS, rank_of, why_not_better
+from peer.reach.paths import DIRECT, NONE, PATHS, RELAYED, WHY_HIDDEN, rank_of, why_not_better
 from peer.times import rfc3339
 from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
 
@@ -168,14 +168,21 @@ def list_links(
     *,
     why_no_relay: Callable[[str], str | None],
     why_not_punched: Callable[[DeviceId], str | None],
+    hides: Callable[[IdentityKey], bool],
     is_told: bool,
 ) -> list[api.LinkStatus]:
     """List the link of every device, and each friend without one.
 
-    why_no_relay: of a friend, by name. is_told: whether a tracker tells who is there now.
+    why_no_relay: of a friend, by name. hides: says whether our address is kept from somebody. is_told: whether a
+    tracker tells who is there now.
     """
     every = sorted(links.every(), key=lambda link: (link.friend, link.device))
-    listed = [link.status(why_not_punched(link.device)) for link in every]
+    listed = [
+        replace(link.status(None), why_not_better=WHY_HIDDEN)
+        if link.path == RELAYED and hides(link.identity)
+        else link.status(why_not_punched(link.device))
+        for link in every
+    ]
     linked = {link.friend for link in listed}
     for friend in friends:
         if friend.friend not in linked:

@@ -9,6 +9,7 @@ from peer import api, asks
 from peer.accounts import alarms
 from peer.history import indexing, search
 from peer.people import verifying
+from peer.reach import shown
 from peer.store import own
 from peer.talk import following, seen
 from peer.transfers import manager
@@ -81,6 +82,8 @@ def answer(connection: Connection, command: api.Command, sealed: str) -> Iterato
             yield who_am_i(connection, sealed)
         case api.GetFriendCode():
             yield api.FriendCode(friend_code(connection))
+        case api.ListShownTo():
+            yield from shown.log(connection)
         case api.GetStatus():
             yield status_without_node(connection)
         case api.VerifyFriend():

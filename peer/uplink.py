@@ -87,7 +87,15 @@ class Uplink:
         self._boot_id = boot_id
         self._is_unseen = is_unseen
         self._is_idle = is_idle
-        self.publishing = Publishing(profile, database, boot_id, places)
+        self.publishing = Publishing(
+            profile,
+            database,
+            boot_id,
+            places,
+            linked=linked,
+            on_effects=on_effects,
+            entropy=entropy,
+        )
         self._on_effects = on_effects
         self._on_state = on_state
         self._on_meeting = on_meeting
@@ -102,7 +110,7 @@ class Uplink:
             entropy=entropy,
         )
         self.mail = MailExchange(
-            profile, database, linked=linked, on_effects=on_effects, entropy=entropy
+            profile, database, linked=linked, on_effects=self._resealed, entropy=entropy
         )
         self._early: dict[tuple[object, ...], Message] = {}
         self._has_friends = asyncio.Event()
@@ -151,6 +159,11 @@ class Uplink:
                     await self.mail.has_taken.wait()
         except TimeoutError:
             return
+
+    def _resealed(self, effects: list[Effect]) -> None:
+        """Do what another key of our addresses asks for; who is not linked gets it by mail."""
+        self._on_effects(effects)
+        self.mail.look()
 
     def wake(self) -> None:
         """Take note that the database has something for the tracker."""

@@ -140,6 +140,7 @@ class Code(enum.Enum):
     NOT_ONLINE = "not-online", "tracker", "later"
     RELAY_OFF = "relay-off", "tracker", "later"
     RELAY_LIMIT = "relay-limit", "tracker", "later"
+    ADDRESSES_SEALED = "addresses-sealed", "local", "later"
     NO_ROUTER = "no-router", "local", "later"
     ROUTER_REFUSED = "router-refused", "local", "later"
     ROUTER_INVALID = "router-invalid", "local", "later"

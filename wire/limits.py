@@ -255,6 +255,9 @@ DIAL_BACK_WINDOW_S = 60.0
 DIAL_BACK_S = 5.0  # for the connection to stand
 PUNCHES = 1000  # introductions under way at one tracker
 PUNCH_S = 5.0  # of trying to open a connection from both sides
+ADDRESS_KEY_BYTES = 32  # AES-256, of one device's address records
+SEALED_PLACES_BYTES = 1024  # ADDRESSES of the longest, padded
+SHOWN_LOG = 10_000  # entries about who was given an address, those of the present key beside them
 MAPPING_S = 7200  # asked of a router for one port (RFC 6886, section 3.3); renewed at half of what it grants
 MAPPING_LEAST_S = (
     120.0  # granted for less, it is still renewed no more often than each half of this

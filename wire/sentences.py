@@ -208,6 +208,8 @@ relay-off: the tracker's host has switched its relay off
     make one of the two machines reachable: open a port for it, or ask the tracker's host for the relay
 relay-limit: the tracker relays no more for now
     try again later, or make one of the two machines reachable: open a port for it
+addresses-sealed: the friend's addresses do not open with the key that was given
+    nothing to do: the friend's machine gives another key by mail or on the next link
 no-router: no router answers that could map a port
     switch on UPnP, NAT-PMP or PCP in the router, or forward a port by hand; friends are met without it, too
 router-refused: the router maps no port

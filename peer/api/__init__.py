@@ -57,7 +57,15 @@ from peer.api.commands import (
     WithdrawOffer,
     need_of,
 )
-from peer.api.reach import Check, FriendDialled, LinkStatus, Status, TrackerStatus
+from peer.api.reach import (
+    Check,
+    FriendDialled,
+    LinkStatus,
+    ListShownTo,
+    ShownTo,
+    Status,
+    TrackerStatus,
+)
 from peer.api.results import (
     EVENT_KINDS,
     AcceptPolicy,
@@ -152,6 +160,7 @@ __all__ = [
     "ListFriends",
     "ListOffers",
     "ListSettings",
+    "ListShownTo",
     "ListTransfers",
     "LogIn",
     "LogOut",
@@ -188,6 +197,7 @@ __all__ = [
     "SetSetting",
     "Setting",
     "ShareHistory",
+    "ShownTo",
     "Status",
     "TrackerStatus",
     "Transfer",

@@ -19,6 +19,7 @@ from peer.api.account import (
     ShareHistory,
 )
 from peer.api.command import Command, Need
+from peer.api.reach import ListShownTo
 from peer.api.running import Diagnose, GetStatus, GiveWay, WatchEvents, WhoAmI
 from peer.api.talk import (
     DeleteText,
@@ -355,6 +356,7 @@ COMMANDS: dict[str, type[Command]] = {
         OpenLan,
         AddFriend,
         ListFriendRequests,
+        ListShownTo,
         AnswerFriend,
         ListFriends,
         VerifyFriend,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
+from peer.api.command import Command, Need
 from peer.api.results import Result, Transfer
 
 
@@ -62,3 +64,21 @@ class Status(Result):
     waiting: list[str]  # what waits for the tracker, in words
     alarms: list[dict[str, str]]  # {"code", "message", "remedy"}: what a person has to decide
     unread: int = 0  # lines that were not read on any own device, of all friends
+
+
+@dataclass(frozen=True, slots=True)
+class ListShownTo(Command):
+    """Gives a ShownTo each, the newest first."""
+
+    need: ClassVar[Need] = Need.STORE
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTo(Result):
+    """A device that was told where this machine can be dialled. is_current: as it is now, not only as it once was."""
+
+    friend: str
+    device: str
+    name: str
+    at: str
+    is_current: bool

@@ -48,6 +48,13 @@ def friend(item: Item, *, has_colour: bool) -> tuple[str, ...]:
     return clean(item["friend"]), dot, verified, count_text(item["devices"], "device"), said
 
 
+def shown_to(item: Item) -> str:
+    """Render a ShownTo."""
+    name, device = clean(item["friend"]), clean(item["name"]) or str(item["device"])[:8]
+    former = "" if item["is_current"] else "; not since"
+    return f"{local_time(item['at'])}  {name}, {device}{former}"
+
+
 def friend_request(item: Item) -> str:
     """Render a FriendRequest."""
     name = clean(item["friend"])

@@ -42,6 +42,7 @@ VERBS = (
     Verb("friend accept", "friend", "say yes to a request"),
     Verb("friend reject", "friend", "say no to a request"),
     Verb("friend list", "friend", "list your friends and whether they are online"),
+    Verb("friend shown", "friend", "list who was told where this machine can be dialled"),
     Verb("friend verify", "friend_keys", "show the safety number with a friend, or compare it"),
     Verb(
         "friend accept-key",

@@ -25,6 +25,7 @@ from peer.log.receiving import on_events, on_unavailable
 from peer.log.sessions import BATCH_BYTES, Progress, Session, next_events, note_level, start_of
 from peer.mail.postbox import forget_owed
 from peer.people import contacts, standing
+from peer.reach import shown
 from peer.store import own
 from peer.store.devices import introduction, list_of, note_device
 from wire import limits
@@ -50,9 +51,10 @@ from wire.messages.conversation import (
     Vector,
     VectorEntry,
 )
+from wire.messages.reach import AddressKey
 
 Connection = sqlite3.Connection
-Stored = Events | Receipt | Devices | Unavailable | Fork | Vector | Digests | StateKey
+Stored = Events | Receipt | Devices | Unavailable | Fork | Vector | Digests | StateKey | AddressKey
 Compared = Digests | Vector | AskEvents | Typing
 DIGESTS_PER_PAGE = 512
 
@@ -88,10 +90,11 @@ def opened(
     ]
     step = DIGESTS_PER_PAGE
     pages = [rows[at : at + step] for at in range(0, len(rows), step)] or [[]]
-    return effects + [
+    effects += [
         SendOnLink(device, Digests(tuple(page), is_last=number == len(pages)))
         for number, page in enumerate(pages, 1)
     ]
+    return effects + shown.on_link(connection, device, identity, now)
 
 
 # --- what changes the database
@@ -141,6 +144,8 @@ def store(
         case StateKey(state_key=state_key):
             is_own = identity == keys.identity
             return [TakeStateKey(state_key)] if is_own else []
+        case AddressKey(key=key):
+            return shown.take(connection, device, identity, key)
         case Unavailable():
             return on_unavailable(connection, keys, identity, message)
         case Fork():

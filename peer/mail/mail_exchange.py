@@ -80,6 +80,11 @@ class MailExchange:
         self._pressed.add(identity)
         self._news.set()
 
+    def look(self) -> None:
+        """Take note that something may be due for anybody."""
+        self._look_at = 0.0
+        self._news.set()
+
     def told(self, state: mailbox.MailboxState) -> None:
         """Take the tracker's word on how the mailbox stands."""
         self._told = state

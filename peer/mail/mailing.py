@@ -26,6 +26,7 @@ from wire.mailbox import Letter, Route, open_letter, read_nack
 from wire.messages import Purpose
 from wire.messages.conversation import Devices, Events, Receipt
 from wire.messages.mailbox import MailItem, Nack
+from wire.messages.reach import AddressKey
 
 Connection = sqlite3.Connection
 
@@ -91,7 +92,7 @@ def _take_one(
             if key is not None:
                 nack = read_nack(message.signed, item.device, key)
                 effects += postbox.on_nack(connection, item.device, nack.item, now)
-        elif isinstance(message, Events | Receipt | Devices):
+        elif isinstance(message, Events | Receipt | Devices | AddressKey):
             effects += syncing.store(connection, keys, item.device, identity, message, now, entropy)
             if isinstance(message, Events):
                 conversations.add(message.conversation)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from peer import api
 from peer.effects import Effect, Tell
+from peer.reach import shown
 from peer.store import own
 from wire import codec, limits
 from wire.identity import DeviceKeys
@@ -24,6 +25,7 @@ from wire.mailbox import LETTER_BYTES, Letter, NackBody, issue_nack
 from wire.messages import Message, Purpose
 from wire.messages.conversation import Events, Receipt, SealedEvent
 from wire.messages.mailbox import Nack
+from wire.messages.reach import AddressKey
 
 Connection = sqlite3.Connection
 AFTER_MS = int(limits.MAIL_AFTER_S * 1000)
@@ -74,6 +76,7 @@ class Parcel:
     parts: tuple[Part, ...]
     receipts: tuple[int, ...]  # conversations
     nacks: tuple[bytes, ...]  # items
+    has_key: bool = False  # of our address records
 
 
 def due(
@@ -107,7 +110,7 @@ def due(
         else:
             name = me.name if identity == me.identity else name
             found[device] = Addressee(AccountName(name), IdentityKey(identity), DeviceId(device))
-    for addressee in _owed(connection):
+    for addressee in [*_owed(connection), *_unshown(connection)]:
         if addressee.device not in linked:
             found.setdefault(addressee.device, addressee)
     return list(found.values()), UnixMillis(min(later)) if later else None
@@ -129,6 +132,11 @@ def compose(
     for item in nacks:
         records.append(Nack(issue_nack(keys.signing_seed, NackBody(keys.device, to.device, item))))
         room -= limits.NACK_BYTES
+    if to in _unshown(connection):
+        key = shown.own_key(connection)
+        assert key is not None
+        records.append(AddressKey(key))
+        room -= RECORD_BYTES
     receipts: list[int] = []
     rows = connection.execute(
         "SELECT w.conversation, r.signed FROM owed_receipts w JOIN receipts r"
@@ -162,13 +170,16 @@ def compose(
         me.device_list,
         tuple(codec.encode(Purpose.PEER, record) for record in records),
     )
-    return Parcel(to, letter, tuple(parts), tuple(receipts), tuple(nacks))
+    has_key = any(isinstance(record, AddressKey) for record in records)
+    return Parcel(to, letter, tuple(parts), tuple(receipts), tuple(nacks), has_key)
 
 
 def left(connection: Connection, parcel: Parcel, item: bytes, now: UnixMillis) -> list[Effect]:
     """Note that the tracker has a parcel; what it holds for a friend is `sent` (promise D2)."""
     connection.execute("DELETE FROM parcels WHERE at < ?", (now - LIFETIME_MS,))
     effects: list[Effect] = []
+    if parcel.has_key:
+        shown.give(connection, parcel.to.device, parcel.to.identity, now)
     for part in parcel.parts:
         connection.execute(
             "INSERT INTO mailed (chain, device, high) VALUES (?, ?, ?)"
@@ -267,6 +278,11 @@ def _owed(connection: Connection) -> list[Addressee]:
         " AND d.device IN (SELECT device FROM owed_receipts UNION SELECT device FROM owed_nacks)"
     )
     return [Addressee(*row) for row in rows]
+
+
+def _unshown(connection: Connection) -> list[Addressee]:
+    """List the devices that are to learn where we can be dialled."""
+    return [Addressee(*each) for each in shown.owed(connection)]
 
 
 def _oldest(

@@ -167,6 +167,7 @@ class Target:
     addresses: bytes | None
     signing_key: bytes
     known_counter: int
+    address_key: bytes | None  # what its addresses open with
     is_there: bool  # its account is online, as far as the tracker says; own ones may always be
 
 
@@ -177,11 +178,11 @@ def dial_targets(connection: Connection, identity: IdentityKey | None = None) ->
     """
     rows = connection.execute(
         "SELECT d.device, d.identity, c.name, d.link_key, d.addresses, d.signing_key,"
-        " c.list_counter, c.shown <> 0 FROM devices d JOIN contacts c ON c.identity = d.identity"
+        " c.list_counter, d.address_key, c.shown <> 0 FROM devices d JOIN contacts c ON c.identity = d.identity"
         " WHERE c.state = 'friends' AND c.claimed IS NULL AND d.is_listed"
         " AND (?1 IS NULL OR d.identity = ?1)"
         " UNION ALL SELECT d.device, d.identity, o.name, d.link_key, d.addresses, d.signing_key,"
-        " o.list_counter, 1 FROM devices d JOIN own o ON o.identity = d.identity"
+        " o.list_counter, d.address_key, 1 FROM devices d JOIN own o ON o.identity = d.identity"
         " WHERE d.device <> o.device AND d.is_listed"
         " AND (?1 IS NULL OR d.identity = ?1)",
         (identity,),

@@ -9,7 +9,7 @@ from itertools import chain, zip_longest
 
 from peer.reach.paths import DIRECT, LAN, MAPPED
 from wire import limits
-from wire.identity import AddressRecord
+from wire.identity import Host
 
 Address = IPv4Address | IPv6Address
 
@@ -32,18 +32,18 @@ class Candidate:
 
 
 def candidates(
-    record: AddressRecord, *, own_hosts: Collection[str], may_loopback: bool
+    hosts: tuple[Host, ...], *, own_hosts: Collection[str], may_loopback: bool
 ) -> list[Candidate]:
-    """Give the places of a record worth dialling, at most ADDRESSES, best first.
+    """Give the places that a friend's device signed and that are worth dialling, at most ADDRESSES, best first.
 
-    own_hosts: our addresses. may_loopback: whether our tracker link runs over loopback. Names, addresses with a
+    hosts: as it signed them. own_hosts: our addresses. may_loopback: whether our tracker link runs over loopback. Names, addresses with a
     zone, multicast, unspecified, link-local and tunnelled ones are dropped; private ones are dialled only from the
     same network, so that a friend cannot make us knock on our neighbours' doors. First this machine and the
     LAN, then IPv6 and IPv4 in turn, IPv6 first (RFC 8305, section 4), each as the friend ordered them.
     """
     near: list[Candidate] = []
     far: tuple[list[Candidate], list[Candidate]] = ([], [])
-    for place in record.hosts[: limits.ADDRESSES]:
+    for place in hosts[: limits.ADDRESSES]:
         address = read_address(place.host)
         if address is None or not _may_dial(address, own_hosts, may_loopback=may_loopback):
             continue

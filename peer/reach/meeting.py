@@ -28,7 +28,7 @@ class Meeting:
 
     ask_relay, ask_punch: ask the tracker. find: gives how a device of an account is reached, by name. hello: our
     first record to an identity. on_event: what a link tells its owner, for each purpose alike. add: takes note of a
-    link under way. spawn: makes a task that the node owns.
+    link under way. spawn: makes a task that the node owns. hides: says whether our address is to be kept from somebody.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Meeting:
         on_event: OnEvent,
         add: Callable[[Pump], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
+        hides: Callable[[IdentityKey], bool],
         entropy: Entropy,
     ) -> None:
         self._keys = profile.keys
@@ -51,6 +52,7 @@ class Meeting:
         self._on_event = on_event
         self._add = add
         self._spawn = spawn
+        self._hides = hides
         self._entropy = entropy
         tracker = profile.tracker
         self._relaying = Relaying(tracker, ask=ask_relay, begin=self._begin)
@@ -90,6 +92,8 @@ class Meeting:
 
     async def punch(self, target: Target, purpose: Purpose) -> bool:
         """Try a simultaneous open; False if it came to nothing."""
+        if self._hides(target.identity):
+            return False
         try:
             return await self.punching.call(target, purpose)
         except PeerError:
@@ -99,7 +103,7 @@ class Meeting:
         purpose = Purpose(offered.purpose)
         if isinstance(offered, RelayOffered):
             await _refusal(self._relaying.join(target, purpose, offered.ticket))
-        else:
+        elif not self._hides(target.identity):
             await self.punching.meet(target, purpose, offered.ticket, offered.second_port)
 
     def _begin(self, target: Target, purpose: Purpose, first: bytes = b"") -> Pump:

@@ -27,6 +27,9 @@ def why_not_better(path: str, why_not_punched: str | None) -> str | None:
     return None
 
 
+WHY_HIDDEN = "relay-only is set here: this friend is never shown where this machine is"
+
+
 def rank_of(path: str) -> int:
     """Give how good a path is to both sides: 0 where one dialled the other, the higher the worse."""
     return RANKS.get(path, 0)

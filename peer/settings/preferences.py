@@ -216,6 +216,14 @@ KEYS = {
             is_per_friend=True,
         ),
         Key(
+            "relay-only",
+            OFF,
+            "whether friends never see where this account's machines are: links with them go by the relay alone",
+            "on or off",
+            _one_switch,
+            is_per_friend=True,
+        ),
+        Key(
             "retention",
             OFF,
             "how long words are kept here; what is older goes, unread and undelivered ones excepted",

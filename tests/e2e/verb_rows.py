@@ -131,6 +131,14 @@ ROWS = (
         Call(lambda s, _: (s.suitor,)),
         refused=call(TO_NOBODY, code="friend-request-unknown"),
     ),
+    Row(
+        "friend shown",
+        "friend device name at is_current",
+        call(),
+        refused=NOBODY,
+        up_refused=WRONG,
+        lines=range(1000),
+    ),
     Row("friend list", FRIEND, call(), refused=NOBODY, up_refused=WRONG, lines=SOME),
     Row(
         "friend remove",

@@ -80,7 +80,7 @@ def _read_signed(kind: _Kind, data: bytes) -> None:
         check(len(error.detail) <= limits.CLOSE_TEXT_CHARS, "a long reason")
         return
     if isinstance(value, AddressRecord):
-        places = candidates(value, own_hosts=["192.168.1.7"], may_loopback=False)
+        places = candidates(value.hosts, own_hosts=["192.168.1.7"], may_loopback=False)
         check(len(places) <= limits.ADDRESSES, "too many places to dial")
         check(all(0 < each.port < 65536 for each in places), "a port that cannot be")
 

@@ -105,6 +105,7 @@ class Station:
             None,
             keys.signing_key,
             0,
+            None,
             is_there=True,
         )
 

@@ -78,6 +78,7 @@ NUMBERS = {
     "AskEvents": 0x8067,
     "Nack": 0x8068,
     "StateKey": 0x006A,
+    "AddressKey": 0x006D,
     "PutPrekeys": 0x8070,
     "PrekeysHeld": 0x8071,
     "AskPrekeys": 0x8072,

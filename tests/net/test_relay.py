@@ -93,3 +93,28 @@ def test_talk_and_a_running_transfer_move_to_a_direct_path_once_there_is_one(
     assert moved["resent_bytes"] <= 9 * MIB
     assert path_to(bob, "alice") == ("lan", None)
     assert alice.one("say", "bob", "and now straight", "--wait", "20")["state"] == "delivered"
+
+
+def test_a_friend_who_is_never_to_see_our_address_is_met_at_the_relay_alone(
+    switch: Switch, settle: Settle
+) -> None:
+    one, other = switch.host(), switch.host()
+    alice, bob = settle("alice", one), settle("bob", other)
+    alice.do("config", "set", "relay-only", "on")
+    befriend(alice, bob)
+    path, why = path_to(alice, "bob")
+    assert path == "relayed"
+    assert why is not None
+    assert "relay-only" in why
+    assert alice.one("say", "bob", "from nowhere", "--wait", "20")["state"] == "delivered"
+    assert alice.do("friend", "shown") == []
+    (told,) = bob.do("friend", "shown")
+    assert (told["friend"], told["is_current"]) == ("alice", True)
+    alice.do("config", "set", "relay-only", "off", "--friend", "bob")
+    bob.node.event("link", friend="alice", state="up", path="lan")
+    (told,) = alice.do("friend", "shown")
+    assert told["friend"] == "bob"
+    alice.do("config", "set", "relay-only", "default", "--friend", "bob")
+    alice.node.event("link", friend="bob", state="up", path="relayed")
+    (told,) = alice.do("friend", "shown")
+    assert not told["is_current"]

@@ -34,6 +34,7 @@ class Dialled:
             hello=self.no_hello,
             nearby=lambda identity, device: self.near,
             path=lambda device: "direct" if device in self.linked else None,
+            hides=lambda identity: False,
             meet=self.no_meeting,
             on_event=lambda pump, event: None,
             on_old_list=lambda identity: None,

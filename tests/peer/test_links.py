@@ -15,7 +15,7 @@ from peer.reach.candidates import candidates
 from wire import limits
 from wire.codes import Code
 from wire.entropy import SystemEntropy
-from wire.identity import AddressRecord, Host
+from wire.identity import Host
 from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
 
 SMALL, LARGE = LinkKey(bytes(32)), LinkKey(b"\xff" * 32)
@@ -154,13 +154,8 @@ def test_the_port_of_last_time_is_taken_if_it_is_free_and_another_if_not() -> No
         opened.close()
 
 
-def record(*hosts: tuple[str, int]) -> AddressRecord:
-    return AddressRecord(
-        device=DeviceId(bytes(16)),
-        boot_id=FIRST_RUN,
-        counter=1,
-        hosts=tuple(Host(host, port) for host, port in hosts),
-    )
+def record(*hosts: tuple[str, int]) -> tuple[Host, ...]:
+    return tuple(Host(host, port) for host, port in hosts)
 
 
 @pytest.mark.parametrize(
@@ -233,8 +228,6 @@ def test_the_lan_comes_first_then_ipv6_and_ipv4_in_turn() -> None:
 
 
 def test_a_place_that_a_router_leads_from_says_so() -> None:
-    mapped = AddressRecord(
-        DeviceId(bytes(16)), FIRST_RUN, 1, (Host("8.8.8.8", 1, is_mapped=True), Host("8.8.4.4", 1))
-    )
+    mapped = (Host("8.8.8.8", 1, is_mapped=True), Host("8.8.4.4", 1))
     found = candidates(mapped, own_hosts=[], may_loopback=False)
     assert [each.path for each in found] == ["mapped", "direct"]

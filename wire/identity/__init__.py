@@ -29,11 +29,13 @@ from wire.identity.friendship import (
     issue_addresses,
     issue_friend_answer,
     issue_friend_request,
+    open_places,
     read_addresses,
     read_friend_answer,
     read_friend_request,
     read_vouched,
     request_hash,
+    seal_places,
 )
 from wire.identity.marks import MARK_BYTES, day_of, days_around, lan_mark, lan_open_mark
 from wire.identity.naming import (
@@ -93,6 +95,7 @@ __all__ = [
     "lan_open_mark",
     "login_proof",
     "looks_like_friend_code",
+    "open_places",
     "password_proof",
     "peek_certificate",
     "public_of",
@@ -106,6 +109,7 @@ __all__ = [
     "request_hash",
     "revoke_device",
     "safety_number",
+    "seal_places",
     "sign",
     "verify",
 ]

@@ -11,7 +11,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from wire import limits
-from wire.channel.primitives import sha256
+from wire.channel.primitives import KEY_BYTES, hkdf, open_, seal, sha256
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.identity.devices import (
@@ -22,7 +22,7 @@ from wire.identity.devices import (
     read_certificate,
     read_device_list,
 )
-from wire.identity.packing import Packed, PackedT, unpack
+from wire.identity.packing import Packed, PackedT, pack, unpack
 from wire.identity.sign import Signed, SignPurpose, issue, open_container, read
 from wire.ids import (
     AccountNameField,
@@ -35,6 +35,10 @@ from wire.ids import (
     Millis,
     SigningKey,
 )
+from wire.machine import Entropy
+
+SALT_BYTES = 16
+PLACES_BYTES = limits.SEALED_PLACES_BYTES - SALT_BYTES - limits.TAG_BYTES
 
 Nonce = Annotated[bytes, Meta(min_length=16, max_length=16)]
 OptionalKey = Annotated[bytes, Meta(max_length=32)]  # empty: none was named
@@ -77,11 +81,21 @@ class Host(Packed, frozen=True):
 
 
 class AddressRecord(Packed, frozen=True):
-    """Where a device can be dialled; the one with the highest counter counts."""
+    """Where a device can be dialled; the one with the highest counter counts.
+
+    hosts: in clear, for everybody who passes it on. sealed: as `seal_places` gives them, or empty.
+    """
 
     device: DeviceIdField
     boot_id: BootIdField
     counter: Counter
+    hosts: Annotated[tuple[Host, ...], Meta(max_length=limits.ADDRESSES)]
+    sealed: Annotated[bytes, Meta(max_length=limits.SEALED_PLACES_BYTES)] = b""
+
+
+class Places(Packed, frozen=True):
+    """What `AddressRecord.sealed` holds."""
+
     hosts: Annotated[tuple[Host, ...], Meta(max_length=limits.ADDRESSES)]
 
 
@@ -134,6 +148,30 @@ def read_addresses(signed: bytes, device: DeviceId, signing_key: SigningKey) -> 
     if record.device != device:
         raise RemoteProtocolError(Code.IDENTITY_MISMATCH, "addresses name another device")
     return record
+
+
+def seal_places(hosts: tuple[Host, ...], key: bytes, device: DeviceId, entropy: Entropy) -> bytes:
+    """Seal where a device can be dialled, for those whom it gave its address key (32 bytes, secret)."""
+    salt = entropy.bytes(SALT_BYTES)
+    raw = pack(Places(hosts))
+    plain = (len(raw).to_bytes(2, "big") + raw).ljust(PLACES_BYTES, b"\0")
+    return salt + seal(_places_key(key, salt), 0, device, plain)
+
+
+def open_places(record: AddressRecord, key: bytes) -> tuple[Host, ...]:
+    """Open what a record holds sealed.
+
+    record: verified. key: 32 bytes, secret. Raises RemoteProtocolError with ADDRESSES_SEALED where another key opens
+    it, DECODE for what makes no sense.
+    """
+    salt, sealed = record.sealed[:SALT_BYTES], record.sealed[SALT_BYTES:]
+    plain = open_(_places_key(key, salt), 0, record.device, sealed, Code.ADDRESSES_SEALED)
+    length = int.from_bytes(plain[:2], "big")
+    return unpack(Places, plain[2 : 2 + length]).hosts
+
+
+def _places_key(key: bytes, salt: bytes) -> bytes:
+    return hkdf(key, salt, b"hobnob/v1/addresses", KEY_BYTES)
 
 
 def read_vouched(

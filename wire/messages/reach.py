@@ -70,6 +70,22 @@ class AskDial(Message, frozen=True):
     signed: SignedAddresses  # where I can be dialled
 
 
+@message(0x006D, Purpose.PEER, critical=False)
+class AddressKey(Message, frozen=True):
+    """Give a friend, or an own device, what my address records open with: as a link opens, or by mail.
+
+    It counts until another one comes.
+    """
+
+    key: Annotated[
+        bytes, Meta(min_length=limits.ADDRESS_KEY_BYTES, max_length=limits.ADDRESS_KEY_BYTES)
+    ]  # secret
+
+    def __repr__(self) -> str:
+        """Say nothing of the key."""
+        return "AddressKey(...)"
+
+
 @message(0x0055, Purpose.TRACKER)
 class AskRelay(Message, frozen=True):
     """Ask to be joined with a device that cannot be dialled; answered by Relay.

@@ -111,6 +111,15 @@ def run_requests(console: Console, options: Namespace) -> None:
     )
 
 
+def declare_shown(arguments: Arguments) -> None:
+    """Declare the verb's options: none of its own."""
+
+
+def run_shown(console: Console, _options: Namespace) -> None:
+    """List them, one per line, the newest first."""
+    console.ask("ListShownTo", {}, lambda item: console.emit(item, render.shown_to(item)))
+
+
 def _declare_name(arguments: Arguments) -> None:
     arguments.add_argument("name", metavar="NAME", help="the person's name")
     add_password_file(arguments)
