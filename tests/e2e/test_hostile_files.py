@@ -188,6 +188,30 @@ class LongerThanDeclared(Liar):
             self.link.say_record(content)
 
 
+class ShorterThanDeclared(Liar):
+    """Announces a chunk that is not all that the manifest said there is."""
+
+    def piece(self, fetch: int, file: int, index: int) -> None:
+        self.link.say("Piece", fetch, file, index, 4, digest(b"anno"))
+        self.link.say_record(b"anno")
+
+
+class SentAgain(Liar):
+    """Sends what was asked for, and then the same without end."""
+
+    def piece(self, fetch: int, file: int, index: int) -> None:
+        for _ in range(200):
+            super().piece(fetch, file, index)
+
+
+class MoreDigestsThanMayBe(Liar):
+    """Signs for a thousand and more chunks of a file that has one."""
+
+    def vouch(self, file: int) -> None:
+        runs: list[Value] = [[file, 0, digest(self.contents[file]) * 1025, b""]]
+        self.link.say("SignedDigests", sign_digests(self.own, self.offer.id, runs))
+
+
 class BeyondTheEnd(Liar):
     """Sends chunks that the file does not have."""
 
@@ -266,6 +290,9 @@ LIARS: dict[type[Server], str] = {
     WrongChunk: "verification-failed",
     LongerThanAnnounced: "size-invalid",
     LongerThanDeclared: "flood",
+    ShorterThanDeclared: "incomplete",
+    SentAgain: "flood",
+    MoreDigestsThanMayBe: "decode",
     BeyondTheEnd: "flood",
     NeverAskedFor: "flood",
     SignsSomethingElse: "verification-failed",
@@ -288,6 +315,42 @@ def test_bytes_that_are_not_what_was_offered_get_no_name(
     assert code == LIARS[liar]
     assert not to.exists() or written(to) == set()
     assert scene.node.process.poll() is None
+
+
+class HangsUp(Server):
+    """Sends the first chunk, and ends."""
+
+    def piece(self, fetch: int, file: int, index: int) -> None:
+        if index:
+            raise Ended("hung up")
+        super().piece(fetch, file, index)
+
+
+def test_fewer_bytes_than_declared_are_kept_and_it_goes_on_with_the_next_link(
+    scene: Scene, eve: Person
+) -> None:
+    files = {"gift.bin": os.urandom(3 * MIB)}
+    manifest = manifest_of(files)
+    made = offer_of(os.urandom(16), "cut short", manifest)
+    offer, to = made.id.hex(), scene.folder / "cut short"
+    with scene.talking(eve) as (talk, control):
+        talk.say(control, OFFER, made.content())
+        talk.until(control, lambda: talk.delivered == 1)
+        with link_to(eve.device, scene.certificate, scene.place, "data") as data:
+            scene.bob.do("accept", offer, "--to", str(to))
+            with pytest.raises(Ended, match="hung up"):
+                HangsUp(data, eve.device, made, manifest).serve(files)
+            scene.node.wait(
+                lambda item: item.get("offer") == offer and item.get("verified_bytes") == MIB
+            )
+        scene.node.event("transfer", offer=offer, state="waiting", verified_bytes=MIB)
+        assert written(to) == set()
+        with link_to(eve.device, scene.certificate, scene.place, "data") as data:
+            Server(data, eve.device, made, manifest).serve(files, is_once=True)
+            done = scene.node.event("transfer", offer=offer, state="done")
+    assert Path(done["saved_as"]).read_bytes() == files["gift.bin"]
+    assert done["resent_bytes"] <= 2 * MIB
+    scene.is_well(eve)
 
 
 def test_an_offer_that_is_not_its_manifest_is_refused(scene: Scene, eve: Person) -> None:

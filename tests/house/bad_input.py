@@ -35,6 +35,17 @@ SAID = f"{PEER}::test_60_and_61_what_a_friend_writes_does_nothing_to_a_terminal"
 NASTY = f"{FILES}::test_a_name_that_would_do_harm_lands_under_one_that_does_not"
 UNSAFE = f"{FILES}::test_a_name_that_would_leave_the_folder_is_refused"
 BYTES = f"{FILES}::test_bytes_that_are_not_what_was_offered_get_no_name"
+MANIFESTS = "e2e/test_hostile_manifests.py"
+PATHS = "e2e/test_hostile_paths.py"
+LISTED = (
+    f"{MANIFESTS}::test_a_list_of_files_that_cannot_be_is_refused_by_name_and_nothing_is_written"
+)
+OFFERED = f"{MANIFESTS}::test_an_offer_that_cannot_be_is_no_offer"
+EVERY = f"{PATHS}::test_every_name_of_the_table_lands_where_it_says_though_nobody_was_asked"
+WORK = f"{PATHS}::test_a_work_folder_of_any_title_goes_and_nothing_else_does"
+PLANTED = (
+    f"{PATHS}::test_what_stands_where_the_work_folder_would_be_is_neither_followed_nor_removed"
+)
 LANDS = f"{NAMES}::test_a_received_name_lands_where_the_table_says"
 
 
@@ -187,26 +198,26 @@ ROWS = (
     *(Row(number, "rooms", why_none=ROOMS) for number in range(69, 76)),
     Row(76, "a directory of rooms", why_none=ROOMS),
     # --- files
-    sized(77, "names that leave the folder", UNSAFE, NASTY, LANDS),
-    sized(78, "names with controls, names that are no text", NASTY, f"{FILES}::test_nothing_is_shown_as_a_name_that_would_turn_a_terminal", f"{LINE}::test_bytes_that_are_no_text_are_refused_as_text_and_taken_as_names_of_files"),
-    sized(79, "names that mean something to some system", NASTY, LANDS),
-    sized(80, "names and paths too long", UNSAFE, NASTY, LANDS),
-    sized(81, "hidden files, our own files", NASTY, f"{NAMES}::test_the_homes_own_state_is_no_download_folder_however_it_is_reached"),
-    sized(82, "names that decode to others", NASTY),
-    sized(83, "sizes that are none", BYTES, "wire/transfer/test_manifest.py::test_any_bytes_are_a_manifest_or_refused"),
-    sized(84, "sizes beyond the disk, manifests that do not fit", f"{FILES}::test_an_offer_that_is_not_its_manifest_is_refused", f"{NAMES}::test_a_folder_with_too_little_space_is_refused_with_both_figures"),
+    sized(77, "names that leave the folder", UNSAFE, NASTY, EVERY, WORK, PLANTED, LANDS),
+    sized(78, "names with controls, names that are no text", NASTY, EVERY, WORK, LISTED, f"{FILES}::test_nothing_is_shown_as_a_name_that_would_turn_a_terminal", f"{LINE}::test_bytes_that_are_no_text_are_refused_as_text_and_taken_as_names_of_files"),
+    sized(79, "names that mean something to some system", NASTY, EVERY, LANDS),
+    sized(80, "names and paths too long", UNSAFE, NASTY, EVERY, WORK, LISTED, OFFERED, LANDS),
+    sized(81, "hidden files, our own files", NASTY, EVERY, WORK, f"{NAMES}::test_the_homes_own_state_is_no_download_folder_however_it_is_reached"),
+    sized(82, "names that decode to others", NASTY, EVERY),
+    sized(83, "sizes that are none", LISTED, OFFERED, "wire/transfer/test_manifest.py::test_any_bytes_are_a_manifest_or_refused"),
+    sized(84, "sizes beyond the disk, manifests that do not fit", f"{MANIFESTS}::test_more_than_any_disk_holds_waits_for_space_and_both_figures_are_told", LISTED, "e2e/test_changing_disks.py::test_a_disk_that_is_too_small_is_enlarged_and_what_nobody_was_asked_about_goes_on_by_itself", f"{FILES}::test_an_offer_that_is_not_its_manifest_is_refused", f"{NAMES}::test_a_folder_with_too_little_space_is_refused_with_both_figures"),
     sized(85, "chunks of another size", BYTES),
-    sized(86, "manifests with another root, without end", BYTES, "wire/transfer/test_manifest.py::test_a_list_of_millions_is_refused_before_an_entry_is_made"),
+    sized(86, "manifests with another root, without end", BYTES, LISTED, "wire/transfer/test_manifest.py::test_a_list_of_millions_is_refused_before_an_entry_is_made"),
     sized(87, "more bytes than declared, and fewer", BYTES),
     sized(88, "chunks nobody asked for", BYTES),
     sized(89, "a wrong digest", BYTES),
     sized(90, "answers to offers that do not stand", f"{LOG}::test_an_answer_to_an_offer_that_there_is_not_changes_nothing", "e2e/test_offers.py::test_what_cannot_be_answered_is_named", "e2e/test_stopping.py::test_what_was_withdrawn_before_it_was_answered_cannot_be_taken"),
     words(91, "a part that is not what was written", "e2e/test_bad_folders.py::test_a_part_that_somebody_touched_while_nobody_ran_is_not_believed"),
     words(92, "what cannot be offered", "e2e/test_offers.py::test_what_cannot_be_sent_is_named", "e2e/test_bad_sources.py::test_a_log_that_grows_while_it_leaves_is_never_half_there"),
-    words(93, "folders that take nothing", "e2e/test_bad_folders.py::test_a_folder_that_can_take_nothing_is_named_when_it_is_chosen", "e2e/test_bad_folders.py::test_a_folder_that_goes_away_before_it_starts_holds_the_transfer_until_it_is_back"),
-    words(94, "too many files, too many offers", "e2e/test_bad_sources.py::test_more_files_than_an_offer_may_have_are_refused_by_name", "e2e/test_bad_sources.py::test_more_offers_than_may_wait_are_refused_by_name"),
-    words(95, "twins inside an offer", f"{NAMES}::test_twins_in_case_accents_or_safe_names_are_kept_apart_in_the_manifests_order", "e2e/test_files.py::test_nothing_that_stands_there_is_replaced"),
-    words(96, "modes and times that cannot be", "e2e/test_files.py::test_a_folder_arrives_as_it_was_and_what_was_left_out_is_listed", "wire/transfer/test_manifest.py::test_what_no_receiver_takes_is_refused_by_name"),
+    words(93, "folders that take nothing", "e2e/test_changing_disks.py::test_a_folder_that_goes_away_in_the_middle_is_waited_for_and_nothing_lands_elsewhere", "e2e/test_bad_folders.py::test_a_folder_that_can_take_nothing_is_named_when_it_is_chosen", "e2e/test_bad_folders.py::test_a_folder_that_goes_away_before_it_starts_holds_the_transfer_until_it_is_back"),
+    words(94, "too many files, too many offers", OFFERED, "e2e/test_bad_sources.py::test_more_files_than_an_offer_may_have_are_refused_by_name", "e2e/test_bad_sources.py::test_more_offers_than_may_wait_are_refused_by_name"),
+    words(95, "twins inside an offer", LISTED, EVERY, f"{NAMES}::test_twins_in_case_accents_or_safe_names_are_kept_apart_in_the_manifests_order", "e2e/test_files.py::test_nothing_that_stands_there_is_replaced"),
+    words(96, "modes and times that cannot be", LISTED, f"{MANIFESTS}::test_a_time_that_cannot_be_is_no_reason_to_refuse_a_file", "e2e/test_files.py::test_a_folder_arrives_as_it_was_and_what_was_left_out_is_listed", "wire/transfer/test_manifest.py::test_what_no_receiver_takes_is_refused_by_name"),
     sized(97, "bytes that are not for the asker", "e2e/test_hostile_fetching.py::test_what_is_not_for_the_asker_is_as_if_it_were_not_there", "e2e/test_hostile_fetching.py::test_an_offer_that_is_taken_back_in_the_middle_is_as_if_it_were_not_there"),
     words(98, "64 transfers at once", "e2e/test_bad_sources.py::test_sixty_four_offers_taken_at_once_all_arrive_and_wait_their_turn"),
     # --- the command line
