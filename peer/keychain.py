@@ -116,7 +116,7 @@ def _ask(question: Callable[[_Keyring], AnswerT]) -> AnswerT:
         except NoAnswer as error:
             why.append(str(error))
         except Exception as error:  # noqa: BLE001 - backends raise whatever their platform does
-            why.append(f"{type(error).__name__}: {error}"[:200])
+            why.append(f"{type(error).__name__}: {error}".split(". ")[0][:120])
 
     asking = threading.Thread(target=ask, name="keyring", daemon=True)
     asking.start()

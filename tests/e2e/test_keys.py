@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
 from tests.e2e.conftest import MakePeer, befriend
+from tests.harness.actors import PASSWORD, Peer
 from tests.harness.trackers import TrackerProcess
 
 
@@ -34,3 +40,24 @@ def test_safety_numbers_without_a_node(tracker: TrackerProcess, make_peer: MakeP
     assert alice.one("friend", "verify", "bob")["verified"] is True
     outcome = alice.try_to("friend", "accept-key", "bob", "00" * 32)
     assert (outcome.code, outcome.error["code"]) == (1, "key-unchanged")
+
+
+def test_a_keyring_spares_the_password_and_where_none_answers_the_password_opens(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("keyrings.alt.file")
+    in_a_file = {
+        "PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring",
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+    }
+    none = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+    with closing(Peer(tmp_path, "alice", environment=in_a_file)) as alice:
+        alice.register(None)
+        del alice.environment["HOBNOB_PASSWORD"]
+        assert alice.one("whoami")["sealed"] == "keyring"
+        assert alice.up().stop() == 0
+        refused = alice.try_to("presence", "away", **none)
+        assert (refused.code, refused.error["code"]) == (1, "locked")
+        assert "keyring" in refused.error["message"]
+        opened = alice.try_to("presence", "away", HOBNOB_PASSWORD=PASSWORD, **none)
+        assert opened.code == 0, opened
