@@ -1,4 +1,4 @@
-"""Where and how it may be installed: other Pythons, a checkout that cannot be written, a Python without ensurepip."""
+"""Where and how it may be installed: a wheel in clean environments, a checkout that cannot be written, no ensurepip."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.e2e.conftest import MakePeer
 from tests.harness.mounts import needs_mounts
 from tests.house.tree import ROOT
 
+PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "-q")
 STORY = "both_ways or who_is_away"
 SCRIPTS_NEED = (
     *("bash", "cat", "cksum", "dirname", "env", "id", "mkdir", "rm", "sh", "printf", "mktemp"),
@@ -53,26 +54,54 @@ def other_pythons() -> list[str]:
     return [*found.values()]
 
 
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a person gets by `pip install`, built once."""
+    folder = tmp_path_factory.mktemp("wheel")
+    ran(sys.executable, *PIP, "wheel", "--no-deps", "-w", folder, ROOT, folder=folder)
+    [wheel] = folder.glob("hobnob-*.whl")
+    return wheel
+
+
+def ran(*words: str | Path, folder: Path, **environment: str) -> str:
+    """Run a program that has to work; gives what it printed."""
+    done = run(*words, folder=folder, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.timeout(400)
+def test_the_wheel_runs_in_a_clean_environment_outside_the_checkout(
+    wheel: Path, tmp_path: Path
+) -> None:
+    runs_alone(wheel, sys.executable, tmp_path)
+
+
 @pytest.mark.timeout(900)
-def test_the_wheel_runs_on_every_other_python_of_this_machine(tmp_path: Path) -> None:
-    wheel: Path | None = None
+def test_the_wheel_runs_on_every_other_python_of_this_machine(wheel: Path, tmp_path: Path) -> None:
     for number, python in enumerate(other_pythons()):
-        clean = tmp_path / str(number)
-        pip = (clean / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "-q")
-        assert run(python, "-m", "venv", clean, folder=tmp_path).returncode == 0
-        if wheel is None:
-            made = run(*pip, "wheel", "--no-deps", "-w", tmp_path, ROOT, folder=tmp_path)
-            assert made.returncode == 0, made.stderr
-            [wheel] = tmp_path.glob("hobnob-*.whl")
-        put = run(*pip, "install", "-c", ROOT / "constraints.txt", wheel, folder=tmp_path)
-        assert put.returncode == 0, put.stderr
-        told = run(
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-            *("tests/e2e/test_messages.py", "-k", STORY, "--basetemp", tmp_path / f"of-{number}"),
-            folder=ROOT,
-            HOBNOB_PYTHON=str(clean / "bin" / "python"),
-        )
-        assert "2 passed" in told.stdout, (python, told.stdout)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        runs_alone(wheel, python, folder)
+
+
+def runs_alone(wheel: Path, python: str, tmp_path: Path) -> None:
+    """Install the wheel into an environment of one Python, and tell a story with it from outside the checkout."""
+    ran(python, "-m", "venv", tmp_path / "clean", folder=tmp_path)
+    clean = tmp_path / "clean" / "bin"
+    need = ("install", "--no-compile", "-c", ROOT / "constraints.txt", wheel)
+    ran(clean / "python", *PIP, *need, folder=tmp_path)
+    assert ran(clean / "hobnob", "--version", folder=tmp_path).startswith("hobnob ")
+    assert "serve" in ran(clean / "hobnob-tracker", "--help", folder=tmp_path)
+    where = ran(clean / "python", "-c", "import peer; print(peer.__file__)", folder=tmp_path)
+    assert where.startswith(str(tmp_path))
+    told = ran(
+        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+        *("tests/e2e/test_messages.py", "-k", STORY, "--basetemp", tmp_path / "story"),
+        folder=ROOT,
+        HOBNOB_PYTHON=str(clean / "python"),
+    )
+    assert "2 passed" in told
 
 
 @needs_mounts

@@ -41,7 +41,7 @@ class Scene:
         self.seeds: dict[str, bytes] = {}  # of identities: a thief of one could do no more
 
     def __enter__(self) -> Self:
-        self.bob.register(self.tracker.address)
+        self.bob.register(self.tracker.address, "--unsealed")
         self.bob.up()
         return self
 
