@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from tests.harness.actors import Peer
 from tests.harness.netns import LAN, Switch, needs_networks
+from tests.harness.trackers import FOLDER, PYTHON
 
 pytestmark = needs_networks
 
@@ -79,3 +81,71 @@ def test_two_without_a_tracker_befriend_each_other_talk_and_send(
     alice.node.event("link", friend="bob", state="up", path="lan")
     (tmp_path / "again").mkdir()
     passes(bob, alice, tmp_path / "again")
+
+
+_LIE = """
+import asyncio, socket, sys
+from peer.reach.mdns import Mdns
+
+async def lie(own):
+    heard = asyncio.Event()
+    mark = []
+
+    def on_heard(name, said, hosts, port):
+        if said.get(b"m") and not mark:
+            mark.append(dict(said))
+            heard.set()
+
+    caught = []
+
+    class Catcher(asyncio.Protocol):
+        def connection_made(self, transport):
+            caught.append(b"")
+            self.number = len(caught) - 1
+            if self.number == 0:
+                print("caught", flush=True)
+
+        def data_received(self, data):
+            caught[self.number] += data
+
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Catcher, own, 0)
+    port = server.sockets[0].getsockname()[1]
+    async with Mdns([own], on_heard, lambda name: None) as mdns:
+        await heard.wait()
+        await mdns.announce("ab" * 8, port, [own], mark[0])
+        print("lies", flush=True)
+        await loop.run_in_executor(None, sys.stdin.readline)
+    for each in caught:
+        print(each.hex())
+
+asyncio.run(lie(sys.argv[1]))
+"""
+
+
+def test_who_repeats_a_friends_mark_gets_a_handshake_they_cannot_finish_and_nothing_else(
+    switch: Switch, people: tuple[Peer, Peer]
+) -> None:
+    alice, bob = people
+    befriend(alice, bob)
+    alice.node.stop()
+    host = switch.host()
+    liar = subprocess.Popen(
+        [*host.words, PYTHON, "-c", _LIE, host.address],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=FOLDER,
+    )
+    with liar:
+        assert liar.stdout is not None
+        assert liar.stdout.readline() == "lies\n"
+        bob.node.kill()
+        alice.up(listen="0.0.0.0:0")
+        assert liar.stdout.readline() == "caught\n"
+        bob.up(listen="0.0.0.0:0")  # who is found all the same
+        alice.node.event("link", friend="bob", state="up", path="lan")
+        out, _ = liar.communicate("\n")
+    got = [bytes.fromhex(line) for line in out.split()]
+    assert all(each.startswith(b"HBNB") and len(each) < 4096 for each in got if each)
+    assert any(got)
