@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.actors import Peer
+from tests.harness.actors import Ended, Peer
 from tests.harness.faults import KILLED, ON_DISK, Moment, Walk, killed_at, needs_strace, watched
 
 pytestmark = [needs_strace, pytest.mark.timeout(3600)]
@@ -133,3 +134,43 @@ def test_who_offers_is_killed_at_every_moment(friends: Any, tmp_path: Path) -> N
         pass
     kept = {path.stem for path in (alice.home / "offers").iterdir()}
     assert kept <= set(made), "an offer that nobody knows of is still kept"
+
+
+def test_who_serves_is_killed_at_every_moment(friends: Any, tmp_path: Path) -> None:
+    """From the start of a node to its clean end, with two offers fetched in between, one of them in many files."""
+    alice, bob = friends
+    bob.do("accept-policy", "auto")
+    bob.do("config", "set", "downloads.folder", str(tmp_path / "in"))
+    assert alice.node.stop() == 0
+    film, folder = tmp_path / "film.bin", tmp_path / "holiday"
+    film.write_bytes(os.urandom(66 * MIB + 1))  # more digests than are kept back at once
+    folder.mkdir()
+    for number in range(20):
+        (folder / str(number)).write_bytes(os.urandom(1000 * number))
+
+    def attempt(moment: Moment | None) -> bool:
+        offers = [alice.one("send", "bob", str(path))["offer"] for path in (film, folder)]
+        alice.under = under(moment, tmp_path / "calls")
+        code = KILLED
+        with contextlib.suppress(Ended):
+            alice.up()
+            for offer in offers:
+                alice.node.event("transfer", offer=offer, state="done")
+            code = alice.node.stop()
+        alice.node.kill()
+        alice.under = ()
+        if code == KILLED:
+            alice.up()
+        places: dict[str, Path] = {}
+        while len(places) < 2:  # in whichever order they end
+            done = bob.node.event("transfer", state="done")
+            places[done["offer"]] = Path(done["saved_as"])
+        assert places[offers[0]].read_bytes() == film.read_bytes()
+        assert digests(places[offers[1]]) == digests(folder)
+        if code == KILLED:
+            assert alice.node.stop() == 0
+        return code == KILLED
+
+    attempt(None)
+    Walk(tmp_path / "calls", seed=9, sample=2).over(attempt)
+    assert not [path for path in (tmp_path / "in").iterdir() if path.name.endswith(".part")]
