@@ -5,6 +5,9 @@ ours that is damaged is as good as none.
 
     [downloads]
     folder = "/srv/incoming"
+
+    [tracker]
+    socks5 = "NAME:PASSWORD@127.0.0.1:9050"
 """
 
 from __future__ import annotations
@@ -18,20 +21,22 @@ from pathlib import Path
 
 from peer.errors import PeerError
 from peer.locations import Locations
+from peer.reach.socks5 import Proxy
 from wire.codes import Code
 
 MOST_BYTES = 64 * 1024
 """A configuration a person writes is far smaller; a wrong file is refused without reading it whole."""
 
-KEYS: dict[str, type] = {"downloads.folder": str}
+KEYS: dict[str, type] = {"downloads.folder": str, "tracker.socks5": str}
 """Every key and the type of its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The settings of one home. downloads_folder: absolute, or None for the default."""
+    """The settings of one home. downloads_folder: absolute, or None for the default. socks5: the tracker's proxy."""
 
     downloads_folder: Path | None = None
+    socks5: Proxy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +74,22 @@ def read_config(locations: Locations) -> Config:
             raise _invalid(
                 f"{where}: {key} is a {wanted.__name__}, this is a {type(value).__name__}"
             )
+    proxy = None
+    if isinstance(named := found.get("tracker.socks5"), str):
+        try:
+            proxy = Proxy.parse(named)
+        except ValueError as error:
+            where = f"{path}:{_line_of(text, 'tracker.socks5')}"
+            raise _invalid(f"{where}: tracker.socks5 is {error}") from error
     folder = found.get("downloads.folder")
     if folder is None:
-        return Config()
+        return Config(socks5=proxy)
     assert isinstance(folder, str)
     given = Path(folder).expanduser() if folder else Path()
     if not given.is_absolute() or "\0" in folder:
         where = f"{path}:{_line_of(text, 'downloads.folder')}"
         raise _invalid(f"{where}: downloads.folder is an absolute path")
-    return Config(downloads_folder=given)
+    return Config(downloads_folder=given, socks5=proxy)
 
 
 def read_last_run(locations: Locations) -> LastRun:

@@ -26,7 +26,9 @@ from peer.locations import Locations
 from peer.lock import RETRY_S, Lock
 from peer.node import Node
 from peer.people import keeping, standing
+from peer.reach import outward
 from peer.settings import configuring
+from peer.settings.proxying import proxy_of
 from peer.store import own
 from peer.store.database import Database
 from peer.talk import reading, saying
@@ -301,6 +303,7 @@ async def _opened(locations: Locations, lock: Lock) -> AsyncIterator[Database]:
         database = await asyncio.to_thread(
             lambda: Database.open(locations.database, entropy=SystemEntropy())
         )
+        outward.go_by(lambda: proxy_of(locations, database))
         try:
             yield database
         finally:

@@ -23,7 +23,7 @@ from peer.people.ownlist import ListWatch
 from peer.people.roster import Target
 from peer.pump import Pump
 from peer.pushing import Pushing
-from peer.reach import punching, relaying, shown
+from peer.reach import outward, punching, relaying, shown
 from peer.reach.candidates import Candidate
 from peer.reach.doorway import Doorway
 from peer.reach.lan import Lan
@@ -345,6 +345,8 @@ class Linking:
 
     def hides(self, identity: IdentityKey) -> bool:
         """Say whether our address is to be kept from somebody."""
+        if outward.is_proxied():
+            return not self._database.read(shown.is_shown_by_choice, identity)
         return self._database.read(shown.is_hidden_from, identity)
 
     def devices(self) -> set[DeviceId]:

@@ -117,8 +117,9 @@ class TrackerLink:
         self.handshake_hash = opened.handshake_hash
         if isinstance(opened.remote.hello, HelloTracker):
             self.clock_ahead_ms = wall() - opened.remote.hello.now
-        self.own_host = str(transport.get_extra_info("sockname")[0])
-        self.remote_host = str(transport.get_extra_info("peername")[0])
+        if not outward.is_proxied():  # else they say where the proxy is, and nothing of us
+            self.own_host = str(transport.get_extra_info("sockname")[0])
+            self.remote_host = str(transport.get_extra_info("peername")[0])
         return self
 
     @property

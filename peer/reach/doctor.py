@@ -18,6 +18,7 @@ from peer import api
 from peer.errors import PeerError
 from peer.identity import seal_of
 from peer.listener import parse_listen
+from peer.reach import outward
 from peer.reach.lan import FAILED, OFF
 from peer.reach.places import own_hosts
 from peer.settings import configuring
@@ -70,8 +71,13 @@ async def _by_tracker(node: Node) -> AsyncIterator[api.Check]:
     yield _clock(node)
     yield _address(node)
     yield await _mapping(node)
-    yield await _dial_back(node)
-    yield await _punching(node)
+    if (by := outward.proxy()) is None:
+        yield await _dial_back(node)
+        yield await _punching(node)
+    else:
+        yield _fine(
+            "proxy", f"the tracker and its relay are reached through {by}; nobody is dialled"
+        )
     yield await _relay(node)
 
 
@@ -104,6 +110,8 @@ def _clock(node: Node) -> api.Check:
 
 def _address(node: Node) -> api.Check:
     own, seen = node.uplink.own_host, node.uplink.observed_host
+    if not own:
+        return _fine("address", f"the tracker sees the proxy's address, {seen}")
     if own == seen:
         return _fine("address", f"the tracker sees this machine at its own address, {own}")
     return _fine("address", f"a router stands between: {own} is seen as {seen}")

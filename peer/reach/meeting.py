@@ -10,7 +10,7 @@ from peer.errors import PeerError
 from peer.identity import Profile
 from peer.people.roster import Target
 from peer.pump import OnEvent, Pump
-from peer.reach import punching, relaying
+from peer.reach import outward, punching, relaying
 from peer.reach.calling import answering, calling
 from peer.reach.paths import PUNCHED
 from peer.reach.punching import Punching, Surroundings
@@ -92,7 +92,7 @@ class Meeting:
 
     async def punch(self, target: Target, purpose: Purpose) -> bool:
         """Try a simultaneous open; False if it came to nothing."""
-        if self._hides(target.identity):
+        if self._hides(target.identity) or outward.is_proxied():
             return False
         try:
             return await self.punching.call(target, purpose)
@@ -103,7 +103,7 @@ class Meeting:
         purpose = Purpose(offered.purpose)
         if isinstance(offered, RelayOffered):
             await _refusal(self._relaying.join(target, purpose, offered.ticket))
-        elif not self._hides(target.identity):
+        elif not self._hides(target.identity) and not outward.is_proxied():
             await self.punching.meet(target, purpose, offered.ticket, offered.second_port)
 
     def _begin(self, target: Target, purpose: Purpose, first: bytes = b"") -> Pump:

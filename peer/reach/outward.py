@@ -1,7 +1,8 @@
 """Connections that this node opens to somebody by name: to its tracker, and to the relay there.
 
 A name may have many addresses, and one family may be a black hole: they are raced as RFC 8305 has it, IPv6 and IPv4 in
-turn, each with a small head start. What lives here: the way out. What does not: friends' places, which `dialer` judges.
+turn, each with a small head start. Where the person named a proxy, it opens the connection, and looks the name up itself. What lives
+here: the way out. What does not: friends' places, which `dialer` judges.
 """
 
 from __future__ import annotations
@@ -9,9 +10,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from itertools import chain, zip_longest
 
+from peer.errors import PeerError
+from peer.reach import socks5
+from peer.reach.socks5 import Proxy, ProxyRefusedError
 from wire import limits
 
 HEAD_START_S = 0.25
@@ -24,13 +30,70 @@ Place = tuple[int, tuple[str, int]]
 """A family, and an address with a port."""
 
 
+def _straight() -> Proxy | None:
+    return None
+
+
+_PROXY: ContextVar[Callable[[], Proxy | None]] = ContextVar("proxy", default=_straight)
+
+
+def go_by(proxy: Callable[[], Proxy | None]) -> None:
+    """Have every connection of this task, and of those it makes, go through what `proxy` gives then; None: straight."""
+    _PROXY.set(proxy)
+
+
+def proxy() -> Proxy | None:
+    """Give the proxy that connections go through now."""
+    return _PROXY.get()()
+
+
+def is_proxied() -> bool:
+    """Say whether connections go through a proxy; so it is, too, where the setting that names it cannot be read."""
+    try:
+        return proxy() is not None
+    except PeerError:
+        return True
+
+
 async def connect(host: str, port: int) -> socket.socket:
     """Connect to a name or a numeric address; gives the first connection that stands.
 
-    Raises OSError with what the best attempt failed of, the name's own error where it has no address. The caller
-    bounds the time.
+    Raises OSError with what the best attempt failed of, the name's own error where it has no address, and
+    ProxyRefusedError. The caller bounds the time.
     """
-    return await race(await resolve(host, port))
+    by = proxy()
+    if by is None:
+        return await race(await resolve(host, port))
+    try:
+        opened = await race(await resolve(by.host, by.port))
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ProxyRefusedError(f"{by} cannot be reached ({why})") from error
+    try:
+        await _ask(opened, by, host, port)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+async def _ask(opened: socket.socket, by: Proxy, host: str, port: int) -> None:
+    """Have the proxy connect us; reads not one byte of what comes behind its answer."""
+    loop = asyncio.get_running_loop()
+    talk = socks5.connect(by, host, port)
+    said, count = next(talk)
+    while True:
+        await loop.sock_sendall(opened, said)
+        came = b""
+        while len(came) < count:
+            piece = await loop.sock_recv(opened, count - len(came))
+            if not piece:
+                raise ProxyRefusedError(f"{by} closed the connection")
+            came += piece
+        try:
+            said, count = talk.send(came)
+        except StopIteration:
+            return
 
 
 async def resolve(host: str, port: int) -> list[Place]:

@@ -55,6 +55,9 @@ class Publishing:
         self._on_effects = on_effects
         self._entropy = entropy
         self._news = asyncio.Event()
+        self._has_told = (
+            self._database.read(shown.own_key) is not None
+        )  # in this run or a former one
         self.signed = b""  # our own record, as it was published last
 
     def look(self) -> None:
@@ -63,18 +66,20 @@ class Publishing:
 
     async def keep(self, link: TrackerLink) -> None:
         """Publish on a link to the tracker, and again after each change, until cancelled or the link ends."""
-        told: tuple[Host, ...] = ()
+        told: tuple[Host, ...] | None = None
         with suppress(PeerError):  # the link is gone, or will say so by itself
             while True:
                 self._news.clear()
                 places = self._places()
-                if places and (places != told or self._database.read(shown.is_stale)):
+                if (places or self._has_told) and (
+                    places != told or self._database.read(shown.is_stale)
+                ):
                     self.signed, effects = await self._database.write_patiently(
                         _sign, self._keys, self._boot_id, places, self._linked(), self._entropy
                     )
                     self._on_effects(effects)
                     await link.ask(partial(reach.PutAddresses, signed=self.signed), Done)
-                    told = places
+                    told, self._has_told = places, True
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_S):
                         await self._news.wait()

@@ -15,6 +15,7 @@ from peer import api
 from peer.effects import CloseLinks, Effect, SendOnLink, WantLink
 from peer.people import contacts
 from peer.settings import preferences
+from peer.settings.quantities import OFF
 from peer.store import own, settings
 from peer.times import rfc3339
 from wire import limits
@@ -88,6 +89,12 @@ def is_hidden_from(connection: Connection, identity: IdentityKey) -> bool:
     """Say whether somebody is never to see our address; our own devices always do."""
     contact = contacts.of_identity(connection, identity)
     return contact is not None and _is_hidden(connection, contact.name)
+
+
+def is_shown_by_choice(connection: Connection, identity: IdentityKey) -> bool:
+    """Say whether somebody may see our address though all else goes through a proxy: `relay-only` is set to off."""
+    contact = contacts.of_identity(connection, identity)
+    return contact is not None and preferences.value(connection, RELAY_ONLY, contact) == OFF
 
 
 def _is_hidden(connection: Connection, name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from peer.config import LastRun, read_last_run, write_last_run
 from peer.locations import Locations
+from peer.reach import outward
 from peer.reach.candidates import read_address
 from peer.reach.mapping.keeper import PortMapping, Routers
 from peer.reach.paths import DIRECT, LAN, MAPPED
@@ -73,7 +74,7 @@ class Whereabouts:
         is_moved = around.is_loopback is not seen.is_loopback
         around.own_host, around.observed_host = seen.own_host, seen.observed_host
         around.tracker_host, around.is_loopback = seen.tracker_host, seen.is_loopback
-        around.hosts = tuple(own_hosts(seen.own_host))
+        around.hosts = tuple(own_hosts(seen.own_host)) if seen.own_host else ()
         if is_moved and self.listening:
             self.note_run()
         self.mapping.look()
@@ -101,8 +102,10 @@ class Whereabouts:
         write_last_run(self._locations, LastRun(port, self.vicinity.is_loopback))
 
     def places(self) -> tuple[Host, ...]:
-        """Give where this machine can be dialled, as friends are told; none where it does not listen."""
+        """Give where this machine can be dialled, as friends are told; none where it does not listen, or by a proxy."""
         around = self.vicinity
+        if outward.is_proxied():
+            return ()
         hosts = [around.own_host] if around.is_loopback else list(around.hosts)
         return to_publish(self.listening, hosts, self.mapping.place)
 

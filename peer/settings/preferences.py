@@ -19,6 +19,7 @@ import msgspec
 from peer import hooks
 from peer.errors import PeerError
 from peer.people import contacts
+from peer.reach.socks5 import Proxy
 from peer.settings.quantities import NONE, OFF, one_duration, one_rate, one_schedule, one_size
 from peer.store import settings
 from wire import limits
@@ -69,6 +70,15 @@ def _one_switch(text: str) -> str:
     if folded not in (ON, OFF):
         raise ValueError(text)
     return folded
+
+
+def _one_proxy(text: str) -> str:
+    if text.strip().lower() in NONE:
+        return OFF
+    proxy = Proxy.parse(text)
+    if proxy.name:
+        raise ValueError(text)  # others on this machine read command lines
+    return str(proxy)
 
 
 def _one_types(text: str) -> str:
@@ -200,6 +210,14 @@ KEYS = {
             is_here=True,
         ),
         Key(
+            "metered",
+            OFF,
+            "whether this machine's network costs by the byte: no offer is taken unasked",
+            "on or off",
+            _one_switch,
+            is_here=True,
+        ),
+        Key(
             "port-mapping",
             ON,
             "whether the router is asked, by PCP, NAT-PMP or UPnP, to let friends through to this machine",
@@ -230,6 +248,14 @@ KEYS = {
             "a number of days like 90d, at least 1d, or off",
             _one_age,
             is_per_friend=True,
+        ),
+        Key(
+            "tracker.socks5",
+            OFF,
+            "a SOCKS5 proxy that the tracker is reached through; friends are then reached by the relay alone",
+            "HOST:PORT, or off; a name and password stand in config.toml or HOBNOB_SOCKS5",
+            _one_proxy,
+            is_here=True,
         ),
         Key(
             "typing",

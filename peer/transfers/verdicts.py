@@ -23,7 +23,8 @@ def judge(connection: Connection, row: OfferRow) -> list[Effect]:
     verdict = preferences.held(connection, "accept.policy", friend)
     most = preferences.held(connection, "accept.max-size", friend)
     is_too_large = most != OFF and row.size > size_bytes(most)
-    if verdict == "ask" or (verdict == "auto" and is_too_large):
+    is_metered = preferences.held(connection, "metered") == preferences.ON
+    if verdict == "ask" or (verdict == "auto" and (is_too_large or is_metered)):
         return []
     connection.execute("UPDATE offers SET verdict = ? WHERE number = ?", (verdict, row.number))
     return [ApplyPolicy()]

@@ -1,9 +1,11 @@
-"""Targets of what a router answers: three readers that get whatever stands at its address."""
+"""Targets of what routers and proxies answer: readers that get whatever stands at their address."""
 
 from __future__ import annotations
 
 from peer.errors import PeerError
+from peer.reach import socks5
 from peer.reach.mapping import natpmp, pcp
+from peer.reach.socks5 import Proxy
 from tests.fuzz.target import Target, check
 from wire.codes import Code
 
@@ -33,6 +35,22 @@ def read_pcp(data: bytes) -> None:
         check(error.code in KNOWN, f"{error.code} from a router")
     else:
         check(found.lifetime_s == 0 or 0 < found.port < 65536, "a mapping that cannot be")
+
+
+def hear_proxy(data: bytes) -> None:
+    """Have a proxy answer what stands there; the first byte says whether we have a name."""
+    proxy = Proxy("proxy.example", 1080, *(("eve", "secret") if data[:1] == b"\1" else ()))
+    talk, rest = socks5.connect(proxy, "hobnob.example", 9797), data[1:]
+    try:
+        _, count = next(talk)
+        while len(rest) >= count:
+            check(0 < count <= 258, "more is waited for than any answer has")
+            answer, rest = rest[:count], rest[count:]
+            _, count = talk.send(answer)
+    except socks5.ProxyRefusedError as error:
+        check(len(str(error)) < 100, "a long reason")
+    except StopIteration:
+        pass
 
 
 def natpmp_answer(operation: int, body: bytes, result: int = 0) -> bytes:
@@ -66,6 +84,14 @@ def targets() -> list[Target]:
                 b"\0" + natpmp_answer(0, bytes((8, 8, 8, 8))),
                 b"\1" + natpmp_answer(2, mapped),
                 b"\1" + natpmp_answer(2, bytes(8), result=4),
+            ],
+        ),
+        Target(
+            "routed-socks5",
+            hear_proxy,
+            lambda: [
+                b"\0\5\0" + b"\5\0\0\1" + bytes(6),
+                b"\1\5\2\1\0" + b"\5\0\0\3\2ab\0\0",
             ],
         ),
         Target("routed-pcp", read_pcp, lambda: [pcp_answer(), pcp_answer(result=8)]),

@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from typing import Protocol
 
 from peer.errors import PeerError
+from peer.reach import outward
 from peer.reach.mapping import natpmp, pcp, upnp
 from peer.reach.mapping.asking import PORT, ask
 from peer.reach.mapping.gateway import default_gateway, own_address
@@ -136,8 +137,10 @@ class PortMapping:
         self._until = 0.0  # on the loop's clock: then the lease is over
         self.lease: Lease | None = None
         self.failure: PeerError | None = None
-        self.why_not: str | None = "the tracker link does not run yet"
+        self.why_not: str | None = "this node listens on nothing that a router could send to"
+        self._is_running = False
         self.has_tried = asyncio.Event()
+        self.has_tried.set()  # until `run` begins there is nothing to wait for
 
     @property
     def place(self) -> tuple[str, int] | None:
@@ -146,11 +149,14 @@ class PortMapping:
 
     def look(self) -> None:
         """Take note that something may be another: where we are, or what is wanted."""
-        self.has_tried.clear()
-        self._news.set()
+        if self._is_running:
+            self.has_tried.clear()
+            self._news.set()
 
     async def run(self, port: int) -> None:
         """Keep a port mapped until cancelled. port: this machine's."""
+        self._is_running = True
+        self.has_tried.clear()
         while True:
             self._news.clear()
             wait_s = await self._round(port)
@@ -194,6 +200,8 @@ class PortMapping:
         around = self._surroundings
         if not self._is_wanted():
             return "switched off by port-mapping", ""
+        if outward.is_proxied():
+            return "the tracker is reached through a proxy", ""
         if not around.own_host:
             return "the tracker link does not run yet", ""
         if around.is_loopback:

@@ -105,6 +105,20 @@ def test_what_is_larger_than_may_be_taken_waits_for_its_person(pair: Pair) -> No
     assert states(bob) == [("in", "offered"), ("in", "accepted")]
 
 
+def test_on_a_network_that_costs_nothing_is_taken_unasked_and_what_is_refused_still_is(
+    pair: Pair,
+) -> None:
+    alice, bob = pair
+    put(bob, policy="auto")
+    bob.database.write(preferences.put, preferences.need_key("metered"), "on", None)
+    offered(alice, bob)
+    assert not bob.database.read(verdicts.is_due)
+    put(bob, policy="never")
+    offered(alice, bob)
+    apply(bob)
+    assert states(bob) == [("in", "offered"), ("in", "declined")]
+
+
 def test_a_policy_counts_for_offers_that_are_shown_after_it_was_set(pair: Pair) -> None:
     alice, bob = pair
     offered(alice, bob)

@@ -126,7 +126,9 @@ class Kept:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[PortMapping]:
         async with asyncio.TaskGroup() as group:
+            assert self.mapping.has_tried.is_set()  # nobody waits for what does not run
             task = group.create_task(self.mapping.run(4000))
+            await asyncio.sleep(0)
             async with asyncio.timeout(30):
                 await self.mapping.has_tried.wait()
             yield self.mapping

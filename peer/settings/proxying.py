@@ -1,0 +1,33 @@
+"""Which proxy the tracker is reached through: named by the environment, by a setting, or by the home's file.
+
+A name and password for it come from the environment or the file, never from a command line.
+"""
+
+from __future__ import annotations
+
+import os
+
+from peer.config import read_config
+from peer.errors import PeerError
+from peer.locations import Locations
+from peer.reach.socks5 import Proxy
+from peer.settings import preferences
+from peer.settings.quantities import OFF
+from peer.store.database import Database
+from wire.codes import Code
+
+SETTING = "tracker.socks5"
+VARIABLE = "HOBNOB_SOCKS5"
+
+
+def proxy_of(locations: Locations, database: Database) -> Proxy | None:
+    """Give the proxy of a home, None for none; raises PeerError(CONFIG_INVALID)."""
+    if named := os.environ.get(VARIABLE):
+        try:
+            return Proxy.parse(named)
+        except ValueError as error:
+            raise PeerError(Code.CONFIG_INVALID, f"{VARIABLE} is {error}") from error
+    chosen = database.read(preferences.value, SETTING)
+    if chosen is None:
+        return read_config(locations).socks5
+    return None if chosen == OFF else Proxy.parse(chosen)
