@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from tests.fuzz import (
+    around,
     imported,
     kept,
     knocked,
@@ -29,7 +30,7 @@ def targets() -> dict[str, Target]:
     """Give every target by its name."""
     modules = (
         *(wired, linked, signed, logged, offered, moved, swarmed, lent, routed),
-        *(stored, kept, imported, written, served, knocked),
+        *(stored, kept, imported, written, served, knocked, around),
     )
     listed = [target for module in modules for target in module.targets()]
     named = {target.name: target for target in listed}
