@@ -56,8 +56,9 @@ def test_a_keyring_spares_the_password_and_where_none_answers_the_password_opens
         del alice.environment["HOBNOB_PASSWORD"]
         assert alice.one("whoami")["sealed"] == "keyring"
         assert alice.up().stop() == 0
-        refused = alice.try_to("presence", "away", **none)
+        alice.environment |= none
+        refused = alice.try_to("presence", "away")
         assert (refused.code, refused.error["code"]) == (1, "locked")
         assert "keyring" in refused.error["message"]
-        opened = alice.try_to("presence", "away", HOBNOB_PASSWORD=PASSWORD, **none)
+        opened = alice.try_to("presence", "away", HOBNOB_PASSWORD=PASSWORD)
         assert opened.code == 0, opened
