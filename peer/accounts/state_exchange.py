@@ -18,7 +18,7 @@ from peer.accounts import account_state
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
 from peer.identity import Profile
-from peer.mail import prekeys
+from peer.mail import lost, prekeys
 from peer.store import own
 from peer.store.database import Database
 from peer.times import wall
@@ -140,8 +140,14 @@ class StateExchange:
         self._is_pressing.set()
 
     async def entered(self, link: TrackerLink, version: int) -> None:
-        """Take what was put while this device was away; version: of the state at the tracker now."""
-        if version != self._database.read(own.state_version) or not self.is_current():
+        """Take what was put while this device was away; version: of the state at the tracker now.
+
+        One that is lower than known shows that the tracker went back to a backup, and lost mail with it.
+        """
+        known = self._database.read(own.state_version)
+        if version < known:
+            await self._database.write_patiently(lost.tracker_went_back, wall())
+        if version != known or not self.is_current():
             await self.changed(link)
 
     async def changed(self, link: TrackerLink) -> None:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Collection, Mapping
 
 from peer.effects import Effect
+from peer.mail import prekeys
 from peer.mail.postbox import Addressee, Part, mark
 from peer.store import own
 from wire import limits
@@ -18,6 +19,15 @@ from wire.machine import UnixMillis
 
 Connection = sqlite3.Connection
 ASKED_MS = int(limits.MAIL_ASKED_S * 1000)
+
+
+def tracker_went_back(connection: Connection, now: UnixMillis) -> None:
+    """Take note that the tracker was put back from a backup: all that nobody receipted is asked about at once.
+
+    What it holds of our prekeys is doubted.
+    """
+    connection.execute("UPDATE parcels SET at = min(at, ?)", (now - ASKED_MS - 1,))
+    prekeys.doubt_all(connection)
 
 
 def unsure(connection: Connection, now: UnixMillis) -> tuple[Addressee, tuple[bytes, ...]] | None:

@@ -102,6 +102,13 @@ def doubt(connection: Connection, number: int, now: UnixMillis) -> None:
         _stand(connection, msgspec.structs.replace(known, is_doubted=True))
 
 
+def doubt_all(connection: Connection) -> None:
+    """Take note that the tracker holds what it held some time ago."""
+    known = _standing(connection)
+    if known is not None:
+        _stand(connection, msgspec.structs.replace(known, is_doubted=True))
+
+
 def replaced(connection: Connection, now: UnixMillis) -> None:
     """Note that the tracker forgot all one-time keys but those that were made last."""
     held = connection.execute(

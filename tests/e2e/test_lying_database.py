@@ -277,6 +277,22 @@ def test_a_request_that_is_brought_again_asks_nobody_again(
     goes_out(alice, bob, said)
 
 
+def test_a_tracker_that_is_put_back_from_a_backup_loses_no_mail(
+    apart: tuple[Peer, Peer], liar: Liar
+) -> None:
+    alice, bob = apart
+    bob.do("friend", "list")
+    with closing(sqlite3.connect(":memory:")) as backup:
+        liar.change(lambda database: database.backup(backup))
+        alice.one("presence", "available", "--text", "what her machines share is another now")
+        said = alice.one("say", "bob", "kept by a tracker that forgot it")
+        assert said["state"] == "sent"
+        liar.change(backup.backup)
+    for one in (alice, bob, alice):
+        one.do("friend", "list")
+    assert state_of(alice, said) == "delivered"
+
+
 def test_no_key_that_opened_mail_is_left_while_the_node_runs(apart: tuple[Peer, Peer]) -> None:
     """Forward secrecy, the write-ahead log included."""
     from tests.e2e.test_mail import private_halves

@@ -67,6 +67,20 @@ def test_what_a_tracker_lost_with_its_disk_is_left_again_a_day_later() -> None:
     assert [kind for kind, _ in alice.shown[told:]] == ["receipt"] * 3  # queued, sent, delivered
 
 
+def test_a_tracker_that_is_seen_to_have_gone_back_is_asked_at_once() -> None:
+    office, alice, bob = town()
+    office.save()
+    say(alice, "bob", "not lost")
+    office.visit(alice)
+    assert office.go_back()
+    for peer in (alice, bob):
+        peer.database.write(lost.tracker_went_back, peer.wall())
+        assert peer.database.read(prekeys.are_doubted)
+    settle(office, alice, bob)
+    assert bob.texts("alice") == ["not lost"]
+    assert states(alice) == ["delivered"]
+
+
 def test_what_still_waits_is_asked_about_once_a_day_and_not_left_twice() -> None:
     office, alice, _ = town()
     say(alice, "bob", "patience")
