@@ -112,6 +112,11 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         " one moment (default: the first listener's host, next free port)",
     )
     serve.add_argument(
+        "--metrics",
+        metavar="HOST:PORT",
+        help="where http://HOST:PORT/metrics gives counts for Prometheus to anybody who asks (default: nowhere)",
+    )
+    serve.add_argument(
         "--relay",
         choices=["on", "off"],
         default="on",
@@ -217,6 +222,7 @@ def configured(arguments: argparse.Namespace, home: Path) -> Config:
         probe=None
         if arguments.probe in (None, "off")
         else parse_listen(arguments.probe, "--probe"),
+        metrics=None if arguments.metrics is None else parse_listen(arguments.metrics, "--metrics"),
         limits=parse_limits(arguments.limit),
     )
 

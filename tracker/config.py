@@ -71,7 +71,7 @@ class Config:
 
     is_default_listen: nobody chose `listen`, so an address family that this machine lacks is left out.
     max_peers: entered sessions at once; None: no limit of its own. is_relay: devices that cannot reach each
-    other are joined here.
+    other are joined here. metrics: where counts may be read, None for nowhere.
     """
 
     home: Path
@@ -82,6 +82,7 @@ class Config:
     is_relay: bool = True
     probes: bool = True
     probe: ListenAddress | None = None
+    metrics: ListenAddress | None = None
     limits: Limits = field(default_factory=Limits)
 
 

@@ -21,6 +21,9 @@ from wire.machine import Entropy, Monotonic, UnixMillis
 
 DAY_MS = 24 * 3600 * 1000
 
+REFUSALS = ("off", "full", "account", "share", "ticket")
+"""Why somebody was not joined, as it is counted."""
+
 
 @dataclass(slots=True, eq=False)
 class Joint:
@@ -53,13 +56,15 @@ class Books:
     def __init__(self, chosen: Limits, entropy: Entropy, *, is_on: bool) -> None:
         self._chosen = chosen
         self._entropy = entropy
-        self._is_on = is_on
+        self.is_on = is_on
         self._by_ticket: dict[bytes, tuple[Joint, int]] = {}
         self._joints: dict[Joint, None] = {}
         self._of_account: Counter[AccountId] = Counter()
         self._day = 0
         self._carried: Counter[tuple[AccountId, AccountId]] = Counter()
-        self.relayed_bytes = 0  # since the start
+        self.relayed_bytes = 0  # this and the next two since the start
+        self.opened = 0
+        self.refused: Counter[str] = Counter(dict.fromkeys(REFUSALS, 0))
 
     def open(
         self,
@@ -72,10 +77,10 @@ class Books:
         self.check_on()
         self.expire(now)
         if len(self._joints) >= self._chosen.relays:
-            raise _limit("as many as this tracker relays at once")
+            raise self._limit("full", "as many as this tracker relays at once")
         for account in dict.fromkeys(accounts):
             if self._of_account[account] >= self._chosen.relays_per_account:
-                raise _limit("as many as this tracker relays for one account")
+                raise self._limit("account", "as many as this tracker relays for one account")
         joint = Joint(
             accounts,
             devices,
@@ -84,8 +89,9 @@ class Books:
         )
         if self._left_bytes(joint, wall) <= 0:
             seconds = (DAY_MS - wall % DAY_MS) // 1000 + 1
-            raise _limit("the day's share of these two accounts is used up", seconds)
+            raise self._limit("share", "the day's share of these two accounts is used up", seconds)
         self._joints[joint] = None
+        self.opened += 1
         self._of_account.update(set(accounts))
         for side, ticket in enumerate(joint.tickets):
             self._by_ticket[ticket] = (joint, side)
@@ -93,13 +99,15 @@ class Books:
 
     def check_on(self) -> None:
         """Raise RELAY_OFF if the host does not let it relay."""
-        if not self._is_on:
+        if not self.is_on:
+            self.refused["off"] += 1
             raise TrackerError(Code.RELAY_OFF)
 
     def join(self, ticket: bytes, now: Monotonic) -> tuple[Joint, int]:
         """Take a ticket, which counts once; gives the joint and whose half it is. Raises HANDSHAKE_FAILED."""
         found = self._by_ticket.pop(ticket, None)
         if found is None or found[0] not in self._joints or now >= found[0].until:
+            self.refused["ticket"] += 1
             raise TrackerError(Code.HANDSHAKE_FAILED, "a relay ticket that is not valid")
         joint, side = found
         joint.joined.add(side)
@@ -151,6 +159,6 @@ class Books:
             self._day = day
             self._carried.clear()
 
-
-def _limit(why: str, retry_after_s: int = 60) -> TrackerError:
-    return TrackerError(Code.RELAY_LIMIT, why, retry_after_s=retry_after_s)
+    def _limit(self, reason: str, why: str, retry_after_s: int = 60) -> TrackerError:
+        self.refused[reason] += 1
+        return TrackerError(Code.RELAY_LIMIT, why, retry_after_s=retry_after_s)

@@ -28,6 +28,7 @@ from tracker.home import Home, load_link_key
 from tracker.hub import Hub
 from tracker.listeners import BACKLOG, open_listeners, open_probes, place_of, places_to_dial
 from tracker.lock import Lock
+from tracker.metrics import HEAD_BYTES, Metrics
 from tracker.output import DONE, INTERRUPTED, Output
 from tracker.session import Session
 from tracker.storage.migrate import open_database
@@ -65,6 +66,7 @@ class Tracker:
         self._listeners: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
         self._next_expiry = 0.0
+        self.metrics: str | None = None  # HOST:PORT where counts are read
         self.hub: Hub
 
     async def __aenter__(self) -> Self:
@@ -153,8 +155,20 @@ class Tracker:
                 backlog=BACKLOG,
             )
             self._servers.append(server)
+        await self._open_metrics(stack)
         self._sweep_handle = loop.call_later(SWEEP_S, self._sweep)
         stack.callback(self._stop_sweep)
+
+    async def _open_metrics(self, stack: AsyncExitStack) -> None:
+        """Let counts be read where the host wants that."""
+        if self.config.metrics is None:
+            return
+        (listener,) = open_listeners((self.config.metrics,), may_lack_family=False)
+        stack.callback(listener.close)
+        self.metrics = str(place_of(listener))
+        answering = Metrics(self.hub).serve
+        server = await asyncio.start_server(answering, sock=listener, limit=HEAD_BYTES)
+        self._servers.append(server)
 
     @staticmethod
     def _spawn_in(group: asyncio.TaskGroup, stack: AsyncExitStack) -> Spawn:
@@ -270,6 +284,8 @@ async def _serve(config: Config, output: Output) -> int:
             "address": tracker.address,
             "pid": os.getpid(),
         }
+        if tracker.metrics is not None:
+            ready["metrics"] = tracker.metrics
         lines = ["Ready. Peers find this tracker at:", *tracker.addresses]
         output.result(ready, "\n".join(lines))
         return await stopped

@@ -83,6 +83,65 @@ async def test_two_halves_hear_each_other_whichever_comes_first(
         assert await early.rest() == b""
 
 
+async def counts(place: str) -> dict[str, int]:
+    """Scrape a tracker."""
+    host, _, port = place.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /metrics HTTP/1.1\r\nHost: there\r\n\r\n")
+    head, _, body = (await reader.read(-1)).decode().partition("\r\n\r\n")
+    writer.close()
+    assert head.startswith("HTTP/1.1 200 OK")
+    rows = [line.rpartition(" ") for line in body.splitlines() if not line.startswith("#")]
+    return {name.removeprefix("hobnob_"): int(value) for name, _, value in rows}
+
+
+async def test_what_the_relay_did_can_be_counted(tmp_path: Path, people: Any) -> None:
+    more = ("--metrics", "127.0.0.1:0", "--limit", "relays_per_account=1")
+    with TrackerProcess(tmp_path / "home", *WIDE, *more) as tracker:
+        place = tracker.ready["metrics"]
+        before = await counts(place)
+        assert (before["relay_on"], before["relay_bytes_total"], before["relay_joints"]) == (
+            1,
+            0,
+            0,
+        )
+        alice, bob = await people(2, tracker.address)
+        async with await come(tracker.address, alice) as a, await come(tracker.address, bob) as b:
+            await befriend(a, alice, b, bob)
+            mine, theirs = await meet(a, b, alice, bob)
+            one = await Half.dial(tracker.address, mine, b"12345")
+            other = await Half.dial(tracker.address, theirs)
+            assert await other.hears(5) == b"12345"
+            ask = a.ask(lambda request: AskRelay(request, bob.name, bob.keys.device, PEER))
+            assert await refusal(ask) is Code.RELAY_LIMIT
+            again = await Half.dial(tracker.address, mine)
+            await again.rest()
+            found = await counts(place)
+            assert found["sessions"] >= 2
+            assert (found["relay_joints"], found["relay_joints_total"]) == (1, 1)
+            assert found["relay_bytes_total"] == 5
+            refused = {name: count for name, count in found.items() if "refused" in name and count}
+            assert refused == {
+                'relay_refused_total{why="account"}': 1,
+                'relay_refused_total{why="ticket"}': 1,
+            }
+            await one.close()
+            await other.close()
+
+
+@pytest.mark.parametrize("asked", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01" + b"\r\n" * 2])
+async def test_who_asks_for_anything_else_gets_nothing(tmp_path: Path, asked: bytes) -> None:
+    with TrackerProcess(tmp_path / "home", "--metrics", "127.0.0.1:0") as tracker:
+        host, _, port = tracker.ready["metrics"].rpartition(":")
+        for flood in (asked, b"x" * 100_000):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            with suppress(ConnectionError):
+                writer.write(flood)
+                came = await reader.read(-1)
+                assert b"hobnob" not in came
+            writer.close()
+
+
 async def test_a_ticket_is_taken_once_and_a_made_up_one_never(
     tracker: TrackerProcess, people: Any
 ) -> None:
