@@ -9,12 +9,25 @@ from typing import Any
 
 import pytest
 
+from peer.people.roster import Target
 from peer.reach.punching import Punching
 from wire import limits
+from wire.ids import DeviceId, IdentityKey, LinkKey
 from wire.messages import Purpose
 from wire.messages.reach import PunchGo
 
 TICKET = bytes(range(16))
+BOB = Target(
+    DeviceId(b"\x02" * 16),
+    IdentityKey(b"\xbb" * 32),
+    "bob",
+    LinkKey(b"\x03" * 32),
+    addresses=None,
+    signing_key=bytes(32),
+    known_counter=0,
+    address_key=None,
+    is_there=True,
+)
 
 
 @dataclass
@@ -106,9 +119,8 @@ async def test_the_other_is_dialled_from_the_very_port_that_the_tracker_saw(port
         writer.close()
 
     bob = await asyncio.start_server(take, "127.0.0.1", 0)
-    target: Any = None
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        meeting = group.create_task(alice.meet(target, Purpose.PEER, TICKET, ports.numbers[1]))
+        meeting = group.create_task(alice.meet(BOB, Purpose.PEER, TICKET, ports.numbers[1]))
         await ports.until(2)
         (place,) = {place for _, _, place in ports.seen}
         assert [(is_second, ticket) for is_second, ticket, _ in ports.seen] == [
@@ -134,15 +146,15 @@ async def test_a_place_that_no_friend_could_name_is_not_dialled_for_a_tracker_ei
 ) -> None:
     opened = Opened()
     alice = punching(ports, opened, is_loopback=False)
-    target: Any = None
     host, port = place
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        meeting = group.create_task(alice.meet(target, Purpose.PEER, TICKET, 0))
+        meeting = group.create_task(alice.meet(BOB, Purpose.PEER, TICKET, 0))
         await ports.until(1)
         alice.go(PunchGo(TICKET, host, ports.numbers[0] if port is None else port))
     assert meeting.result() is False
     assert not opened.is_open.is_set()
     assert len(ports.seen) == 1
+    assert ("another port" in alice.why_not[BOB.device]) is (host == "")
 
 
 async def test_a_word_to_go_for_an_unknown_ticket_changes_nothing(ports: Ports) -> None:
