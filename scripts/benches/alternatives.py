@@ -20,6 +20,7 @@ from benches.measure import Meter, Sample, peak_bytes
 WAIT_S = 10.0
 LOOK_S = 0.05
 _PLAIN = str(Path(__file__).with_name("plain.py"))
+_FLOOR = str(Path(__file__).with_name("floor.py"))
 CIPHER = "aes128-gcm@openssh.com"
 
 
@@ -215,6 +216,43 @@ class Plain(Alternative):
         return Sample(sample.wall_s, (gave[0], took[0]), (gave[1], took[1]))
 
 
+class Floor(Alternative):
+    """The least this design costs in Python, see `benches.floor`; timed from when both sides stand."""
+
+    def command(self, path: Path) -> Sequence[str]:
+        """Give the giver's command."""
+        return (sys.executable, _FLOOR, "give", str(self.port), str(path))
+
+    def send(self, path: Path) -> Sample:
+        """Run taker and giver, which need no server."""
+        taker = _told(sys.executable, _FLOOR, "take", str(self.port), str(self.target / path.name))
+        with taker:
+            _await(taker, b"listening")
+            with _told(*self.command(path)) as giver:
+                sides = (taker, giver)
+                for side in sides:
+                    _await(side, b"ready")
+                with Meter((giver.pid,), (taker.pid,)) as meter:
+                    for side in sides:
+                        assert side.stdin is not None
+                        side.stdin.write(b"begin\n")
+                        side.stdin.flush()
+                    for side in sides:
+                        _await(side, b"done")
+                    return meter.sample()
+
+
+def _told(*words: str) -> subprocess.Popen[bytes]:
+    """Start a program that is told when to begin, and says how far it is."""
+    return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def _await(process: subprocess.Popen[bytes], word: bytes) -> None:
+    assert process.stdout is not None
+    if process.stdout.readline().strip() != word:
+        raise OSError(f"{process.args!r} did not say {word.decode()}")
+
+
 def _waited(process: subprocess.Popen[bytes]) -> tuple[float, int]:
     """Wait for a program that has to succeed; gives its CPU, with its children's, and the most memory of one.
 
@@ -229,9 +267,11 @@ def _waited(process: subprocess.Popen[bytes]) -> tuple[float, int]:
 
     looking = threading.Thread(target=look)
     looking.start()
-    _, status, used = os.wait4(process.pid, 0)
-    has_ended.set()
-    looking.join()
+    try:
+        _, status, used = os.wait4(process.pid, 0)
+    finally:
+        has_ended.set()
+        looking.join()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise OSError(f"{process.args!r} ended with {process.returncode}")
@@ -263,7 +303,7 @@ _SINGLE: dict[str, type[Alternative]] = {
     "rsyncd, in clear": Rsyncd,
 }
 FOR: dict[str, dict[str, type[Alternative]]] = {
-    "big": {**_SINGLE, "plain Python, in clear": Plain},
+    "big": {**_SINGLE, "plain Python, in clear": Plain, "this design, no bookkeeping": Floor},
     "many": _SINGLE,
     "tiny": {**_SINGLE, "plain Python, in clear": Plain},
 }
