@@ -20,6 +20,9 @@ settings.register_profile("quick", parent=settings.get_profile("default"), max_e
 settings.register_profile("deep", parent=settings.get_profile("default"), max_examples=10_000)
 settings.load_profile(PROFILE)
 
+for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"):
+    os.environ.pop(name, None)  # whoever runs the tests may have a keyring, and it is none of ours
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put what waits for real programs first, and large files before small: so no worker is left with a long one.

@@ -104,12 +104,28 @@ class MailWorld(TalkWorld):
             self.other_trouble()
 
     def go_back(self, one: SimPeer) -> None:
-        """Go back, and notice: what an image of a whole machine forks unnoticed travels on links alone."""
+        """Go back, and notice: what an image of a whole machine forks unnoticed travels on links alone.
+
+        So does what a device wrote and lost: friends bring it back as soon as any of their devices links with any of
+        the account's. Where none ever does, the device only crashes.
+        """
+        if not all(self.is_joined(one.account, name) for name in NAMES):
+            one.crash()
+            return
         one.restore(self.dice.choice(self.images[one.name]))
         for author in self.peers:
             for event in author.accepted:
                 if not any(peer.has(event) for peer in self.peers):
                     self.lost.add(event)
+
+    def is_joined(self, account: str, other: str) -> bool:
+        """Say whether a device of one account links with one of another now and then."""
+        return account == other or any(
+            frozenset((a.name, b.name)) not in self.strangers
+            for a in self.peers
+            for b in self.peers
+            if (a.account, b.account) == (account, other)
+        )
 
     def next_day(self) -> None:
         """Let a day pass by everybody's clock: what nobody receipted is asked about."""
