@@ -293,3 +293,10 @@ def test_a_header_verifies_alone_and_names_its_event() -> None:
     assert claimed_header(event.sealed.header) == (event.id, event.header)
     with refused(Code.EVENT_INVALID):
         claimed_header(b"no header")
+
+
+def test_an_offer_needs_what_is_no_hole_unless_that_cannot_be() -> None:
+    names = (OfferId(b"o" * 16), "sparse", 1, 100, ("sparse",), 40, sha256(b"m"), ())
+    assert Offer(*names).needed_bytes == 100
+    assert Offer(*names, 90).needed_bytes == 10
+    assert Offer(*names, 101).needed_bytes == 100

@@ -120,6 +120,15 @@ def test_a_manifest_is_held_against_its_offer() -> None:
             manifest.check_against_offer(entries, files=files, size_bytes=size)
 
 
+def test_entries_that_were_packed_one_by_one_make_the_same_bytes() -> None:
+    entries = [folder("a"), file("a/b", 5), file("c", 6)]
+    packed = [msgspec.msgpack.encode(entry) for entry in entries]
+    assert manifest.join(packed) == manifest.encode(entries)
+    with pytest.raises(LocalProtocolError) as caught:
+        manifest.join([*packed, packed[-1]])
+    assert caught.value.code is Code.MANIFEST_CONFLICT
+
+
 def test_space_that_is_needed_is_what_is_no_hole() -> None:
     assert file("a", 10, dense_bytes=4).needed_bytes == 4
     assert file("a", 10).needed_bytes == 10
