@@ -10,16 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import Protocol, Self
 
-from peer.reach.nearby import Nearby, Network, Opening, Place, properties, read_announced
+from peer.reach.nearby import Heard, Nearby, Network, Opening, Place, properties, read_announced
 from peer.times import wall
 from wire.identity import DeviceKeys, day_of, lan_mark, lan_open_mark
 from wire.ids import AccountName, LinkKey
 from wire.machine import Entropy, Monotonic
-
-if TYPE_CHECKING:
-    from peer.reach.mdns import Mdns
 
 ROUND_S = 5.0
 """How often the networks of this machine and the day are looked at."""
@@ -31,6 +29,42 @@ NAME_BYTES = 8
 WILDCARDS = ("0.0.0.0", "::")
 
 OFF, STARTING, ON, FAILED = "off", "starting", "on", "failed"
+
+
+class Speaker(Protocol):
+    """What speaks multicast DNS while its context is entered: `peer.reach.mdns.Mdns`; raises OSError."""
+
+    async def __aenter__(self) -> Self:
+        """Begin to hear."""
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None:
+        """Say goodbye."""
+
+    async def announce(
+        self, instance: str, port: int, hosts: list[str], properties: dict[bytes, bytes]
+    ) -> None:
+        """Announce this in place of what was announced before."""
+
+    async def fall_silent(self) -> None:
+        """Take back what was announced."""
+
+
+Make = Callable[[list[str], Heard, Callable[[str], None]], Speaker]
+Load = Callable[[], tuple[Make, Callable[[], list[Network]]]]
+"""Gives what makes a speaker for own addresses, and what lists this machine's; raises ImportError."""
+
+
+def _load() -> tuple[Make, Callable[[], list[Network]]]:
+    """Import what speaks mDNS: it takes a while, and the package may be missing."""
+    from peer.reach.mdns import Mdns, own_networks
+
+    return Mdns, own_networks
 
 
 class Lan:
@@ -50,7 +84,9 @@ class Lan:
         listening: Callable[[], list[Place]],
         why_not: Callable[[], str],
         entropy: Entropy,
+        load: Load = _load,
     ) -> None:
+        self._load = load
         self.nearby = Nearby()
         self.state, self.why = OFF, "it was not started"
         self._keys = keys
@@ -114,7 +150,7 @@ class Lan:
     async def _take_part(self) -> None:
         """Take part in the networks there are now, until there are others or we are not wanted."""
         self.state, self.why = STARTING, ""
-        make, own_networks = await asyncio.to_thread(_load)
+        make, own_networks = await asyncio.to_thread(self._load)
         self._networks = await asyncio.to_thread(own_networks)
         hosts = self._hosts()
         if not hosts:
@@ -131,7 +167,7 @@ class Lan:
                 if await asyncio.to_thread(own_networks) != self._networks:
                     return
 
-    async def _announce(self, ours: Mdns, hosts: list[str]) -> None:
+    async def _announce(self, ours: Speaker, hosts: list[str]) -> None:
         port = self._port()
         if port == 0:
             await ours.fall_silent()  # who takes no connections only listens
@@ -182,10 +218,3 @@ class Lan:
         self._heard_one.set()
         if is_news:
             self.on_news()
-
-
-def _load() -> tuple[type[Mdns], Callable[[], list[Network]]]:
-    """Import what speaks mDNS; raises ImportError where the package is missing."""
-    from peer.reach.mdns import Mdns, own_networks
-
-    return Mdns, own_networks

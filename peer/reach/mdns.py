@@ -7,7 +7,7 @@ do becomes OSError here; what others announce goes on as it came, for `nearby` t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from ipaddress import IPv4Interface, IPv6Interface, ip_address
 from types import TracebackType
 from typing import Self
@@ -17,14 +17,12 @@ import zeroconf
 from zeroconf import ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
-from peer.reach.nearby import Network
+from peer.reach.nearby import Heard, Network
 
 SERVICE = "_hobnob._tcp.local."
 RESOLVE_MS = 2000
 RESOLVED_AT_ONCE = 16
 """Announcements that came in pieces and whose rest is asked for; further ones are heard when they come again."""
-
-Heard = Callable[[str, Mapping[bytes, bytes | None], list[str], int | None], None]
 
 
 def own_networks() -> list[Network]:

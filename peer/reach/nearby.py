@@ -15,7 +15,7 @@ lives here: what is remembered, and for whom. What does not: multicast (`mdns`),
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_address
 
@@ -28,6 +28,9 @@ from wire.machine import Monotonic, UnixMillis
 Place = tuple[str, int]
 Network = IPv4Interface | IPv6Interface
 """One address of this machine, with the network that it is on."""
+
+Heard = Callable[[str, Mapping[bytes, bytes | None], list[str], int | None], None]
+"""Called with a service's name, what it says, its addresses and its port."""
 
 VERSION = b"1"
 LINK_KEY_BYTES = 32

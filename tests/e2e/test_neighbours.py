@@ -10,6 +10,8 @@ import pytest
 
 from tests.harness.actors import Peer
 
+pytestmark = pytest.mark.measured
+
 
 @pytest.fixture
 def people(tmp_path: Path) -> Iterator[tuple[Peer, Peer]]:
