@@ -14,6 +14,7 @@ from peer.errors import PeerError
 from peer.identity import Profile
 from peer.people import roster
 from peer.pump import OnEvent, Pump
+from peer.reach import outward
 from peer.reach.calling import calling
 from peer.reach.candidates import Candidate, candidates, chosen
 from peer.reach.paths import LAN, rank_of
@@ -267,7 +268,8 @@ class Dialer:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
-                await loop.create_connection(lambda: pump, *place.place)
+                opened = await outward.dial(*place.place)
+                await loop.create_connection(lambda: pump, sock=opened)
         except (OSError, TimeoutError):
             return
         if pump.link is None or pump.link.state is LinkState.CLOSED:

@@ -28,7 +28,7 @@ from peer.node import Node
 from peer.people import keeping, standing
 from peer.reach import outward
 from peer.settings import configuring
-from peer.settings.proxying import proxy_of
+from peer.settings.proxying import bound_to, proxy_of
 from peer.store import own
 from peer.store.database import Database
 from peer.talk import reading, saying
@@ -304,6 +304,7 @@ async def _opened(locations: Locations, lock: Lock) -> AsyncIterator[Database]:
             lambda: Database.open(locations.database, entropy=SystemEntropy())
         )
         outward.go_by(lambda: proxy_of(locations, database))
+        outward.stay_on(lambda: bound_to(database))
         try:
             yield database
         finally:

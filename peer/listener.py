@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from peer.errors import PeerError
+from peer.reach import outward
 from wire import limits
 from wire.codes import Code
 from wire.machine import Entropy
@@ -42,6 +43,11 @@ def open_listeners(listen: tuple[str, ...], last_port: int) -> list[socket.socke
     """
     if listen:
         return _open_all(listen)
+    if address := outward.bound_address():
+        try:
+            return [_open(address, last_port)]
+        except PeerError:
+            return [_open(address, 0)]
     try:
         sockets = [_open(WILDCARDS[0], last_port)]
     except PeerError:
@@ -72,8 +78,9 @@ def place_of(listener: socket.socket) -> str:
 
 def _open(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener: socket.socket | None = None
     try:
+        listener = outward.make_socket(family, has_place=True)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -81,7 +88,8 @@ def _open(host: str, port: int) -> socket.socket:
         listener.listen(128)
         listener.setblocking(False)
     except OSError as error:
-        listener.close()
+        if listener is not None:
+            listener.close()
         code = Code.ADDRESS_IN_USE if error.errno == errno.EADDRINUSE else Code.ADDRESS_REFUSED
         raise PeerError(code, f"{host}:{port}: {error.strerror or error}") from error
     return listener

@@ -1,8 +1,8 @@
-"""Connections that this node opens to somebody by name: to its tracker, and to the relay there.
+"""Connections that this node opens, and how its sockets are bound: to its tracker, to the relay there, to friends.
 
 A name may have many addresses, and one family may be a black hole: they are raced as RFC 8305 has it, IPv6 and IPv4 in
 turn, each with a small head start. Where the person named a proxy, it opens the connection, and looks the name up itself. What lives
-here: the way out. What does not: friends' places, which `dialer` judges.
+here: the way out. What does not: which places of friends are dialled, which `dialer` judges; they never go by the proxy.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
+from ipaddress import ip_address
 from itertools import chain, zip_longest
 
 from peer.errors import PeerError
@@ -53,6 +54,73 @@ def is_proxied() -> bool:
         return proxy() is not None
     except PeerError:
         return True
+
+
+def _anywhere() -> str:
+    return ""
+
+
+_BOUND: ContextVar[Callable[[], str]] = ContextVar("bound", default=_anywhere)
+
+
+def stay_on(chosen: Callable[[], str]) -> None:
+    """Have every socket of this task, and of those it makes, stay on what `chosen` gives then.
+
+    That is an interface by name, a numeric address of this machine, or empty for no choice.
+    """
+    _BOUND.set(chosen)
+
+
+def bound_address() -> str:
+    """Give the address that sockets stay on, empty for an interface or no choice."""
+    chosen = _BOUND.get()()
+    return chosen if _is_numeric(chosen) else ""
+
+
+def make_socket(family: int, *, has_place: bool = False) -> socket.socket:
+    """Make a TCP socket that stays where it is to stay; raises OSError where it cannot.
+
+    has_place: the caller binds it to an address and port itself.
+    """
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        chosen = _BOUND.get()()
+        if _is_numeric(chosen):
+            if not has_place:
+                _bind(made, chosen)
+        elif chosen:
+            made.setsockopt(socket.SOL_SOCKET, _by_interface(), chosen.encode() + b"\0")
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _bind(made: socket.socket, address: str) -> None:
+    if (":" in address) is not (made.family == socket.AF_INET6):
+        raise OSError(errno.EADDRNOTAVAIL, f"this node stays on {address}")
+    made.bind((address, 0))
+
+
+def _by_interface() -> int:
+    """Give the system's option for it; raises OSError where it has none."""
+    option: int | None = getattr(socket, "SO_BINDTODEVICE", None)
+    if option is None:
+        raise OSError(errno.ENOPROTOOPT, "this system keeps sockets on an address only")
+    return option
+
+
+def _is_numeric(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+async def dial(host: str, port: int) -> socket.socket:
+    """Connect to a numeric address, straight; raises OSError."""
+    return await _open((socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port)))
 
 
 async def connect(host: str, port: int) -> socket.socket:
@@ -154,7 +222,7 @@ async def race(places: list[Place], head_start_s: float = HEAD_START_S) -> socke
 async def _open(place: Place) -> socket.socket:
     """Open one connection; raises OSError, also when nothing answers for DIAL_TIMEOUT_S."""
     family, address = place
-    opened = socket.socket(family, socket.SOCK_STREAM)
+    opened = make_socket(family)
     try:
         opened.setblocking(False)
         async with asyncio.timeout(limits.DIAL_TIMEOUT_S):

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from peer.people.roster import Target
 from peer.pump import Pump
+from peer.reach import outward
 from peer.reach.candidates import may_dial
 from peer.reach.paths import NOT_AT_ONE_MOMENT, PUNCHED
 from wire import frames, limits
@@ -171,13 +172,13 @@ class Punching:
 def _bound(far_host: str, port: int) -> socket.socket:
     """Make a socket of the other end's family at a local port that several may share; port: 0 for a fresh one."""
     family = socket.AF_INET6 if ":" in far_host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    made = outward.make_socket(family, has_place=True)
     try:
         made.setblocking(False)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if hasattr(socket, "SO_REUSEPORT"):
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        made.bind(("", port))
+        made.bind((outward.bound_address(), port))
     except OSError:
         made.close()
         raise

@@ -19,8 +19,16 @@ import msgspec
 from peer import hooks
 from peer.errors import PeerError
 from peer.people import contacts
-from peer.reach.socks5 import Proxy
-from peer.settings.quantities import NONE, OFF, one_duration, one_rate, one_schedule, one_size
+from peer.settings.quantities import (
+    NONE,
+    OFF,
+    one_duration,
+    one_interface,
+    one_proxy,
+    one_rate,
+    one_schedule,
+    one_size,
+)
 from peer.store import settings
 from wire import limits
 from wire.codes import Code
@@ -70,15 +78,6 @@ def _one_switch(text: str) -> str:
     if folded not in (ON, OFF):
         raise ValueError(text)
     return folded
-
-
-def _one_proxy(text: str) -> str:
-    if text.strip().lower() in NONE:
-        return OFF
-    proxy = Proxy.parse(text)
-    if proxy.name:
-        raise ValueError(text)  # others on this machine read command lines
-    return str(proxy)
 
 
 def _one_types(text: str) -> str:
@@ -202,6 +201,14 @@ KEYS = {
             one_duration,
         ),
         Key(
+            "interface",
+            OFF,
+            "a network interface, or an address of this machine, that everything stays on, from the next up on",
+            "a name like eth0 or wg0, a numeric address, or off",
+            one_interface,
+            is_here=True,
+        ),
+        Key(
             "lan",
             ON,
             "whether this machine and friends' machines find each other on the local network",
@@ -254,7 +261,7 @@ KEYS = {
             OFF,
             "a SOCKS5 proxy that the tracker is reached through; friends are then reached by the relay alone",
             "HOST:PORT, or off; a name and password stand in config.toml or HOBNOB_SOCKS5",
-            _one_proxy,
+            one_proxy,
             is_here=True,
         ),
         Key(

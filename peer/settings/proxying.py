@@ -1,6 +1,7 @@
-"""Which proxy the tracker is reached through: named by the environment, by a setting, or by the home's file.
+"""Which way out this node takes: the proxy that the tracker is reached through, and what its sockets stay on.
 
-A name and password for it come from the environment or the file, never from a command line.
+The proxy is named by the environment, by a setting, or by the home's file; a name and password for it come from the
+environment or the file, never from a command line.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from peer.settings.quantities import OFF
 from peer.store.database import Database
 from wire.codes import Code
 
+INTERFACE = "interface"
 SETTING = "tracker.socks5"
 VARIABLE = "HOBNOB_SOCKS5"
 
@@ -31,3 +33,9 @@ def proxy_of(locations: Locations, database: Database) -> Proxy | None:
     if chosen is None:
         return read_config(locations).socks5
     return None if chosen == OFF else Proxy.parse(chosen)
+
+
+def bound_to(database: Database) -> str:
+    """Give the interface or address that sockets stay on, empty for no choice."""
+    chosen = database.read(preferences.held, INTERFACE)
+    return "" if chosen == OFF else chosen

@@ -1,10 +1,12 @@
-"""How sizes, rates and hours are written by a person, and their one spelling. Pure."""
+"""How sizes, rates, hours and places on the network are written by a person, and their one spelling. Pure."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 
+from peer.reach.socks5 import Proxy
 from wire import limits
 
 OFF = "off"
@@ -165,3 +167,29 @@ def _minute(hours: str, minutes: str) -> int:
 
 def _clock(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def one_proxy(text: str) -> str:
+    """Give a proxy's one spelling; raises ValueError, also for one with a name or password."""
+    if text.strip().lower() in NONE:
+        return OFF
+    proxy = Proxy.parse(text)
+    if proxy.name:
+        raise ValueError(text)  # others on this machine read command lines
+    return str(proxy)
+
+
+def one_interface(text: str) -> str:
+    """Give the one spelling of an interface's name or an address; raises ValueError."""
+    stripped = text.strip()
+    if stripped.lower() in NONE:
+        return OFF
+    try:
+        address = ip_address(stripped)
+    except ValueError:
+        if re.fullmatch(r"[A-Za-z][A-Za-z0-9_.@-]{0,14}", stripped) is None:
+            raise
+        return stripped
+    if address.is_unspecified or address.is_multicast or "%" in stripped:
+        raise ValueError(text)
+    return str(address)

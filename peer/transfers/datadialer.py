@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from peer.people.roster import Target
 from peer.pump import Pump
+from peer.reach import outward
 from peer.reach.calling import calling
 from peer.reach.candidates import Candidate
 from peer.reach.paths import PUNCHED, RELAYED
@@ -139,7 +140,8 @@ class TransferDialer:
         )
         try:
             async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
-                await self._loop.create_connection(lambda: pump, *place.place)
+                opened = await outward.dial(*place.place)
+                await self._loop.create_connection(lambda: pump, sock=opened)
                 return await outcome
         except (OSError, TimeoutError):
             pump.abort(Code.GOODBYE)
