@@ -91,6 +91,8 @@ def _tracker(node: Node) -> api.Check:
     uplink = node.uplink
     if uplink.state == "online":
         return _fine("tracker", f"online at {node.profile.tracker}")
+    if node.profile.tracker is None:
+        return _fine("tracker", "this account has none; friends are met on the local network")
     failure = uplink.failure
     remedy = "check its address, and whether it runs" if failure is None else failure.remedy
     return _wrong("tracker", uplink.why or f"the tracker link is {uplink.state}", remedy)
