@@ -15,9 +15,27 @@ class Audience:
 
     def __init__(self) -> None:
         self._watchers: dict[Hear, None] = {}
+        self._next: list[Event] = []  # told in the loop's next round
 
     def tell(self, event: Event) -> None:
-        """Tell everybody; a verb that waits before `up`, which prints."""
+        """Tell everybody, after what waits to be told; a verb that waits before `up`, which prints."""
+        if self._next:
+            self._next.append(event)
+        else:
+            self._tell(event)
+
+    def tell_next(self, event: Event) -> None:
+        """Tell everybody in the loop's next round, after what was put into that round before."""
+        if not self._next:
+            asyncio.get_running_loop().call_soon(self._tell_all)
+        self._next.append(event)
+
+    def _tell_all(self) -> None:
+        events, self._next = self._next, []
+        for event in events:
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
         for hear in reversed(self._watchers):
             hear(event)
 

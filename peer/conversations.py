@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 
 from peer import api
-from peer.effects import Effect, PushEvents, Tell, WantLink
+from peer.effects import Effect, PushEvents, Tell, WantLink, WrittenEvent
 from peer.errors import PeerError
 from peer.history.history import find_event
 from peer.log import chains
@@ -125,7 +125,8 @@ def add_own(
         named=tuple(row[2] for row in heads),
     )
     effects = show(connection, conversation, shown, now)
-    effects.append(PushEvents(conversation.id))
+    written = WrittenEvent(keys.device, epoch, event.header.seq, event.sealed)
+    effects.append(PushEvents(conversation.id, news=written))
     effects.append(WantLink(conversation.identity))
     return event.id, effects
 

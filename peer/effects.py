@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from peer import api
 from wire.codes import Code
-from wire.ids import AccountName, ConversationId, DeviceId, IdentityKey, OfferId
+from wire.ids import AccountName, ConversationId, DeviceId, Epoch, IdentityKey, OfferId
 from wire.messages import Message
+from wire.messages.conversation import SealedEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +30,36 @@ class SendOnLink(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenEvent:
+    """What this device wrote in the transaction. seq: its place in the chain of device and epoch."""
+
+    device: DeviceId
+    epoch: Epoch
+    seq: int
+    sealed: SealedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class SignedReceipt:
+    """What this device signed for what another brought in the transaction. chains: all it speaks of, none of them forked or doubted."""
+
+    device: DeviceId  # this one
+    brought_by: DeviceId
+    chains: frozenset[tuple[DeviceId, Epoch]]
+    signed: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class PushEvents(Effect):
     """Send what is stored to every linked device of the conversation's members, own devices included.
 
     Receipts that are owed go with it. except_device: one that is owed nothing by this, as all of it came from there.
+    news: all that changed, if it is no more than that; see `peer.log.live`.
     """
 
     conversation: ConversationId
     except_device: DeviceId | None = None
+    news: WrittenEvent | SignedReceipt | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 from peer import api
 from peer.accounts.state_links import StateLinks
 from peer.dialer import Dialer
-from peer.effects import Effect
+from peer.effects import Effect, PushEvents
 from peer.errors import PeerError
 from peer.identity import Profile
 from peer.links import Links, PeerLink, list_links
@@ -40,7 +40,7 @@ from peer.times import wall
 from peer.transfers.datalinks import TransferLinks
 from wire.codes import Code
 from wire.errors import WireError
-from wire.ids import BootId, ConversationId, DeviceId, IdentityKey, LinkKey
+from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
 from wire.link import (
     LinkAged,
     LinkClosed,
@@ -164,9 +164,9 @@ class Linking:
         if link is not None:
             link.pump.send(message)
 
-    def push(self, conversation: ConversationId, except_device: DeviceId | None = None) -> None:
+    def push(self, push: PushEvents) -> None:
         """Send each linked device but one what it lacks of a conversation, in the loop's next round."""
-        self._pushing.push(conversation, except_device)
+        self._pushing.push(push)
 
     def want(self, identity: IdentityKey) -> None:
         """Dial the devices of an account, but for those that are linked or being dialled, in the loop's next round."""

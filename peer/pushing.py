@@ -9,14 +9,13 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from peer.effects import Effect
+from peer.effects import Effect, PushEvents
 from peer.errors import PeerError
 from peer.links import Links, PeerLink
-from peer.log import syncing
+from peer.log import live, syncing
 from peer.store.database import Database
 from wire import limits
 from wire.errors import WireError
-from wire.ids import ConversationId, DeviceId
 
 
 class Pushing:
@@ -42,11 +41,14 @@ class Pushing:
         self._spawn = spawn
         self._is_due = False
 
-    def push(self, conversation: ConversationId, except_device: DeviceId | None) -> None:
+    def push(self, push: PushEvents) -> None:
         """Send each linked device but one what it lacks of a conversation, in the loop's next round."""
         for link in self._links.every():
-            if link.device != except_device:
-                link.session.touch(conversation)
+            if link.device == push.except_device:
+                continue
+            is_free = link.pump.is_writable and not link.is_pushing
+            if not is_free or not live.follow(link.session, push):
+                link.session.touch(push.conversation)
         self.soon()
 
     def soon(self) -> None:
@@ -57,9 +59,11 @@ class Pushing:
 
     def push_on(self, link: PeerLink) -> None:
         """Send what the other end lacks; the rest of a long history goes piece by piece."""
+        for message in live.take(link.session):
+            link.pump.send(message)
         if link.is_pushing or not link.pump.is_open:
             return
-        if link.pump.is_writable:
+        if link.session.behind and link.pump.is_writable:
             self._carry_out(self._database.read(syncing.next_batch, link.session), link)
         if link.session.behind:
             link.is_pushing = True
@@ -68,11 +72,10 @@ class Pushing:
     def _round(self) -> None:
         self._is_due = False
         for link in self._links.every():
-            if link.session.behind:
-                try:
-                    self.push_on(link)
-                except (WireError, PeerError) as error:
-                    link.pump.close(error.code, error.detail[: limits.CLOSE_TEXT_CHARS])
+            try:
+                self.push_on(link)
+            except (WireError, PeerError) as error:
+                link.pump.close(error.code, error.detail[: limits.CLOSE_TEXT_CHARS])
         self._then()
 
     async def _push_rest(self, link: PeerLink) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 
 from peer import api
-from peer.effects import Effect, NoteDenial, PushEvents, SendOnLink, Tell
+from peer.effects import Effect, NoteDenial, PushEvents, SendOnLink, SignedReceipt, Tell
 from peer.log import chains, forks
 from peer.log.membership import Conversation, shares
 from peer.mail import lost
@@ -25,11 +25,17 @@ Connection = sqlite3.Connection
 
 
 def sign_receipt(
-    connection: Connection, keys: DeviceKeys, conversation: Conversation, now: UnixMillis
-) -> None:
+    connection: Connection,
+    keys: DeviceKeys,
+    conversation: Conversation,
+    now: UnixMillis,
+    *,
+    brought_by: DeviceId | None = None,
+) -> SignedReceipt | None:
     """Sign and keep what is stored here of the others' chains, in the transaction that stored it.
 
     What a person saw of it goes with it where the friend may know. It leaves when what is stored is pushed. Of a forked chain only what comes before the fork: who wrote it could not tell which branch is meant.
+    brought_by: the device that brought what is stored; gives what it may be told without a further look.
     """
     here = [
         chain
@@ -47,8 +53,10 @@ def sign_receipt(
         ]
     has = [Reach(chain.device, chain.epoch, chain.agreed) for chain in here]
     has.sort(key=_place)
-    list_counter, before, is_seen_news = connection.execute(
-        "SELECT o.list_counter, r.counter, v.is_seen_news FROM own o JOIN conversations v"
+    list_counter, before, is_seen_news, is_doubted = connection.execute(
+        "SELECT o.list_counter, r.counter, v.is_seen_news, EXISTS (SELECT 1 FROM doubts d"
+        " JOIN chains h ON h.number = d.chain WHERE h.conversation = v.number)"
+        " FROM own o JOIN conversations v"
         " LEFT JOIN receipts r ON r.conversation = v.number AND r.device = ? WHERE v.number = ?",
         (keys.device, conversation.number),
     ).fetchone()
@@ -66,6 +74,10 @@ def sign_receipt(
         connection.execute(
             "UPDATE conversations SET is_seen_news = 0 WHERE number = ?", (conversation.number,)
         )
+    if brought_by is None or is_doubted or any(chain.forked_at for chain in here):
+        return None
+    spoken_of = frozenset((chain.device, chain.epoch) for chain in here)
+    return SignedReceipt(keys.device, brought_by, spoken_of, signed)
 
 
 def may_tell_seen(connection: Connection, conversation: Conversation) -> bool:
@@ -237,6 +249,11 @@ def speaks_of(
         if not all(chains.is_here(connection, tip) for tip in there):
             return False
     return True
+
+
+def chains_in(signed: bytes) -> list[tuple[DeviceId, Epoch]]:
+    """Give the chains that a kept receipt speaks of."""
+    return [(reach.device, reach.epoch) for reach in peek_receipt(signed).has]
 
 
 def kept(connection: Connection, conversation: Conversation) -> list[tuple[DeviceId, bytes]]:

@@ -97,8 +97,8 @@ def on_events(
     if bodiless:
         asked = AskEvents(conversation.id, bodiless)
         effects += to_members(connection, conversation, asked, except_device=sender)
-    sign_receipt(connection, keys, conversation, now)
-    return [*effects, PushEvents(conversation.id)]
+    news = sign_receipt(connection, keys, conversation, now, brought_by=sender)
+    return [*effects, PushEvents(conversation.id, news=news)]
 
 
 def on_unavailable(

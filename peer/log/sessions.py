@@ -38,7 +38,7 @@ class Progress:
     has: highest place there, or on its way. floors: they may lack things below it all the same. ids: of forked
     chains, what is there or on its way. tips: the last events of chains there, as they said. starts:
     below it a chain is not served to them. at: where the walk is, None when it is over. stored: the last row
-    of `events` that was looked at as live.
+    of `events` that was looked at as live. followed: how many left since without a look, see `live`.
     """
 
     has: dict[ChainKey, int] = field(default_factory=dict)
@@ -48,6 +48,7 @@ class Progress:
     starts: dict[ChainKey, int] = field(default_factory=dict)
     at: Cursor | None = None
     stored: int = 0
+    followed: int = 0
 
     def take(self, key: ChainKey, seq: int) -> None:
         """Take note of an event that they sent; one that leaves out places shows that those may be lacking."""
@@ -72,6 +73,11 @@ class Session:
     introduced: set[DeviceId] = field(default_factory=set)  # knows the certificates of these
     pages: dict[ConversationId, list[VectorEntry]] = field(default_factory=dict)
     heard: set[ConversationId] = field(default_factory=set)  # said all of its vector of these
+    written: dict[ConversationId, list[SealedEvent]] = field(default_factory=dict)  # leave next
+    written_bytes: int = 0  # of headers and bodies
+    signed: dict[ConversationId, bytes] = field(
+        default_factory=dict
+    )  # our receipts that leave next
 
     def touch(self, conversation: ConversationId) -> None:
         """Take note that something was stored in a conversation; it is sent at the next batch."""
@@ -212,6 +218,7 @@ def next_events(
             progress.stored = last.number
         elif found:
             progress.stored = found[-1].number
+        progress.followed = 0
         is_all = last is None and len(found) < ROWS_AT_ONCE
         if picked or is_all:
             return picked, {row.key[0] for row in found}, is_all

@@ -320,6 +320,11 @@ def _say_receipts(
             continue
         if receipts.speaks_of(connection, conversation, signed, session.identity, progress.tips):
             session.receipts[key] = signed
+            if (
+                device == this
+            ):  # it speaks of known chains only: what is said of them is here, and stays
+                for chain in receipts.chains_in(signed):
+                    progress.tips.pop(chain, None)
             said = [*_introduce(connection, session, {device}), Receipt(signed)]
             effects += [SendOnLink(session.device, message) for message in said]
     return effects

@@ -19,7 +19,7 @@ from typing import Any, Self
 from peer import conversations
 from peer.effects import Ask, CloseLinks, Effect, PushEvents, SendOnLink, Tell
 from peer.history import transcript
-from peer.log import syncing
+from peer.log import live, syncing
 from peer.log.sessions import Session
 from peer.people import befriending, overtures
 from peer.store import own, place
@@ -237,10 +237,14 @@ class SimPeer:
                         if session.device == device:
                             self.cables[name].send(self, message)
                 case PushEvents(conversation=conversation, except_device=owed_nothing):
-                    for name in list(self.sessions):
-                        if name in self.sessions and self.sessions[name].device != owed_nothing:
-                            self.sessions[name].touch(conversation)
-                            self.push_on(name)
+                    for name, session in list(self.sessions.items()):
+                        if name not in self.sessions or session.device == owed_nothing:
+                            continue
+                        if not live.follow(session, effect):
+                            session.touch(conversation)
+                        for message in live.take(session):
+                            self.cables[name].send(self, message)
+                        self.push_on(name)
                 case Tell(event=event):
                     self.shown.append((event.event, str(event.body.get("id", ""))))
                     self._check_told(event.event, event.body)

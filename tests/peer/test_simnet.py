@@ -27,8 +27,8 @@ NAMES = ("alice", "bob", "carol")
 class World:
     """A few people with one or two devices each, who talk for a while in a world full of trouble.
 
-    tampered: devices whose whole machine went back in time unnoticed: only those may fork. lost: what was
-    accepted and then existed nowhere any more, because its author went back to before it.
+    tampered: devices whose whole machine went back in time unnoticed: only those may fork. lost: what
+    existed nowhere any more, because who had it went back to before it.
     """
 
     acts = 5, 30
@@ -102,11 +102,9 @@ class World:
         is_noticed = self.dice.random() < 0.6
         if not is_noticed:
             self.tampered.add(one.keys.device)
+        before = [row[0] for row in one.database.connection.execute("SELECT id FROM events")]
         one.restore(self.dice.choice(self.images[one.name]), is_noticed=is_noticed)
-        for author in self.peers:
-            for event in author.accepted:
-                if not any(peer.has(event) for peer in self.peers):
-                    self.lost.add(event)
+        self.lost |= {e for e in before if not any(peer.has(e) for peer in self.peers)}
 
 
 def check(world: World) -> None:
