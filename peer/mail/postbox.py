@@ -105,7 +105,7 @@ def due(
         if since is None:
             continue
         at = since + (AFTER_MS if may_link or device in linked else 0)
-        if at > now:
+        if since <= now < at:  # what comes from the future was stored before the clock was set back
             later.append(at)
         else:
             name = me.name if identity == me.identity else name

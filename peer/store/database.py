@@ -1,14 +1,14 @@
-"""The database of one home: a writer thread that commits in groups, and a reader for small questions.
+"""The database of one home: a writer that commits in groups, and a reader for small questions.
 
     await database.write(fn, *args)   runs fn(connection, *args) in the writer's thread, inside a transaction
                                       that it may share with others; gives its value after the commit
     await database.write_patiently(fn, *args)   does the same, and tries again while the disk refuses it
-    await database.write_here(fn, *args)        does the same as `write`, in the caller's thread where that is quick
-    await database.write_unsynced(fn, *args)    does that, too, but gives the value before the disk has it
+    await database.write_here(fn, *args)        does the same as `write`, in the loop's thread where that is quick
+    await database.write_unsynced(fn, *args)    does that patiently, but gives the value before the disk has it
     database.read(fn, *args)          runs it at once, in the caller's thread, and cannot change anything
     await database.study(fn, *args)   does the same in a thread of its own: for what takes its time
 
-The thread, and how many writers share one commit, is `writer`. A full disk costs the reserve first (see
+Which thread commits, and how many writes share one commit, is `writer`'s. A full disk costs the reserve first (see
 `reserve`); only then are writes refused.
 """
 
@@ -145,7 +145,7 @@ class Database:
             self._submit(job)
         value = await outcome
         if not is_synced and self._fold_timer is None and self._writer.is_unsynced:
-            self._fold_timer = loop.call_later(UNSYNCED_S, self._fold, loop)
+            self._fold_timer = loop.call_later(UNSYNCED_S, self._fold)
         return value
 
     async def write_patiently(
@@ -257,7 +257,7 @@ class Database:
         self._close()
 
     def _end(self) -> None:
-        self._hand_over()
+        self._leave(self._take_brief())
         with self._closing:
             if not self._is_closed:
                 self._is_closed = True
@@ -276,7 +276,7 @@ class Database:
 
     def _submit(self, job: Job) -> None:
         """Leave a job to the writer's thread, after what was asked for before."""
-        self._hand_over()
+        self._leave(self._take_brief())
         with self._closing:
             if self._is_closed:
                 raise _closed(self.path)
@@ -284,31 +284,35 @@ class Database:
 
     def _submit_brief(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
         """Have a job run in the loop's next round, with all others of this one."""
-        if self._is_closed:
-            raise _closed(self.path)
-        self._brief.append(job)
+        with self._closing:
+            if self._is_closed:
+                raise _closed(self.path)
+            self._brief.append(job)
         if self._round_in is not loop:
             self._round_in = loop
             loop.call_soon(self._round)
 
     def _round(self) -> None:
         self._round_in = None
-        if self._brief and self._writer.run_here(self._brief):
-            self._brief = []
-        self._hand_over()
+        brief = self._take_brief()
+        if brief and not self._writer.run_here(brief):
+            self._leave(brief)
 
-    def _hand_over(self) -> None:
-        """Leave the brief jobs to the writer's thread."""
-        brief, self._brief = self._brief, []
-        for job in brief:
+    def _take_brief(self) -> list[Job]:
+        with self._closing:
+            brief, self._brief = self._brief, []
+        return brief
+
+    def _leave(self, jobs: list[Job]) -> None:
+        for job in jobs:
             self._writer.put(job)
 
-    def _fold(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _fold(self) -> None:
         """Bring to the disk what was not synced, unless a commit took it along meanwhile."""
         self._fold_timer = None
         if self._writer.is_unsynced and not self._is_closed:
             self._writer.wants_fold = True
-            self._writer.put(Job(_nothing, loop.create_future(), loop, is_synced=False))
+            self._writer.put(Job(_nothing, Future(), is_synced=False))
 
 
 def _nothing(connection: Connection) -> None:

@@ -103,6 +103,15 @@ def test_what_a_link_should_bring_goes_by_mail_only_after_a_while() -> None:
     assert post.leave(alice) == 1
 
 
+def test_what_was_said_before_the_clock_was_set_back_does_not_wait_until_it_catches_up() -> None:
+    _, post, alice, bob = town()
+    say(alice, "bob", "in the future")
+    alice.jump(-9 * 24 * 3_600_000)
+    assert post.leave(alice) == 1
+    post.fetch(bob)
+    assert bob.texts("alice") == ["in the future"]
+
+
 def test_an_item_that_does_not_open_is_sealed_again_once_and_then_has_failed() -> None:
     _, post, alice, bob = town()
     say(alice, "bob", "spoilt")
