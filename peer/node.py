@@ -237,8 +237,7 @@ class Node:
     def _hook(self, kind: str, friend: str) -> str | None:
         """Give the command that is to run when something of that kind happens, unless the friend is muted."""
         command = self.database.read(preferences.value, f"hooks.{kind}")
-        is_muted = command and self.database.read(mutes.is_muted, friend, wall())
-        return None if is_muted else command
+        return None if command and self.database.read(mutes.is_muted, friend, wall()) else command
 
     def live(self) -> dict[int, Live]:
         """Give what is known of transfers that run, by row, better than the database knows it."""
@@ -286,14 +285,13 @@ class Node:
     def carry_out(self, effects: list[Effect], link: PeerLink | None = None) -> None:
         """Do what a committed transaction asked for, in order; link: where it came from, if from one.
 
-        The faces hear of it last, after what is pushed in the loop's next round: who prints is to keep nobody waiting at
-        the other end.
+        The faces hear of it last, after what is pushed in the loop's next round: who prints keeps nobody waiting.
         """
         for effect in effects:
             if not isinstance(effect, Tell):
                 self._carry_out_one(effect, link)
-        has_pushed = any(isinstance(effect, PushEvents) for effect in effects)
-        tell = self.audience.tell_next if has_pushed else self.audience.tell
+        is_pushed = any(isinstance(effect, PushEvents) for effect in effects)
+        tell = self.audience.tell_next if is_pushed else self.audience.tell
         for effect in effects:
             if isinstance(effect, Tell):
                 tell(effect.event)

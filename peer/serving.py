@@ -12,7 +12,7 @@ from peer.accounts.state_links import StateLinks
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
 from peer.links import Links, PeerLink
-from peer.log import syncing
+from peer.log import live, syncing
 from peer.pushing import Pushing
 from peer.reach.doorway import Doorway
 from peer.store.database import Database
@@ -101,7 +101,7 @@ class Serving:
             write = database.write_patiently
             if syncing.is_told_again(message):
                 write = database.write_unsynced
-            elif syncing.is_brief(message):
+            elif live.is_brief(message):
                 write = database.write_here_patiently
             effects = await write(
                 syncing.store, keys, link.device, link.identity, message, wall(), self._entropy

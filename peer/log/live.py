@@ -12,6 +12,14 @@ from wire import limits
 from wire.messages import Message
 from wire.messages.conversation import Events, Receipt
 
+BRIEF_EVENTS = 8
+"""Most events of a batch that is stored without a thread: about 3 ms."""
+
+
+def is_brief(message: Message) -> bool:
+    """Say whether a message brings no more than live talk does, and so is quickly stored."""
+    return isinstance(message, Events) and len(message.events) <= BRIEF_EVENTS
+
 
 def follow(session: Session, push: PushEvents) -> bool:
     """Have what was stored leave with the next `take`; False: the session has to be brought up to date instead."""

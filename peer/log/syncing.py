@@ -58,9 +58,6 @@ Stored = Events | Receipt | Devices | Unavailable | Fork | Vector | Digests | St
 Compared = Digests | Vector | AskEvents | Typing
 DIGESTS_PER_PAGE = 512
 
-BRIEF_EVENTS = 8
-"""Most events of a batch that is stored without a thread: about 3 ms."""
-
 
 def opened(
     connection: Connection,
@@ -112,11 +109,6 @@ def is_told_again(message: Stored) -> bool:
     is the same. If it is forgotten with the power, a message is `queued` again until that link.
     """
     return isinstance(message, Receipt)
-
-
-def is_brief(message: Stored) -> bool:
-    """Say whether a message is quickly stored, as live talk is."""
-    return isinstance(message, Events) and len(message.events) <= BRIEF_EVENTS
 
 
 def store(
