@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.harness.entropy import SeededEntropy
+from wire import limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.identity import (
@@ -23,6 +24,7 @@ from wire.identity import (
     issue_friend_answer,
     issue_friend_request,
     login_proof,
+    open_places,
     password_proof,
     public_of,
     read_addresses,
@@ -30,9 +32,11 @@ from wire.identity import (
     read_friend_request,
     register_proof,
     request_hash,
+    seal_places,
 )
 from wire.ids import AccountName, AuthKey, BootId
 from wire.machine import UnixMillis
+from wire.messages.reach import AddressKey
 
 ENTROPY = SeededEntropy(b"friendship")
 ALICE = first_device(b"\x0a" * 32, "laptop", now=UnixMillis(1), entropy=ENTROPY)
@@ -142,3 +146,30 @@ def test_a_login_proof_deletes_nothing() -> None:
     with refused(Code.SIGNATURE_INVALID):
         proof = deletion_proof(seed, name, tracker, link)
         check_deletion_proof(key, proof, name, tracker, b"i" * 32)
+
+
+def test_places_are_sealed_to_one_key_under_one_length_and_for_one_device() -> None:
+    key, entropy = b"k" * 32, SeededEntropy(b"places")
+    hosts = (Host("192.0.2.1", 9000), Host("2001:db8::1", 9000, is_mapped=True))
+    lengths = set()
+    for told in ((), hosts, hosts * 4):
+        sealed = seal_places(told, key, ALICE.device, entropy)
+        lengths.add(len(sealed))
+        record = AddressRecord(ALICE.device, BootId(bytes(16)), 3, (), sealed)
+        signed = issue_addresses(ALICE.signing_seed, record)
+        assert open_places(read_addresses(signed, ALICE.device, ALICE.signing_key), key) == told
+        for wrong in (
+            AddressRecord(BOB.device, BootId(bytes(16)), 3, (), sealed),
+            AddressRecord(ALICE.device, BootId(bytes(16)), 3, (), sealed[:40]),
+            AddressRecord(ALICE.device, BootId(bytes(16)), 3, ()),
+        ):
+            with pytest.raises(RemoteProtocolError) as caught:
+                open_places(wrong, key)
+            assert caught.value.code is Code.ADDRESSES_SEALED
+        with pytest.raises(RemoteProtocolError):
+            open_places(record, b"x" * 32)
+    assert lengths == {limits.SEALED_PLACES_BYTES}
+
+
+def test_an_address_key_does_not_show_in_what_is_printed_of_its_message() -> None:
+    assert repr(AddressKey(b"k" * 32)) == "AddressKey(...)"
