@@ -14,5 +14,7 @@ What a target promises is what house rules ask of the receive path: nothing the 
 anything but the two declared errors, what is kept stays under its bound, deadlines are honest.
 
 Measured 2026-11-21 (atheris, two busy cores): 22.4 million executions over 49 targets. The first million gave two
-findings, both mended; the 21.3 million after them none.
+findings, both mended; the 21.3 million after them none. Later that day, with the messages, machines and parsers added
+since: 11.2 million over 36 targets. Five findings, all mended: a database whose schema is no text, numbers of an export
+without bound, chunks under another fetch's name, a setting with two spellings, and one in a target itself.
 """
