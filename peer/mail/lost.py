@@ -33,7 +33,8 @@ def tracker_went_back(connection: Connection, now: UnixMillis) -> None:
 def unsure(connection: Connection, now: UnixMillis) -> tuple[Addressee, tuple[bytes, ...]] | None:
     """Give items for one device that nobody receipted for so long that the tracker is asked about them; None: none.
 
-    Those that were receipted are forgotten: nothing is to be asked of them any more.
+    Those that were receipted are forgotten: nothing is to be asked of them any more. What was left at a time that is
+    still to come was left before the clock went back, nobody knows how long ago.
     """
     connection.execute(
         "DELETE FROM parcels AS p WHERE at < ? AND EXISTS (SELECT 1 FROM chains h JOIN reaches r"
@@ -45,9 +46,9 @@ def unsure(connection: Connection, now: UnixMillis) -> tuple[Addressee, tuple[by
         "SELECT DISTINCT p.item, d.device, d.identity, coalesce(c.name, o.name) FROM parcels p"
         " JOIN devices d ON d.device = p.device AND d.is_listed JOIN own o"
         " LEFT JOIN contacts c ON c.identity = d.identity AND c.state = 'friends'"
-        " AND c.claimed IS NULL WHERE p.at < ? AND (c.name IS NOT NULL OR d.identity = o.identity)"
-        " ORDER BY d.device, p.at LIMIT ?",
-        (now - ASKED_MS, limits.MAIL_PER_MESSAGE),
+        " AND c.claimed IS NULL WHERE (p.at < ? OR p.at > ?)"
+        " AND (c.name IS NOT NULL OR d.identity = o.identity) ORDER BY d.device, p.at LIMIT ?",
+        (now - ASKED_MS, now, limits.MAIL_PER_MESSAGE),
     ).fetchall()
     if not rows:
         return None

@@ -95,6 +95,18 @@ def test_what_still_waits_is_asked_about_once_a_day_and_not_left_twice() -> None
     assert states(alice) == ["sent"]
 
 
+def test_what_was_left_before_the_clock_went_back_is_asked_about_at_once() -> None:
+    office, alice, bob = town()
+    office.save()
+    say(alice, "bob", "left tomorrow")
+    office.visit(alice)
+    assert office.go_back()
+    alice.jump(-9 * DAY_MS)
+    settle(office, alice, bob)
+    assert bob.texts("alice") == ["left tomorrow"]
+    assert states(alice) == ["delivered"]
+
+
 def test_what_was_receipted_is_never_asked_about() -> None:
     office, alice, bob = town()
     say(alice, "bob", "heard")
