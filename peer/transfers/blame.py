@@ -14,17 +14,25 @@ AT_SOURCE = {
 }
 """What only who offers can mend, as they read it."""
 
-_OF_BOTH = frozenset(
-    {
-        Code.CANCELLED,
-        Code.DECLINED,
-        Code.OFFER_WITHDRAWN,
-        Code.NOT_FRIENDS,
-        Code.BLOCKED,
-        Code.KEY_CHANGED,
-    }
-)
-"""What a person decided, or what became of the friendship: the words are the same at both ends."""
+_OF_BOTH = frozenset({Code.NOT_FRIENDS, Code.BLOCKED, Code.KEY_CHANGED})
+"""What became of the friendship: the words are the same at both ends."""
+
+_ASK = "ask {friend} to offer it again"
+_DECIDED = {
+    Code.CANCELLED: (
+        ("{friend} called it off", "offer it again if that was a mistake"),
+        ("it was called off here", _ASK),
+    ),
+    Code.DECLINED: (
+        ("{friend} declined the offer", "nothing to do; offer it again if that was a mistake"),
+        ("the offer was declined here", _ASK),
+    ),
+    Code.OFFER_WITHDRAWN: (
+        ("the offer was taken back here", "offer it again"),
+        ("{friend} took the offer back", _ASK),
+    ),
+}
+"""What a person decided: what happened and what to do, for who offers and for who receives."""
 
 
 def error_of(code: str, detail: str | None, *, is_out: bool, friend: str) -> dict[str, str]:
@@ -34,7 +42,9 @@ def error_of(code: str, detail: str | None, *, is_out: bool, friend: str) -> dic
     """
     known = code_of(code)
     message, remedy = detail or known.what, known.remedy
-    if known in AT_SOURCE:
+    if known in _DECIDED:
+        message, remedy = (text.format(friend=friend) for text in _DECIDED[known][not is_out])
+    elif known in AT_SOURCE:
         message = AT_SOURCE[known] if is_out else f"{message} (at {friend})"
         remedy = "offer it again" if is_out else f"ask {friend} to offer it again"
     elif is_out and known not in _OF_BOTH:

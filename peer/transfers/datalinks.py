@@ -288,7 +288,7 @@ class TransferLinks:
     def _note_progress(self, link: OpenLink) -> None:
         for served, said in link.talk.take_progress():
             if said.waits:
-                self._spawn(self._serving.stopped(served, code_of(said.waits)))
+                self._spawn(self._serving.stopped(served, code_of(said.waits), said))
             else:
                 self._figures.note(served.number, said, link.path)
                 self._spawn(self._serving.note_lost(served))

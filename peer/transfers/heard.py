@@ -41,7 +41,7 @@ _OFFER_STATE = {
     OfferAnswer.DONE: "done",
 }
 _END = {
-    OfferAnswer.DECLINED: (TransferState.DECLINED, None),
+    OfferAnswer.DECLINED: (TransferState.DECLINED, Code.DECLINED),
     OfferAnswer.CANCELLED: (TransferState.CANCELLED, Code.CANCELLED),
     OfferAnswer.DONE: (TransferState.DONE, None),
 }

@@ -11,7 +11,7 @@ from peer.store.database import Database
 from peer.times import wall
 from peer.transfers import ledger, manager, sharing
 from peer.transfers.digestlog import DigestLog
-from peer.transfers.figures import Figures
+from peer.transfers.figures import Counted, Figures
 from peer.transfers.lent import Lent, LentReader, recall
 from peer.transfers.outgoing import Served
 from peer.transfers.shelf import Shelf
@@ -131,13 +131,20 @@ class Serving:
                 continue
             self._figures.end(served.number)
 
-    async def stopped(self, served: Served, why: Code | None = None) -> None:
-        """Note that a friend wants nothing more of an offer for now; why: what holds it there, if they said so."""
+    async def stopped(
+        self, served: Served, why: Code | None = None, said: Counted | None = None
+    ) -> None:
+        """Note that a friend wants nothing more of an offer for now; why: what holds it there, if they said so.
+
+        said: how far it is there; nothing verified means that they could not even look.
+        """
         if served.is_lent:
             return
         self._figures.end(served.number)
         if why is not None:
             self._held[served.number] = ledger.HELD_THERE.get(why, ledger.FRIEND)
+        if said is not None and said.verified_bytes:
+            await self._figures.keep(served.number, said)
         await self._waits(served.number)
 
     async def _waits(self, number: int) -> None:

@@ -64,7 +64,10 @@ def test_a_refusal_reaches_the_sender_who_waits(friends: tuple[Peer, Peer], tmp_
     assert bob.one("decline", made["offer"][:8])["state"] == "declined"
     alice.node.event("offer", offer=made["offer"], state="declined")
     ended = alice.node.event("transfer", offer=made["offer"], state="declined")
-    assert ended["error"] is None
+    assert (ended["error"]["code"], ended["error"]["message"]) == (
+        "declined",
+        "bob declined the offer",
+    )
     refused = bob.try_to("accept", made["offer"])
     assert (refused.code, refused.error["code"]) == (1, "offer-answered")
     assert bob.one("decline", made["offer"])["state"] == "declined"

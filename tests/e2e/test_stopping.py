@@ -142,6 +142,7 @@ def test_a_paused_download_stays_so_over_a_restart_and_goes_on_from_what_it_had(
     assert (held["state"], held["place"]) == ("paused", None)
     waits = node(alice).event("transfer", offer=offered, state="waiting")
     assert (waits["reason"], waits["rate"]) == ("friend-paused", None)
+    assert waits["verified_bytes"] >= bob.do("transfers")[0]["verified_bytes"]
     assert node(bob).stop() == 0
     [stopped] = bob.do("transfers")
     assert stopped["state"] == "paused"

@@ -30,13 +30,12 @@ OF_RECEIVER = (
     Code.UNKNOWN_OFFER,
     *LIES,
 )
-OF_BOTH = (
-    Code.BLOCKED,
-    Code.CANCELLED,
-    Code.DECLINED,
-    Code.NOT_FRIENDS,
-    Code.OFFER_WITHDRAWN,
-)
+OF_BOTH = (Code.BLOCKED, Code.KEY_CHANGED, Code.NOT_FRIENDS)
+DECIDED = {
+    Code.CANCELLED: ("bob called it off", "it was called off here"),
+    Code.DECLINED: ("bob declined the offer", "the offer was declined here"),
+    Code.OFFER_WITHDRAWN: ("the offer was taken back here", "bob took the offer back"),
+}
 
 
 @pytest.fixture
@@ -81,9 +80,19 @@ def test_what_cannot_go_on_is_told_at_both_ends_with_whose_side_and_what_to_do(
 
 @pytest.mark.parametrize("code", OF_BOTH)
 @pytest.mark.parametrize("is_out", [False, True])
-def test_what_a_person_decided_reads_the_same_at_both_ends(code: Code, is_out: bool) -> None:
+def test_what_became_of_a_friendship_reads_the_same_at_both_ends(code: Code, is_out: bool) -> None:
     told = error_of(code.value, None, is_out=is_out, friend="bob")
     assert told == {"code": code.value, "message": code.what, "remedy": code.remedy}
+
+
+@pytest.mark.parametrize("code", DECIDED)
+def test_what_a_person_decided_says_who_did_and_what_to_do_there(code: Code) -> None:
+    at_source, at_receiver = (
+        error_of(code.value, None, is_out=is_out, friend="bob") for is_out in (True, False)
+    )
+    assert (at_source["message"], at_receiver["message"]) == DECIDED[code]
+    assert "offer it again" in at_source["remedy"]
+    assert at_receiver["remedy"] == "ask bob to offer it again"
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ async def test_what_is_taken_on_condition_is_answered_when_its_files_are_known(
     if is_taken:
         await bob.until(lambda: bob.states()[offered][0] == "done")
         assert (bob.downloads / "notes" / "one.txt").read_bytes() == b"one"
-        assert alice.states()[offered] == ("done", None)
+        await alice.until(lambda: alice.states()[offered] == ("done", None))
     else:
         await bob.until(lambda: bob.states() == {})
         assert parts(bob) == []

@@ -134,7 +134,7 @@ def test_a_refusal_reaches_the_sender(pair: Pair) -> None:
     assert refusal.state == "declined"
     assert decline(bob, offered) == (refusal, [])
     [ended] = told(bring(answered, bob, alice), "transfer")
-    assert (ended["state"], ended["error"]) == ("declined", None)
+    assert (ended["state"], ended["error"]["code"]) == ("declined", "declined")
     assert states(alice) == [("out", "declined")]
     assert refused(accept, bob, offered) is Code.OFFER_ANSWERED
 
