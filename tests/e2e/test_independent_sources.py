@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e.conftest import MakePeer, befriend
 from tests.harness.actors import PASSWORD, Peer
+from tests.harness.strangers import listens_at
 from tests.harness.trackers import TrackerProcess
 from tests.independent import account, reach
 from tests.independent.account import Person, Session
@@ -37,8 +38,8 @@ def meet(session: Session, peer: Peer) -> Party:
     peer.node.event("friend-request", friend="stranger")
     peer.do("friend", "accept", "stranger")
     session.wait_friend(asked)
-    ((certificate, places),) = session.where(peer.name)
-    return peer, certificate, places[0]
+    ((certificate, _),) = session.where(peer.name)
+    return peer, certificate, listens_at(peer.node)
 
 
 @contextmanager
