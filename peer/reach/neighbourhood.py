@@ -13,10 +13,12 @@ from typing import Any
 
 from peer.identity import Profile
 from peer.listener import parse_listen
+from peer.reach import outward
 from peer.reach.lan import Lan
 from peer.reach.nearby import Place
 from peer.reach.whereabouts import Whereabouts
 from peer.settings import preferences
+from peer.settings.quantities import OFF
 from peer.store import own
 from peer.store.database import Database
 from peer.times import wall
@@ -97,6 +99,10 @@ class Neighbourhood:
             is_set = self._database.read(preferences.held, "lan") == preferences.ON
         if not is_set:
             return "it is switched off"
+        if outward.is_proxied():
+            return "connections go through a proxy, which they would pass by"
+        if self._database.read(preferences.held, "interface") != OFF:
+            return "everything is to stay on one interface (setting `interface`)"
         can_be_dialled = any(not ip_address(host).is_loopback for host, _ in self._places())
         return "" if can_be_dialled or self._is_needed else "nothing listens there"
 
