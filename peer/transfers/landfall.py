@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
+from peer.errors import PeerError
+from peer.transfers import ledger
 from peer.transfers.disk import Disk
 from peer.transfers.flushing import Flushing
 from peer.transfers.lent import Lent
@@ -32,9 +34,16 @@ class Landfall:
         self.files = [entry for entry in entries if entry.is_file]
         self.lent: Lent | None = None
         self._due = due
+        if due.waits_for == ledger.FOLDER and due.verified_bytes and not self._is_back(disk):
+            detail = f"{due.folder}: what came so far is not there"
+            raise PeerError(Code.FOLDER_GONE, detail)
         self._sink = Sink.open(due.folder, due.key, due.title, entries, disk=disk)
         self._failed = self._sink.failed if self._sink.is_landing else []
         self._flushing: Flushing | None = None
+
+    def _is_back(self, disk: Disk | None) -> bool:
+        """Say whether a folder that was gone has what came: a disk that is away leaves its bare mount point."""
+        return Sink.exists(self._due.folder, self._due.key, self._due.title, disk=disk)
 
     @property
     def is_landing(self) -> bool:

@@ -73,6 +73,7 @@ class Incoming:
     types: str | None = None  # patterns that every file has to match before the offer is answered
     waits_for: str | None = None  # as its row says; None while it runs
     resent_bytes: int = 0  # that came twice in earlier lives
+    verified_bytes: int = 0  # that came, as it was noted last
     share: Share | None = None  # where others may have it, too
 
 
@@ -238,7 +239,7 @@ def due(connection: Connection) -> list[Incoming]:
     """List what is to be fetched, in the order of the queue: accepted here, not ended, not paused."""
     rows = connection.execute(
         "SELECT t.number, o.device, o.offer, c.name, v.identity, t.folder, o.title, o.files, o.size,"
-        " o.manifest_size, o.manifest_digest, t.types, t.reason, t.resent_bytes, o.recipients FROM transfers t JOIN offers o ON o.number = t.offer"
+        " o.manifest_size, o.manifest_digest, t.types, t.reason, t.resent_bytes, t.verified_bytes, o.recipients FROM transfers t JOIN offers o ON o.number = t.offer"
         " JOIN conversations v ON v.number = o.conversation JOIN contacts c ON c.number = t.contact"
         " WHERE NOT t.is_out AND t.ended IS NULL AND t.state IN (?, ?) AND c.state = 'friends'"
         " AND c.claimed IS NULL AND c.identity = v.identity ORDER BY t.number",

@@ -131,3 +131,25 @@ def test_a_folder_that_goes_away_in_the_middle_is_waited_for_and_nothing_lands_e
         assert digest(disk.inside / "in" / "film.bin") == digest(tmp_path / "out" / "film.bin")
         assert [path.name for path in (disk.inside / "in").iterdir()] == ["film.bin"]
         assert bob.node.stop() == 0
+
+
+def test_a_bare_mount_point_takes_nothing_while_its_disk_is_away(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
+    alice, bob = friends
+    assert bob.node.stop() == 0
+    with small_disk(tmp_path / "disk", 64 * MIB) as disk:
+        bob.under = disk.words
+        bob.up()
+        offer = accept(alice, bob, tmp_path / "out" / "film.bin", disk.path, "4MB/s")
+        has_come(bob, offer, 4 * MIB)
+        disk.unmount()
+        for _ in range(2):  # when it is noticed, and when it is tried again
+            bob.node.event("transfer", offer=offer, state="waiting", reason="folder")
+        assert list(disk.path.iterdir()) == []
+        disk.mount()
+        done = goes_on(alice, bob, offer)
+        assert done["resent_bytes"] <= limits.WINDOW_BYTES + limits.CHUNK_BYTES
+        assert digest(disk.inside / "film.bin") == digest(tmp_path / "out" / "film.bin")
+        assert list(disk.path.iterdir()) == []
+        assert bob.node.stop() == 0
