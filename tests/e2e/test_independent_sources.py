@@ -18,7 +18,7 @@ from tests.harness.trackers import TrackerProcess
 from tests.independent import account, reach
 from tests.independent.account import Person, Session
 from tests.independent.files import MIB, Fetcher, Offer
-from tests.independent.link import Ended, Link, Place
+from tests.independent.link import Ended, Link, Place, octets
 from tests.independent.sources import Gatherer, Lender
 from tests.independent.talk import ACCEPTED, ANSWER, DONE, OFFER, TEXT, Talk, link_from, link_to
 from tests.independent.values import Certificate
@@ -171,7 +171,7 @@ def test_it_talks_and_takes_a_file_through_the_relay(
             assert (link["friend"], link["path"]) == ("stranger", "relayed")
 
 
-def test_it_opens_a_link_from_both_sides_and_learns_where_it_is_seen(
+def test_it_opens_a_link_from_both_sides_and_learns_where_either_can_be_dialled(
     tracker: TrackerProcess, make_peer: MakePeer, stranger: Person
 ) -> None:
     bob = make_peer("bob")
@@ -190,3 +190,6 @@ def test_it_opens_a_link_from_both_sides_and_learns_where_it_is_seen(
             bob.node.event("message", text="here I am")
             (link,) = bob.one("status")["links"]
             assert (link["friend"], link["path"]) == ("stranger", "punched")
+            talk.until(control, lambda: "AddressKey" in dict(control.heard))
+            key = octets(dict(control.heard)["AddressKey"], 0)
+            assert session.where("bob", key) == [(certificate, [listens_at(bob.node)])]

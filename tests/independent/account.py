@@ -228,8 +228,8 @@ class Session:
         """Say where this device can be dialled."""
         self.link.ask("PutAddresses", addresses(self.person.device, hosts, counter))
 
-    def where(self, name: str) -> list[tuple[Certificate, list[Place]]]:
-        """Give a friend's devices and where each can be dialled, all verified."""
+    def where(self, name: str, key: bytes = b"") -> list[tuple[Certificate, list[Place]]]:
+        """Give a friend's devices and where each can be dialled, all verified; key: what sealed places open with."""
         _, (_, _, identity, device_list, listed) = self.link.ask("AskDirectory", name)
         if identity != self.person.friends[name]:
             raise ValueError("key-mismatch")
@@ -244,7 +244,10 @@ class Session:
             if record[1]:
                 said = values.read(octets(record, 1), "addresses", vouched.signing_key)
                 assert said[0] == vouched.device
-                places = [(str(row[0]), number(row, 1)) for row in rows(said, 3)]
+                hosts = rows(said, 3)
+                if key and not hosts:
+                    hosts = values.open_places(key, octets(said, 4), vouched.device)
+                places = [(str(row[0]), number(row, 1)) for row in hosts]
             found.append((vouched, places))
         return found
 

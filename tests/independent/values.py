@@ -209,6 +209,16 @@ def open_box(key: bytes, purpose: str, box: bytes, ad: bytes) -> bytes:
     return AESGCM(once).decrypt(nonce(0), box[32:], ad)
 
 
+def open_places(key: bytes, sealed: bytes, device: bytes) -> list[list[Value]]:
+    """Open where a device can be dialled, with the key that it gives its friends; raises InvalidTag."""
+    once = hkdf(key, sealed[:16], b"hobnob/v1/addresses")
+    plain = AESGCM(once).decrypt(nonce(0), sealed[16:], device)
+    (hosts,) = unpack_array(plain[2 : 2 + int.from_bytes(plain[:2], "big")])
+    if not isinstance(hosts, list) or not all(isinstance(host, list) for host in hosts):
+        raise TypeError(hosts)
+    return [host for host in hosts if isinstance(host, list)]
+
+
 def seal_vault(
     wrap_key: bytes,
     name: str,
