@@ -164,6 +164,9 @@ def test_friendship_codes_numbers_and_proofs() -> None:
         signed = values.issue(seed, purpose, found[name]["fields"])
         assert signed == found[name]["signed"]
         assert values.read(signed, purpose, values.verify_key(seed)) == found[name]["fields"]
+    places = found["places"]
+    opened = values.open_places(places["key"], places["sealed"], places["device"])
+    assert opened == places["hosts"]
     request = hashlib.sha256(found["friend_request"]["signed"]).digest()
     assert found["friend_answer"]["fields"][0] == request
     where = (b"alice", found["tracker_key"], found["handshake_hash"])

@@ -32,6 +32,7 @@ from wire.identity import (
     register_proof,
     request_hash,
     safety_number,
+    seal_places,
 )
 from wire.identity.devices import revoke_device
 from wire.identity.sign import SignPurpose, _covered, open_container
@@ -194,6 +195,7 @@ def _friendship(alice: Somebody, bob: Somebody) -> dict[str, Any]:
         hosts=(Host("192.0.2.1", 4000), Host("2001:db8::1", 65535)),
     )
     rows = [list(astuple(host)) for host in record.hosts]
+    key = b"\x0c" * 32  # an address key
     return {
         "friend_request": {"fields": list(astuple(request)), "signed": signed},
         "friend_answer": {
@@ -201,7 +203,13 @@ def _friendship(alice: Somebody, bob: Somebody) -> dict[str, Any]:
             "signed": issue_friend_answer(bob.keys, answer),
         },
         "addresses": {
-            "fields": [record.device, record.boot_id, record.counter, rows],
+            "fields": [record.device, record.boot_id, record.counter, rows, record.sealed],
             "signed": issue_addresses(alice.keys.signing_seed, record),
+        },
+        "places": {
+            "key": key,
+            "device": record.device,
+            "hosts": rows,
+            "sealed": seal_places(record.hosts, key, record.device, alice.entropy),
         },
     }
