@@ -10,7 +10,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -26,9 +26,8 @@ from peer.locations import Locations
 from peer.lock import RETRY_S, Lock
 from peer.node import Node
 from peer.people import keeping, standing
-from peer.reach import outward
 from peer.settings import configuring
-from peer.settings.proxying import bound_to, proxy_of
+from peer.settings.proxying import WayOut
 from peer.store import own
 from peer.store.database import Database
 from peer.talk import reading, saying
@@ -88,6 +87,7 @@ async def _run_here(
 ) -> AsyncIterator[api.Result]:
     """Carry out a command as the one who holds the home; raises _GaveWayError if `up` takes over."""
     if isinstance(command, api.ImportProfile):  # there is no database yet
+        WayOut(locations).take()
         try:
             yield await porting.take_in(locations, command, SystemEntropy())
         finally:
@@ -177,13 +177,20 @@ async def up(
             await account.wipe(locations, database)
 
 
-async def tracker_with_key(address: str) -> str:
-    """Ask a tracker in clear for its key and give its whole address, for a person to confirm.
+async def tracker_with_key(home: Path, address: str) -> str:
+    """Ask a tracker in clear for its key, by the way out of a home, and give its whole address for a person to confirm.
 
-    Raises PeerError(TRACKER_UNREACHABLE) or WireError(ADDRESS_INVALID).
+    Raises PeerError, among them TRACKER_UNREACHABLE and ALREADY_RUNNING, or WireError(ADDRESS_INVALID).
     """
-    plain = TrackerAddress.parse(address)
-    return str(TrackerAddress(plain.host, plain.port, await ask_key(plain)))
+    locations, plain = Locations(home), TrackerAddress.parse(address)
+    async with AsyncExitStack() as stack:
+        if locations.database.exists():
+            lock = Lock(locations.lock)
+            lock.acquire()
+            await stack.enter_async_context(_opened(locations, lock))
+        else:
+            WayOut(locations).take()
+        return str(TrackerAddress(plain.host, plain.port, await ask_key(plain)))
 
 
 class _GaveWayError(Exception):
@@ -303,11 +310,13 @@ async def _opened(locations: Locations, lock: Lock) -> AsyncIterator[Database]:
         database = await asyncio.to_thread(
             lambda: Database.open(locations.database, entropy=SystemEntropy())
         )
-        outward.go_by(lambda: proxy_of(locations, database))
-        outward.stay_on(lambda: bound_to(database))
+        way = WayOut(locations, database)
+        way.take()
         try:
             yield database
         finally:
+            with suppress(PeerError):
+                way.leave()
             await database.close()
     finally:
         lock.release()

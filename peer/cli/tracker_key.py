@@ -33,7 +33,7 @@ def _confirmed(console: Console, address: str) -> str:
 
     from peer import door
 
-    full = asyncio.run(door.tracker_with_key(address))
+    full = asyncio.run(door.tracker_with_key(console.home, address))
     key = full.partition("#")[2]
     if console.is_json or sys.stdin is None or not sys.stdin.isatty():
         raise Failure(

@@ -7,6 +7,8 @@
     moved        noticing that an address of ours is gone, and the links with it
     punching     both sides dial each other at one moment that the tracker names
     relaying     the last rung: both come to the tracker, which joins them and can read nothing
+    neighbourhood  the local network, tracker or none: `lan` announces and hears over `mdns`, `nearby` keeps what was
+                 heard, `doorway` lets people who are no friends yet ask to be
     outward      every socket that goes out: which interface it stays on, and the tracker's proxy (`socks5`)
     doctor       what stands in the way, and on whose side
 

@@ -93,9 +93,22 @@ async def test_a_tracker_without_its_key_is_refused_with_the_fingerprint(
         await results(tmp_path / "home", api.Register("alice", PASSWORD, bare))
     assert caught.value.code is Code.TRACKER_KEY_NEEDED
     assert key in caught.value.message
-    assert await door.tracker_with_key(bare) == tracker.address
+    assert await door.tracker_with_key(tmp_path / "home", bare) == tracker.address
     wrong = api.Register("alice", PASSWORD, f"{bare}#{'A' * 43}")
     assert await refusal(tmp_path / "home", wrong) is Code.TRACKER_KEY_MISMATCH
+
+
+@pytest.mark.parametrize("has_home", [False, True])
+async def test_also_the_key_of_a_tracker_is_asked_for_through_the_proxy(
+    has_home: bool, tmp_path: Path, tracker: TrackerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    if has_home:
+        await results(home, api.Register("alice", PASSWORD, None))
+    monkeypatch.setenv("HOBNOB_SOCKS5", "127.0.0.1:1")
+    with pytest.raises(PeerError, match=r"127\.0\.0\.1:1") as caught:
+        await door.tracker_with_key(home, tracker.address.partition("#")[0])
+    assert caught.value.code is Code.TRACKER_UNREACHABLE
 
 
 async def test_sealed_keys_want_the_password_and_the_store_does_not(tmp_path: Path) -> None:
