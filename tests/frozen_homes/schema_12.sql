@@ -142,11 +142,6 @@ INSERT INTO sqlite_master(type,name,tbl_name,rootpage,sql)VALUES('table','found'
     folded,                     -- of `words`
     content = ''words'', content_rowid = ''place'', tokenize = ''ascii'', columnsize = 0  -- settings
 )');
-INSERT INTO "found" VALUES('1 hello bob');
-INSERT INTO "found" VALUES('1 how are you');
-INSERT INTO "found" VALUES('1 fine u 😀');
-INSERT INTO "found" VALUES('1 note 0 txt');
-INSERT INTO "found" VALUES('1 note 1 txt');
 CREATE TABLE 'found_config'(k PRIMARY KEY, v) WITHOUT ROWID;
 INSERT INTO "found_config" VALUES('version',4);
 CREATE TABLE 'found_data'(id INTEGER PRIMARY KEY, block BLOB);
