@@ -70,13 +70,16 @@ class MailExchange:
         self._publish_at = 0.0
         self._told = NOTHING
         self._is_told = asyncio.Event()
-        self._paused: dict[DeviceId, float] = {}
+        self._paused: dict[DeviceId, tuple[IdentityKey, float]] = {}  # whose, and until when
         self._noted: set[tuple[str, bytes]] = set()  # lists that something was told of
         self._turn = asyncio.Lock()
         self.has_taken = asyncio.Event()  # all that waited when the link began
 
     def press(self, identity: IdentityKey) -> None:
-        """Take note that something was said with somebody."""
+        """Take note that something was said with somebody: worth a try, also where none helped a moment ago."""
+        self._paused = {
+            device: held for device, held in self._paused.items() if held[0] != identity
+        }
         self._pressed.add(identity)
         self._news.set()
 
@@ -192,7 +195,7 @@ class MailExchange:
         Gives when more will be due that a link may still bring.
         """
         now_s = asyncio.get_running_loop().time()
-        self._paused = {device: at for device, at in self._paused.items() if at > now_s}
+        self._paused = {device: held for device, held in self._paused.items() if held[1] > now_s}
         while True:
             found, later = self._database.read(postbox.due, self._linked(), wall(), of)
             waiting = [one for one in found if one.device not in self._paused]
@@ -205,7 +208,7 @@ class MailExchange:
                     prekey = keys.get(addressee.device)
                     is_left = prekey is not None and await self._leave(link, addressee, prekey)
                     if not is_left:
-                        self._paused[addressee.device] = now_s + PAUSE_S
+                        self._paused[addressee.device] = (addressee.identity, now_s + PAUSE_S)
 
     async def _ask_kept(self, link: TrackerLink) -> None:
         """Ask about items that nobody receipted for long; those that are kept no more are due again."""
