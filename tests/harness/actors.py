@@ -191,9 +191,9 @@ class Node:
         self._errors.seek(0)
         return self._errors.read().decode()
 
-    def wait(self, wanted: Callable[[Item], bool]) -> Item:
+    def wait(self, wanted: Callable[[Item], bool], *, within_s: float = WAIT_S) -> Item:
         """Give the next result that is wanted; those before it are passed over, in order."""
-        ends = time.monotonic() + WAIT_S
+        ends = time.monotonic() + within_s
         while True:
             try:
                 line = self._lines.get(timeout=max(0.0, ends - time.monotonic()))
