@@ -24,6 +24,29 @@ for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"):
     os.environ.pop(name, None)  # whoever runs the tests may have a keyring, and it is none of ours
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell of a failure when it happens, if workers run the tests: such a run takes minutes, and may not end."""
+    if config.getoption("numprocesses", None):
+        config.pluginmanager.register(_AtOnce(config), "at-once")
+
+
+class _AtOnce:
+    """Prints what failed, and why, between the dots."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        screen = self._config.pluginmanager.get_plugin("terminalreporter")
+        if not report.failed or screen is None:
+            return
+        screen.ensure_newline()
+        screen.write_line(f"FAILED {report.nodeid} ({report.when}, after {report.duration:.1f} s)")
+        screen.write_line(report.longreprtext)
+        screen.flush()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put what waits for real programs first, and large files before small: so no worker is left with a long one.
 

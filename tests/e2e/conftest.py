@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.actors import Node, Peer
+from tests.harness.actors import Peer
+from tests.harness.copies import Friendship
 from tests.harness.doors import Door, doors_of
 from tests.harness.strangers import Scene
 from tests.harness.trackers import WIDE, TrackerProcess
@@ -19,8 +20,15 @@ MakePeer = Callable[[str], Peer]
 
 
 @pytest.fixture
-def tracker(tmp_path: Path) -> Iterator[TrackerProcess]:
-    with TrackerProcess(tmp_path / "tracker", *WIDE) as running:
+def tracker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TrackerProcess]:
+    """A tracker; where a test wants `friends`, theirs."""
+    home = tmp_path / "tracker"
+    if "friends" in request.fixturenames:
+        friendship: Friendship = request.getfixturevalue("friendship")
+        start = friendship.tracker(home)
+    else:
+        start = TrackerProcess(home, *WIDE)
+    with start as running:
         yield running
 
 
@@ -35,11 +43,19 @@ def make_peer(tmp_path: Path) -> Iterator[MakePeer]:
         yield make
 
 
+@pytest.fixture(scope="session")
+def friendship(tmp_path_factory: pytest.TempPathFactory) -> Friendship:
+    """Alice and Bob, friends: made once, and copied for each test that begins with them."""
+    return Friendship.make(tmp_path_factory.mktemp("friendship"), os.getpid())
+
+
 @pytest.fixture
-def friends(tracker: TrackerProcess, make_peer: MakePeer) -> tuple[Peer, Peer]:
+def friends(
+    tracker: TrackerProcess, friendship: Friendship, make_peer: MakePeer
+) -> tuple[Peer, Peer]:
     """Alice and Bob: registered with unsealed keys, up, friends, linked."""
     alice, bob = make_peer("alice"), make_peer("bob")
-    befriend(tracker.address, alice, bob, "--unsealed")
+    friendship.bring_up(alice, bob)
     return alice, bob
 
 
@@ -57,22 +73,6 @@ def alice(template: Peer, tmp_path: Path) -> Iterator[Peer]:
     with closing(Peer(tmp_path, "alice")) as peer:
         shutil.copytree(template.home, peer.home)
         yield peer
-
-
-def befriend(address: str, alice: Peer, bob: Peer, *words: str) -> tuple[Node, Node]:
-    """Register both, bring both up, make them friends by code, wait until they are linked.
-
-    words: further ones of `register`.
-    """
-    alice.register(address, *words)
-    bob.register(address, *words)
-    at_alice, at_bob = alice.up(), bob.up()
-    code = bob.one("friend", "code")["code"]
-    assert alice.one("friend", "add", code) == {"friend": bob.name, "state": "asked"}
-    at_bob.event("friend-request", friend=alice.name, direction="in")
-    assert bob.one("friend", "accept", alice.name)["state"] == "friends"
-    at_alice.event("friend", friend=bob.name, state="friends")
-    return at_alice, at_bob
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import MakePeer, befriend
+from tests.e2e.conftest import MakePeer
 from tests.harness.actors import PASSWORD
+from tests.harness.copies import befriend
 from tests.harness.trackers import TrackerProcess
 
 pytestmark = pytest.mark.measured

@@ -7,8 +7,9 @@ import socket
 import stat
 from pathlib import Path
 
-from tests.e2e.conftest import MakePeer, befriend
+from tests.e2e.conftest import MakePeer
 from tests.harness.actors import PASSWORD, Node
+from tests.harness.copies import befriend
 from tests.harness.trackers import WIDE, TrackerProcess
 
 

@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.conftest import MakePeer, befriend
+from tests.e2e.conftest import MakePeer
 from tests.harness.actors import Peer
+from tests.harness.copies import befriend
 from tests.harness.mounts import needs_mounts, small_disk
 from tests.harness.trackers import WIDE, TrackerProcess
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import MakePeer, befriend
+from tests.e2e.conftest import MakePeer
 from tests.harness.actors import PASSWORD, Peer
+from tests.harness.copies import befriend
 from tests.harness.strangers import listens_at
 from tests.harness.trackers import TrackerProcess
 from tests.independent import account, reach

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import MakePeer, befriend
+from tests.e2e.conftest import MakePeer
 from tests.harness.actors import PASSWORD, Peer
+from tests.harness.copies import befriend
 from tests.harness.trackers import TrackerProcess
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from peer.control import client
-from tests.e2e.conftest import MakePeer, befriend
+from tests.e2e.conftest import MakePeer
 from tests.harness.actors import Peer
+from tests.harness.copies import befriend
 from tests.harness.faults import IS_DEEP
 from tests.harness.trackers import WIDE, TrackerProcess
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from tests.e2e.conftest import MakePeer, befriend
+from tests.e2e.conftest import MakePeer
 from tests.harness.actors import Node, Peer
+from tests.harness.copies import befriend
 from tests.harness.trackers import WIDE, TrackerProcess
 
 NUMBERED = 200

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.conftest import MakePeer, befriend
+from tests.e2e.conftest import MakePeer
 from tests.harness.actors import PASSWORD, Peer
+from tests.harness.copies import befriend
 from tests.harness.terminal import CTRL_C, CTRL_D, Session, at_a_terminal
 from tests.harness.trackers import TrackerProcess
 
