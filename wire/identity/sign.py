@@ -28,6 +28,9 @@ PREFIX = b"hobnob/v1/"
 SEED_BYTES = 32
 SIGNATURE_BYTES = 64
 
+PUBLIC_KEYS_KEPT = 64
+"""Keys that are ready to verify with: friends' devices sign again and again."""
+
 
 class SignPurpose(enum.Enum):
     """Everything that is ever signed, and by which key."""
@@ -75,7 +78,7 @@ def verify(public: bytes, purpose: SignPurpose, signature: bytes, *fields: bytes
     public: 32 bytes. signature: any bytes.
     """
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, _covered(purpose, fields))
+        _public(public).verify(signature, _covered(purpose, fields))
     except (InvalidSignature, ValueError) as error:
         raise RemoteProtocolError(
             Code.SIGNATURE_INVALID, f"signature of a {purpose.value.decode()} does not verify"
@@ -84,7 +87,11 @@ def verify(public: bytes, purpose: SignPurpose, signature: bytes, *fields: bytes
 
 def issue(seed: bytes, purpose: SignPurpose, value: Packed) -> bytes:
     """Sign a value; gives the container's bytes. Raises LocalProtocolError beyond the value's bounds."""
-    body = pack(value)
+    return enclose(seed, purpose, pack(value))
+
+
+def enclose(seed: bytes, purpose: SignPurpose, body: bytes) -> bytes:
+    """Sign the bytes of a packed value as they are; gives the container's bytes."""
     return pack(Signed(body, sign(seed, purpose, body)))
 
 
@@ -127,6 +134,12 @@ def _private(seed: bytes) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(seed)
     except ValueError as error:
         raise LocalProtocolError("an Ed25519 seed has 32 bytes") from error
+
+
+@lru_cache(maxsize=PUBLIC_KEYS_KEPT)
+def _public(public: bytes) -> Ed25519PublicKey:
+    """Give a key ready to verify; raises ValueError for bytes that are none."""
+    return Ed25519PublicKey.from_public_bytes(public)
 
 
 def _covered(purpose: SignPurpose, fields: tuple[bytes, ...]) -> bytes:
