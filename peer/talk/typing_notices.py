@@ -10,10 +10,11 @@ from collections.abc import Callable, Collection
 
 from peer import api
 from peer.effects import Effect, NoteTyping, SendOnLink
-from peer.log.membership import with_friend
 from peer.people import contacts
 from peer.settings import preferences
+from peer.store import own
 from wire import limits
+from wire.identity import direct_conversation
 from wire.ids import DeviceId
 from wire.messages.conversation import Typing
 
@@ -66,10 +67,12 @@ def notices(
     friend = contacts.find_friend(connection, name)
     if preferences.held(connection, "typing", friend) != preferences.ON:
         return []
-    conversation = with_friend(connection, friend)
+    if friend.identity is None:
+        return []
+    me = own.this_device(connection)[1]
     rows = connection.execute(
         "SELECT device FROM devices WHERE identity = ? AND is_listed ORDER BY device",
-        (conversation.identity,),
+        (friend.identity,),
     )
-    said = Typing(conversation.id, is_typing)
+    said = Typing(direct_conversation(me, friend.identity), is_typing)  # it may not be stored yet
     return [SendOnLink(DeviceId(row[0]), said) for row in rows if row[0] in linked]
