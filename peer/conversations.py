@@ -7,14 +7,16 @@ of ours is learnt in `receipts`, and when something is shown decides `showing`.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from peer import api
 from peer.effects import Effect, PushEvents, Tell, WantLink, WrittenEvent
 from peer.errors import PeerError
 from peer.history.history import find_event
-from peer.log import chains
-from peer.log.membership import Conversation, with_friend
-from peer.log.showing import Stored, next_due, show, show_due
+from peer.log import chains, rows
+from peer.log.membership import with_friend
+from peer.log.showing import Stored, next_due, on_shown, show_due, take_heads
 from peer.people import contacts
 from peer.talk import about, drafts
 from wire import limits
@@ -36,6 +38,14 @@ Connection = sqlite3.Connection
 LIFETIME_MS = int(limits.MESSAGE_LIFETIME_S * 1000)
 
 
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What a person says to a friend. reply_to: the id, or its beginning, of a line with that friend."""
+
+    text: str
+    reply_to: str | None = None
+
+
 def say(
     connection: Connection,
     keys: DeviceKeys,
@@ -45,20 +55,37 @@ def say(
     now: UnixMillis,
     entropy: Entropy,
 ) -> tuple[api.MessageState, list[Effect]]:
-    """Commit a message to a friend (promise D1).
+    """Commit a message to a friend (promise D1); raises as `say_all`."""
+    [said] = say_all(connection, keys, to, [Saying(text, reply_to)], now, entropy)
+    return said
 
-    reply_to: the id, or its beginning, of a line with that friend. Raises PeerError with NO_SUCH_FRIEND, BLOCKED,
-    UNKNOWN_MESSAGE, TEXT_INVALID; LocalProtocolError with MESSAGE_EMPTY or MESSAGE_TOO_LONG. To a friend
-    whose key has changed it waits (`keychange`).
+
+def say_all(
+    connection: Connection,
+    keys: DeviceKeys,
+    to: str,
+    sayings: Sequence[Saying],
+    now: UnixMillis,
+    entropy: Entropy,
+) -> list[tuple[api.MessageState, list[Effect]]]:
+    """Commit messages to one friend, in this order, or none of them (promise D1).
+
+    Raises PeerError with NO_SUCH_FRIEND, BLOCKED, UNKNOWN_MESSAGE, TEXT_INVALID; LocalProtocolError with
+    MESSAGE_EMPTY or MESSAGE_TOO_LONG. To a friend whose key has changed they wait (`keychange`).
     """
-    check_text(text)
+    for saying in sayings:
+        check_text(saying.text)
     contact = contacts.find_recipient(connection, to)
-    target = b"" if reply_to is None else _line_with(connection, contact, reply_to)
-    event, effects = add_own(
-        connection, keys, contact, text_content(text, target), now=now, entropy=entropy
-    )
-    drafts.said(connection, contact, text)
-    return api.MessageState(event.hex(), "queued"), effects
+    contents = [
+        text_content(
+            saying.text,
+            b"" if saying.reply_to is None else _line_with(connection, contact, saying.reply_to),
+        )
+        for saying in sayings
+    ]
+    written = write_own(connection, keys, contact, contents, now=now, entropy=entropy)
+    drafts.said(connection, contact, [saying.text for saying in sayings])
+    return [(api.MessageState(event.hex(), "queued"), effects) for event, effects in written]
 
 
 def check_text(text: str) -> None:
@@ -94,6 +121,23 @@ def add_own(
     entropy: Entropy,
 ) -> tuple[EventId, list[Effect]]:
     """Write the next event of this device in the conversation with a friend."""
+    [written] = write_own(connection, keys, contact, [content], now=now, entropy=entropy)
+    return written
+
+
+def write_own(
+    connection: Connection,
+    keys: DeviceKeys,
+    contact: contacts.Contact,
+    contents: Sequence[Content],
+    *,
+    now: UnixMillis,
+    entropy: Entropy,
+) -> list[tuple[EventId, list[Effect]]]:
+    """Write the next events of this device in the conversation with a friend, at least one, each after the other.
+
+    Gives of each its id and what follows from it.
+    """
     conversation = with_friend(connection, contact)
     epoch, list_counter, chain = chains.of_this_device(connection, conversation.number, keys.device)
     if chain is None:
@@ -103,32 +147,36 @@ def add_own(
         " WHERE h.conversation = ? ORDER BY e.clock DESC, e.device DESC LIMIT ?",
         (conversation.number, limits.PARENTS),
     ).fetchall()
-    event = write_event(
-        Chain(conversation.id, keys.device, epoch, chain.high, chain.high_id),
-        content,
-        signing_seed=keys.signing_seed,
-        parents=tuple(EventId(row[0]) for row in heads if row[0] != chain.high_id),
-        known_clock=_highest_clock(connection, chain, heads),
-        list_counter=list_counter,
-        now=now,
-        entropy=entropy,
-    )
-    number = insert(connection, conversation, chain, event, now=now, is_own=True, is_next=True)
-    await_receipt(connection, number, conversation, "queued", now)
-    shown = Stored(
-        number,
-        event,
-        is_own=True,
-        is_void=False,
-        is_new=True,
-        is_written=True,
-        named=tuple(row[2] for row in heads),
-    )
-    effects = show(connection, conversation, shown, now)
-    written = WrittenEvent(keys.device, epoch, event.header.seq, event.sealed)
-    effects.append(PushEvents(conversation.id, news=written))
-    effects.append(WantLink(conversation.identity))
-    return event.id, effects
+    parents = tuple(EventId(row[0]) for row in heads if row[0] != chain.high_id)
+    clock = _highest_clock(connection, chain, heads)
+    at = Chain(conversation.id, keys.device, epoch, chain.high, chain.high_id)
+    events: list[Event] = []
+    for content in contents:
+        event = write_event(
+            at,
+            content,
+            signing_seed=keys.signing_seed,
+            parents=parents,
+            known_clock=clock,
+            list_counter=list_counter,
+            now=now,
+            entropy=entropy,
+        )
+        events.append(event)
+        parents, clock = (), event.header.clock
+        at = Chain(conversation.id, keys.device, epoch, event.header.seq, event.id)
+    last = rows.insert_next(connection, conversation, chain, events, now=now, is_own=True)
+    rows.await_receipts(connection, conversation, last - len(events) + 1, last, now)
+    take_heads(connection, conversation, last, [row[2] for row in heads], is_head=True)
+    written: list[tuple[EventId, list[Effect]]] = []
+    for number, event in enumerate(events, last - len(events) + 1):
+        stored = Stored(number, event, is_own=True, is_void=False, is_new=True)
+        effects = on_shown(connection, conversation, stored, now, is_spoken_of=False)
+        news = WrittenEvent(keys.device, epoch, event.header.seq, event.sealed)
+        effects.append(PushEvents(conversation.id, news=news))
+        effects.append(WantLink(conversation.identity))
+        written.append((event.id, effects))
+    return written
 
 
 def retry(
@@ -188,70 +236,6 @@ def next_tick(connection: Connection) -> UnixMillis | None:
     """Give when `expire` has something to do, as far as it is soon: events that wait to be shown."""
     due = next_due(connection)
     return None if due is None else UnixMillis(due)
-
-
-# --- rows
-
-
-def insert(
-    connection: Connection,
-    conversation: Conversation,
-    chain: chains.ChainRow,
-    event: Event,
-    *,
-    now: UnixMillis,
-    is_own: bool,
-    is_next: bool = False,
-    is_fork: bool = False,
-    held: int = 0,
-    is_clock_off: bool = False,
-) -> int:
-    """Store an event that is not here, and give its row.
-
-    is_next: see `chains.is_next`. held: until when it waits to be shown, 0 for not at all. is_fork: another has its
-    place or its line.
-    """
-    header = event.header
-    cursor = connection.execute(
-        "INSERT INTO events (id, conversation, chain, seq, clock, device, kind, at, header, body,"
-        " is_own, received, is_read, is_fork, held, is_clock_off)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            event.id,
-            conversation.number,
-            chain.number,
-            header.seq,
-            header.clock,
-            header.device,
-            header.kind,
-            header.at,
-            event.sealed.header,
-            event.sealed.body,
-            is_own,
-            now,
-            is_own or header.kind not in about.LINES or header.seq <= chain.seen,
-            is_fork,
-            held,
-            is_clock_off,
-        ),
-    )
-    number = cursor.lastrowid
-    assert number is not None
-    if is_next:
-        chains.step(connection, chain, event.id)
-    elif not is_fork:
-        chains.advance(connection, chain)
-    return number
-
-
-def await_receipt(
-    connection: Connection, event: int, conversation: Conversation, state: str, since: int
-) -> None:
-    """Note how far an event of this account came; since: when it was said."""
-    connection.execute(
-        "INSERT INTO outbox (event, contact, state, since, changed) VALUES (?, ?, ?, ?, ?)",
-        (event, conversation.contact, state, since, since),
-    )
 
 
 def _highest_clock(

@@ -182,11 +182,10 @@ def _is_rival(connection: Connection, event: bytes) -> bool:
     return row is not None and bool(row[0])
 
 
-def step(connection: Connection, chain: ChainRow, event: EventId) -> None:
-    """Move `high` one place on, to an event that is the next and has nothing behind it."""
+def reach(connection: Connection, chain: ChainRow, seq: int, event: EventId) -> None:
+    """Move `high` on to an event that has nothing behind it, and behind `high` nothing missing before it."""
     connection.execute(
-        "UPDATE chains SET high = ?, high_id = ? WHERE number = ?",
-        (chain.high + 1, event, chain.number),
+        "UPDATE chains SET high = ?, high_id = ? WHERE number = ?", (seq, event, chain.number)
     )
 
 

@@ -7,17 +7,17 @@ else of the same batch is taken. So nothing that one member writes can keep the 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from peer.conversations import await_receipt, insert
 from peer.effects import Effect, PushEvents, SendOnLink
 from peer.history import indexing
-from peer.log import chains, forks
+from peer.log import chains, forks, runs
+from peer.log.batches import Batch, is_label_off, known_clock
 from peer.log.chains import ChainRow, Place
-from peer.log.membership import Conversation, of_number, shares, to_members
+from peer.log.membership import of_number, shares, to_members
 from peer.log.notices import reject
 from peer.log.receipts import mark_delivered, sign_receipt
+from peer.log.rows import await_receipt, insert
 from peer.log.showing import (
     HOLD_MS,
     Known,
@@ -43,20 +43,6 @@ from wire.machine import Entropy, UnixMillis
 from wire.messages.conversation import AskEvents, Events, SealedEvent, Unavailable
 
 Connection = sqlite3.Connection
-LABEL_OFF_MS = int(limits.CLOCK_LABEL_OFF_S * 1000)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Where a batch belongs, who brought it, and when."""
-
-    keys: DeviceKeys
-    conversation: Conversation
-    sender: DeviceId
-    identity: IdentityKey  # the sender's
-    certificate_of: Callable[[DeviceId], Certificate | None]
-    now: UnixMillis
-    entropy: Entropy
 
 
 def on_events(
@@ -86,8 +72,15 @@ def on_events(
     batch = Batch(keys, conversation, sender, identity, certificate, now, entropy)
     effects: list[Effect] = []
     stored: list[Event] = []
-    for sealed in came.events:
-        effects += _take(connection, batch, sealed, stored)
+    rest = came.events
+    while rest:
+        run, shown = runs.take(connection, batch, rest)
+        effects += shown
+        stored += run
+        rest = rest[len(run) :]
+        if rest:
+            effects += _take(connection, batch, rest[0], stored)
+            rest = rest[1:]
     effects += _mark_own(connection, batch, stored)
     bodiless = tuple(
         event.id
@@ -144,8 +137,8 @@ def _take(
         if event_id in here:
             is_wanted = here[event_id].is_wanted and sealed.body is not None
             return _embody(connection, batch, here[event_id].number, sealed) if is_wanted else []
-        known_clock = _known_clock(connection, batch, claimed)
-        event = read_event(sealed, batch.certificate_of, known_clock=known_clock)
+        clock = known_clock(connection, batch, claimed)
+        event = read_event(sealed, batch.certificate_of, known_clock=clock)
         effects = _store_whole(connection, batch, event, here)
     except RemoteProtocolError as error:
         if error.code is Code.DEVICE_UNKNOWN:
@@ -161,17 +154,6 @@ def _take(
         )
     stored.append(event)
     return effects
-
-
-def _known_clock(connection: Connection, batch: Batch, claimed: Header) -> int:
-    """Give the highest clock of the conversation, or 0 where an event's is within its bounds in any case."""
-    if claimed.clock <= limits.CLOCK_AHEAD:
-        return 0
-    (clock,) = connection.execute(
-        "SELECT coalesce(max(clock), 0) FROM events WHERE conversation = ?",
-        (batch.conversation.number,),
-    ).fetchone()
-    return int(clock)
 
 
 def _store_whole(
@@ -204,8 +186,7 @@ def _store(
     chain = chains.need(
         connection, conversation.number, header.device, header.epoch, author.identity
     )
-    is_next = chains.is_next(connection, chain, header)
-    place = Place.MAIN if is_next else chains.place_of(connection, chain, header, event.id)
+    place = chains.place_of(connection, chain, header, event.id)
     _check_room(connection, chain, place, header)
     effects: list[Effect] = []
     if header.device == batch.keys.device:
@@ -213,9 +194,9 @@ def _store(
     if place is not Place.MAIN:
         effects += _on_rival(connection, batch, chain, place, event)
     is_void = place is not Place.MAIN or 0 < chain.forked_at <= header.seq
-    is_clock_off = _is_label_off(header, author, here.values(), now)
+    is_clock_off = is_label_off(header, author, here.values(), now)
     number = insert(
-        connection, conversation, chain, event, now=now, is_own=is_own, is_next=is_next,
+        connection, conversation, chain, event, now=now, is_own=is_own,
         is_fork=place is not Place.MAIN,
         held=now + HOLD_MS if missing else 0,
         is_clock_off=is_clock_off,
@@ -287,17 +268,6 @@ def _on_rival(
         asked = AskEvents(conversation.id, (EventId(header.prev),))
         effects.append(SendOnLink(batch.sender, asked))
     return effects
-
-
-def _is_label_off(
-    header: Header, author: Certificate, known: Iterable[Known], now: UnixMillis
-) -> bool:
-    """Say whether the author's wall clock cannot have shown that time, by more than ten minutes.
-
-    It is not later than now; it is not before the device was made, nor before what the author had seen.
-    """
-    earliest = max([author.created, *(one.at for one in known if not one.is_off)])
-    return header.at > now + LABEL_OFF_MS or header.at < earliest - LABEL_OFF_MS
 
 
 def _embody(connection: Connection, batch: Batch, number: int, sealed: SealedEvent) -> list[Effect]:

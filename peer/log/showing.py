@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from peer import api
 from peer.effects import Effect, Tell
 from peer.history.history import message_of, message_of_new
 from peer.log.membership import Conversation, of_number, to_members
+from peer.store.listed import listed
 from peer.talk import mutes, speaking
 from peer.talk.about import Speech
 from peer.transfers import heard
@@ -36,7 +37,7 @@ class Stored:
     """An event with its row.
 
     is_own: written by this account. is_void: of a forked chain. is_new: stored in this very transaction.
-    is_written: and written in it, so nobody knows of it. is_clock_off: of a new one, its time label cannot be true.
+    is_clock_off: of a new one, its time label cannot be true.
     named: the rows of what it names, where that is known and all of it is here.
     """
 
@@ -45,7 +46,6 @@ class Stored:
     is_own: bool
     is_void: bool
     is_new: bool = False
-    is_written: bool = False
     is_clock_off: bool = False
     named: tuple[int, ...] | None = None
 
@@ -78,15 +78,21 @@ def on_shown(
             )  # fmt: skip
         else:
             shown = message_of(connection, stored.number)
-        body = api.as_json(shown)
-        if not stored.is_own:
-            body["muted"] = mutes.is_muted(connection, conversation.friend, now)
-        return [*effects, Tell(api.Event("message", body))]
+        is_muted = None if stored.is_own else mutes.is_muted(connection, conversation.friend, now)
+        return [*effects, tell(shown, is_muted=is_muted)]
     if stored.is_void:
         return []
     return heard.on_event(
         connection, conversation, stored.number, stored.event, now, is_own=stored.is_own
     )
+
+
+def tell(shown: api.Message, *, is_muted: bool | None) -> Tell:
+    """Give what tells the faces a message. is_muted: whether its author is; None for an own one."""
+    body = api.as_json(shown)
+    if is_muted is not None:
+        body["muted"] = is_muted
+    return Tell(api.Event("message", body))
 
 
 def show(
@@ -98,7 +104,11 @@ def show(
     while waiting:
         one = waiting.popleft()
         waited, is_spoken_of = _known_before(connection, conversation, one)
-        _take_heads(connection, conversation, one, is_head=not waited)
+        named = one.named
+        if named is None:
+            here = known_among(connection, named_by(one.event.header))
+            named = tuple(known.number for known in here.values())
+        take_heads(connection, conversation, one.number, named, is_head=not waited)
         effects += on_shown(connection, conversation, one, now, is_spoken_of=is_spoken_of)
         for (number,) in waited:
             ready = connection.execute(
@@ -115,8 +125,6 @@ def _known_before(
     connection: Connection, conversation: Conversation, one: Stored
 ) -> tuple[list[tuple[int]], bool]:
     """Give the rows of what waited for an event, which waits no more, and whether anything speaks of it."""
-    if one.is_written:
-        return [], False
     is_lacking, is_spoken_of = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM lacks WHERE missing = ?1),"
         " EXISTS (SELECT 1 FROM abouts WHERE conversation = ?2 AND target = ?1)",
@@ -144,7 +152,7 @@ class Known:
 
 def known_among(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, Known]:
     """Give those of some events that are here, by id."""
-    marks = ",".join("?" * len(ids))
+    marks, ids = listed(ids)
     rows = connection.execute(
         "SELECT id, number, body IS NULL AND gone = 0, held > 0, clock, at, is_clock_off"
         f" FROM events WHERE id IN ({marks})",
@@ -229,18 +237,19 @@ def _absent(connection: Connection, number: int) -> Iterator[EventId]:
     return (EventId(row[0]) for row in rows)
 
 
-def _take_heads(
-    connection: Connection, conversation: Conversation, stored: Stored, *, is_head: bool
+def take_heads(
+    connection: Connection,
+    conversation: Conversation,
+    number: int,
+    named: Collection[int],
+    *,
+    is_head: bool,
 ) -> None:
-    """Let an event take the place of those it names among the heads."""
-    named = stored.named
-    if named is None:
-        here = known_among(connection, named_by(stored.event.header))
-        named = tuple(known.number for known in here.values())
+    """Let an event take the place of those it names among the heads. number, named: rows."""
     if is_head and len(named) == 1:  # as nearly always: one step further on the one line there is
         moved = connection.execute(
             "UPDATE heads SET event = ? WHERE conversation = ? AND event = ?",
-            (stored.number, conversation.number, *named),
+            (number, conversation.number, *named),
         )
         if moved.rowcount:
             return
@@ -253,5 +262,5 @@ def _take_heads(
     if is_head:
         connection.execute(
             "INSERT INTO heads (conversation, event) VALUES (?, ?) ON CONFLICT DO NOTHING",
-            (conversation.number, stored.number),
+            (conversation.number, number),
         )

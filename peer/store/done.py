@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterable, Sequence
 
 from peer import api
+from peer.store.listed import listed
 from wire.machine import UnixMillis
 
 KEPT_MS = 24 * 3600 * 1000
@@ -14,15 +16,30 @@ KEPT_MS = 24 * 3600 * 1000
 
 def find(connection: sqlite3.Connection, command: str) -> api.Relayed | None:
     """Give the result of a command that was carried out, or None."""
-    row = connection.execute("SELECT result FROM done WHERE command = ?", (command,)).fetchone()
-    return None if row is None else api.Relayed(json.loads(row[0]))
+    return find_all(connection, [command]).get(command)
+
+
+def find_all(connection: sqlite3.Connection, commands: Sequence[str]) -> dict[str, api.Relayed]:
+    """Give the results of those of some commands that were carried out."""
+    marks, commands = listed(commands)
+    rows = connection.execute(
+        f"SELECT command, result FROM done WHERE command IN ({marks})", commands
+    )
+    return {command: api.Relayed(json.loads(result)) for command, result in rows}
 
 
 def note(connection: sqlite3.Connection, command: str, result: api.Result, now: UnixMillis) -> None:
     """Keep a result, in the transaction that made it true."""
-    connection.execute(
+    note_all(connection, [(command, result)], now)
+
+
+def note_all(
+    connection: sqlite3.Connection, results: Iterable[tuple[str, api.Result]], now: UnixMillis
+) -> None:
+    """Keep results of commands, in the transaction that made them true."""
+    connection.executemany(
         "INSERT INTO done (command, result, at) VALUES (?, ?, ?)",
-        (command, json.dumps(api.as_json(result)), now),
+        [(command, json.dumps(api.as_json(result)), now) for command, result in results],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 
 from peer import api
 from peer.errors import PeerError
@@ -29,9 +30,10 @@ def draft(connection: Connection, name: str, text: str | None) -> api.Draft:
     return api.Draft(name, kept.decode(errors="replace"))
 
 
-def said(connection: Connection, friend: contacts.Contact, text: str) -> None:
+def said(connection: Connection, friend: contacts.Contact, texts: Collection[str]) -> None:
     """Forget the draft whose words were said now."""
-    if personal.read(connection, DRAFT, friend) == text.encode():
+    kept = personal.read(connection, DRAFT, friend)
+    if kept is not None and kept in {text.encode() for text in texts}:
         personal.write(connection, DRAFT, friend, None)
 
 
