@@ -6,7 +6,13 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from peer.cli.exit_codes import Failure, Terminated, catch_signals, terminating
+from peer.cli.exit_codes import (
+    Failure,
+    OutputFailed,
+    Terminated,
+    catch_signals,
+    terminating,
+)
 from peer.control import client
 
 if TYPE_CHECKING:
@@ -48,9 +54,14 @@ def _typed(arguments: Item) -> dict[str, tuple[object, ...] | object]:
     }
 
 
-def drive(start: Callable[[], AsyncIterator[api.Result]], on_item: Callable[[Item], None]) -> None:
+def drive(
+    start: Callable[[], AsyncIterator[api.Result]],
+    on_item: Callable[[Item], None],
+    flush: Callable[[], None] | None = None,
+) -> None:
     """Run an asynchronous iterator of results to its end, or until a signal comes.
 
+    flush: called once for all items that came without a pause.
     SIGTERM and SIGINT cancel it once, so that its clean-up runs; then raises Terminated or
     KeyboardInterrupt.
     """
@@ -59,17 +70,26 @@ def drive(start: Callable[[], AsyncIterator[api.Result]], on_item: Callable[[Ite
 
     from peer import api
 
-    ended_by: list[type[BaseException]] = []
+    ended_by: list[type[BaseException] | BaseException] = []
 
     async def consume() -> None:
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None
 
-        def stop(reason: type[BaseException]) -> None:
+        def stop(reason: type[BaseException] | BaseException) -> None:
             if not ended_by:
                 ended_by.append(reason)
                 task.cancel()
+
+        flushing: list[asyncio.Handle] = []
+
+        def flush_all(flush: Callable[[], None]) -> None:
+            flushing.clear()
+            try:
+                flush()
+            except OutputFailed as failed:
+                stop(failed)
 
         # Raised wherever the program happens to be, each would come out of a task as a group of errors.
         for number in terminating():
@@ -79,6 +99,8 @@ def drive(start: Callable[[], AsyncIterator[api.Result]], on_item: Callable[[Ite
         try:
             async for result in results:
                 on_item(api.as_json(result))
+                if flush is not None and not flushing:
+                    flushing.append(loop.call_soon(flush_all, flush))
         finally:
             close = getattr(results, "aclose", None)
             if close is not None:

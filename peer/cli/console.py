@@ -82,15 +82,20 @@ class Console:
             alone=alone,
         )
 
-    def emit(self, item: Item, text: str) -> None:
-        """Print one result: as JSON, or as the text for people; an empty text prints nothing."""
+    def emit(self, item: Item, text: str, *, is_last: bool = True) -> None:
+        """Print one result: as JSON, or as the text for people; an empty text prints nothing.
+
+        is_last: as of `exit_codes.write`.
+        """
         if self.is_json:
             line = json.dumps(item, ensure_ascii=False)
             if not line.isascii() or "\x7f" in line:
                 line = line.translate(_UNSAFE_IN_JSON)
-            exit_codes.write(line.encode("utf-8", "backslashreplace") + b"\n")
+            line_bytes = line.encode("utf-8", "backslashreplace")
+            exit_codes.write(line_bytes + b"\n", is_last=is_last)
         elif text:
-            exit_codes.write(text.encode(self._encoding, "backslashreplace") + b"\n")
+            text_bytes = text.encode(self._encoding, "backslashreplace")
+            exit_codes.write(text_bytes + b"\n", is_last=is_last)
 
     def is_terminal(self) -> bool:
         """Whether a person looks at the results as they come."""

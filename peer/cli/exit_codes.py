@@ -66,7 +66,7 @@ def guard(
         catch_signals()
         try:
             body()
-            _flush()
+            flush()
         except BaseException:
             _ignore_signals()  # a second Ctrl-C must not tear the clean-up below
             raise
@@ -184,7 +184,8 @@ def _on_terminate(_number: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 
-def _flush() -> None:
+def flush() -> None:
+    """Let what was written leave; raises OutputFailed where that is impossible."""
     if sys.stdout is not None:
         try:
             sys.stdout.flush()
@@ -195,7 +196,7 @@ def _flush() -> None:
 def _flush_or_drop() -> None:
     # Whatever is still buffered for a broken stdout would end in a traceback when the interpreter leaves.
     try:
-        _flush()
+        flush()
     except OutputFailed:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -204,13 +205,16 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def write(line: bytes) -> None:
-    """Write one result to stdout at once; raises OutputFailed where that is impossible."""
+def write(line: bytes, *, is_last: bool = True) -> None:
+    """Write one result to stdout; raises OutputFailed where that is impossible.
+
+    is_last: it leaves at once, else whoever writes calls `flush` soon.
+    """
     if sys.stdout is None:
         raise OutputFailed("standard output is closed")
     try:
-        sys.stdout.flush()
         sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
+        if is_last:
+            sys.stdout.buffer.flush()
     except (OSError, ValueError) as error:
         raise OutputFailed(_reason(error)) from error

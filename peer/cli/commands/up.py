@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from functools import partial
 
-from peer.cli import quantities, render, transfer_words
+from peer.cli import exit_codes, quantities, render, transfer_words
 from peer.cli.arguments import Arguments
 from peer.cli.commands.options import add_password_file, password_of
 from peer.cli.console import Console, Item
@@ -53,10 +54,13 @@ def run_up(console: Console, options: Namespace) -> None:
             states[str(item["id"])] = stands
         else:
             text = _text(item, console)
-        console.emit(item, text)  # a person is told of changes, a script of every step
+        console.emit(
+            item, text, is_last=False
+        )  # a person is told of changes, a script of every step
 
     is_lan = None if options.lan is None else options.lan == "on"
-    ask.drive(lambda: door.up(home, listen=listen, password=password, is_lan=is_lan), show)
+    events = partial(door.up, home, listen=listen, password=password, is_lan=is_lan)
+    ask.drive(events, show, exit_codes.flush)
 
 
 def _text(item: Item, console: Console) -> str:
