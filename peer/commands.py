@@ -15,6 +15,7 @@ from peer.people import keeping, neighbours, people, roster
 from peer.reach import doctor
 from peer.settings import configuring
 from peer.talk import following, reading, saying, typing_notices
+from peer.talk.voice import Heard
 from peer.times import wall
 from peer.transfers import files, manager
 from wire import limits
@@ -86,12 +87,21 @@ async def carry_out_command(
                 yield result
             if isinstance(command, api.SetSetting):
                 node.idleness.look_again()
+                node.hooks.forget()
                 if node.linking.data_links is not None:
                     node.linking.data_links.keep_pace()
         case _ if isinstance(command, account.COMMANDS):
             yield await account.on_node(node, command)
         case _:
             raise PeerError(Code.USAGE, f"{type(command).__name__} is not for a running node")
+
+
+def begin_command(node: Node, command: api.Command, request_id: str, then: Heard) -> bool:
+    """Carry out a command that has one result and needs no task, and tell it; False for every other command."""
+    if not saying.begin(node, command, request_id, then):
+        return False
+    node.idleness.heard(command)
+    return True
 
 
 async def _of_people(

@@ -12,11 +12,12 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from peer import api, queries
 from peer.accounts import account, porting
-from peer.commands import carry_out_command
+from peer.commands import begin_command, carry_out_command
 from peer.config import read_config
 from peer.control import client
 from peer.control.server import ControlServer
@@ -360,7 +361,8 @@ async def _node(
         on_this = command if stays else _on_a_verbs_node(command)
         return carry_out_command(node, on_this, request_id)
 
-    async with node, ControlServer(locations.control, do, is_full=is_full) as control:
+    at_once = partial(begin_command, node) if stays else None
+    async with node, ControlServer(locations.control, do, at_once, is_full=is_full) as control:
         is_cancelled = False
         try:
             yield node

@@ -92,7 +92,7 @@ def kind_of(event: api.Event) -> str | None:
 
 
 class Hooks:
-    """Runs what is set. command: gives what is set for a kind of event of a friend, None for nothing."""
+    """Runs what is set. command: gives what is set for a kind of event of a friend, OFF for nothing; None: for nobody."""
 
     def __init__(
         self,
@@ -107,18 +107,27 @@ class Hooks:
         self._room = asyncio.Semaphore(limits.HOOKS_AT_ONCE)
         self._waiting = 0
         self._online: dict[str, bool] = {}
+        self._unset: set[str] = set()  # kinds for which nothing is set
         self.dropped = 0
+
+    def forget(self) -> None:
+        """Take note that a setting changed."""
+        self._unset.clear()
 
     def hear(self, event: api.Event) -> None:
         """Run what is set for an event, if anything is; never waits, never raises."""
         kind = kind_of(event)
         if kind is None or event.body.get("muted") or not self._is_news(kind, event):
             return
+        if kind in self._unset:
+            return
         friend = event.body.get("friend") or event.body.get("from")
         try:
             command = self._command(kind, str(friend))
         except PeerError:  # the database does not answer: that is said elsewhere
             return
+        if command is None:
+            self._unset.add(kind)
         if command in (None, OFF):
             return
         if self._waiting >= limits.HOOKS_WAITING:

@@ -48,12 +48,12 @@ from peer.people import idling, ownlist
 from peer.people.idling import Idleness
 from peer.reach.neighbourhood import Neighbourhood
 from peer.reach.whereabouts import Whereabouts
-from peer.settings import preferences
+from peer.settings import hooked, preferences
 from peer.store import own
 from peer.store.database import Database
 from peer.sweep import sweep
-from peer.talk import mutes
 from peer.talk.typing_notices import TypingNotices
+from peer.talk.voice import Voice
 from peer.times import wall
 from peer.transfers import policy, verdicts
 from peer.transfers.datalinks import TransferLinks
@@ -105,6 +105,8 @@ class Node:
         self._listen = listen
         self._boot_id = BootId(entropy.bytes(16))
         self.audience = Audience()
+        self.voice = Voice(database, self.keyholder, self.carry_out, self.audience, entropy)
+        self.hooks = Hooks(partial(hooked.command, database), self._spawn)
         self._stack = AsyncExitStack()
         self._servers: list[asyncio.Server] = []
         self._is_leaving = False
@@ -184,7 +186,9 @@ class Node:
                 await self._start_transfers()
                 self._spawn(self.where.keep_mapped())
                 self._spawn(self.where.watch())
-                self.audience.listen(Hooks(self._hook, self._spawn).hear)
+                self.audience.listen(
+                    Hooks(partial(hooked.command, self.database), self._spawn).hear
+                )
                 self._spawn(self.idleness.watch())
             self._spawn(self.uplink.run())
             self._spawn(self.near.lan.run())
@@ -233,11 +237,6 @@ class Node:
         await data_links.prepare()
         self.linking.take_files(data_links)
         self._spawn(data_links.run())
-
-    def _hook(self, kind: str, friend: str) -> str | None:
-        """Give the command that is to run when something of that kind happens, unless the friend is muted."""
-        command = self.database.read(preferences.value, f"hooks.{kind}")
-        return None if command and self.database.read(mutes.is_muted, friend, wall()) else command
 
     def live(self) -> dict[int, Live]:
         """Give what is known of transfers that run, by row, better than the database knows it."""

@@ -14,7 +14,7 @@ import socket
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, aclosing
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,20 +33,25 @@ COMMANDS_AT_ONCE = 256
 """Under way on one connection; whoever sends more is not read until some have ended."""
 
 Do = Callable[[api.Command, str], AsyncGenerator[api.Result, None]]
+AtOnce = Callable[[api.Command, str, Callable[[api.Result | BaseException], None]], bool]
 
 
 class ControlServer:
     """Serves one home's socket while its context is entered.
 
-    do: carries out a command with its id. is_full: of the node; a brief one leaves commands that need a
+    do: carries out a command with its id. at_once: does so for commands that have one result and need no task, which it
+    tells to who is named, or what went wrong; False for all others. is_full: of the node; a brief one leaves commands that need a
     FULL one to whoever asks. Entering binds the socket, mode 0600; one that a dead node left behind is
     replaced. Raises PeerError with HOME_UNUSABLE. Leaving ends every command; verbs that wait for results
     lose their connection.
     """
 
-    def __init__(self, path: Path, do: Do, *, is_full: bool = True) -> None:
+    def __init__(
+        self, path: Path, do: Do, at_once: AtOnce | None = None, *, is_full: bool = True
+    ) -> None:
         self._path = path
         self._do = do
+        self._at_once = at_once or _never
         self._is_full = is_full
         self._clients = _Clients()
         self._stack = AsyncExitStack()
@@ -57,7 +62,8 @@ class ControlServer:
             stack.callback(listener.close)
             group = await stack.enter_async_context(asyncio.TaskGroup())
             server = await asyncio.get_running_loop().create_unix_server(
-                lambda: _Client(self._do, self._is_full, group, self._clients), sock=listener
+                lambda: _Client(self._do, self._at_once, self._is_full, group, self._clients),
+                sock=listener,
             )
             stack.callback(self._close, server)
             self._stack = stack.pop_all()
@@ -81,6 +87,10 @@ class ControlServer:
         for client in self._clients.every():
             client.drop()
         self._path.unlink(missing_ok=True)
+
+
+def _never(*_: object) -> bool:
+    return False
 
 
 def _bind(path: Path) -> socket.socket:
@@ -125,8 +135,16 @@ class _Clients:
 class _Client(asyncio.Protocol):
     """One connection: commands come as lines, and their results go as lines, many in one write."""
 
-    def __init__(self, do: Do, is_full: bool, group: asyncio.TaskGroup, clients: _Clients) -> None:
+    def __init__(
+        self,
+        do: Do,
+        at_once: AtOnce,
+        is_full: bool,
+        group: asyncio.TaskGroup,
+        clients: _Clients,
+    ) -> None:
         self._do = do
+        self._at_once = at_once
         self._is_full = is_full
         self._group = group
         self._clients = clients
@@ -136,6 +154,7 @@ class _Client(asyncio.Protocol):
         self._out: list[bytes] = []
         self._waiting: deque[bytes] = deque()
         self._work: set[asyncio.Task[None]] = set()
+        self._begun = 0  # without a task, and not answered
         self._may_write = asyncio.Event()
         self._may_write.set()
 
@@ -181,13 +200,17 @@ class _Client(asyncio.Protocol):
 
     def _begin_all(self) -> None:
         """Start what was asked for, as far as there is room, and read no more until all of it began."""
-        while self._waiting and len(self._work) < COMMANDS_AT_ONCE and self._is_here:
+        while self._waiting and self._has_room and self._is_here:
             self._begin(self._waiting.popleft())
         if self._transport is not None and self._is_here:
             if self._waiting:
                 self._transport.pause_reading()
             else:
                 self._transport.resume_reading()
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._work) + self._begun < COMMANDS_AT_ONCE
 
     @property
     def _is_here(self) -> bool:
@@ -204,12 +227,28 @@ class _Client(asyncio.Protocol):
         if not self._is_full and api.need_of(command) is api.Need.FULL:
             self._say(_line({"id": request_id, "brief": True}))
             return
+        self._begun += 1
+        if self._at_once(command, request_id, partial(self._answer, request_id, command)):
+            return
+        self._begun -= 1
         work = self._group.create_task(self._carry_out(request_id, command))
         self._work.add(work)
         work.add_done_callback(self._ended)
 
     def _ended(self, work: asyncio.Task[None]) -> None:
         self._work.discard(work)
+        if self._waiting:
+            self._begin_all()
+
+    def _answer(
+        self, request_id: str, command: api.Command, outcome: api.Result | BaseException
+    ) -> None:
+        """Tell what became of a command that has no task."""
+        self._begun -= 1
+        if isinstance(outcome, BaseException):
+            self._say(_failure(request_id, command, outcome))
+        else:
+            self._say(_line({"id": request_id, "item": api.as_json(outcome)}) + _end(request_id))
         if self._waiting:
             self._begin_all()
 
@@ -220,12 +259,9 @@ class _Client(asyncio.Protocol):
                     self._say(_line({"id": request_id, "item": api.as_json(result)}))
                     if not self._may_write.is_set():
                         await self._may_write.wait()
-            last = _line({"id": request_id, "end": True})
-        except (PeerError, WireError) as error:
-            last = _error(request_id, error)
-        except Exception:
-            log.exception("%s failed", type(command).__name__)
-            last = _error(request_id, PeerError(Code.INTERNAL))
+            last = _end(request_id)
+        except Exception as error:  # noqa: BLE001 - the top of a command: `_failure` logs it
+            last = _failure(request_id, command, error)
         self._say(last)
 
     def _say(self, line: bytes) -> None:
@@ -282,6 +318,18 @@ def _line(answer: dict[str, object]) -> bytes:
         return msgspec.json.encode(answer) + b"\n"
     except UnicodeEncodeError:  # a file's name that is no text: JSON can say it, in escapes
         return json.dumps(answer).encode() + b"\n"
+
+
+def _end(request_id: str) -> bytes:
+    return _line({"id": request_id, "end": True})
+
+
+def _failure(request_id: str, command: api.Command, error: BaseException) -> bytes:
+    """Say why a command failed; what nobody foresaw goes to the log."""
+    if isinstance(error, PeerError | WireError):
+        return _error(request_id, error)
+    log.error("%s failed", type(command).__name__, exc_info=error)
+    return _error(request_id, PeerError(Code.INTERNAL))
 
 
 def _error(request_id: str, error: PeerError | WireError) -> bytes:

@@ -133,9 +133,15 @@ class Database:
         """
         return await self._write(lambda c: fn(c, *args, **kwargs), is_brief=True)
 
-    async def _write(
+    def begin_here(
+        self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> asyncio.Future[T]:
+        """Do what `write_here` does, for who is no task: gives what will have its value, or what it raises."""
+        return self._begin(lambda c: fn(c, *args, **kwargs), is_brief=True)
+
+    def _begin(
         self, run: Callable[[Connection], T], *, is_synced: bool = True, is_brief: bool = False
-    ) -> T:
+    ) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[T] = loop.create_future()
         job = Job(run, outcome, loop, is_synced=is_synced, is_brief=is_brief)
@@ -143,9 +149,14 @@ class Database:
             self._submit_brief(job, loop)
         else:
             self._submit(job)
-        value = await outcome
+        return outcome
+
+    async def _write(
+        self, run: Callable[[Connection], T], *, is_synced: bool = True, is_brief: bool = False
+    ) -> T:
+        value = await self._begin(run, is_synced=is_synced, is_brief=is_brief)
         if not is_synced and self._fold_timer is None and self._writer.is_unsynced:
-            self._fold_timer = loop.call_later(UNSYNCED_S, self._fold)
+            self._fold_timer = asyncio.get_running_loop().call_later(UNSYNCED_S, self._fold)
         return value
 
     async def write_patiently(

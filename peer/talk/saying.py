@@ -4,61 +4,81 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, get_args
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from peer import api, conversations
 from peer.effects import Effect
 from peer.history import history
 from peer.talk import acts
+from peer.talk.voice import Heard, Outcome
 from peer.times import wall
 from wire.ids import account_name
 
 if TYPE_CHECKING:
     from peer.node import Node
 
-Command = (
-    api.SendText
-    | api.RetryText
-    | api.EditText
-    | api.DeleteText
-    | api.React
-    | api.PinText
-    | api.ForwardText
-)
+T = TypeVar("T")
+Act = api.RetryText | api.EditText | api.DeleteText | api.React | api.PinText | api.ForwardText
+Command = api.SendText | Act
 COMMANDS: tuple[type[Command], ...] = get_args(Command)
-ENDED = ("delivered", "read", "failed")
 Said = api.MessageState | api.MessageChanged
 Write = Callable[..., tuple[Said, list[Effect]]]
 
 
+def begin(node: Node, command: api.Command, request_id: str, then: Heard) -> bool:
+    """Keep what is to be said and stay as long as it wishes for a receipt, without a task; False for every other command."""
+    if not isinstance(command, api.SendText):
+        return False
+    wait_s = command.wait_s
+
+    def stay(kept: Outcome) -> None:
+        if isinstance(kept, BaseException) or not wait_s:
+            then(kept)
+            return
+        node.voice.arrivals.stay(
+            kept.id,
+            kept.state,
+            wait_s,
+            lambda state: then(api.MessageState(kept.id, state)),
+            is_sent_enough=command.is_sent_enough,
+        )
+
+    node.voice.say(command, request_id, stay)
+    return True
+
+
 async def carry_out(node: Node, command: Command, request_id: str) -> api.Result:
     """Keep what a command says, and stay as long as it wishes for a receipt; raises PeerError and WireError."""
-    if not command.wait_s:
-        return await _kept(node, command, request_id)
-    event: str | None = None  # nothing is heard of it before it is kept
-    states: asyncio.Queue[str] = asyncio.Queue()
-
-    def hear(told: api.Event) -> None:
-        if told.event == "receipt" and told.body["id"] == event:
-            states.put_nowait(str(told.body["state"]))
-
-    leave = node.audience.listen(hear)
-    try:
-        kept = await _kept(node, command, request_id)
-        event, state = _event_of(kept), kept.state
-        ends = (*ENDED, "sent") if command.is_sent_enough else ENDED
-        try:
-            async with asyncio.timeout(command.wait_s):
-                while event is not None and state not in ends:
-                    state = await states.get()
-        except TimeoutError:
-            pass  # it is accepted; how far it came is in the answer
-        return _with_state(kept, state)
-    finally:
-        leave()
+    heard: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    if begin(node, command, request_id, partial(_hear, heard)):
+        outcome = await heard
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+    assert not isinstance(command, api.SendText)
+    kept = await _kept(node, command, request_id)
+    event = _event_of(kept)
+    if not command.wait_s or event is None or kept.state is None:
+        return kept
+    state: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    node.voice.arrivals.stay(
+        event,
+        kept.state,
+        command.wait_s,
+        partial(_hear, state),
+        is_sent_enough=command.is_sent_enough,
+    )
+    return _with_state(kept, await state)
 
 
-async def _kept(node: Node, command: Command, request_id: str) -> Said:
+def _hear(future: asyncio.Future[T], value: T) -> None:
+    """Give a value to whoever waits for it, unless they left."""
+    if not future.done():
+        future.set_result(value)
+
+
+async def _kept(node: Node, command: Act, request_id: str) -> Said:
     """Commit what is said; what was said under that id before is given as far as it has come."""
     kept = await node.write(request_id, _writing(node, command))
     if isinstance(kept, Said):
@@ -75,15 +95,10 @@ async def _kept(node: Node, command: Command, request_id: str) -> Said:
     return _with_state(said, node.database.read(history.state_of, bytes.fromhex(event)))
 
 
-def _writing(node: Node, command: Command) -> Write:
+def _writing(node: Node, command: Act) -> Write:
     """Give what writes a command's event, to be called with a connection."""
     pen = acts.Pen(node.profile.keys, wall(), node.entropy)
     match command:
-        case api.SendText(to=to, text=text, reply_to=reply_to):
-            name = account_name(to)
-            return lambda connection: conversations.say(
-                connection, pen.keys, name, text, reply_to, pen.now, pen.entropy
-            )
         case api.RetryText(id=prefix):
             return lambda connection: conversations.retry(
                 connection, pen.keys, prefix, pen.now, pen.entropy
