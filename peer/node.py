@@ -221,7 +221,7 @@ class Node:
         await self.uplink.flush()
         self._is_leaving = True
         await self._stack.aclose()
-        await self.where.mapping.take_back()
+        await self.where.take_back()
 
     async def _start_transfers(self) -> None:
         """Let files move; a brief node leaves them to the next that stays."""

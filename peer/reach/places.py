@@ -30,9 +30,9 @@ def own_hosts(tracker_side: str, table: Path = IPV6_ADDRESSES) -> list[str]:
     """
     found = [tracker_side] if tracker_side else []
     for version in (4, 6):
-        sends_from = _sends_from(version)
-        if sends_from is not None and (version == 6 or not _has_version(found, 4)):
-            found.append(sends_from)
+        usual_one = sends_from(version)
+        if usual_one is not None and (version == 6 or not _has_version(found, 4)):
+            found.append(usual_one)
     usual = [host for host in _ipv6_of(table) if host not in found]
     found += usual[: max(0, IPV6_MOST - sum(":" in host for host in found))]
     return list(dict.fromkeys(found))
@@ -67,7 +67,7 @@ def _is_tellable(host: str) -> bool:
     return not (has_zone or address.is_link_local or address.is_multicast or address.is_unspecified)
 
 
-def _sends_from(version: int) -> str | None:
+def sends_from(version: int) -> str | None:
     """Give the address that this machine sends from to the Internet, None without a way there."""
     family = socket.AF_INET6 if version == 6 else socket.AF_INET
     try:

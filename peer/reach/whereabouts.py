@@ -9,9 +9,11 @@ from ipaddress import ip_address
 from typing import Protocol
 
 from peer.config import LastRun, read_last_run, write_last_run
+from peer.listener import parse_listen
 from peer.locations import Locations
 from peer.reach import outward
 from peer.reach.candidates import read_address
+from peer.reach.mapping.firewall import Firewalls
 from peer.reach.mapping.keeper import PortMapping, Routers
 from peer.reach.paths import DIRECT, LAN, MAPPED
 from peer.reach.places import own_hosts, to_publish
@@ -67,6 +69,9 @@ class Whereabouts:
         self.mapping = PortMapping(
             Routers(entropy), self.vicinity, is_wanted=may_map, on_change=on_change
         )
+        self.opening = PortMapping(  # in the router's firewall: no other place, so nobody is told
+            Firewalls(entropy), self.vicinity, is_wanted=may_map, on_change=lambda: None
+        )
 
     def came_online(self, seen: Seen) -> None:
         """Take what the tracker link shows."""
@@ -77,7 +82,7 @@ class Whereabouts:
         around.hosts = tuple(own_hosts(seen.own_host)) if seen.own_host else ()
         if is_moved and self.listening:
             self.note_run()
-        self.mapping.look()
+        self._look_at_router()
 
     async def watch(self) -> None:
         """Look every now and then, until cancelled."""
@@ -90,10 +95,10 @@ class Whereabouts:
         around = self.vicinity
         if (may_map := self._may_map()) is not self._might_map:
             self._might_map = may_map
-            self.mapping.look()
+            self._look_at_router()
         if around.own_host and (hosts := tuple(own_hosts(around.own_host))) != around.hosts:
             around.hosts = hosts
-            self.mapping.look()
+            self._look_at_router()
             self._on_change()
 
     def note_run(self) -> None:
@@ -111,11 +116,17 @@ class Whereabouts:
 
     async def keep_mapped(self) -> None:
         """Keep a port of the router leading here, if this machine listens where the router can send."""
-        ports = [
-            int(place.rpartition(":")[2]) for place in self.listening if _is_for_outside(place)
-        ]
-        if ports:
-            await self.mapping.run(ports[0])
+        async with asyncio.TaskGroup() as group:
+            for keeper, version in ((self.mapping, 4), (self.opening, 6)):
+                ports = [port for host, port in self._places_for_outside() if host == version]
+                if ports:
+                    group.create_task(keeper.run(ports[0]))
+
+    async def take_back(self) -> None:
+        """Give back what the router granted."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.mapping.take_back())
+            group.create_task(self.opening.take_back())
 
     def came_by(self, peer: str) -> str:
         """Give the path of a link that was dialled to us from an address."""
@@ -126,8 +137,11 @@ class Whereabouts:
             return LAN
         return MAPPED if self.mapping.lease is not None and address.version == 4 else DIRECT
 
+    def _places_for_outside(self) -> list[tuple[int, int]]:
+        """List the listeners that a router could send to: the version of IP, and the port."""
+        found = [(ip_address(host), port) for host, port in map(parse_listen, self.listening)]
+        return [(host.version, port) for host, port in found if not host.is_loopback]
 
-def _is_for_outside(place: str) -> bool:
-    """Say whether a router could send to a listener, HOST:PORT."""
-    host = place.rpartition(":")[0]
-    return "[" not in host and not ip_address(host).is_loopback
+    def _look_at_router(self) -> None:
+        self.mapping.look()
+        self.opening.look()

@@ -26,15 +26,17 @@ def read_natpmp(data: bytes) -> None:
 
 
 def read_pcp(data: bytes) -> None:
-    """Read the answer to MAP."""
+    """Read the answer to MAP; the first byte says for which kind of address."""
+    is_ipv6, data = data[:1] == b"\1", data[1:]
     try:
-        found = pcp.read_map(data, NONCE, 4000)
+        found = pcp.read_map(data, NONCE, 4000, is_ipv6=is_ipv6)
     except pcp.OlderRouter:
         check(data[0] == 0, "an older router that is none")
     except PeerError as error:
         check(error.code in KNOWN, f"{error.code} from a router")
     else:
         check(found.lifetime_s == 0 or 0 < found.port < 65536, "a mapping that cannot be")
+        check(found.lifetime_s == 0 or (":" in found.host) is is_ipv6, "another kind of address")
 
 
 def hear_proxy(data: bytes) -> None:
@@ -67,10 +69,11 @@ def pcp_answer(
     lifetime_s: int = 7200,
     result: int = 0,
 ) -> bytes:
-    """Give an answer to MAP as a router makes it (RFC 6887, section 11.1)."""
+    """Give an answer to MAP as a router makes it (RFC 6887, section 11.1). host: 4 or 16 bytes."""
     head = bytes((2, 129, 0, result)) + lifetime_s.to_bytes(4, "big") + bytes(16)
     ports = inside.to_bytes(2, "big") + outside.to_bytes(2, "big")
-    return head + nonce + bytes((6, 0, 0, 0)) + ports + bytes(10) + b"\xff\xff" + host
+    sixteen = host if len(host) == 16 else bytes(10) + b"\xff\xff" + host
+    return head + nonce + bytes((6, 0, 0, 0)) + ports + sixteen
 
 
 def targets() -> list[Target]:
@@ -94,5 +97,13 @@ def targets() -> list[Target]:
                 b"\1\5\2\1\0" + b"\5\0\0\3\2ab\0\0",
             ],
         ),
-        Target("routed-pcp", read_pcp, lambda: [pcp_answer(), pcp_answer(result=8)]),
+        Target(
+            "routed-pcp",
+            read_pcp,
+            lambda: [
+                b"\0" + pcp_answer(),
+                b"\0" + pcp_answer(result=8),
+                b"\1" + pcp_answer(host=bytes((0x2A, *range(15)))),
+            ],
+        ),
     ]

@@ -29,13 +29,25 @@ table inet filter {
   chain postrouting_miniupnpd { }
 }
 """
+_CHAINS_IPV6 = """
+delete table ip6 home
+table inet filter {
+  chain forward {
+    meta nfproto ipv6 ct state established,related accept
+    meta nfproto ipv6 meta l4proto icmpv6 icmpv6 type != echo-request accept
+    meta nfproto ipv6 iifname "eth0" drop
+  }
+}
+"""
+"""In place of the firewall of a home with IPv6: what the daemon lets in comes in, and nothing else."""
+
 _SETTINGS = """
 ext_ifname=eth0
 listening_ip=lan
 enable_natpmp={pcp}
 enable_upnp={upnp}
 secure_mode=yes
-ipv6_disable=yes
+ipv6_disable={no_ipv6}
 uuid=6e6f7420-736f-2072-616e-646f6d206964
 allow 1024-65535 192.168.0.0/16 1024-65535
 """
@@ -47,10 +59,13 @@ class Gateway:
     def __init__(self, router: Router, folder: Path, by: str) -> None:
         self._host = router.outside
         self._host.run("nft", _CHAINS)
+        if router.has_ipv6:
+            self._host.run("nft", _CHAINS_IPV6)
         upnp = "yes" if by == "UPnP" else "no"
         pcp = "no" if by == "UPnP" else "yes"
+        no_ipv6 = "no" if router.has_ipv6 else "yes"
         folder.mkdir()
-        (folder / "conf").write_text(_SETTINGS.format(upnp=upnp, pcp=pcp))
+        (folder / "conf").write_text(_SETTINGS.format(upnp=upnp, pcp=pcp, no_ipv6=no_ipv6))
         words = (str(DAEMON), "-d", "-f", str(folder / "conf"), "-P", str(folder / "pid"))
         self._daemon = subprocess.Popen(
             [*self._host.words, *words], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
@@ -69,6 +84,12 @@ class Gateway:
         self._daemon.kill()
         self._reader.join()
         self._daemon.communicate()
+
+    @property
+    def let_in(self) -> str:
+        """What its firewall lets in for machines with IPv6, as nftables prints it: empty for nothing."""
+        listed = self._host.run("nft", "list", "chain", "inet", "filter", "miniupnpd")
+        return "\n".join(line.strip() for line in listed.splitlines() if "accept" in line)
 
     @property
     def mapped(self) -> str:

@@ -30,18 +30,23 @@ async def ask(
     question: bytes,
     read: Callable[[bytes], Answer],
     tries_s: tuple[float, ...] = TRIES_S,
+    *,
+    own_host: str = "",
 ) -> Answer:
     """Ask until `read` takes an answer; what it raises is raised at the last.
 
-    Only what comes from the router's own port is looked at. Raises PeerError with NO_ROUTER for silence or a
+    own_host: our address that it is sent from, where there are several. Only what comes from the router's own port is looked at. Raises PeerError with NO_ROUTER for silence or a
     closed door, and what `read` raises.
     """
     loop = asyncio.get_running_loop()
     wrong: PeerError | None = None
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+    family = socket.AF_INET6 if ":" in router[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as asked:
         asked.setblocking(False)
         try:
-            asked.connect(router)
+            if own_host:
+                asked.bind((own_host, 0))
+            asked.connect(_whole(router))
             for wait_s in tries_s:
                 await loop.sock_sendall(asked, question)
                 try:
@@ -61,3 +66,9 @@ async def ask(
                 f"the router at {router[0]} takes no such question ({error.strerror})",
             ) from error
     raise wrong or PeerError(Code.NO_ROUTER, f"the router at {router[0]} does not answer")
+
+
+def _whole(place: tuple[str, int]) -> tuple[str | int, ...]:
+    """Give a place as sockets take it: an address that holds on one device only comes with that device's number."""
+    host, _, device = place[0].partition("%")
+    return (host, place[1], 0, socket.if_nametoindex(device)) if device else place

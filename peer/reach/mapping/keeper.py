@@ -35,6 +35,22 @@ class Surroundings(Protocol):
     is_loopback: bool
 
 
+class Door(Protocol):
+    """What a router can be asked for: a port of its own (`Routers`), or a hole in its firewall (`Firewalls`)."""
+
+    def find(self) -> tuple[str | None, str, str]:
+        """Say why nothing is to be asked, None where it is; and the router's address, and ours as it knows it."""
+
+    async def grant(self, router: str, own_host: str, inside: int, before: Lease | None) -> Lease:
+        """Ask for it, or for the same again; raises PeerError with why there is none."""
+
+    async def take_back(self, router: str, lease: Lease) -> None:
+        """Give it back; raises PeerError."""
+
+    def doubt(self, lease: Lease, seen: str) -> PeerError | None:
+        """Say what is wrong with a place that a router names, if anything is. seen: where the tracker sees us."""
+
+
 class Routers:
     """What is asked of the routers of this machine; tests put another one in its place.
 
@@ -53,6 +69,18 @@ class Routers:
     def own_address(self, router: str) -> str | None:
         """Give our address as the router sees it."""
         return own_address(router)
+
+    def find(self) -> tuple[str | None, str, str]:
+        """See whether there is a router, and whether one is needed; as of `Door`."""
+        router = self.router()
+        if router is None:
+            return "this machine sends to no router by IPv4", "", ""
+        own_host = self.own_address(router)
+        if own_host is None:
+            return "the router cannot be sent to", "", ""
+        if ip_address(own_host).is_global:
+            return f"none is needed: {own_host} is an address of the Internet", "", ""
+        return None, router, own_host
 
     async def grant(self, router: str, own_host: str, inside: int, before: Lease | None) -> Lease:
         """Ask for a mapping, or for the same again; raises PeerError with why no protocol served."""
@@ -86,6 +114,22 @@ class Routers:
             await ask(
                 (router, self._port), question, lambda data: pcp.read_map(data, nonce, inside)
             )
+
+    def doubt(self, lease: Lease, seen: str) -> PeerError | None:
+        """See whether another router stands before the one that answered; as of `Door`."""
+        if not ip_address(lease.host).is_global:
+            return PeerError(
+                Code.ROUTER_REFUSED,
+                f"the router's own outside address, {lease.host}, is none of the Internet:"
+                " another router stands before it",
+            )
+        if "." in seen and ip_address(seen).is_global and seen != lease.host:
+            return PeerError(
+                Code.ROUTER_REFUSED,
+                f"the router says that its outside address is {lease.host}, the tracker sees {seen}:"
+                " another router stands before it",
+            )
+        return None
 
     async def _by_pcp(self, router: str, own_host: str, inside: int, before: Lease | None) -> Lease:
         wished = None if before is None else (before.host, before.port)
@@ -122,7 +166,7 @@ class PortMapping:
 
     def __init__(
         self,
-        routers: Routers,
+        routers: Door,
         surroundings: Surroundings,
         *,
         is_wanted: Callable[[], bool],
@@ -206,16 +250,10 @@ class PortMapping:
             return "the tracker link does not run yet", ""
         if around.is_loopback:
             return "the tracker runs on this machine", ""
-        router = self._routers.router()
-        if router is None:
-            return "this machine sends to no router by IPv4", ""
-        own_host = self._routers.own_address(router)
-        if own_host is None:
-            return "the router cannot be sent to", ""
-        if ip_address(own_host).is_global:
-            return f"none is needed: {own_host} is an address of the Internet", ""
-        self._router = router
-        return None, own_host
+        why_not, router, own_host = self._routers.find()
+        if why_not is None:
+            self._router = router
+        return why_not, own_host
 
     async def _grant(self, own_host: str, port: int) -> float:
         """Ask; a renewal that fails is tried again for as long as the lease lasts."""
@@ -227,7 +265,7 @@ class PortMapping:
         except pcp.OlderRouter:
             self.failure = PeerError(Code.ROUTER_INVALID)
         else:
-            self.failure = self._doubt(lease)
+            self.failure = self._routers.doubt(lease, self._surroundings.observed_host)
             self.lease = lease
             if self.failure is None:
                 lifetime_s = lease.lifetime_s or limits.MAPPING_S
@@ -239,20 +277,3 @@ class PortMapping:
             return max((self._until - now) / 2, limits.MAPPING_LEAST_S / 2)
         self.lease = None
         return limits.MAPPING_AGAIN_S
-
-    def _doubt(self, lease: Lease) -> PeerError | None:
-        """Say what is wrong with a place that a router names, if anything is."""
-        seen = self._surroundings.observed_host
-        if not ip_address(lease.host).is_global:
-            return PeerError(
-                Code.ROUTER_REFUSED,
-                f"the router's own outside address, {lease.host}, is none of the Internet:"
-                " another router stands before it",
-            )
-        if "." in seen and ip_address(seen).is_global and seen != lease.host:
-            return PeerError(
-                Code.ROUTER_REFUSED,
-                f"the router says that its outside address is {lease.host}, the tracker sees {seen}:"
-                " another router stands before it",
-            )
-        return None

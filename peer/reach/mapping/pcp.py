@@ -4,7 +4,8 @@
     answer    version 2 (1) | 128 + MAP (1) | 0 (1) | result (1) | lifetime (4) | seconds since its start (4) | 0 (12)
     both      nonce (12) | protocol 6 (1) | 0 (3) | inside port (2) | outside port (2) | outside address (16)
 
-Addresses of IPv4 stand as ::ffff:a.b.c.d. The nonce shows who may change a mapping: it is the same for renewing
+Addresses of IPv4 stand as ::ffff:a.b.c.d. With those of IPv6 nothing is translated: what is asked for is a hole in the
+router's firewall, and the place outside is the one inside. The nonce shows who may change a mapping: it is the same for renewing
 and for taking back, which is asking for lifetime 0.
 """
 
@@ -61,18 +62,19 @@ def ask_map(
 ) -> bytes:
     """Ask for a port of TCP.
 
-    own_host: our address of IPv4 as the router knows it. nonce: NONCE_BYTES. outside: the place wished for, or None
+    own_host: our address as the router knows it. nonce: NONCE_BYTES. outside: the place wished for, or None
     for any. lifetime_s: 0 takes it back.
     """
-    host, port = ("0.0.0.0", 0) if outside is None else outside
+    anywhere = "::" if ":" in own_host else "0.0.0.0"
+    host, port = (anywhere, 0) if outside is None else outside
     head = _REQUEST.pack(VERSION, _MAP_CODE, 0, lifetime_s, _sixteen(own_host))
     return head + _BODY.pack(nonce, _TCP, inside, port, _sixteen(host))
 
 
-def read_map(data: bytes, nonce: bytes, inside: int) -> Mapped:
+def read_map(data: bytes, nonce: bytes, inside: int, *, is_ipv6: bool = False) -> Mapped:
     """Read the answer to `ask_map`.
 
-    data: any bytes. Raises OlderRouter, or PeerError with ROUTER_REFUSED or, for what is no such answer,
+    data: any bytes. is_ipv6: what was asked for. Raises OlderRouter, or PeerError with ROUTER_REFUSED or, for what is no such answer,
     ROUTER_INVALID.
     """
     if len(data) >= 4 and data[0] == 0 and data[1] & _ANSWER:
@@ -89,11 +91,13 @@ def read_map(data: bytes, nonce: bytes, inside: int) -> Mapped:
     said, protocol, port, outside, host = _BODY.unpack_from(data, _HEAD.size)
     if (said, protocol, port) != (nonce, _TCP, inside):
         raise nonsense(BY, "it answers something else")
-    address = IPv6Address(host).ipv4_mapped
-    if lifetime_s and (address is None or outside == 0):
-        raise nonsense(BY, f"it grants {IPv6Address(host)}, port {outside}")
-    return Mapped("" if address is None else str(address), outside, lifetime_s)
+    address = IPv6Address(host)
+    translated = address.ipv4_mapped
+    if lifetime_s and ((translated is None) is not is_ipv6 or outside == 0):
+        raise nonsense(BY, f"it grants {address}, port {outside}")
+    granted = address if is_ipv6 else translated
+    return Mapped("" if granted is None else str(granted), outside, lifetime_s)
 
 
 def _sixteen(host: str) -> bytes:
-    return IPv6Address(f"::ffff:{host}").packed
+    return IPv6Address(host if ":" in host else f"::ffff:{host}").packed
