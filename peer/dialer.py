@@ -16,15 +16,15 @@ from peer.people import roster
 from peer.pump import OnEvent, Pump
 from peer.reach import outward
 from peer.reach.calling import calling
-from peer.reach.candidates import Candidate, candidates, chosen
-from peer.reach.paths import LAN, rank_of
+from peer.reach.candidates import Candidate, candidates, chosen, is_this_machine
+from peer.reach.paths import DIRECT, LAN, REVERSE, rank_of
 from peer.reach.turns import Turns
 from peer.reach.whereabouts import Vicinity
 from peer.store.database import Database
 from wire import limits
 from wire.codes import Code
 from wire.errors import WireError
-from wire.identity import open_places, read_addresses
+from wire.identity import Host, open_places, read_addresses
 from wire.ids import DeviceId, IdentityKey, SigningKey
 from wire.link import Ending, Link, LinkClosed, LinkEvent, LinkOpened, LinkState, Role
 from wire.machine import Entropy
@@ -222,18 +222,25 @@ class Dialer:
         found = {each.place: each for each in reversed([*near, *self._signed_places(target)])}
         return list(reversed(found.values()))
 
+    def path_of(self, pump: Pump, identity: IdentityKey, device: DeviceId) -> str:
+        """Give the path of an open link: one that they dialled is `reverse` if we could not have dialled them.
+
+        That is known where a device tells us where it is, and nothing of it can be dialled from here.
+        """
+        was_dialled = pump.link is not None and pump.link.role is Role.RESPONDER
+        if not was_dialled or pump.path not in (DIRECT, REVERSE) or is_this_machine(pump.peer):
+            return pump.path
+        known = self._database.read(roster.dial_targets, identity)
+        target = next((each for each in known if each.device == device), None)
+        if target is None or _told(target) is None or self.places(target):
+            return DIRECT
+        return REVERSE
+
     def _signed_places(self, target: roster.Target) -> list[Candidate]:
-        if target.addresses is None:
-            return []
-        try:
-            record = read_addresses(target.addresses, target.device, SigningKey(target.signing_key))
-            hosts = record.hosts
-            if record.sealed and target.address_key is not None:
-                hosts = open_places(record, target.address_key)
-        except WireError:
-            return []
         vicinity = self._vicinity
-        return candidates(hosts, own_hosts=vicinity.hosts, may_loopback=vicinity.is_loopback)
+        return candidates(
+            _told(target) or (), own_hosts=vicinity.hosts, may_loopback=vicinity.is_loopback
+        )
 
     async def dial_at(self, target: roster.Target, place: Place) -> bool:
         """Dial a device where a person says that it is; True once the link stands. Kept for this run if so."""
@@ -282,6 +289,19 @@ class Dialer:
             won.add_done_callback(lambda _: lost.cancel())
         if race.winner is not pump:
             pump.close(Code.LINK_REPLACED)
+
+
+def _told(target: roster.Target) -> tuple[Host, ...] | None:
+    """Give where a device says that it is, None as long as that cannot be read."""
+    if target.addresses is None:
+        return None
+    try:
+        record = read_addresses(target.addresses, target.device, SigningKey(target.signing_key))
+        if not record.sealed:
+            return record.hosts
+        return None if target.address_key is None else open_places(record, target.address_key)
+    except WireError:
+        return None
 
 
 class _Race:

@@ -210,6 +210,8 @@ class Linking:
 
     def status(self, *, is_told: bool) -> list[api.LinkStatus]:
         """List every friend's link; one without says so. is_told: whether a tracker tells who is there now."""
+        for link in self._links.every():
+            link.path = self.dialer.path_of(link.pump, link.identity, link.device)
         return list_links(
             self._links,
             self._database.read(roster.list_friends, online_only=False),
@@ -275,6 +277,7 @@ class Linking:
             pump.close(Code.SHUTTING_DOWN)
             return
         certificate = remote.certificate
+        pump.path = self.dialer.path_of(pump, certificate.identity, certificate.device)
         if pump.purpose is Purpose.DATA:
             self.reception.handed_over(pump)
             if self.data_links is not None:
@@ -321,6 +324,7 @@ class Linking:
             if pump.inbox is None:
                 pump.inbox = asyncio.Queue()
             self._spawn(self._serving.serve(link, remote.hello, pump.inbox))
+            pump.measure()  # or nothing were known of it before the first heartbeat
 
     async def _doubt(self, device: DeviceId, older: list[PeerLink]) -> None:
         """See whether older links lead to a device that linked once more: it may be in another place by now."""
@@ -366,8 +370,8 @@ class Linking:
         link = self._links.of_device(device)
         return None if link is None else link.path
 
-    async def meet_for_files(self, target: Target) -> bool:
-        """Get a data link the way talk goes, which comes in like any other; False if it cannot be had."""
+    async def meet_for_files(self, target: Target) -> Code | None:
+        """Get a data link the way talk goes, which comes in like any other; gives why it cannot be had."""
         return await self.meeting.files(target, self.path(target.device))
 
     async def _meet(self, target: Target) -> None:

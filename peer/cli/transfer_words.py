@@ -38,6 +38,7 @@ _WAITS = {
     "slot": "waits for its turn",
     "source": "waits for somebody who has it",
     "source-offline": "waits: nobody who has the rest is there",
+    "tracker": "waits for the tracker",
     "space": "waits for free space",
     "folder": "waits for the folder to come back",
     "friend-paused": "waits: the friend has paused it",

@@ -65,6 +65,12 @@ def may_dial(host: str, own_hosts: Collection[str], *, may_loopback: bool) -> bo
     return address is not None and _may_dial(address, own_hosts, may_loopback=may_loopback)
 
 
+def is_this_machine(host: str) -> bool:
+    """Say whether an address is the loopback, by whatever family."""
+    address = read_address(host)
+    return address is not None and address.is_loopback
+
+
 def chosen(place: tuple[str, int]) -> Candidate:
     """Give the candidate that a person names."""
     address = read_address(place[0])

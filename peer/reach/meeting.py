@@ -15,6 +15,7 @@ from peer.reach.calling import answering, calling
 from peer.reach.paths import PUNCHED
 from peer.reach.punching import Punching, Surroundings
 from peer.reach.relaying import Relaying
+from wire.codes import Code
 from wire.ids import DeviceId, IdentityKey
 from wire.link import Link, Role
 from wire.machine import Entropy
@@ -84,11 +85,12 @@ class Meeting:
         if (refused := relayed.result()) is not None:
             raise refused
 
-    async def files(self, target: Target, path: str | None) -> bool:
-        """Get a data link the way talk goes; it comes in like any other. False if it cannot be had."""
+    async def files(self, target: Target, path: str | None) -> Code | None:
+        """Get a data link the way talk goes; it comes in like any other. Gives why it cannot be had."""
         if path == PUNCHED and await self.punch(target, Purpose.DATA):
-            return True
-        return await _refusal(self._relaying.call(target, Purpose.DATA)) is None
+            return None
+        refused = await _refusal(self._relaying.call(target, Purpose.DATA))
+        return None if refused is None else refused.code
 
     async def punch(self, target: Target, purpose: Purpose) -> bool:
         """Try a simultaneous open; False if it came to nothing."""

@@ -27,6 +27,13 @@ HEAD_START_S = 0.25
 ADDRESSES = 8
 """Of one name that are tried."""
 
+SEGMENT_BYTES = 1220
+"""Of TCP: with the headers of IPv6 it fills 1,280 bytes, which every path carries (RFC 8200, section 5).
+
+Where a router swallows what is larger and says nothing (RFC 2923, section 2.1), a connection with larger ones opens and then
+stands still: nobody but a system's own setting finds that out. Smaller ones cost 1 % of a line.
+"""
+
 Place = tuple[int, tuple[str, int]]
 """A family, and an address with a port."""
 
@@ -69,6 +76,11 @@ def stay_on(chosen: Callable[[], str]) -> None:
     That is an interface by name, a numeric address of this machine, or empty for no choice.
     """
     _BOUND.set(chosen)
+
+
+def stays_on() -> str:
+    """Give what sockets stay on, an interface or an address; empty for no choice."""
+    return _BOUND.get()()
 
 
 def bound_address() -> str:
@@ -118,9 +130,20 @@ def _is_numeric(text: str) -> bool:
     return True
 
 
-async def dial(host: str, port: int) -> socket.socket:
-    """Connect to a numeric address, straight; raises OSError."""
-    return await _open((socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port)))
+async def dial(host: str, port: int, *, is_near: bool = False) -> socket.socket:
+    """Connect to a numeric address, straight; raises OSError. is_near: nothing on the way swallows large packets."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return await _open((family, (host, port)), is_near=is_near)
+
+
+def keep_small(made: socket.socket, far_host: str) -> None:
+    """Have both ends of a connection to be send segments that pass anywhere; on this machine there is no need.
+
+    The other end keeps to what we announce as we connect (RFC 9293, section 3.7.1).
+    """
+    if not ip_address(far_host).is_loopback and hasattr(socket, "TCP_MAXSEG"):
+        with suppress(OSError):  # a system that has a say of its own
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT_BYTES)
 
 
 async def connect(host: str, port: int) -> socket.socket:
@@ -219,12 +242,14 @@ async def race(places: list[Place], head_start_s: float = HEAD_START_S) -> socke
     raise failures[0] if failures else OSError(errno.EHOSTUNREACH, "the name has no address")
 
 
-async def _open(place: Place) -> socket.socket:
-    """Open one connection; raises OSError, also when nothing answers for DIAL_TIMEOUT_S."""
+async def _open(place: Place, *, is_near: bool = False) -> socket.socket:
+    """Open one connection; raises OSError, also when nothing answers for DIAL_TIMEOUT_S. is_near: as of `dial`."""
     family, address = place
     opened = make_socket(family)
     try:
         opened.setblocking(False)
+        if not is_near:
+            keep_small(opened, address[0])
         async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
             await asyncio.get_running_loop().sock_connect(opened, address)
     except BaseException:

@@ -15,10 +15,15 @@ RANKS = {PUNCHED: 1, RELAYED: 2}
 
 NO_ADDRESS = "no address of the other machine answered"
 NOT_AT_ONE_MOMENT = "dialling at one moment did not work"
+THEY_DIALLED = (
+    "none of the addresses of the other machine can be dialled from here, so it dialled this one"
+)
 
 
 def why_not_better(path: str, why_not_punched: str | None) -> str | None:
-    """Say why a link takes no better path, None for one that was dialled. why_not_punched: at the last try."""
+    """Say why a link takes no better path, None if this side could have dialled. why_not_punched: at the last try."""
+    if path == REVERSE:
+        return THEY_DIALLED
     if path == PUNCHED:
         return f"{NO_ADDRESS}, so both dialled at one moment"
     if path == RELAYED:

@@ -179,6 +179,7 @@ def _bound(far_host: str, port: int) -> socket.socket:
         if hasattr(socket, "SO_REUSEPORT"):
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         made.bind((outward.bound_address(), port))
+        outward.keep_small(made, far_host)
     except OSError:
         made.close()
         raise

@@ -11,7 +11,7 @@ from peer.pump import Pump
 from peer.reach import outward
 from peer.reach.calling import calling
 from peer.reach.candidates import Candidate
-from peer.reach.paths import PUNCHED, RELAYED
+from peer.reach.paths import LAN, PUNCHED, RELAYED
 from peer.reach.turns import Turns
 from wire import limits
 from wire.codes import Code
@@ -52,8 +52,8 @@ class Neighbours(Protocol):
     def path(self, device: DeviceId) -> str | None:
         """Say how the control link to a device goes; None if none stands."""
 
-    async def meet_for_files(self, target: Target) -> bool:
-        """Get a data link the way talk goes, which comes in like any other; False if it cannot be had."""
+    async def meet_for_files(self, target: Target) -> Code | None:
+        """Get a data link the way talk goes, which comes in like any other; gives why it cannot be had."""
 
 
 class TransferDialer:
@@ -77,6 +77,7 @@ class TransferDialer:
         self._turns = Turns()
         self._dialling: set[DeviceId] = set()
         self._redial: dict[DeviceId, tuple[float, float]] = {}  # (not before, wait after)
+        self._lacks_tracker: set[DeviceId] = set()
 
     def dial(self, identity: IdentityKey, device: DeviceId, *, is_asked: bool = False) -> None:
         """Dial a device whose turn has come; is_asked: now, since it could not dial us."""
@@ -101,6 +102,10 @@ class TransferDialer:
         """Say whether the last dial of this device, or the link it gave, was good for nothing."""
         return device in self._redial
 
+    def needs_tracker(self, device: DeviceId) -> bool:
+        """Say whether the last try failed as only the tracker could bring us together, which is away."""
+        return device in self._lacks_tracker
+
     async def _dial_all(self, identity: IdentityKey, device: DeviceId, *, is_asked: bool) -> None:
         """Try the addresses of a device one after another; if none answers, ask it to dial us.
 
@@ -109,9 +114,14 @@ class TransferDialer:
         try:
             target = self._neighbours.target(identity, device)
             if target is not None and self._neighbours.path(device) in (PUNCHED, RELAYED):
-                if not await self._neighbours.meet_for_files(target):
+                why_not = await self._neighbours.meet_for_files(target)
+                self._lacks_tracker -= {device}
+                if why_not is not None:
                     self.back_off(device)
+                if why_not is Code.TRACKER_UNREACHABLE:
+                    self._lacks_tracker.add(device)
                 return
+            self._lacks_tracker -= {device}
             places = [] if target is None else self._neighbours.places(target)
             for place in places:
                 await asyncio.sleep(self._turns.take(identity))
@@ -124,7 +134,10 @@ class TransferDialer:
             self._dialling.discard(device)
 
     async def _dial_one(self, target: Target, place: Candidate) -> bool:
-        """Dial one address; True once the link stands."""
+        """Dial one address; True once the link stands.
+
+        Next door segments are as large as that network takes them, unless the last link there came to nothing.
+        """
         outcome: asyncio.Future[bool] = self._loop.create_future()
 
         def on_event(pump: Pump, event: LinkEvent) -> None:
@@ -140,7 +153,8 @@ class TransferDialer:
         )
         try:
             async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
-                opened = await outward.dial(*place.place)
+                is_near = place.path == LAN and not self.has_failed(target.device)
+                opened = await outward.dial(*place.place, is_near=is_near)
                 await self._loop.create_connection(lambda: pump, sock=opened)
                 return await outcome
         except (OSError, TimeoutError):

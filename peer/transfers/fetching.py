@@ -143,7 +143,9 @@ class Fetching:
         elif self._links.is_full:
             await self._wait(due, ledger.SLOT)
         else:
-            if due.waits_for is None or self._dialer.has_failed(device):
+            if self._dialer.needs_tracker(device):
+                await self._wait(due, ledger.TRACKER)
+            elif due.waits_for is None or self._dialer.has_failed(device):
                 await self._wait(due, ledger.SOURCE)
             self._dialer.dial(due.identity, device)
 

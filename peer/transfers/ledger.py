@@ -33,15 +33,17 @@ Connection = sqlite3.Connection
 ENDED_VALUES = frozenset(state.value for state in ENDED)
 
 FRIEND, SLOT, SOURCE, SPACE, FOLDER = "friend", "slot", "source", "space", "folder"
-PAUSED, SOURCE_OFFLINE = "friend-paused", "source-offline"
+PAUSED, SOURCE_OFFLINE, TRACKER = "friend-paused", "source-offline", "tracker"
 FRIEND_SPACE, FRIEND_FOLDER = "friend-space", "friend-folder"
 """What a transfer waits for: the friend, its turn, somebody who has the file, space, the folder; the friend's
-going on, and, of one with several sources, one that has the rest; the friend's space and folder."""
+going on, and, of one with several sources, one that has the rest, or the
+tracker, without which the two cannot meet for files; the friend's space and folder."""
 
 WAITS_HERE = {Code.NO_SPACE: SPACE, Code.FOLDER_GONE: FOLDER}
 HELD_HERE = {
     **{reason: code for code, reason in WAITS_HERE.items()},
     SOURCE_OFFLINE: Code.SOURCE_OFFLINE,
+    TRACKER: Code.TRACKER_UNREACHABLE,
 }
 HELD_THERE = {
     Code.NO_SPACE: FRIEND_SPACE,

@@ -120,8 +120,8 @@ class Station:
     def path(self, device: DeviceId) -> str | None:
         return "direct" if self.is_linked(device) else None
 
-    async def meet_for_files(self, target: Target) -> bool:
-        return False
+    async def meet_for_files(self, target: Target) -> Code | None:
+        return Code.NOT_ONLINE
 
     def measure(self, device: DeviceId) -> tuple[float, bool] | None:
         return self.trip if self.is_linked(device) else None

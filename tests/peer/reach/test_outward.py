@@ -100,6 +100,17 @@ async def test_everything_stays_on_an_interface(door: Door) -> None:
         await outward.dial(*door.place)
 
 
+@pytest.mark.parametrize(
+    ("host", "is_small"),
+    [("8.8.8.8", True), ("192.168.1.7", True), ("2a01::7", True), ("127.0.0.1", False)],
+)
+def test_segments_pass_anywhere_but_where_nothing_is_on_the_way(host: str, is_small: bool) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as made:
+        outward.keep_small(made, host)
+        segment = made.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+        assert (segment == outward.SEGMENT_BYTES) is is_small
+
+
 async def test_what_one_task_chose_holds_for_what_it_makes_and_nobody_else(door: Door) -> None:
     elsewhere = contextvars.copy_context()
     elsewhere.run(outward.stay_on, lambda: "127.0.0.2")
