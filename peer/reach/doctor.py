@@ -61,7 +61,7 @@ async def examine(node: Node) -> AsyncGenerator[api.Check, None]:
     if node.uplink.state == "online":
         async for check in _by_tracker(node):
             yield check
-    yield _ipv6()
+    yield await _ipv6(node)
     yield _lan(node)
     for check in _this_machine(node):
         yield check
@@ -212,12 +212,22 @@ async def _relay(node: Node) -> api.Check:
     return _fine("relay", "the tracker joins friends who cannot reach each other")
 
 
-def _ipv6() -> api.Check:
-    """See which addresses of IPv6 this machine has that others can dial; many have none."""
+async def _ipv6(node: Node) -> api.Check:
+    """See which addresses of IPv6 this machine has that others can dial, many have none; and what its router says."""
     hosts = [host for host in own_hosts("") if ":" in host and ip_address(host).is_global]
     if not hosts:
         return _fine("ipv6", "this machine has no way out by IPv6; IPv4 alone is used")
-    return _fine("ipv6", f"this machine goes out as {', '.join(hosts)}")
+    opening = node.where.opening
+    with suppress(TimeoutError):
+        async with asyncio.timeout(MAPPING_WAIT_S if node.listening else 0.0):
+            await opening.has_tried.wait()
+    said = f"this machine goes out as {', '.join(hosts)}"
+    if opening.lease is not None:
+        lease = opening.lease
+        said = f"{said}; the router's firewall lets port {lease.port} of {lease.host} in, by {lease.by}"
+    elif opening.failure is not None:
+        said = f"{said}; a firewall of the router, if it has one, was not opened: {opening.failure.message}"
+    return _fine("ipv6", said)
 
 
 def _lan(node: Node) -> api.Check:
@@ -233,6 +243,8 @@ def _lan(node: Node) -> api.Check:
         return _fine("lan", f"friends on the local network are not looked for: {lan.why}")
     count = len(lan.nearby)
     others = "no other device is" if count == 0 else f"{count} other devices are"
+    if lan.why_silent:
+        return _fine("lan", f"only listens on the local network: {lan.why_silent}; {others} heard")
     return _fine("lan", f"announces itself on the local network; {others} heard there")
 
 

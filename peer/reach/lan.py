@@ -56,11 +56,18 @@ class Speaker(Protocol):
 
 
 Make = Callable[[list[str], Heard, Callable[[str], None]], Speaker]
-Load = Callable[[], tuple[Make, Callable[[], list[Network]]]]
+Survey = Callable[[str], list[Network]]
+"""Lists the addresses of this machine, those of one interface or one of them only where that is named."""
+
+Load = Callable[[], tuple[Make, Survey]]
 """Gives what makes a speaker for own addresses, and what lists this machine's; raises ImportError."""
 
 
-def _load() -> tuple[Make, Callable[[], list[Network]]]:
+def _no_word() -> str:
+    return ""
+
+
+def _load() -> tuple[Make, Survey]:
     """Import what speaks mDNS: it takes a while, and the package may be missing."""
     from peer.reach.mdns import Mdns, own_networks
 
@@ -71,7 +78,8 @@ class Lan:
     """One node's part in it.
 
     name: of the account. listening: gives HOST and port of each listener. why_not: says why we take no part,
-    empty if we do.
+    empty if we do. why_silent: says why we only listen, empty if we announce ourselves. stays_on: gives the
+    interface or address that everything stays on, empty for no choice.
 
     on_news: called when a device is said to be somewhere new. state: off, starting, on or failed, and why in words.
     """
@@ -83,6 +91,8 @@ class Lan:
         *,
         listening: Callable[[], list[Place]],
         why_not: Callable[[], str],
+        why_silent: Callable[[], str] = _no_word,
+        stays_on: Callable[[], str] = _no_word,
         entropy: Entropy,
         load: Load = _load,
     ) -> None:
@@ -93,6 +103,8 @@ class Lan:
         self._name = name
         self._listening = listening
         self._why_not = why_not
+        self._why_silent = why_silent
+        self._stays_on = stays_on
         self.on_news: Callable[[], None] = lambda: None
         self._entropy = entropy
         self._loop = asyncio.get_running_loop()
@@ -135,6 +147,11 @@ class Lan:
         """Whether people who are no friends may ask."""
         return self._loop.time() < self._open_until
 
+    @property
+    def why_silent(self) -> str:
+        """Why we only listen, in words; empty if we announce ourselves, as whoever takes requests does."""
+        return "" if self.is_open else self._why_silent()
+
     def places(self) -> list[Place]:
         """Give where others on our networks can dial us."""
         port = self._port()
@@ -151,7 +168,7 @@ class Lan:
         """Take part in the networks there are now, until there are others or we are not wanted."""
         self.state, self.why = STARTING, ""
         make, own_networks = await asyncio.to_thread(self._load)
-        self._networks = await asyncio.to_thread(own_networks)
+        self._networks = await asyncio.to_thread(own_networks, self._stays_on())
         hosts = self._hosts()
         if not hosts:
             self.state, self.why = OFF, "this machine listens on no local network"
@@ -164,13 +181,13 @@ class Lan:
                     said = to_say
                 self.state, self.why = ON, ""
                 await self._wait(self._round_s())
-                if await asyncio.to_thread(own_networks) != self._networks:
+                if await asyncio.to_thread(own_networks, self._stays_on()) != self._networks:
                     return
 
     async def _announce(self, ours: Speaker, hosts: list[str]) -> None:
         port = self._port()
-        if port == 0:
-            await ours.fall_silent()  # who takes no connections only listens
+        if port == 0 or self.why_silent:
+            await ours.fall_silent()  # who takes no connections, or is not to be seen, only listens
             return
         day = day_of(wall())
         opening = None
@@ -182,7 +199,7 @@ class Lan:
 
     def _to_say(self, hosts: list[str]) -> tuple[object, ...]:
         """Give what an announcement depends on."""
-        return (self._port(), day_of(wall()), self.is_open, *hosts)
+        return (self._port(), day_of(wall()), self.is_open, self.why_silent, *hosts)
 
     def _port(self) -> int:
         return next((port for _, port in self._listening()), 0)

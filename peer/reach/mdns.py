@@ -25,15 +25,19 @@ RESOLVED_AT_ONCE = 16
 """Announcements that came in pieces and whose rest is asked for; further ones are heard when they come again."""
 
 
-def own_networks() -> list[Network]:
-    """Give the addresses of this machine with their networks, but for the loopback; may block."""
+def own_networks(on: str = "") -> list[Network]:
+    """Give the addresses of this machine with their networks, but for the loopback; may block.
+
+    on: an interface by name, or an address of it: only that; empty for all.
+    """
     found: list[Network] = []
     for adapter in ifaddr.get_adapters():
         for each in adapter.ips:
             host = each.ip if isinstance(each.ip, str) else each.ip[0]
             prefix = f"{host.partition('%')[0]}/{each.network_prefix}"
             network = IPv4Interface(prefix) if each.is_IPv4 else IPv6Interface(prefix)
-            if not network.ip.is_loopback:
+            is_meant = on in ("", adapter.name, adapter.nice_name, str(network.ip))
+            if is_meant and not network.ip.is_loopback:
                 found.append(network)
     return found
 

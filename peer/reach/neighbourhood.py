@@ -13,12 +13,11 @@ from typing import Any
 
 from peer.identity import Profile
 from peer.listener import parse_listen
-from peer.reach import outward
+from peer.reach import outward, shown
 from peer.reach.lan import Lan
 from peer.reach.nearby import Place
 from peer.reach.whereabouts import Whereabouts
 from peer.settings import preferences
-from peer.settings.quantities import OFF
 from peer.store import own
 from peer.store.database import Database
 from peer.times import wall
@@ -58,6 +57,8 @@ class Neighbourhood:
             profile.name,
             listening=self._places,
             why_not=self._why_not,
+            why_silent=self._why_silent,
+            stays_on=outward.stays_on,
             entropy=entropy,
         )
 
@@ -101,10 +102,14 @@ class Neighbourhood:
             return "it is switched off"
         if outward.is_proxied():
             return "connections go through a proxy, which they would pass by"
-        if self._database.read(preferences.held, "interface") != OFF:
-            return "everything is to stay on one interface (setting `interface`)"
         can_be_dialled = any(not ip_address(host).is_loopback for host, _ in self._places())
         return "" if can_be_dialled or self._is_needed else "nothing listens there"
+
+    def _why_silent(self) -> str:
+        """Say why friends near hear nothing of us: the mark is one for all of them, and some are not to find us by it."""
+        if not self._database.read(shown.hides_from_somebody):
+            return ""
+        return "relay-only keeps this machine's address from a friend, who might be near"
 
     async def _sign(self, boot_id: BootId) -> None:
         """Sign where we can be dialled near, for friends whom no tracker tells."""

@@ -91,6 +91,14 @@ def is_hidden_from(connection: Connection, identity: IdentityKey) -> bool:
     return contact is not None and _is_hidden(connection, contact.name)
 
 
+def hides_from_somebody(connection: Connection) -> bool:
+    """Say whether there is a friend, or might be one, who is never to see our address."""
+    key = preferences.KEYS[RELAY_ONLY]
+    return preferences.held(connection, RELAY_ONLY) == preferences.ON or any(
+        chosen == preferences.ON for _, chosen in preferences.of_friends(connection, key)
+    )
+
+
 def is_shown_by_choice(connection: Connection, identity: IdentityKey) -> bool:
     """Say whether somebody may see our address though all else goes through a proxy: `relay-only` is set to off."""
     contact = contacts.of_identity(connection, identity)

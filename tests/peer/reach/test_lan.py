@@ -29,10 +29,14 @@ class Ether:
         self.fault: Exception | None = None
         self.tries = 0  # that failed
 
-    def load(self) -> tuple[Any, Callable[[], list[Network]]]:
+    def load(self) -> tuple[Any, Callable[[str], list[Network]]]:
         if isinstance(self.fault, ImportError):
             raise self.fault
-        return self.make, lambda: list(self.networks)
+        return self.make, self.listed
+
+    def listed(self, on: str) -> list[Network]:
+        """List the networks of this machine, or that of one address."""
+        return [each for each in self.networks if on in ("", str(each.ip))]
 
     def make(self, hosts: list[str], heard: Heard, gone: Callable[[str], None]) -> Speaker:
         if self.fault is not None:
@@ -79,6 +83,7 @@ class Mouth:
 
     async def fall_silent(self) -> None:
         self.ether.said.pop(self.name, None)
+        self.ether.news.set()
 
 
 class Stage:
@@ -86,7 +91,7 @@ class Stage:
 
     def __init__(self, ether: Ether, *, port: int = 4000) -> None:
         self.peer = SimPeer.make(Simulation(7), "alice")
-        self.why_not = ""
+        self.why_not = self.why_silent = self.on = ""
         self.news = self.asked = 0
         self.port = port
         self.ether = ether
@@ -95,6 +100,8 @@ class Stage:
             AccountName("alice"),
             listening=self._listening,
             why_not=lambda: self.why_not,
+            why_silent=lambda: self.why_silent,
+            stays_on=lambda: self.on,
             entropy=self.peer.entropy,
             load=ether.load,
         )
@@ -133,6 +140,39 @@ async def test_a_node_announces_its_mark_alone_and_its_name_only_while_it_is_ope
         await ether.until(lambda: not ether.ears)
         running.cancel()
     assert not ether.said
+
+
+async def test_who_is_not_to_be_seen_by_somebody_hears_and_announces_nothing_but_on_request() -> (
+    None
+):
+    ether = Ether()
+    stage = Stage(ether)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(stage.lan.run())
+        await ether.until(lambda: bool(ether.said))
+        stage.why_silent = "relay-only keeps it from somebody"
+        stage.lan.look()
+        await ether.until(lambda: not ether.said)
+        assert ether.ears
+        assert stage.lan.state == ON
+        stage.lan.open(60.0)
+        await ether.until(lambda: bool(ether.said))
+        stage.lan.open(0.0)
+        await ether.until(lambda: not ether.said)
+        running.cancel()
+
+
+async def test_what_stays_on_one_address_is_announced_there_alone() -> None:
+    ether = Ether()
+    ether.networks.append(IPv4Interface("192.168.8.2/24"))
+    stage = Stage(ether)
+    stage.on = "192.168.8.2"
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(stage.lan.run())
+        await ether.until(lambda: bool(ether.said))
+        [(_, hosts, _)] = ether.said.values()
+        assert hosts == ["192.168.8.2"]
+        running.cancel()
 
 
 async def test_what_is_heard_is_news_once_and_what_is_no_announcement_is_forgotten() -> None:

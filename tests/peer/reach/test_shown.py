@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from peer import api
@@ -14,6 +15,9 @@ from peer.reach import shown
 from peer.settings import preferences
 from peer.store.devices import note_addresses
 from tests.harness.simnet import SimPeer, Simulation, befriend
+from wire import limits
+from wire.channel.primitives import hkdf, seal
+from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.identity import AddressRecord, Host, issue_addresses, open_places, seal_places
 from wire.ids import BootId
@@ -68,6 +72,29 @@ def test_what_is_sealed_opens_with_that_key_alone_and_shows_not_how_much_it_is()
     assert len(lengths) == 1
     with pytest.raises(RemoteProtocolError):
         open_places(AddressRecord(device, BootId(b"b" * 16), 1, (), b"short"), key)
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        [["8.8.8.8", 1]] * 9,
+        [["1.1.1.1", 1]] * 10_000,  # which no record has room for: cut short as it stands
+        [["8.8.8.8", 0]],
+        [["8.8.8.8", 65_536]],
+        [["x" * 65, 1]],
+        [[]],
+        [["8.8.8.8", [1]]],
+    ],
+)
+def test_what_a_friend_seals_beyond_the_bounds_is_read_as_nothing(hosts: list[Any]) -> None:
+    device, key, salt = SimPeer.make(Simulation(1), "alice").keys.device, b"k" * 32, b"s" * 16
+    raw = msgspec.msgpack.encode([hosts])
+    room = limits.SEALED_PLACES_BYTES - len(salt) - limits.TAG_BYTES
+    plain = (min(len(raw), 65_535).to_bytes(2, "big") + raw).ljust(room, b"\0")[:room]
+    sealed = salt + seal(hkdf(key, salt, b"hobnob/v1/addresses", 32), 0, device, plain)
+    with pytest.raises(RemoteProtocolError) as caught:
+        open_places(AddressRecord(device, BootId(b"b" * 16), 1, (), sealed), key)
+    assert caught.value.code is not Code.ADDRESSES_SEALED
 
 
 def test_every_friend_is_owed_the_key_until_it_was_given(
@@ -142,7 +169,9 @@ def test_relay_only_keeps_the_key_from_a_friend_who_had_it(
     alice, bob, carol = world
     key, _ = key_of(alice)
     give(alice, bob)
+    assert not alice.database.read(shown.hides_from_somebody)
     set_relay_only(alice, friend)
+    assert alice.database.read(shown.hides_from_somebody)
     assert alice.database.read(shown.is_hidden_from, bob.keys.identity)
     assert not alice.database.read(shown.is_hidden_from, alice.keys.identity)
     assert alice.database.read(shown.is_hidden_from, carol.keys.identity) is (friend is None)
