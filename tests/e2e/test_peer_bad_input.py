@@ -216,6 +216,7 @@ def test_55_a_list_of_nine_addresses_is_refused_by_the_tracker(scene: Scene, eve
     device = eve.device
     lies: list[list[Value]] = [
         [["127.0.0.1", 1]] * 9,
+        [["1.1.1.1", 1]] * 10_000,
         [["127.0.0.1", 0]],
         [["127.0.0.1", 65_536]],
         [["x" * 65, 1]],
@@ -223,7 +224,7 @@ def test_55_a_list_of_nine_addresses_is_refused_by_the_tracker(scene: Scene, eve
     for hosts in lies:
         body: list[Value] = [device.id, os.urandom(16), 9, hosts]
         signed = values.issue(device.signing_seed, "addresses", body)
-        with Session(eve) as session, pytest.raises(Exception, match="decode"):
+        with Session(eve) as session, pytest.raises(Exception, match="decode|length-range"):
             session.link.ask("PutAddresses", signed)
 
 

@@ -45,8 +45,11 @@ PATHS: dict[tuple[Situation, Situation], str] = {
 }
 """By whom they are: the path that talk comes to. Who is in the open is on no local network, so those cells are `direct`."""
 
-ALSO = {(P, M): "mapped"}
-"""Where two ways are as good and it is chance which stands first."""
+ALSO = {
+    (P, M): ("mapped", "reverse"),
+    **dict.fromkeys([(P, D), (P, R), (P, X)], ("reverse",)),
+}
+"""Where two ways are as good and it is chance which stands first; and what the side says that was dialled, once it knows."""
 
 MOST_S = {"lan": 3.0, "direct": 3.0, "mapped": 3.0, "punched": 5.0, "relayed": 8.0}
 """How long each path may take, from the yes to the link, on a machine that has nothing else to do."""
@@ -55,12 +58,19 @@ MOST_S = {"lan": 3.0, "direct": 3.0, "mapped": 3.0, "punched": 5.0, "relayed": 8
 class Lab:
     """Two friends, each in a situation, and a tracker; entered for as long as it is needed.
 
-    folder: an empty one. delay_s: of each of their lines, each way.
+    folder: an empty one. delay_s: of each of their lines, each way. options: more for the tracker.
     """
 
     def __init__(
-        self, folder: Path, one: Situation, other: Situation, *, delay_s: float = 0.0
+        self,
+        folder: Path,
+        one: Situation,
+        other: Situation,
+        *,
+        delay_s: float = 0.0,
+        options: tuple[str, ...] = (),
     ) -> None:
+        self._options = options
         self._folder = folder
         self._situations = one, other
         self._delay_s = delay_s
@@ -72,16 +82,7 @@ class Lab:
             self.meeting_place = self._switch.host(has_ipv6=True)
             self._routers: list[Router] = []
             self._hosts = [self._host(stack, each) for each in self._situations]
-            places = f"{self.meeting_place.address}:9797", f"[{self.meeting_place.ipv6}]:9797"
-            self.tracker = stack.enter_context(
-                TrackerProcess(
-                    self._folder / "tracker",
-                    *WIDE,
-                    *("--listen", places[1]),
-                    listen=places[0],
-                    under=self.meeting_place.words,
-                )
-            )
+            self.tracker = stack.enter_context(self.start_tracker())
             self.people = [
                 self._person(stack, name, host)
                 for name, host in zip(("alice", "bob"), self._hosts, strict=True)
@@ -102,14 +103,31 @@ class Lab:
         """The routers of those who are at home, in their order."""
         return self._routers
 
-    def meet(self) -> float:
-        """Make the two friends; gives how many seconds after the yes both had the wanted path."""
+    def start_tracker(self) -> TrackerProcess:
+        """Start the tracker where it is, or was."""
+        places = f"{self.meeting_place.address}:9797", f"[{self.meeting_place.ipv6}]:9797"
+        return TrackerProcess(
+            self._folder / "tracker",
+            *(*WIDE, *self._options),
+            *("--listen", places[1]),
+            listen=places[0],
+            under=self.meeting_place.words,
+        )
+
+    def befriend(self) -> float:
+        """Make the two friends; gives when the yes was said."""
         alice, bob = self.people
-        paths = PATHS[self._situations], ALSO.get(self._situations)
         alice.do("friend", "add", bob.one("friend", "code")["code"])
         bob.node.event("friend-request", friend="alice", direction="in")
         began = time.monotonic()
         bob.do("friend", "accept", "alice")
+        return began
+
+    def meet(self) -> float:
+        """Make the two friends; gives how many seconds after the yes both had the wanted path."""
+        alice, bob = self.people
+        paths = PATHS[self._situations], *ALSO.get(self._situations, ())
+        began = self.befriend()
         for one, other in ((alice, bob), (bob, alice)):
             one.node.wait(lambda item, far=other.name: _is_up(item, far) and item["path"] in paths)  # type: ignore[misc]
         return time.monotonic() - began

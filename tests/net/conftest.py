@@ -54,3 +54,10 @@ def befriend(alice: Peer, bob: Peer) -> None:
     bob.node.event("friend-request", friend=alice.name, direction="in")
     bob.do("friend", "accept", alice.name)
     alice.node.event("link", friend=bob.name, state="up")
+
+
+def path_to(peer: Peer, friend: str) -> tuple[str, str | None]:
+    """Give the path of somebody's link with a friend, and why there is no better one."""
+    status = peer.one("status")
+    link = next(link for link in status["links"] if link["friend"] == friend)
+    return link["path"], link["why_not_better"]

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from peer.reach.paths import RELAYED
 from tests.harness.gateways import DAEMON
 from tests.harness.netns import needs_networks
 from tests.harness.routers import needs_routers
@@ -21,20 +22,33 @@ from tests.harness.trackers import PYTHON
 
 Pair = tuple[Situation, Situation]
 NAMES = [situation.value for situation in Situation]
+TROUBLES = NARROW, NO_UDP, NO_RELAY = ("narrow", "no-udp", "no-relay")
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run it; gives the exit code: 1 if a cell of the table is not what it should be."""
     parser = argparse.ArgumentParser(prog="scripts/netlab", description=__doc__)
     where = {"nargs": "?", "choices": NAMES, "metavar": "|".join(NAMES)}
-    parser.add_argument("one", help="where the first is; with it, play", **where)  # type: ignore[arg-type]
+    parser.add_argument("one", help="where the first is; alone, play", **where)  # type: ignore[arg-type]
     parser.add_argument("other", help="where the second is (default: open)", **where)  # type: ignore[arg-type]
-    parser.add_argument("--matrix", action="store_true", help="try every pair, and print the table")
+    parser.add_argument(
+        "--matrix",
+        action="store_true",
+        help="try every pair, or those of which one is as named, and print the table",
+    )
     parser.add_argument(
         "--delay", type=float, default=20.0, metavar="MS", help="of each line, each way"
     )
     parser.add_argument(
         "--size", type=float, default=16.0, metavar="MIB", help="of the file that is sent"
+    )
+    parser.add_argument(
+        "--with",
+        dest="troubles",
+        action="append",
+        default=[],
+        choices=TROUBLES,
+        help="routers that swallow large packets, or UDP; a tracker that does not relay",
     )
     options = parser.parse_args(words)
     if options.one is None and not options.matrix:
@@ -45,8 +59,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return 1
     delay_s, size_bytes = options.delay / 1000, int(options.size * 2**20)
     if options.matrix:
-        return _matrix(delay_s, size_bytes)
-    return _play(_pair(options.one, options.other or "open"), delay_s)
+        return _matrix([pair for pair in PATHS if _is_asked(pair, options)], delay_s, size_bytes)
+    return _play(_pair(options.one, options.other or "open"), delay_s, options.troubles)
 
 
 def _pair(one: str, other: str) -> Pair:
@@ -59,11 +73,20 @@ def _pair(one: str, other: str) -> Pair:
     return pair
 
 
-def _matrix(delay_s: float, size_bytes: int) -> int:
-    """Try every pair, one after another."""
+def _is_asked(pair: Pair, options: argparse.Namespace) -> bool:
+    """Say whether a pair has what is named: nothing, one situation, or both."""
+    named = [Situation(name) for name in (options.one, options.other) if name]
+    return all(each in pair for each in named) and (
+        len(set(named)) == len(named) or pair[0] is pair[1]
+    )
+
+
+def _matrix(pairs: list[Pair], delay_s: float, size_bytes: int) -> int:
+    """Try pairs, one after another."""
     wrong = 0
     print(f"{'A':<9} {'B':<9} {'path':<8} {'link':>7} {'most':>5} {'file':>8}")
-    for (one, other), path in PATHS.items():
+    for one, other in pairs:
+        path = PATHS[one, other]
         if Situation.MAPPED in (one, other) and not DAEMON.exists():
             print(f"{one.value:<9} {other.value:<9} {path:<8} miniupnpd is not installed")
             continue
@@ -86,16 +109,25 @@ def _cell(pair: Pair, delay_s: float, size_bytes: int) -> tuple[float, float]:
             return lab.meet(), lab.pass_all(place, size_bytes)
 
 
-def _play(pair: Pair, delay_s: float) -> int:
+def _play(pair: Pair, delay_s: float, troubles: list[str]) -> int:
     """Bring two friends together, say how to be one of them, and wait until somebody has enough."""
+    options = ("--relay", "off") if NO_RELAY in troubles else ()
     with (
         tempfile.TemporaryDirectory(prefix="netlab-") as folder,
-        Lab(Path(folder), *pair, delay_s=delay_s) as lab,
+        Lab(Path(folder), *pair, delay_s=delay_s, options=options) as lab,
     ):
-        took_s = lab.meet()
-        print(
-            f"alice ({pair[0].value}) and bob ({pair[1].value}): {PATHS[pair]} after {took_s:.2f} s"
-        )
+        for router in lab.routers:
+            if NARROW in troubles:
+                router.swallow_large()
+            if NO_UDP in troubles:
+                router.block_udp()
+        where = f"alice ({pair[0].value}) and bob ({pair[1].value})"
+        if PATHS[pair] == RELAYED and NO_RELAY in troubles:
+            lab.befriend()
+            print(f"{where}: nothing brings them together")
+        else:
+            took_s = lab.meet()
+            print(f"{where}: {PATHS[pair]} after {took_s:.2f} s")
         for peer in lab.people:
             words = (*peer.under, PYTHON, "-m", "peer", "--home", str(peer.home))
             print(f'{peer.name}() {{ {shlex.join(words)} "$@"; }}')

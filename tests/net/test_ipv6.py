@@ -11,7 +11,8 @@ import pytest
 from tests.harness.actors import Peer
 from tests.harness.netns import INTERNET, Host, Switch, needs_networks
 from tests.harness.trackers import WIDE, TrackerProcess
-from tests.net.test_relay import path_to, swallow
+from tests.net.conftest import path_to
+from tests.net.test_relay import swallow
 from tests.net.test_routers import meet, passes
 
 pytestmark = needs_networks

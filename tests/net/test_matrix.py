@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.harness.netns import needs_networks
 from tests.harness.routers import needs_routers
 from tests.harness.situations import PATHS, D, L, Lab, R, Situation
-from tests.net.test_relay import path_to
+from tests.net.conftest import path_to
 
 pytestmark = [needs_networks, needs_routers]
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.actors import Peer
 from tests.harness.netns import Host, Switch, needs_networks
-from tests.net.conftest import Settle, befriend
+from tests.net.conftest import Settle, befriend, path_to
 
 pytestmark = needs_networks
 
@@ -41,12 +40,6 @@ def swallow(one: Host, other: Host) -> Callable[[], object]:
             here.run("ip", "neigh", "del", there.address, "dev", "eth0")
 
     return mend
-
-
-def path_to(peer: Peer, friend: str) -> tuple[str, str | None]:
-    status = peer.one("status")
-    link = next(link for link in status["links"] if link["friend"] == friend)
-    return link["path"], link["why_not_better"]
 
 
 @pytest.mark.parametrize("part", [refuse, swallow])

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from peer.reach.paths import THEY_DIALLED
 from tests.harness.actors import Peer
 from tests.harness.netns import INTERNET, Host, Switch, needs_networks
 from tests.harness.routers import Mapping, Router, needs_routers
-from tests.net.conftest import Settle
+from tests.net.conftest import Settle, path_to
 
 pytestmark = [needs_networks, needs_routers]
 
@@ -32,13 +33,19 @@ def homes(switch: Switch) -> Iterator[ExitStack]:
         yield stack
 
 
-def meet(alice: Peer, bob: Peer, path: str) -> None:
-    """Make two people friends, and wait until they are linked by a path."""
+def meet(alice: Peer, bob: Peer, *paths: str) -> None:
+    """Make two people friends, and wait until they are linked by one of these paths."""
     alice.do("friend", "add", bob.one("friend", "code")["code"])
     bob.node.event("friend-request", friend=alice.name, direction="in")
     bob.do("friend", "accept", alice.name)
     for one, other in ((alice, bob), (bob, alice)):
-        one.node.event("link", friend=other.name, state="up", path=path)
+        far = other.name
+        one.node.wait(
+            lambda item, far=far: (  # type: ignore[misc]
+                (item["event"], item.get("friend"), item.get("state")) == ("link", far, "up")
+                and item["path"] in paths
+            )
+        )
 
 
 def passes(alice: Peer, bob: Peer, folder: Path) -> None:
@@ -78,10 +85,13 @@ def test_somebody_at_home_dials_somebody_who_can_be_dialled(
 ) -> None:
     home: Host = homes.enter_context(Router(switch, 1)).inside
     alice, bob = settle("alice", home), settle("bob", switch.host())
-    meet(alice, bob, "direct")
+    meet(alice, bob, "direct", "reverse")
     passes(alice, bob, tmp_path)
     (tmp_path / "back").mkdir()
     passes(bob, alice, tmp_path / "back")
+    # who is in the open could not have dialled, and knows it by now
+    assert path_to(alice, "bob") == ("direct", None)
+    assert path_to(bob, "alice") == ("reverse", THEY_DIALLED)
 
 
 def test_doctor_says_on_whose_side_a_closed_door_is(
