@@ -224,7 +224,7 @@ def test_55_a_list_of_nine_addresses_is_refused_by_the_tracker(scene: Scene, eve
     for hosts in lies:
         body: list[Value] = [device.id, os.urandom(16), 9, hosts]
         signed = values.issue(device.signing_seed, "addresses", body)
-        with Session(eve) as session, pytest.raises(Exception, match="decode|length-range"):
+        with Session(eve) as session, pytest.raises(Exception, match=r"decode|length-range"):
             session.link.ask("PutAddresses", signed)
 
 
