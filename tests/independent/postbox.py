@@ -47,11 +47,12 @@ class Postbox:
             if not items:
                 return letters
             for item in items:
-                letters.append(self._open(session, item))
+                letters.append(self.opened(session, item))
                 after = number(item, 0)
             session.link.ask("TakeMail", [item[0] for item in items])
 
-    def _open(self, session: Session, item: list[Value]) -> Letter:
+    def opened(self, session: Session, item: list[Value]) -> Letter:
+        """Open one item, and believe what verifies under the pins."""
         person = session.person
         sender, to = person.friends[str(item[1])], number(item, 4)
         info = mail.info_of(sender, octets(item, 2), person.device.identity, person.device.id, to)
