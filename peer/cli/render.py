@@ -118,6 +118,8 @@ def link(item: Item) -> str:
     parts = [f"  {clean(item['friend'])}: {clean(item['path'])}"]
     if item["rtt_ms"] is not None:
         parts.append(f"{float(str(item['rtt_ms'])):.1f} ms")
+    if item["since"]:
+        parts.append(f"since {local_time(item['since'])}")
     if item["why_not_better"]:
         parts.append(clean(item["why_not_better"]))
     return ", ".join(parts)

@@ -242,7 +242,9 @@ def _lan(node: Node) -> api.Check:
     if lan.state == OFF:
         return _fine("lan", f"friends on the local network are not looked for: {lan.why}")
     count = len(lan.nearby)
-    others = "no other device is" if count == 0 else f"{count} other devices are"
+    others = ("no other device is", "one other device is", f"{count} other devices are")[
+        min(count, 2)
+    ]
     if lan.why_silent:
         return _fine("lan", f"only listens on the local network: {lan.why_silent}; {others} heard")
     return _fine("lan", f"announces itself on the local network; {others} heard there")

@@ -33,6 +33,7 @@ OTHER_PORTS = (
     "a router between gives each connection another port, so that dialling at one moment cannot work"
     " (hobnob doctor says whether it is yours)"
 )
+OTHER_FAMILY = "the tracker sees one of the two by IPv4 and the other by IPv6, between which no connection can be opened"
 
 Place = tuple[str, int]
 
@@ -94,7 +95,9 @@ class Punching:
                     port = await self._probe(sockets, ticket, second_port)
                     place = await awaited
                 self.why_not[target.device] = OTHER_PORTS if place is None else NOT_AT_ONE_MOMENT
-                if place is not None and self._may_dial(place):
+                if place is not None and self._is_of_another_family(place):
+                    self.why_not[target.device] = OTHER_FAMILY
+                elif place is not None and self._may_dial(place):
                     async with asyncio.timeout(limits.PUNCH_S):
                         opened = await self._dial(place, port)
                     await self._start(opened, target, purpose)
@@ -163,6 +166,10 @@ class Punching:
         pump = self._begin(target, purpose)
         pump.path = PUNCHED
         await asyncio.get_running_loop().create_connection(lambda: pump, sock=opened)
+
+    def _is_of_another_family(self, place: Place) -> bool:
+        """Say whether the probed port, which is of the tracker's family, cannot be dialled from to there."""
+        return (":" in place[0]) is not (":" in self._surroundings.tracker_host)
 
     def _may_dial(self, place: Place) -> bool:
         around = self._surroundings

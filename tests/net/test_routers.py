@@ -86,6 +86,10 @@ def test_somebody_at_home_dials_somebody_who_can_be_dialled(
     home: Host = homes.enter_context(Router(switch, 1)).inside
     alice, bob = settle("alice", home), settle("bob", switch.host())
     meet(alice, bob, "direct", "reverse")
+    for peer in (alice, bob):
+        (link,) = peer.one("status")["links"]
+        assert link["rtt_ms"] > 0  # before the first heartbeat
+        assert link["since"]
     passes(alice, bob, tmp_path)
     (tmp_path / "back").mkdir()
     passes(bob, alice, tmp_path / "back")

@@ -21,7 +21,8 @@ RUN_S = 15.0
 OUTPUT_BYTES = 4096
 TAKEN = "ConflictInMappingEntry"
 FOR_GOOD_ONLY = "OnlyPermanentLeasesSupported"
-NOBODY = "No UPnP device discovered"
+NOBODY = ("No UPnP device discovered", "Success")
+"""What the library says where nobody answered: the latter is the error of a search that went well and found nothing."""
 OTHER_PORTS = 4
 """How many further ports are tried where the router says that one is taken."""
 
@@ -108,6 +109,6 @@ def _failure(wrong: str) -> PeerError:
     said = (wrong.strip().splitlines() or ["it ended without a word"])[-1].removeprefix(
         "Exception: "
     )
-    if NOBODY in said:
+    if said in NOBODY:
         return PeerError(Code.NO_ROUTER, "no router answers by UPnP")
     return refused(BY, "".join(each if each.isprintable() else "?" for each in said[:100]))

@@ -157,6 +157,16 @@ async def test_a_place_that_no_friend_could_name_is_not_dialled_for_a_tracker_ei
     assert ("another port" in alice.why_not[BOB.device]) is (host == "")
 
 
+async def test_a_place_of_another_family_is_not_tried_and_that_is_said(ports: Ports) -> None:
+    alice = punching(ports, Opened())
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        meeting = group.create_task(alice.meet(BOB, Purpose.PEER, TICKET, 0))
+        await ports.until(1)
+        alice.go(PunchGo(TICKET, "::1", ports.numbers[0]))
+    assert meeting.result() is False
+    assert "the other by IPv6" in alice.why_not[BOB.device]
+
+
 async def test_a_word_to_go_for_an_unknown_ticket_changes_nothing(ports: Ports) -> None:
     punching(ports, Opened()).go(PunchGo(TICKET, "127.0.0.1", ports.numbers[0]))
     assert ports.seen == []

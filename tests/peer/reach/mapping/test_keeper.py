@@ -295,6 +295,7 @@ async def test_a_router_that_maps_for_good_only_does_so(tmp_path: Path) -> None:
         ("print('[' * 4000)", Code.ROUTER_INVALID),
         ("print(json.dumps({'host': 'example', 'port': 1, 'url': ''}))", Code.ROUTER_INVALID),
         ("sys.exit('Exception: No UPnP device discovered')", Code.NO_ROUTER),
+        ("sys.exit('Exception: Success')", Code.NO_ROUTER),
         ("sys.exit('Exception: \\x1b[2J' + 'x' * 9000)", Code.ROUTER_REFUSED),
         (f"sys.exit('Exception: {upnp.TAKEN}')", Code.ROUTER_REFUSED),
         ("sys.exit(7)", Code.ROUTER_REFUSED),
