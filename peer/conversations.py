@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from peer import api
 from peer.effects import Effect, PushEvents, Tell, WantLink, WrittenEvent
 from peer.errors import PeerError
-from peer.history.history import find_event
-from peer.log import chains, rows
+from peer.history.history import find_event, state_of
+from peer.log import chains, oneself, rows
 from peer.log.membership import with_friend
 from peer.log.showing import Stored, next_due, on_shown, show_due, take_heads
 from peer.people import contacts
@@ -55,7 +55,7 @@ def say(
     now: UnixMillis,
     entropy: Entropy,
 ) -> tuple[api.MessageState, list[Effect]]:
-    """Commit a message to a friend (promise D1); raises as `say_all`."""
+    """Commit a message to a friend, or a note to oneself (promise D1); raises as `say_all`."""
     [said] = say_all(connection, keys, to, [Saying(text, reply_to)], now, entropy)
     return said
 
@@ -85,7 +85,14 @@ def say_all(
     ]
     written = write_own(connection, keys, contact, contents, now=now, entropy=entropy)
     drafts.said(connection, contact, [saying.text for saying in sayings])
-    return [(api.MessageState(event.hex(), "queued"), effects) for event, effects in written]
+    is_note = contact.number == contacts.OWN
+    return [
+        (
+            api.MessageState(event.hex(), state_of(connection, event) if is_note else "queued"),
+            effects,
+        )
+        for event, effects in written
+    ]
 
 
 def check_text(text: str) -> None:
@@ -120,7 +127,7 @@ def add_own(
     now: UnixMillis,
     entropy: Entropy,
 ) -> tuple[EventId, list[Effect]]:
-    """Write the next event of this device in the conversation with a friend."""
+    """Write the next event of this device in the conversation with a friend, or with oneself."""
     [written] = write_own(connection, keys, contact, [content], now=now, entropy=entropy)
     return written
 
@@ -166,7 +173,8 @@ def write_own(
         parents, clock = (), event.header.clock
         at = Chain(conversation.id, keys.device, epoch, event.header.seq, event.id)
     last = rows.insert_next(connection, conversation, chain, events, now=now, is_own=True)
-    rows.await_receipts(connection, conversation, last - len(events) + 1, last, now)
+    state = oneself.state_at_first(connection, conversation, is_here=True)
+    rows.await_receipts(connection, conversation, last - len(events) + 1, last, state, now)
     take_heads(connection, conversation, last, [row[2] for row in heads], is_head=True)
     written: list[tuple[EventId, list[Effect]]] = []
     for number, event in enumerate(events, last - len(events) + 1):
@@ -219,7 +227,7 @@ def retry(
 
 def expire(connection: Connection, now: UnixMillis) -> list[Effect]:
     """Do what time asks for: show what waited long enough, fail what 30 days did not deliver (D6)."""
-    effects = show_due(connection, now)
+    effects = [*show_due(connection, now), *oneself.settle(connection, now)]
     rows = connection.execute(
         "UPDATE outbox SET state = 'failed', changed = ? WHERE state IN ('queued', 'sent', 'failed')"
         " AND state <> 'failed' AND since < ? RETURNING (SELECT id FROM events WHERE number = outbox.event),"

@@ -60,7 +60,7 @@ def mirror(connection: Connection) -> None:
     """Bring the entries about people up to date with `contacts`."""
     rows = connection.execute(
         "SELECT name, state, identity, is_by_code, pinned, since, request_hash, verified,"
-        " list_counter FROM contacts"
+        " list_counter FROM contacts WHERE state <> 'own'"
     ).fetchall()
     for name, state, identity, is_by_code, pinned, since, waiting, verified, counter in rows:
         if state in SAID:
@@ -271,6 +271,8 @@ def _apply_contact(connection: Connection, name: AccountName, said: Contact) -> 
     )
     before = contacts.find(connection, name)
     assert before is not None
+    if before.state == "own":
+        return []  # no device of the account says that of it
     if before.state == "asked_in" and said.state == "removed" and said.since < before.since:
         return []  # that person asked again since
     effects: list[Effect] = []

@@ -1,4 +1,7 @@
-"""Which conversations there are, and who is in them: the two people, each with all their devices."""
+"""Which conversations there are, and who is in them: the two people, each with all their devices.
+
+One is with oneself: both its people are this account, and only its own devices are in it.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +40,14 @@ class Conversation:
     friend: str
     me: str
 
+    @property
+    def is_with_oneself(self) -> bool:
+        """Whether only this account's own devices are in it."""
+        return self.contact == contacts.OWN
+
 
 def with_friend(connection: Connection, contact: contacts.Contact) -> Conversation:
-    """Give the conversation with a friend, made now if there is none."""
+    """Give the conversation with a friend, or with oneself, made now if there is none."""
     if contact.identity is None:
         raise PeerError(Code.NO_SUCH_FRIEND)
     row = connection.execute(
@@ -75,9 +83,9 @@ def of_number(connection: Connection, number: int) -> Conversation:
 
 
 def make_all(connection: Connection) -> None:
-    """Have a conversation with every friend, so that own devices can bring each other up to date."""
+    """Have a conversation with every friend and oneself, so that own devices can bring each other up to date."""
     names = connection.execute(
-        "SELECT c.name FROM contacts c WHERE c.state = 'friends' AND NOT EXISTS"
+        "SELECT c.name FROM contacts c WHERE c.state IN ('friends', 'own') AND NOT EXISTS"
         " (SELECT 1 FROM conversations v WHERE v.contact = c.number AND v.identity = c.identity)"
     ).fetchall()
     for (name,) in names:

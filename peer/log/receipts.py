@@ -161,6 +161,8 @@ def mark_delivered(
 ) -> list[Effect]:
     """Mark as delivered what listed devices of the friend signed for of one chain of this account.
 
+    With oneself those are the account's other devices; no device signs for what it wrote itself.
+
     A receipt names places only. It is believed of what is joined here, without a hole, to the place it names; and
     where somebody has events of the chain that are not here, not at all until they are: after a restored
     backup the same places may hold other events.
@@ -171,7 +173,7 @@ def mark_delivered(
         " AND d.is_listed AND r.high <= ?",
         (conversation.number, chain.device, chain.epoch, conversation.identity, chain.high),
     ).fetchone()
-    if chain.author == conversation.identity or not high:
+    if not high or (chain.author == conversation.identity and not conversation.is_with_oneself):
         return []
     if not chains.is_settled(connection, chain):
         return []

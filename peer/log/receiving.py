@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from peer.effects import Effect, PushEvents, SendOnLink
 from peer.history import indexing
-from peer.log import chains, forks, runs
+from peer.log import chains, forks, oneself, runs
 from peer.log.batches import Batch, is_label_off, known_clock
 from peer.log.chains import ChainRow, Place
 from peer.log.membership import of_number, shares, to_members
@@ -202,7 +202,9 @@ def _store(
         is_clock_off=is_clock_off,
     )  # fmt: skip
     if is_own:
-        await_receipt(connection, number, conversation, "queued", min(now, header.at))
+        is_here = header.device == batch.keys.device
+        state = oneself.state_at_first(connection, conversation, is_here=is_here)
+        await_receipt(connection, number, conversation, state, min(now, header.at))
         if header.device != batch.keys.device:
             reissuing.follow(connection, conversation, number, event)
     note_lacks(connection, number, missing)

@@ -117,10 +117,15 @@ def await_receipt(
 
 
 def await_receipts(
-    connection: Connection, conversation: Conversation, first: int, last: int, since: int
+    connection: Connection,
+    conversation: Conversation,
+    first: int,
+    last: int,
+    state: str,
+    since: int,
 ) -> None:
-    """Note that events of this account, in rows one after the other, are queued since they were said."""
+    """Note how far events of this account came, in rows one after the other; since: when they were said."""
     connection.executemany(
-        "INSERT INTO outbox (event, contact, state, since, changed) VALUES (?, ?, 'queued', ?, ?)",
-        [(event, conversation.contact, since, since) for event in range(first, last + 1)],
+        "INSERT INTO outbox (event, contact, state, since, changed) VALUES (?, ?, ?, ?, ?)",
+        [(event, conversation.contact, state, since, since) for event in range(first, last + 1)],
     )

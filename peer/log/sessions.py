@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from peer.log import chains, sharing
 from peer.log.chains import ChainRow
 from peer.log.membership import Conversation
+from peer.store import appearing
 from peer.store.devices import certificate_of
 from wire import limits
 from wire.ids import ConversationId, DeviceId, Epoch, EventId, IdentityKey
@@ -303,11 +304,11 @@ def start_of(
 
 def _may_have_all(connection: Connection, session: Session, conversation: Conversation) -> bool:
     """Say whether the other end is an own device, or a friend's that the whole conversation was shared with."""
-    if session.identity != conversation.identity:
+    if session.identity != conversation.identity or conversation.is_with_oneself:
         return True
     certificate = certificate_of(connection, session.device)
     made = 0 if certificate is None else certificate.created
-    return sharing.covers(connection, conversation, made)
+    return sharing.covers(connection, conversation, session.device, made)
 
 
 def _history_start(
@@ -315,20 +316,43 @@ def _history_start(
 ) -> int:
     if session.device == chain.device or _may_have_all(connection, session, conversation):
         return 1
+    younger = _first_younger(connection, session.device, chain)
+    if younger is not None:
+        younger = min(younger, _first_unreceipted(connection, session, conversation, chain))
     if chain.floor and not _stands(connection, chain.device):
-        return chain.floor  # nobody has what is below it any more
-    certificate = certificate_of(connection, session.device)
+        return max(younger or 1, chain.floor)  # nobody has what is below it any more
+    return younger or 1
+
+
+def _first_younger(connection: Connection, device: DeviceId, chain: ChainRow) -> int | None:
+    """Give the first place of a chain from which on all is younger than a device; None: all of it is.
+
+    Its certificate's time is a claim: what was stored here before anybody heard of the device is older, too.
+    """
+    certificate = certificate_of(connection, device)
     born = 0 if certificate is None else certificate.created
+    after = appearing.of(connection, device).after
     oldest = connection.execute(
         "SELECT min(at, received) FROM events WHERE chain = ? AND is_fork = 0 ORDER BY seq LIMIT 1",
         (chain.number,),
     ).fetchone()
-    if oldest is None or oldest[0] >= born:
-        return 1
-    younger = connection.execute(
+    if oldest is None or (oldest[0] >= born and not after):
+        return None
+    (claimed,) = connection.execute(
         "SELECT min(seq) FROM events WHERE chain = ? AND is_fork = 0 AND min(at, received) >= ?",
         (chain.number, born),
     ).fetchone()
+    (before,) = connection.execute(
+        "SELECT coalesce(max(seq), 0) FROM events WHERE chain = ? AND is_fork = 0 AND number <= ?",
+        (chain.number, after),
+    ).fetchone()
+    return max(chain.high + 1 if claimed is None else int(claimed), int(before) + 1)
+
+
+def _first_unreceipted(
+    connection: Connection, session: Session, conversation: Conversation, chain: ChainRow
+) -> int:
+    """Give the first place of a chain that no device of the other end's account has receipted."""
     receipted = chain.high  # they wrote it themselves
     if chain.author != session.identity:
         (receipted,) = connection.execute(
@@ -336,7 +360,7 @@ def _history_start(
             " WHERE r.conversation = ? AND r.device = ? AND r.epoch = ? AND d.identity = ?",
             (conversation.number, chain.device, chain.epoch, session.identity),
         ).fetchone()
-    return min(receipted + 1, chain.high + 1 if younger[0] is None else int(younger[0]))
+    return int(receipted) + 1
 
 
 def _stands(connection: Connection, device: DeviceId) -> bool:

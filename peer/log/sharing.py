@@ -13,12 +13,16 @@ from peer import api
 from peer.effects import CloseLinks, Effect, FriendsChanged, WantLink
 from peer.log.membership import Conversation
 from peer.people import contacts
-from peer.store import settings
+from peer.store import appearing, settings
+from peer.store.devices import known_counter
 from wire.codes import Code
+from wire.ids import DeviceId
 from wire.machine import UnixMillis
 
 Connection = sqlite3.Connection
-KEY = "share/"  # and the friend's name; value: identity (32 bytes), then when, in milliseconds (8 bytes)
+KEY = "share/"
+"""And the friend's name. Value: identity (32 bytes), when, in milliseconds (8 bytes), and the counter of the newest
+device list that was known of them then (8 bytes)."""
 
 
 def share(connection: Connection, name: str, now: UnixMillis) -> tuple[api.Nothing, list[Effect]]:
@@ -29,7 +33,9 @@ def share(connection: Connection, name: str, now: UnixMillis) -> tuple[api.Nothi
     """
     friend = contacts.find_friend(connection, name)
     assert friend.identity is not None
-    settings.write(connection, KEY + friend.name, friend.identity + now.to_bytes(8, "big"))
+    counter = known_counter(connection, friend.identity)
+    value = friend.identity + now.to_bytes(8, "big") + counter.to_bytes(8, "big")
+    settings.write(connection, KEY + friend.name, value)
     return api.Nothing(), [
         CloseLinks(friend.identity, Code.GOODBYE),
         WantLink(friend.identity),
@@ -37,9 +43,13 @@ def share(connection: Connection, name: str, now: UnixMillis) -> tuple[api.Nothi
     ]
 
 
-def covers(connection: Connection, conversation: Conversation, made: int) -> bool:
-    """Say whether a friend's device, made at that instant, may have the whole conversation."""
+def covers(connection: Connection, conversation: Conversation, device: DeviceId, made: int) -> bool:
+    """Say whether a friend's device may have the whole conversation: it was one when that was said.
+
+    made: when, as its certificate claims.
+    """
     value = settings.read(connection, KEY + conversation.friend)
     if value is None or value[:32] != conversation.identity:
         return False
-    return made <= int.from_bytes(value[32:40], "big")
+    at, counter = (int.from_bytes(value[start : start + 8], "big") for start in (32, 40))
+    return made <= at and appearing.of(connection, device).counter <= counter

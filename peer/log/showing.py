@@ -71,7 +71,10 @@ def on_shown(
             effects = speaking.on_target(connection, conversation, stored.event, now)
         if content is None and not is_spoken_of:
             return effects  # it is told when somebody brings its body
-        if isinstance(content, Text) and stored.is_new and not stored.is_void and not is_spoken_of:
+        is_plain = stored.is_new and not (
+            stored.is_void or is_spoken_of or conversation.is_with_oneself
+        )
+        if isinstance(content, Text) and is_plain:
             shown = message_of_new(
                 stored.event, content, conversation, conversation.me,
                 is_own=stored.is_own, is_off=stored.is_clock_off,

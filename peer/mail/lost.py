@@ -11,8 +11,7 @@ from collections.abc import Collection, Mapping
 
 from peer.effects import Effect
 from peer.mail import prekeys
-from peer.mail.postbox import Addressee, Part, mark
-from peer.store import own
+from peer.mail.postbox import Addressee, Part, is_said_to, mark
 from wire import limits
 from wire.ids import AccountName, DeviceId, IdentityKey
 from wire.machine import UnixMillis
@@ -85,7 +84,7 @@ def on_kept(
                 "UPDATE mailed SET high = min(high, ?) WHERE chain = ? AND device = ?",
                 (first - 1, chain, to.device),
             )
-            if to.identity != own.this_device(connection)[1]:
+            if is_said_to(connection, to.identity, chain):
                 effects += mark(connection, Part(chain, first, last), ("sent",), "queued", now)
     return effects
 

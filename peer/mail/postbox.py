@@ -38,15 +38,27 @@ SELECT c.name, d.identity, d.device, c.shown > 0 OR d.identity = o.identity, h.n
     max(h.floor, coalesce(m.high, 0) + 1, coalesce((SELECT max(r.high) FROM reaches r
         WHERE r.conversation = v.number AND r.device = h.device AND r.epoch = h.epoch
         AND r.witness = d.device), 0) + 1) AS first,
-    h.high, d.made, v.number
+    h.high, d.made, v.number, coalesce((SELECT a.after FROM appeared a WHERE a.device = d.device), 0)
 FROM chains h
 JOIN own o ON o.device = h.device
 JOIN conversations v ON v.number = h.conversation
 JOIN contacts c ON c.number = v.contact AND c.identity = v.identity
 JOIN devices d ON d.is_listed AND d.device <> o.device AND d.identity IN (v.identity, o.identity)
 LEFT JOIN mailed m ON m.chain = h.number AND m.device = d.device
-WHERE c.state = 'friends' AND c.claimed IS NULL AND h.high >= first
+WHERE c.state IN ('friends', 'own') AND c.claimed IS NULL AND h.high >= first
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Born:
+    """Since when a device is one. made: as its certificate claims; after: the last row of `events` then (`appearing`)."""
+
+    made: int
+    after: int
+
+
+EVER = Born(0, 0)
+"""Of our own devices, which may have everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +110,11 @@ def due(
         else [row for one in of for row in connection.execute(f"{_DUE} AND c.identity = ?", (one,))]
     )
     for row in rows:
-        name, identity, device, may_link, chain, first, high, made, _ = row
+        name, identity, device, may_link, chain, first, high, made, _, after = row
         if device in found:
             continue
-        since = _oldest(connection, chain, first, high, made if identity != me.identity else 0, now)
+        born = Born(made, after) if identity != me.identity else EVER
+        since = _oldest(connection, chain, first, high, born, now)
         if since is None:
             continue
         at = since + (AFTER_MS if may_link or device in linked else 0)
@@ -151,8 +164,8 @@ def compose(
         room -= len(signed) + RECORD_BYTES
     parts: list[Part] = []
     chains = connection.execute(f"{_DUE} AND d.device = ? ORDER BY h.number", (to.device,))
-    for _, identity, _, _, chain, first, high, made, conversation in chains.fetchall():
-        born = made if identity != me.identity else 0
+    for _, identity, _, _, chain, first, high, made, conversation, after in chains.fetchall():
+        born = Born(made, after) if identity != me.identity else EVER
         picked, last, room = _pick(connection, chain, first, high, born, now, room)
         if last >= first:
             parts.append(Part(chain, first, last))
@@ -175,7 +188,7 @@ def compose(
 
 
 def left(connection: Connection, parcel: Parcel, item: bytes, now: UnixMillis) -> list[Effect]:
-    """Note that the tracker has a parcel; what it holds for a friend is `sent` (promise D2)."""
+    """Note that the tracker has a parcel; what it holds for whom it was said to is `sent` (promise D2)."""
     connection.execute("DELETE FROM parcels WHERE at < ?", (now - LIFETIME_MS,))
     effects: list[Effect] = []
     if parcel.has_key:
@@ -191,7 +204,7 @@ def left(connection: Connection, parcel: Parcel, item: bytes, now: UnixMillis) -
             " ON CONFLICT DO NOTHING",
             (item, part.chain, parcel.to.device, part.first, part.last, now),
         )
-        if parcel.to.identity != own.this_device(connection)[1]:
+        if is_said_to(connection, parcel.to.identity, part.chain):
             effects += mark(connection, part, ("queued",), "sent", now)
     connection.executemany(
         "DELETE FROM owed_receipts WHERE device = ? AND conversation = ?",
@@ -286,19 +299,19 @@ def _unshown(connection: Connection) -> list[Addressee]:
 
 
 def _oldest(
-    connection: Connection, chain: int, first: int, high: int, born: int, now: UnixMillis
+    connection: Connection, chain: int, first: int, high: int, born: Born, now: UnixMillis
 ) -> int | None:
     """Give when the first event of a piece was stored that mail may carry, None if there is none."""
     row = connection.execute(
         f"SELECT e.received FROM events e WHERE {_CARRIED} ORDER BY e.seq LIMIT 1",
-        (chain, first, high, now - LIFETIME_MS, born),
+        (chain, first, high, now - LIFETIME_MS, born.made, born.after),
     ).fetchone()
     return None if row is None else int(row[0])
 
 
 _CARRIED = (
     "e.chain = ? AND e.is_fork = 0 AND e.seq BETWEEN ? AND ? AND e.received >= ?"
-    " AND (min(e.at, e.received) >= ? OR EXISTS (SELECT 1 FROM outbox b WHERE b.event = e.number"
+    " AND (min(e.at, e.received) >= ? AND e.number > ? OR EXISTS (SELECT 1 FROM outbox b WHERE b.event = e.number"
     " AND b.state IN ('queued', 'sent')))"
 )
 """What mail carries: not what is too old, and for a younger device only what nobody of its account has."""
@@ -309,14 +322,14 @@ def _pick(
     chain: int,
     first: int,
     high: int,
-    born: int,
+    born: Born,
     now: UnixMillis,
     room: int,
 ) -> tuple[list[SealedEvent], int, int]:
     """Give the next events of a chain that fit, the last place that is settled with them, and the room left."""
     rows = connection.execute(
         f"SELECT e.seq, e.header, e.body FROM events e WHERE {_CARRIED} ORDER BY e.seq LIMIT ?",
-        (chain, first, high, now - LIFETIME_MS, born, limits.EVENTS_PER_BATCH),
+        (chain, first, high, now - LIFETIME_MS, born.made, born.after, limits.EVENTS_PER_BATCH),
     ).fetchall()
     picked: list[SealedEvent] = []
     for seq, header, body in rows:
@@ -328,6 +341,16 @@ def _pick(
     if len(rows) == limits.EVENTS_PER_BATCH:
         return picked, rows[-1][0], room
     return picked, high, room
+
+
+def is_said_to(connection: Connection, identity: IdentityKey, chain: int) -> bool:
+    """Say whether what stands in a chain of ours was said to that person, and is not for our own devices beside."""
+    (partner,) = connection.execute(
+        "SELECT v.identity FROM chains h JOIN conversations v ON v.number = h.conversation"
+        " WHERE h.number = ?",
+        (chain,),
+    ).fetchone()
+    return bool(partner == identity)
 
 
 def mark(

@@ -217,8 +217,13 @@ def remove(connection: Connection, name: str, now: UnixMillis) -> tuple[api.Noth
 def block(
     connection: Connection, name: AccountName, blocked: bool, now: UnixMillis
 ) -> tuple[api.Nothing, list[Effect]]:
-    """Block a person, or take that back; unblocking somebody who is not blocked changes nothing."""
+    """Block a person, or take that back; unblocking somebody who is not blocked changes nothing.
+
+    Raises PeerError(FRIEND_SELF) for this account.
+    """
     contact = find(connection, name)
+    if contact is not None and contact.state == "own":
+        raise PeerError(Code.FRIEND_SELF)
     effects: list[Effect] = []
     if blocked:
         if contact is None:

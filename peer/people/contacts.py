@@ -1,7 +1,8 @@
 """Who people are: their pins, and who may link with us.
 
 Plain functions over the database. How friendships begin and end is `befriending`'s. A friend is whoever
-signed for it; the identity in what was signed is the pin, and no tracker's word changes it.
+signed for it; the identity in what was signed is the pin, and no tracker's word changes it. This account itself
+stands among them, as no friend: with it one talks from machine to machine.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from wire.ids import AccountName, IdentityKey
 from wire.machine import UnixMillis
 
 OWN = 0
-"""In place of a row's number: the contact that is this account itself, which has no row."""
+"""The row's number of the contact that is this account itself, in state `own`."""
 
 Connection = sqlite3.Connection
 
@@ -42,6 +43,11 @@ class Contact:
     def waits_for_key(self) -> bool:
         """Whether somebody shows another identity for this name, which a person has to judge."""
         return self.identity is not None and self.claimed is not None
+
+    @property
+    def may_be_told(self) -> bool:
+        """Whether something is said to them now: a friend whose key stands, or this account's other devices."""
+        return self.state in ("friends", "own") and self.claimed is None
 
 
 _COLUMNS = (
@@ -71,12 +77,20 @@ def _accepted(name: str, contact: Contact | None) -> Contact:
     return contact
 
 
-def find_recipient(connection: Connection, name: str) -> Contact:
-    """Give a friend, or one whose key has changed: what is said to that one waits until a person judged it.
+def find_partner(connection: Connection, name: str) -> Contact:
+    """Give an accepted friend, or this account itself; raises as `find_friend` does."""
+    contact = find(connection, name)
+    return contact if contact and contact.state == "own" else _accepted(name, contact)
 
-    Raises PeerError with NO_SUCH_FRIEND or BLOCKED.
+
+def find_recipient(connection: Connection, name: str) -> Contact:
+    """Give whom something can be said to: a friend, this account itself, or a friend whose key has changed.
+
+    What is said to that one waits until a person judged it. Raises PeerError with NO_SUCH_FRIEND or BLOCKED.
     """
     contact = find(connection, name)
+    if contact is not None and contact.state == "own":
+        return contact
     if contact is not None and contact.state in ("friends", "removed") and contact.waits_for_key:
         return contact
     return _accepted(name, contact)
@@ -106,11 +120,13 @@ def may_link(connection: Connection, identity: bytes) -> Contact:
     contact = of_identity(connection, identity)
     if contact is None:
         me = own.account(connection)
-        if me is not None and identity == me.identity:
+        if (
+            me is not None and identity == me.identity
+        ):  # the name is taken by somebody met on the LAN
             return Contact(
                 OWN, me.name, me.identity, None, "own", None, None, "", UnixMillis(0), True
             )
-    if contact is None or contact.state != "friends" or contact.claimed is not None:
+    if contact is None or not contact.may_be_told:
         raise RemoteProtocolError(Code.NOT_ADMITTED)
     return contact
 

@@ -47,7 +47,7 @@ def on_asked(
     if request.asker == me.identity:
         return []
     contact = find(connection, asked.name)
-    if contact is not None and contact.state == "blocked":
+    if contact is not None and contact.state in ("blocked", "own"):
         return []
     if contact is not None and contact.request == asked.signed and contact.state != "asked_out":
         return []
@@ -104,7 +104,7 @@ def on_found(
 ) -> list[Effect]:
     """Take the tracker's word for which identity has a name: another than the pin is an alarm, or ends one."""
     contact = find(connection, name)
-    if contact is None or contact.state == "blocked":
+    if contact is None or contact.state in ("blocked", "own"):
         return []
     if keychange.is_another(contact, identity):
         return keychange.changed(connection, contact, identity, now)

@@ -73,7 +73,7 @@ class ListWatch:
     def heard(self, identity: IdentityKey, counter: int) -> None:
         """Take what a friend's Hello says; an own device is passed over: it brings the list itself."""
         contact = self._database.read(contacts.of_identity, identity)
-        if contact is None:
+        if contact is None or contact.state == "own":
             return
         if counter > self._database.read(own.list_counter):
             if self._claims.get(contact.name, 0) < counter:

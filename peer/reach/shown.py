@@ -88,7 +88,7 @@ def _number(connection: Connection) -> int:
 def is_hidden_from(connection: Connection, identity: IdentityKey) -> bool:
     """Say whether somebody is never to see our address; our own devices always do."""
     contact = contacts.of_identity(connection, identity)
-    return contact is not None and _is_hidden(connection, contact.name)
+    return contact is not None and contact.state != "own" and _is_hidden(connection, contact.name)
 
 
 def hides_from_somebody(connection: Connection) -> bool:
@@ -102,7 +102,9 @@ def hides_from_somebody(connection: Connection) -> bool:
 def is_shown_by_choice(connection: Connection, identity: IdentityKey) -> bool:
     """Say whether somebody may see our address though all else goes through a proxy: `relay-only` is set to off."""
     contact = contacts.of_identity(connection, identity)
-    return contact is not None and preferences.value(connection, RELAY_ONLY, contact) == OFF
+    if contact is None or contact.state == "own":
+        return False
+    return preferences.value(connection, RELAY_ONLY, contact) == OFF
 
 
 def _is_hidden(connection: Connection, name: str) -> bool:

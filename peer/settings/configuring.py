@@ -107,7 +107,7 @@ def _shown(connection: Connection, key: Key, friend: str | None, folder: str) ->
     own.need_account(connection)
     if friend is not None:
         preferences.need_per_friend(key)
-    person = None if friend is None else contacts.find_friend(connection, friend)
+    person = None if friend is None else contacts.find_partner(connection, friend)
     return _setting(connection, key, person, folder)
 
 
@@ -130,7 +130,7 @@ def _put(
     return _setting(
         connection,
         key,
-        None if friend is None else contacts.find_friend(connection, friend),
+        None if friend is None else contacts.find_partner(connection, friend),
         folder,
     )
 

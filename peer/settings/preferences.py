@@ -322,14 +322,14 @@ class _Stored(msgspec.Struct, array_like=True, frozen=True):
 
 
 def put(connection: Connection, key: Key, text: str, friend: str | None) -> None:
-    """Set a value for all, or for one friend. text: as `read_value` gives it, or DEFAULT.
+    """Set a value for all, or for one friend (or this account's own devices). text: as `read_value` gives it, or DEFAULT.
 
     Raises PeerError with CONFIG_INVALID, NO_SUCH_FRIEND, BLOCKED, KEY_CHANGED or NOT_REGISTERED.
     """
     identity = b""
     if friend is not None:
         need_per_friend(key)
-        identity = contacts.find_friend(connection, friend).identity or b""
+        identity = contacts.find_partner(connection, friend).identity or b""
     value = b"" if text == DEFAULT else msgspec.msgpack.encode(_Stored(os.fsencode(text), identity))
     settings.write(connection, _place(key, friend), value)
 

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import suppress
 from functools import lru_cache
 
-from peer.store import own
+from peer.store import appearing, own
 from wire import limits
 from wire.channel.primitives import sha256
 from wire.codes import Code
@@ -91,7 +91,7 @@ def list_of(connection: sqlite3.Connection, identity: IdentityKey) -> bytes | No
     """Give the newest device list known here of a friend or of the own account, or None."""
     row = connection.execute(
         "SELECT device_list FROM own WHERE identity = ?1 UNION ALL"
-        " SELECT device_list FROM contacts WHERE identity = ?1 AND device_list IS NOT NULL",
+        " SELECT device_list FROM contacts WHERE identity = ?1 AND device_list IS NOT NULL AND number > 0",
         (identity,),
     ).fetchone()
     return None if row is None else bytes(row[0])
@@ -101,7 +101,7 @@ def known_counter(connection: sqlite3.Connection, identity: IdentityKey) -> int:
     """Give the highest list counter known here of a friend or of the own account; 0 for strangers."""
     row = connection.execute(
         "SELECT list_counter FROM own WHERE identity = ?1 UNION ALL"
-        " SELECT list_counter FROM contacts WHERE identity = ?1",
+        " SELECT list_counter FROM contacts WHERE identity = ?1 AND number > 0",
         (identity,),
     ).fetchone()
     return 0 if row is None else int(row[0])
@@ -146,10 +146,11 @@ def note_list(
     """Take a friend's or our own list; raises RemoteProtocolError as `check_list`, or for one that does not verify."""
     came = read_device_list(device_list, identity)
     check_list(connection, identity, device_list)
-    known = known_counter(connection, identity)
-    if came.counter > known or list_of(connection, identity) is None:
+    known, kept = known_counter(connection, identity), list_of(connection, identity)
+    if came.counter > known or kept is None:
+        appearing.note(connection, identity, kept, known, came)
         connection.execute(
-            "UPDATE contacts SET device_list = ?, list_counter = ? WHERE identity = ?",
+            "UPDATE contacts SET device_list = ?, list_counter = ? WHERE identity = ? AND number > 0",
             (device_list, came.counter, identity),
         )
         own.state_key_named(connection, came)

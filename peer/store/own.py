@@ -67,6 +67,20 @@ def remember(
             now,
         ),
     )
+    _stand_among_contacts(connection, name, keys.identity, now)
+
+
+def _stand_among_contacts(
+    connection: sqlite3.Connection, name: AccountName, identity: IdentityKey, now: UnixMillis
+) -> None:
+    """Have this account among the contacts; where somebody met on the LAN has its name already, that one keeps it."""
+    connection.execute(
+        "INSERT INTO contacts (number, name, identity, state, since, pinned)"
+        " VALUES (0, ?, ?, 'own', ?, 1) ON CONFLICT DO NOTHING",
+        (name, identity, now),
+    )
+    connection.execute("UPDATE contacts SET identity = ? WHERE number = 0", (identity,))
+    connection.execute("UPDATE OR IGNORE contacts SET name = ? WHERE number = 0", (name,))
 
 
 def _let_go_of_former(connection: sqlite3.Connection, keys: DeviceKeys, listed: DeviceList) -> None:

@@ -2,24 +2,28 @@
 
 Called once for each such event, when it is shown. A word about an offer that is not here yet is found
 again when the offer comes: conversations may be brought up to date in any order.
+
+With oneself each device speaks for itself: the one that offers takes its offer back, and each of the others
+takes it or not. One that does not want it keeps nobody else from it.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from typing import TypeGuard
+from dataclasses import dataclass
 
 from peer.effects import Effect, WakeTransfers
 from peer.log.membership import Conversation
 from peer.log.notices import notice
+from peer.log.oneself import other_devices
+from peer.store import own
 from peer.transfers import ledger, offerings, verdicts
 from peer.transfers.offerings import OfferRow
 from wire import limits
 from wire.codes import Code, code_of
-from wire.ids import OfferId
+from wire.ids import DeviceId, OfferId
 from wire.log.event import (
     Answer,
-    Content,
     Event,
     EventKind,
     Offer,
@@ -45,6 +49,24 @@ _END = {
     OfferAnswer.CANCELLED: (TransferState.CANCELLED, Code.CANCELLED),
     OfferAnswer.DONE: (TransferState.DONE, None),
 }
+_REFUSALS = frozenset({OfferAnswer.DECLINED, OfferAnswer.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """A word about an offer, and who said it when. is_own: as of `OfferRow`."""
+
+    content: Withdrawal | Answer
+    clock: int
+    device: DeviceId
+    is_own: bool
+
+    def is_about(self, row: OfferRow) -> bool:
+        """Whether it counts for an offer of its id: a withdrawal is its author's own, an answer the other side's."""
+        is_of_author = isinstance(self.content, Withdrawal)
+        if row.is_to_oneself:
+            return (row.key.device == self.device) is is_of_author
+        return row.is_own is (self.is_own is is_of_author)
 
 
 def on_event(
@@ -57,12 +79,15 @@ def on_event(
     is_own: bool,
 ) -> list[Effect]:
     """Take an event that was shown. number: its row. is_own: a device of this account wrote it."""
+    device = event.header.device
+    if conversation.is_with_oneself:
+        is_own = device == own.this_device(connection)[0]
     match event.content:
         case Offer() as offer:
             return _on_offer(connection, conversation, number, event, offer, now, is_own=is_own)
-        case Withdrawal() | Answer() as word:
-            clock = event.header.clock
-            return _on_word(connection, conversation, word, clock, now, is_own=is_own)
+        case Withdrawal() | Answer() as content:
+            word = _Word(content, event.header.clock, device, is_own)
+            return _on_word(connection, conversation, word, now)
         case _:
             return []
 
@@ -95,9 +120,9 @@ def _on_offer(
     if is_own:
         ledger.add_transfer(connection, row, now)
     effects: list[Effect] = [offerings.tell(connection, row.number)]
-    for word, clock, is_word_own in _words_after(connection, conversation, event.header.clock):
-        if word.offer == offer.offer:
-            effects += _on_word(connection, conversation, word, clock, now, is_own=is_word_own)
+    for word in _words_after(connection, conversation, event.header.clock):
+        if word.content.offer == offer.offer:
+            effects += _on_word(connection, conversation, word, now)
     if not is_own:
         effects += verdicts.judge(connection, offerings.of_number(connection, row.number))
     return effects
@@ -106,26 +131,36 @@ def _on_offer(
 def _on_word(
     connection: Connection,
     conversation: Conversation,
-    word: Withdrawal | Answer,
-    clock: int,
+    word: _Word,
     now: UnixMillis,
-    *,
-    is_own: bool,
 ) -> list[Effect]:
-    """Take a word about an offer: a withdrawal is its author's own, an answer the other side's.
-
-    clock: of the word. One that does not stand after its offer counts for nobody, whichever came first here.
-    """
-    is_of_author = isinstance(word, Withdrawal)
+    """Take a word about an offer; one that does not stand after it counts for nobody, whichever came first here."""
     effects: list[Effect] = []
-    for row in offerings.before(
-        connection, conversation.number, word.offer, clock, is_own=is_own is is_of_author
-    ):
-        if isinstance(word, Withdrawal):
+    content = word.content
+    for row in offerings.before(connection, conversation.number, content.offer, word.clock):
+        if not word.is_about(row):
+            continue
+        if isinstance(content, Withdrawal):
             effects += withdrawn(connection, row, now)
-        else:
-            effects += answered(connection, row, word.answer, now, why=word.code)
+        elif word.is_own or not _is_no_matter(connection, conversation, row, content):
+            effects += answered(connection, row, content.answer, now, why=content.code)
     return effects
+
+
+def _is_no_matter(
+    connection: Connection, conversation: Conversation, row: OfferRow, answer: Answer
+) -> bool:
+    """Say whether another own device does not want what was offered to oneself, while there are others yet."""
+    if not row.is_to_oneself or answer.answer not in _REFUSALS:
+        return False
+    (clock,) = connection.execute("SELECT clock FROM events WHERE id = ?", (row.event,)).fetchone()
+    last = {
+        word.device: word.content.answer
+        for word in _words_after(connection, conversation, clock)
+        if isinstance(word.content, Answer) and word.content.offer == row.key.offer
+    }
+    others = other_devices(connection)
+    return not row.is_own or any(last.get(DeviceId(one)) not in _REFUSALS for one in others)
 
 
 def withdrawn(connection: Connection, row: OfferRow, now: UnixMillis) -> list[Effect]:
@@ -177,28 +212,20 @@ def _failed_there(connection: Connection, row: OfferRow, why: str, now: UnixMill
     return ledger.move(connection, transfer[0], TransferState.FAILED, now, code=code, detail=text)
 
 
-def _words_after(
-    connection: Connection, conversation: Conversation, clock: int
-) -> list[tuple[Withdrawal | Answer, int, bool]]:
-    """List what was said about offers after a point of a conversation and is shown already.
-
-    Each with its clock, and whether this account said it.
-    """
+def _words_after(connection: Connection, conversation: Conversation, clock: int) -> list[_Word]:
+    """List what was said about offers after a point of a conversation and is shown already."""
+    this, _ = own.this_device(connection)
     rows = connection.execute(
-        "SELECT e.header, e.body, e.clock, e.is_own FROM events e JOIN chains h ON h.number = e.chain"
+        "SELECT e.header, e.body, e.clock, e.device, e.is_own FROM events e JOIN chains h ON h.number = e.chain"
         f" WHERE e.conversation = ? AND e.clock > ? AND e.kind IN ({EventKind.WITHDRAWAL:d},"
         f" {EventKind.ANSWER:d}) AND e.held = 0 AND e.is_fork = 0"
         " AND (h.forked_at = 0 OR e.seq < h.forked_at) ORDER BY e.clock, e.device, e.id",
         (conversation.number, clock),
     ).fetchall()
-    words = [
-        (read_body(peek_header(header), body), clock, bool(mine))
-        for header, body, clock, mine in rows
-    ]
-    return [word for word in words if _is_word(word)]
-
-
-def _is_word(
-    word: tuple[Content | None, int, bool],
-) -> TypeGuard[tuple[Withdrawal | Answer, int, bool]]:
-    return isinstance(word[0], Withdrawal | Answer)
+    words: list[_Word] = []
+    for header, body, at, device, mine in rows:
+        content = read_body(peek_header(header), body)
+        is_own = device == this if conversation.is_with_oneself else bool(mine)
+        if isinstance(content, Withdrawal | Answer):
+            words.append(_Word(content, at, DeviceId(device), is_own))
+    return words

@@ -89,7 +89,7 @@ def offer(
     now: UnixMillis,
     entropy: Entropy,
 ) -> tuple[api.OfferMade, list[Effect]]:
-    """Offer what is kept under `offer_id` to friends: one event in each one's conversation.
+    """Offer what is kept under `offer_id` to friends, or to oneself: one event in each one's conversation.
 
     to: names, at least one. Raises PeerError with NO_SUCH_FRIEND, BLOCKED, TOO_MANY_OFFERS or USAGE; then nothing was offered to anybody.
     """
@@ -179,7 +179,7 @@ def accept(
     if (
         not is_begun or row.state == "offered"
     ):  # begun and not answered: for its list of files alone
-        friend = contacts.find_friend(connection, row.friend)
+        friend = contacts.find_partner(connection, row.friend)
         number = ledger.add_transfer(connection, row, now, folder=folder)
         effects.append(ledger.tell_transfer(connection, number))
         if row.state == "offered" or transfer is not None:
@@ -194,7 +194,7 @@ def decline(
     row = offerings.find_incoming(connection, prefix)
     effects: list[Effect] = []
     if row.state == "offered":
-        friend = contacts.find_friend(connection, row.friend)
+        friend = contacts.find_partner(connection, row.friend)
         effects = answer(connection, keys, friend, row, OfferAnswer.DECLINED, now, entropy)
     elif row.state != "declined":
         raise _over(row)
@@ -241,7 +241,7 @@ def due(connection: Connection) -> list[Incoming]:
         "SELECT t.number, o.device, o.offer, c.name, v.identity, t.folder, o.title, o.files, o.size,"
         " o.manifest_size, o.manifest_digest, t.types, t.reason, t.resent_bytes, t.verified_bytes, o.recipients FROM transfers t JOIN offers o ON o.number = t.offer"
         " JOIN conversations v ON v.number = o.conversation JOIN contacts c ON c.number = t.contact"
-        " WHERE NOT t.is_out AND t.ended IS NULL AND t.state IN (?, ?) AND c.state = 'friends'"
+        " WHERE NOT t.is_out AND t.ended IS NULL AND t.state IN (?, ?) AND c.state IN ('friends', 'own')"
         " AND c.claimed IS NULL AND c.identity = v.identity ORDER BY t.number",
         (TransferState.WAITING.value, TransferState.RUNNING.value),
     ).fetchall()
@@ -258,8 +258,8 @@ def due(connection: Connection) -> list[Incoming]:
 def outgoing(connection: Connection, asker: IdentityKey, key: OfferKey) -> int | None:
     """Give the transfer by which somebody may fetch an offer of ours, or None: they may not.
 
-    asker: as the data link proved it: a friend to whom it was offered and who has not refused it, while it is
-    not withdrawn. One that is done or failed may be fetched again: by another device of the friend, or when it
+    asker: as the data link proved it: a friend (or this account) to whom it was offered and who has not refused it,
+    while it is not withdrawn. One that is done or failed may be fetched again: by another device of the friend, or when it
     is accepted anew.
     """
     row = connection.execute(
@@ -267,7 +267,7 @@ def outgoing(connection: Connection, asker: IdentityKey, key: OfferKey) -> int |
         " JOIN conversations v ON v.number = o.conversation JOIN contacts c ON c.number = t.contact"
         " WHERE o.offer = ? AND o.device = ? AND o.state <> 'withdrawn' AND v.identity = ?"
         " AND t.is_out AND (t.ended IS NULL OR t.state IN ('done', 'failed'))"
-        " AND c.state = 'friends' AND c.claimed IS NULL AND c.identity = v.identity",
+        " AND c.state IN ('friends', 'own') AND c.claimed IS NULL AND c.identity = v.identity",
         (key.offer, key.device, asker),
     ).fetchone()
     return None if row is None else int(row[0])
@@ -303,7 +303,7 @@ def gave_up(
     offered = None if row is None else offerings.of_number(connection, row[0])
     if effects and offered is not None and offered.state == "accepted":
         friend = contacts.of_identity(connection, offered.identity)
-        if friend is not None and friend.state == "friends" and friend.claimed is None:
+        if friend is not None and friend.may_be_told:
             word = Answer(offered.key.offer, OfferAnswer.FAILED, code.value)
             effects += add_own(connection, keys, friend, word, now=now, entropy=entropy)[1]
     return effects
@@ -356,7 +356,7 @@ def finished(
 def listener(connection: Connection, row: OfferRow) -> contacts.Contact | None:
     """Give the friend of an offer's conversation, or None where nothing is said to them now."""
     friend = contacts.of_identity(connection, row.identity)
-    return friend if friend and friend.state == "friends" and friend.claimed is None else None
+    return friend if friend and friend.may_be_told else None
 
 
 def answer(

@@ -14,6 +14,7 @@ from typing import Any
 from peer import api
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
+from peer.people import contacts
 from peer.prefixes import read_prefix
 from peer.store import own
 from peer.times import rfc3339
@@ -30,7 +31,10 @@ RANK = {"offered": 0, "accepted": 1, "declined": 2, "withdrawn": 3, "done": 4}
 
 @dataclass(frozen=True, slots=True)
 class OfferRow:
-    """One offer in one conversation. friend: at the other end, whoever offers. event: that made it."""
+    """One offer in one conversation. friend: at the other end, whoever offers. event: that made it.
+
+    is_own: this account offers it; with oneself, where every device is the account's: this very device does.
+    """
 
     number: int
     key: OfferKey
@@ -44,6 +48,11 @@ class OfferRow:
     files: int
     size: int
     state: str
+
+    @property
+    def is_to_oneself(self) -> bool:
+        """Whether it goes from one device of this account to its others."""
+        return self.contact == contacts.OWN
 
 
 _OFFER_COLUMNS = (
@@ -121,17 +130,14 @@ def made_by(connection: Connection, event: int) -> OfferRow | None:
     return None if row is None else _offer_row(row)
 
 
-def before(
-    connection: Connection, conversation: int, offer: bytes, clock: int, *, is_own: bool
-) -> list[OfferRow]:
-    """List the offers of that id that stand before a point of a conversation, of one direction.
+def before(connection: Connection, conversation: int, offer: bytes, clock: int) -> list[OfferRow]:
+    """List the offers of that id that stand before a point of a conversation.
 
     It is one, unless somebody plays tricks.
     """
     rows = connection.execute(
-        f"{_OFFER_COLUMNS} WHERE o.offer = ? AND o.conversation = ? AND o.is_own = ?"
-        " AND e.clock < ?",
-        (offer, conversation, is_own, clock),
+        f"{_OFFER_COLUMNS} WHERE o.offer = ? AND o.conversation = ? AND e.clock < ?",
+        (offer, conversation, clock),
     )
     return [_offer_row(row) for row in rows.fetchall()]
 

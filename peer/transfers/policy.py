@@ -19,7 +19,7 @@ from peer.people import contacts
 from peer.settings import configuring, preferences
 from peer.settings.quantities import OFF
 from peer.store.database import Database
-from peer.transfers import ledger, manager, offerings
+from peer.transfers import ledger, manager, offerings, verdicts
 from peer.transfers.offerings import OfferRow
 from wire.identity import DeviceKeys
 from wire.ids import OfferId
@@ -61,9 +61,11 @@ def apply(
     for number, verdict in rows:
         row = offerings.of_number(connection, number)
         friend = manager.listener(connection, row)
-        if friend is None or row.state != "offered":
+        if friend is None or not verdicts.may_be_taken(connection, row):
             continue
         if verdict == "never":
+            if row.state != "offered":
+                continue
             effects += manager.answer(
                 connection, keys, friend, row, OfferAnswer.DECLINED, now, entropy
             )

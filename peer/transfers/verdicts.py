@@ -10,7 +10,10 @@ from peer.effects import ApplyPolicy, Effect
 from peer.people import contacts
 from peer.settings import preferences
 from peer.settings.quantities import OFF, size_bytes
+from peer.store import own
 from peer.transfers.offerings import OfferRow
+from wire import limits
+from wire.identity import peek_certificate
 
 Connection = sqlite3.Connection
 
@@ -18,7 +21,7 @@ Connection = sqlite3.Connection
 def judge(connection: Connection, row: OfferRow) -> list[Effect]:
     """Note what is to be done with an offer that is shown now; nothing where it waits for its person."""
     friend = contacts.of_identity(connection, row.identity)
-    if friend is None or row.state != "offered":
+    if friend is None or not may_be_taken(connection, row):
         return []
     verdict = preferences.held(connection, "accept.policy", friend)
     most = preferences.held(connection, "accept.max-size", friend)
@@ -28,6 +31,20 @@ def judge(connection: Connection, row: OfferRow) -> list[Effect]:
         return []
     connection.execute("UPDATE offers SET verdict = ? WHERE number = ?", (verdict, row.number))
     return [ApplyPolicy()]
+
+
+def may_be_taken(connection: Connection, row: OfferRow) -> bool:
+    """Say whether an offer waits here, for a policy to take or refuse it.
+
+    One to oneself is also for this device where another has taken it; but a machine that comes later does not fetch
+    all that was ever sent.
+    """
+    if row.state == "offered" or not row.is_to_oneself:
+        return row.state == "offered"
+    (at,) = connection.execute("SELECT at FROM offers WHERE number = ?", (row.number,)).fetchone()
+    made = peek_certificate(own.need_account(connection).certificate).created
+    is_of_its_time: bool = at >= made - int(limits.CLOCK_LABEL_OFF_S * 1000)
+    return row.state in ("accepted", "done") and is_of_its_time
 
 
 def is_due(connection: Connection) -> bool:

@@ -101,6 +101,7 @@ class SimPeer:
         made = self._born(world, name, self.account, self.seed, keys, entropy)
         rows = self.database.connection.execute(
             "SELECT name, identity, state, since, device_list, list_counter FROM contacts"
+            " WHERE state <> 'own'"
         ).fetchall()
         made.database.connection.executemany(
             "INSERT INTO contacts (name, identity, state, since, device_list, list_counter)"

@@ -61,6 +61,10 @@ class World:
     def born(self, name: str) -> SimPeer:
         return SimPeer.make(self.sim, name, age_ms=AGE_MS)
 
+    def partners(self, one: SimPeer) -> list[str]:
+        """Give whom the person of a device talks with."""
+        return sorted({p.account for p in self.peers} - {one.account})
+
     def say(self, number: int) -> None:
         speaker = self.dice.choice(self.peers)
         listener = self.dice.choice([p for p in self.peers if p.account != speaker.account])

@@ -66,7 +66,10 @@ def run_set(console: Console, options: Namespace) -> None:
 def declare_accept_policy(arguments: Arguments) -> None:
     """Declare the verb's options."""
     arguments.add_argument(
-        "friend", metavar="FRIEND", nargs="?", help="whose offers; without it everybody's"
+        "friend",
+        metavar="FRIEND",
+        nargs="?",
+        help="whose offers, your own name too; without it everybody's",
     )
     arguments.add_argument(
         "policy",

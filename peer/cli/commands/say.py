@@ -17,7 +17,7 @@ _MESSAGE_BYTES = 64 * 1024  # wire.limits.MESSAGE_BYTES, checked equal by a test
 
 def declare_say(arguments: Arguments) -> None:
     """Declare the verb's options."""
-    arguments.add_argument("to", metavar="TO", help="a friend's name")
+    arguments.add_argument("to", metavar="TO", help="a friend's name, or your own: a note")
     arguments.add_argument(
         "text", metavar="TEXT", help="the message as one argument; - reads it from stdin"
     )

@@ -16,7 +16,9 @@ from peer.sizes import bytes_text, count_text
 
 def declare_send(arguments: Arguments) -> None:
     """Declare the verb's options."""
-    arguments.add_argument("to", metavar="TO[,TO...]", help="friends' names")
+    arguments.add_argument(
+        "to", metavar="TO[,TO...]", help="friends' names; your own: your other machines"
+    )
     arguments.add_argument(
         "paths", metavar="PATH", nargs="+", help="files and folders; - is stdin under --name"
     )

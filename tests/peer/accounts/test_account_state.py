@@ -85,7 +85,7 @@ class Device:
 
     def people(self) -> list[tuple[object, ...]]:
         return self.database.connection.execute(
-            "SELECT name, state, identity, verified, is_by_code FROM contacts ORDER BY name"
+            "SELECT name, state, identity, verified, is_by_code FROM contacts WHERE number > 0 ORDER BY name"
         ).fetchall()
 
     def said(self) -> list[str]:
@@ -177,14 +177,15 @@ def test_an_accepted_key_replaces_the_pin_and_takes_the_list_of_the_old_one_away
     desk.sync()
     laptop.fetch()
     laptop.database.connection.execute(
-        "UPDATE contacts SET device_list = x'01', list_counter = 7, claimed = ?", (CAROL,)
+        "UPDATE contacts SET device_list = x'01', list_counter = 7, claimed = ? WHERE number > 0",
+        (CAROL,),
     )
     desk.befriend("bob", CAROL)
     desk.sync()
     effects = laptop.fetch()
     assert [one.identity for one in effects if isinstance(one, CloseLinks)] == [BOB]
     row = laptop.database.connection.execute(
-        "SELECT identity, device_list, list_counter, claimed FROM contacts"
+        "SELECT identity, device_list, list_counter, claimed FROM contacts WHERE number > 0"
     ).fetchone()
     assert row == (CAROL, None, 0, None)
 
@@ -196,12 +197,12 @@ def test_the_alarm_at_a_changed_key_stays_until_a_person_judged_it(end: str) -> 
     desk.sync()
     laptop.fetch()
     laptop.database.connection.execute(
-        "UPDATE contacts SET state = ?, claimed = ?, request = x'01'", (end, CAROL)
+        "UPDATE contacts SET state = ?, claimed = ?, request = x'01' WHERE number > 0", (end, CAROL)
     )
     desk.database.write(overtures.on_removed, "bob", UnixMillis(NOW + 10))
     desk.sync()
     laptop.fetch()
-    row = "SELECT state, identity, claimed, request FROM contacts"
+    row = "SELECT state, identity, claimed, request FROM contacts WHERE number > 0"
     assert laptop.database.connection.execute(row).fetchone() == ("removed", BOB, CAROL, b"\x01")
     desk.befriend("bob", CAROL)  # judged there
     desk.sync()
@@ -213,11 +214,15 @@ def test_a_newer_device_list_seen_elsewhere_makes_the_known_one_old() -> None:
     desk, laptop = devices()
     for one in (desk, laptop):
         one.befriend("bob", BOB)
-        one.database.connection.execute("UPDATE contacts SET device_list = x'01', list_counter = 2")
-    desk.database.connection.execute("UPDATE contacts SET list_counter = 5")
+        one.database.connection.execute(
+            "UPDATE contacts SET device_list = x'01', list_counter = 2 WHERE number > 0"
+        )
+    desk.database.connection.execute("UPDATE contacts SET list_counter = 5 WHERE number > 0")
     desk.sync()
     laptop.fetch()
-    row = laptop.database.connection.execute("SELECT device_list, list_counter FROM contacts")
+    row = laptop.database.connection.execute(
+        "SELECT device_list, list_counter FROM contacts WHERE number > 0"
+    )
     assert row.fetchone() == (None, 5)
 
 
@@ -276,7 +281,8 @@ def test_a_request_of_theirs_that_came_after_the_end_stays() -> None:
     desk.database.write(befriending.remove, "bob", UnixMillis(NOW + 10))
     desk.sync()
     laptop.database.connection.execute(
-        "UPDATE contacts SET state = 'asked_in', request = x'01', since = ?", (NOW + 20,)
+        "UPDATE contacts SET state = 'asked_in', request = x'01', since = ? WHERE number > 0",
+        (NOW + 20,),
     )
     laptop.fetch()
     assert laptop.people()[0][1] == "asked_in"

@@ -35,6 +35,9 @@ class MailWorld(TalkWorld):
         self.strangers: set[frozenset[str]] = set()  # devices that never link with each other
         super().__init__(seed)
 
+    def partners(self, one: SimPeer) -> list[str]:
+        return sorted({p.account for p in self.peers})  # oneself, too
+
     @property
     def tracker(self) -> Office:
         assert self.office is not None

@@ -74,7 +74,7 @@ def test_another_own_device_shows_an_edited_one_once(
     settle(world, alice, laptop)
     assert [m.text for m in messages(laptop, "bob")] == ["the first"]
     laptop.database.connection.execute(  # as the account state brings it
-        "UPDATE contacts SET identity = ?, claimed = NULL", (again.keys.identity,)
+        "UPDATE contacts SET identity = ?, claimed = NULL WHERE number > 0", (again.keys.identity,)
     )
     change_key(alice, again)
     settle(world, alice, laptop)

@@ -162,7 +162,9 @@ def test_an_offer_to_a_friend_whose_key_changed_is_withdrawn_here(pair: Pair) ->
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
-    alice.database.connection.execute("UPDATE contacts SET claimed = ?", (b"k" * 32,))
+    alice.database.connection.execute(
+        "UPDATE contacts SET claimed = ? WHERE number > 0", (b"k" * 32,)
+    )
     shown, effects = withdraw(alice, offered)
     assert shown.state == "withdrawn"
     assert [e for e in effects if getattr(e, "conversation", None)] == []
@@ -272,7 +274,9 @@ def test_with_somebody_who_is_no_friend_now_nothing_is_left_to_call_off(pair: Pa
 def test_a_download_of_a_friend_whose_key_changed_is_called_off_here(pair: Pair) -> None:
     alice, bob = pair
     _, transfer = accepted(alice, bob)
-    bob.database.connection.execute("UPDATE contacts SET claimed = ?", (b"k" * 32,))
+    bob.database.connection.execute(
+        "UPDATE contacts SET claimed = ? WHERE number > 0", (b"k" * 32,)
+    )
     ended, effects = cancel(bob, transfer)
     assert ended.state == "cancelled"
     assert [e for e in effects if getattr(e, "conversation", None)] == []
