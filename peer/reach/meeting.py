@@ -83,7 +83,8 @@ class Meeting:
             group.create_task(self.punch(target, Purpose.PEER))
             relayed = group.create_task(_refusal(self._relaying.call(target, Purpose.PEER)))
         if (refused := relayed.result()) is not None:
-            raise refused
+            why = self.punching.why_not.get(target.device)
+            raise PeerError(refused.code, "; ".join(filter(None, (why, refused.message))))
 
     async def files(self, target: Target, path: str | None) -> Code | None:
         """Get a data link the way talk goes; it comes in like any other. Gives why it cannot be had."""

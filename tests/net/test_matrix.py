@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from tests.harness.netns import needs_networks
 from tests.harness.routers import needs_routers
 from tests.harness.situations import PATHS, D, L, Lab, R, Situation
 from tests.net.conftest import path_to
+from wire import limits
 
 pytestmark = [needs_networks, needs_routers]
 
@@ -17,12 +19,20 @@ def test_routers_that_say_no_are_passed_and_may_forget_what_they_translated(tmp_
     with Lab(tmp_path, R, R, delay_s=0.02) as lab:
         lab.meet()
         lab.pass_all(tmp_path)
+        alice, bob = lab.people
+        (tmp_path / "long.bin").write_bytes(os.urandom(48 * limits.MIB))
+        offer = alice.one("send", "bob", str(tmp_path / "long.bin"))["offer"]
+        bob.node.event("offer", offer=offer, state="offered")
+        bob.do("accept", offer, "--to", str(tmp_path / "in"))
+        bob.node.event("transfer", offer=offer, state="running")
         for router in lab.routers:
             router.restart()
-        alice, bob = lab.people
         for one, other in ((alice, bob), (bob, alice)):
             said = one.one("say", other.name, "still there", "--wait", "30")
             assert said["state"] == "delivered"
+        done = bob.node.event("transfer", offer=offer, state="done")
+        assert Path(done["saved_as"]).read_bytes() == (tmp_path / "long.bin").read_bytes()
+        assert done["resent_bytes"] <= limits.WINDOW_BYTES + limits.CHUNK_BYTES
 
 
 def test_two_at_one_home_find_each_other_again_without_the_tracker(tmp_path: Path) -> None:

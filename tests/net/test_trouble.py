@@ -82,6 +82,7 @@ def test_where_the_tracker_does_not_relay_both_are_told_whose_side_that_is(tmp_p
             path, why = path_to(peer, friend)
             assert path == "none"
             assert why is not None
+            assert "gives each connection another port" in why
             assert "the tracker's host has switched its relay off" in why
 
 
