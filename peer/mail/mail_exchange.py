@@ -71,16 +71,15 @@ class MailExchange:
         self._told = NOTHING
         self._is_told = asyncio.Event()
         self._paused: dict[DeviceId, tuple[IdentityKey, float]] = {}  # whose, and until when
+        self._unpaused: set[IdentityKey] = set()  # whose pauses end, those that begin right now too
         self._noted: set[tuple[str, bytes]] = set()  # lists that something was told of
         self._turn = asyncio.Lock()
         self.has_taken = asyncio.Event()  # all that waited when the link began
 
     def press(self, identity: IdentityKey) -> None:
         """Take note that something was said with somebody: worth a try, also where none helped a moment ago."""
-        self._paused = {
-            device: held for device, held in self._paused.items() if held[0] != identity
-        }
         self._pressed.add(identity)
+        self._unpaused.add(identity)
         self._news.set()
 
     def look(self) -> None:
@@ -132,17 +131,21 @@ class MailExchange:
             if told is not NOTHING or now_s >= self._publish_at or is_doubted:
                 await self._publish(link, told.one_time, told.has_weekly)
                 self._publish_at = now_s + PUBLISH_S
-            pressed = frozenset(self._pressed)
+            pressed, self._pressed = (
+                self._pressed,
+                set(),
+            )  # who is named meanwhile is looked at next
             of = None if now_s >= self._look_at else pressed
             if of is None:
                 await self._ask_kept(link)
             due = await self._leave_all(link, of)
+            wait_s = LOOK_S
+            if due is not None:
+                self._pressed |= pressed
+                wait_s = min(max((due - wall()) / 1000, 0.0), LOOK_S)
             if of is None:
-                self._look_at = now_s + LOOK_S
-            if due is None:
-                self._pressed -= pressed  # whoever was named meanwhile is looked at next
-                return LOOK_S
-            return min(max((due - wall()) / 1000, 0.0), LOOK_S)
+                self._look_at = now_s + wait_s  # what is due later is for whomever, too
+            return wait_s
 
     # --- what comes
 
@@ -195,8 +198,13 @@ class MailExchange:
         Gives when more will be due that a link may still bring.
         """
         now_s = asyncio.get_running_loop().time()
-        self._paused = {device: held for device, held in self._paused.items() if held[1] > now_s}
         while True:
+            unpaused, self._unpaused = self._unpaused, set()
+            self._paused = {
+                device: (identity, at)
+                for device, (identity, at) in self._paused.items()
+                if at > now_s and identity not in unpaused
+            }
             found, later = self._database.read(postbox.due, self._linked(), wall(), of)
             waiting = [one for one in found if one.device not in self._paused]
             if not waiting:
