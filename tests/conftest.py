@@ -6,7 +6,10 @@ HYPOTHESIS_PROFILE=deep tries a hundred times as many examples and runs the test
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,6 +25,23 @@ settings.load_profile(PROFILE)
 
 for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"):
     os.environ.pop(name, None)  # whoever runs the tests may have a keyring, and it is none of ours
+
+
+MakeFolder = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def module_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeFolder]:
+    """Folders for what the tests of a module share, by name; they are gone when those tests are over."""
+    made: list[Path] = []
+
+    def make(name: str) -> Path:
+        made.append(tmp_path_factory.mktemp(name))
+        return made[-1]
+
+    yield make
+    for folder in made:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import MakeFolder
 from tests.harness.actors import Peer
 from tests.harness.copies import Friendship
 from tests.harness.doors import Door, doors_of
@@ -100,9 +101,9 @@ def unharmed(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Door]]:
+def doors(module_folder: MakeFolder) -> Iterator[dict[str, Door]]:
     """The ports of a tracker and of Bob's node, and Eve, a friend of his, who knocks there."""
-    with Scene(tmp_path_factory.mktemp("doors")) as scene:
+    with Scene(module_folder("doors")) as scene:
         eve = scene.friend("eve")
         yield {str(door): door for door in doors_of(scene, eve)}
 

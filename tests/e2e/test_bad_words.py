@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import MakeFolder
 from tests.harness.actors import Outcome, Peer
 from tests.harness.strangers import Scene
 from tests.harness.trackers import WIDE, TrackerProcess
@@ -18,8 +19,8 @@ Make = Callable[[str], Peer]
 
 
 @pytest.fixture(scope="module")
-def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackerProcess]:
-    with TrackerProcess(tmp_path_factory.mktemp("words") / "home", *WIDE) as running:
+def tracker(module_folder: MakeFolder) -> Iterator[TrackerProcess]:
+    with TrackerProcess(module_folder("words") / "home", *WIDE) as running:
         yield running
 
 
@@ -122,8 +123,8 @@ def test_46_wrong_passwords_have_to_wait_and_are_told_how_long(
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with Scene(tmp_path_factory.mktemp("scene")) as scene:
+def scene(module_folder: MakeFolder) -> Iterator[Scene]:
+    with Scene(module_folder("scene")) as scene:
         yield scene
 
 

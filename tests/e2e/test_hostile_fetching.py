@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conftest import MakeFolder
 from tests.harness.strangers import Scene
 from tests.harness.trackers import WAIT_S
 from tests.independent.account import Person, addresses
@@ -21,8 +22,8 @@ from wire import limits
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with Scene(tmp_path_factory.mktemp("fetching")) as scene:
+def scene(module_folder: MakeFolder) -> Iterator[Scene]:
+    with Scene(module_folder("fetching")) as scene:
         yield scene
 
 

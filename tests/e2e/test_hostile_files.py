@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import MakeFolder
 from tests.harness.actors import Item
 from tests.harness.strangers import Scene
 from tests.harness.trackers import FOLDER, PYTHON
@@ -32,8 +33,8 @@ NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with Scene(tmp_path_factory.mktemp("files")) as scene:
+def scene(module_folder: MakeFolder) -> Iterator[Scene]:
+    with Scene(module_folder("files")) as scene:
         yield scene
 
 

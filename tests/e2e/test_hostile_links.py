@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conftest import MakeFolder
 from tests.harness.strangers import Scene
 from tests.independent import account, values
 from tests.independent.account import Person, Session
@@ -20,8 +21,8 @@ THEN = 1_700_000_000_000
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with Scene(tmp_path_factory.mktemp("links")) as scene:
+def scene(module_folder: MakeFolder) -> Iterator[Scene]:
+    with Scene(module_folder("links")) as scene:
         yield scene
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from tests.conftest import MakeFolder
 from tests.harness.strangers import Scene
 from tests.independent import values
 from tests.independent.account import Person
@@ -22,8 +23,8 @@ LIE = "this was never said"
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with Scene(tmp_path_factory.mktemp("log")) as scene:
+def scene(module_folder: MakeFolder) -> Iterator[Scene]:
+    with Scene(module_folder("log")) as scene:
         yield scene
 
 

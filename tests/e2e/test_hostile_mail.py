@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from cryptography.exceptions import InvalidSignature, InvalidTag
 
+from tests.conftest import MakeFolder
 from tests.harness.trackers import WIDE, TrackerProcess
 from tests.independent import account, mail, values
 from tests.independent.account import Person, Session
@@ -21,8 +22,8 @@ LETTER: list[tuple[str, list[Value]]] = [("Receipt", [b"a receipt, signed"])]
 
 
 @pytest.fixture(scope="module")
-def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackerProcess]:
-    with TrackerProcess(tmp_path_factory.mktemp("mail") / "tracker", *WIDE) as running:
+def tracker(module_folder: MakeFolder) -> Iterator[TrackerProcess]:
+    with TrackerProcess(module_folder("mail") / "tracker", *WIDE) as running:
         yield running
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import MakeFolder
 from tests.harness.actors import Item
 from tests.harness.strangers import Scene
 from tests.independent.account import Person
@@ -22,8 +23,8 @@ CONTENT = b"announced!"
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with Scene(tmp_path_factory.mktemp("manifests")) as scene:
+def scene(module_folder: MakeFolder) -> Iterator[Scene]:
+    with Scene(module_folder("manifests")) as scene:
         yield scene
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from peer.transfers.paths import numbered
+from tests.conftest import MakeFolder
 from tests.harness.names import GOLDEN
 from tests.harness.strangers import Scene
 from tests.independent.account import Person
@@ -29,8 +30,8 @@ FILE = {"film.bin": os.urandom(MIB + 5)}
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with Scene(tmp_path_factory.mktemp("paths")) as scene:
+def scene(module_folder: MakeFolder) -> Iterator[Scene]:
+    with Scene(module_folder("paths")) as scene:
         yield scene
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import MakeFolder
 from tests.e2e.conftest import MakePeer
 from tests.harness.mounts import needs_mounts
 from tests.house.tree import ROOT
@@ -55,9 +56,9 @@ def other_pythons() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(module_folder: MakeFolder) -> Path:
     """What a person gets by `pip install`, built once."""
-    folder = tmp_path_factory.mktemp("wheel")
+    folder = module_folder("wheel")
     ran(sys.executable, *PIP, "wheel", "--no-deps", "-w", folder, ROOT, folder=folder)
     [wheel] = folder.glob("hobnob-*.whl")
     return wheel

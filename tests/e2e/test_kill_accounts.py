@@ -104,7 +104,7 @@ class TestEveryMoment:
         def attempt(moment: Moment | None) -> bool:
             name = next(self.names)
             first = self.make_peer(name)
-            made = first.register(self.tracker.address)
+            made = first.register(self.tracker.address, "--unsealed")
             second = self.make_peer(f"{name}-second")
             words = ("login", name, "--unsealed", "--tracker", self.tracker.address)
             done = self.run(second, words, moment, log)

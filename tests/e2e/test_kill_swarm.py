@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import MakeFolder
 from tests.harness.actors import Item, Peer
 from tests.harness.trackers import WIDE, TrackerProcess
 from wire import limits
@@ -28,9 +29,9 @@ Three = tuple[Peer, Peer, Peer]
 
 
 @pytest.fixture(scope="module")
-def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Three]:
+def three(module_folder: MakeFolder) -> Iterator[Three]:
     """Alice, Bob and Carol, friends of each other, up."""
-    folder = tmp_path_factory.mktemp("three")
+    folder = module_folder("three")
     with ExitStack() as stack:
         tracker = stack.enter_context(TrackerProcess(folder / "tracker", *WIDE))
         names = ("alice", "bob", "carol")

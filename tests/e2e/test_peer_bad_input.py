@@ -14,6 +14,7 @@ import pytest
 
 from peer.identity import read_key_file
 from peer.locations import Locations
+from tests.conftest import MakeFolder
 from tests.e2e.conftest import MakePeer
 from tests.fuzz.mutation import mutate_message
 from tests.fuzz.seeds import records
@@ -34,8 +35,8 @@ PING = b"\x80\x05"
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with Scene(tmp_path_factory.mktemp("peer")) as scene:
+def scene(module_folder: MakeFolder) -> Iterator[Scene]:
+    with Scene(module_folder("peer")) as scene:
         yield scene
 
 

@@ -16,6 +16,7 @@ import pytest
 from peer.cli.verbs import VERBS
 from peer.identity import Profile, read_key_file
 from peer.locations import Locations
+from tests.conftest import MakeFolder
 from tests.harness.actors import Node, Peer
 from tests.harness.trackers import WIDE, TrackerProcess
 from wire.ids import LinkKey
@@ -64,9 +65,9 @@ def node_of(peer: Peer) -> Node:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Found]:
+def found(module_folder: MakeFolder) -> Iterator[Found]:
     """Register, log in elsewhere, befriend, talk, send, change the password; then look around."""
-    folder = tmp_path_factory.mktemp("session")
+    folder = module_folder("session")
     secret, changed, recovery = (folder / name for name in ("secret", "changed", "recovery"))
     secret.write_text(f"{PASSWORD}\n")
     changed.write_text(f"{CHANGED}\n")

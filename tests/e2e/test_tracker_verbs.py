@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import MakeFolder
 from tests.e2e.verb_world import (
     FORMS,
     PLACES,
@@ -71,8 +72,8 @@ class Homes:
 
 
 @pytest.fixture(scope="module")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homes]:
-    folder = tmp_path_factory.mktemp("trackers")
+def homes(module_folder: MakeFolder) -> Iterator[Homes]:
+    folder = module_folder("trackers")
     with TrackerProcess(folder / "up", *WIDE) as tracker:
         Peer(folder, "alice").register(tracker.address)
         yield Homes(folder / "up", folder / "alone")

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from peer.cli.verbs import VERBS
+from tests.conftest import MakeFolder
 from tests.e2e.verb_calls import FINE, OUTCOMES, Row
 from tests.e2e.verb_rows import ROWS
 from tests.e2e.verb_world import Scene, World, check_fine, check_refused, make_world
@@ -24,8 +25,8 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with make_world(tmp_path_factory.mktemp("verbs")) as made:
+def world(module_folder: MakeFolder) -> Iterator[World]:
+    with make_world(module_folder("verbs")) as made:
         yield made
 
 

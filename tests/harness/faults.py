@@ -70,6 +70,7 @@ def _strace(log: Path, calls: Sequence[str], paths: Sequence[Path]) -> list[str]
         "-D",
         "-f",
         "-qq",
+        "--seccomp-bpf",  # only the calls that count stop it: a third less time
         "-o",
         str(log),
         *unset,

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
+from tests.conftest import MakeFolder
 from tests.harness.guest import Guest, register
 from tests.harness.memory import bounded
 from tests.harness.people import Person, person
@@ -16,8 +17,8 @@ Join = Callable[..., Awaitable[list[Person]]]
 
 
 @pytest.fixture(scope="module")
-def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackerProcess]:
-    with TrackerProcess(tmp_path_factory.mktemp("tracker") / "home", *WIDE) as running:
+def tracker(module_folder: MakeFolder) -> Iterator[TrackerProcess]:
+    with TrackerProcess(module_folder("tracker") / "home", *WIDE) as running:
         yield running
 
 

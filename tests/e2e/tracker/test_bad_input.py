@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import MakeFolder
 from tests.harness.guest import Closed, Guest, come, register
 from tests.harness.people import person
 from tests.harness.trackers import WIDE, TrackerProcess
@@ -28,8 +29,8 @@ PREAMBLE = frames.preamble(Purpose.TRACKER)
 
 
 @pytest.fixture(scope="module")
-def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackerProcess]:
-    home = tmp_path_factory.mktemp("impatient") / "home"
+def impatient(module_folder: MakeFolder) -> Iterator[TrackerProcess]:
+    home = module_folder("impatient") / "home"
     with TrackerProcess(home, "--limit", "open_timeout_s=0.4") as running:
         yield running
 
