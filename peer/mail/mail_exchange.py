@@ -162,6 +162,8 @@ class MailExchange:
             taken = await self._database.write_patiently(
                 mailing.take, self._profile.keys, mail.items, wall(), self._entropy
             )
+            for item in mail.items:
+                self._paused.pop(item.device, None)  # it is there, and is answered at once
             self._on_effects(taken.effects)
             await link.ask(partial(mailbox.TakeMail, items=taken.numbers), Done)
             after = mail.items[-1].number
