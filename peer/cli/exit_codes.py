@@ -184,15 +184,6 @@ def _on_terminate(_number: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 
-def flush() -> None:
-    """Let what was written leave; raises OutputFailed where that is impossible."""
-    if sys.stdout is not None:
-        try:
-            sys.stdout.flush()
-        except (OSError, ValueError) as error:
-            raise OutputFailed(_reason(error)) from error
-
-
 def _flush_or_drop() -> None:
     # Whatever is still buffered for a broken stdout would end in a traceback when the interpreter leaves.
     try:
@@ -205,16 +196,30 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+_held: list[bytes] = []
+
+
 def write(line: bytes, *, is_last: bool = True) -> None:
     """Write one result to stdout; raises OutputFailed where that is impossible.
 
     is_last: it leaves at once, else whoever writes calls `flush` soon.
     """
+    _held.append(line)
+    if is_last:
+        flush()
+
+
+def flush() -> None:
+    """Let what was written leave, in one piece; raises OutputFailed where that is impossible."""
+    lines = b"".join(_held)
+    _held.clear()
     if sys.stdout is None:
-        raise OutputFailed("standard output is closed")
+        if lines:
+            raise OutputFailed("standard output is closed")
+        return
     try:
-        sys.stdout.buffer.write(line)
-        if is_last:
-            sys.stdout.buffer.flush()
+        if lines:
+            sys.stdout.buffer.write(lines)
+        sys.stdout.flush()
     except (OSError, ValueError) as error:
         raise OutputFailed(_reason(error)) from error
