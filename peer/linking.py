@@ -309,12 +309,10 @@ class Linking:
             path=pump.path,
         )
         self._lists.heard(link.identity, remote.hello.known_counter)
-        older = [
-            each for each in self._links.of_identity(link.identity) if each.device == link.device
-        ]
+        older = self._links.every_of_device(link.device)
         if older:
             self._spawn(self._doubt(link.device, older))
-        losers = self._links.add(link)
+        losers = self._links.add(link, [each for each in older if each.pump.is_settled])
         for loser in losers:
             loser.pump.close(Code.LINK_REPLACED)
         if link not in losers:
@@ -358,8 +356,10 @@ class Linking:
         return {link.device for link in self._links.every()}
 
     def places(self, target: Target) -> list[Candidate]:
-        """Give the addresses of a device that are worth a dial, best first."""
-        return self.dialer.places(target)
+        """Give the addresses of a device that are worth a dial, best first: the one that talk comes from."""
+        link = self._links.of_device(target.device)
+        talks = "" if link is None else link.pump.peer
+        return sorted(self.dialer.places(target), key=lambda place: place.host != talks)
 
     def is_linked(self, device: DeviceId) -> bool:
         """Say whether a control link to a device stands."""

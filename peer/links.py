@@ -5,7 +5,7 @@ Talk and data links alike: of one device pair and purpose one stays (design, sec
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
@@ -109,8 +109,11 @@ class Links(Generic[Kept]):
     def __init__(self) -> None:
         self._by_device: dict[DeviceId, list[Kept]] = {}
 
-    def add(self, link: Kept) -> list[Kept]:
+    def add(self, link: Kept, settled: Collection[Kept] = ()) -> list[Kept]:
         """Take a link that opened; gives those that have to go, which may include this very one.
+
+        settled: those that stand for longer than two sides take that dial at once. Whoever dials all the same
+        has none of them any more that is as good: it has another address now, or its end was lost.
 
         A link of a former run of the other end is dead. Two sides that dialled at once see the same two
         links, and both keep the one with the better path, else the one whose initiator has the smaller link key. Of two by the same
@@ -118,10 +121,15 @@ class Links(Generic[Kept]):
         two at most, until the dialler closes one.
         """
         others = self._by_device.setdefault(link.device, [])
-        losers = [other for other in others if other.boot_id != link.boot_id]
-        rivals = [other for other in others if other.boot_id == link.boot_id]
-        best = min((rank_of(other.path) for other in rivals), default=len(PATHS))
         rank = rank_of(link.path)
+        losers = [
+            other
+            for other in others
+            if other.boot_id != link.boot_id
+            or (not link.is_ours and other in settled and rank <= rank_of(other.path))
+        ]
+        rivals = [other for other in others if other not in losers]
+        best = min((rank_of(other.path) for other in rivals), default=len(PATHS))
         if best < rank:
             losers.append(link)
         elif best > rank:
@@ -152,6 +160,10 @@ class Links(Generic[Kept]):
         """Give the newest link to a device, or None."""
         found = self._by_device.get(device)
         return found[-1] if found else None
+
+    def every_of_device(self, device: DeviceId) -> list[Kept]:
+        """List the links to a device, the newest last."""
+        return list(self._by_device.get(device, ()))
 
     def of_identity(self, identity: bytes) -> list[Kept]:
         """List the links to all devices of an account."""

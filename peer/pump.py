@@ -144,6 +144,11 @@ class Pump(asyncio.Protocol):
         """Whether messages can be sent."""
         return self.link is not None and self.link.state is LinkState.OPEN
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it stands for longer than two sides take that dial at once."""
+        return self._now() - self._connected > limits.DIAL_TIMEOUT_S
+
     def send(self, message: Message) -> bool:
         """Send a message if the link is open; False if it is not."""
         if self.link is None or not self.is_open:

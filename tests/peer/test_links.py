@@ -76,6 +76,23 @@ def test_a_dialler_keeps_its_first_link_and_the_other_side_lets_it_decide() -> N
     assert theirs.of_device(made[0].device) is made[1]
 
 
+def test_whoever_dials_anew_has_lost_the_link_that_stood_for_long() -> None:
+    links: Any = Links()
+    ours, anew = link(SMALL, is_ours=True), link(LARGE)
+    assert links.add(ours) == []
+    assert links.add(anew, [ours]) == [ours]
+    assert links.every() == links.every_of_device(anew.device) == [anew]
+
+
+def test_what_stood_for_long_stays_before_a_worse_path_and_before_our_own_dial() -> None:
+    links: Any = Links()
+    theirs = link(SMALL)
+    assert links.add(theirs) == []
+    for late in (link(LARGE, path="relayed"), link(LARGE, is_ours=True)):
+        assert links.add(late, [theirs]) == [late]
+    assert links.every() == [theirs]
+
+
 def test_links_of_other_devices_are_left_alone() -> None:
     links: Any = Links()
     one, other = link(LARGE), link(SMALL, device=b"e" * 16)
