@@ -22,7 +22,8 @@
     outgoing    what one link serves: `wire.transfer.Sender` married to files
     serving     what is served to whom, and what becomes of the sender's rows
     talk        what one link is about: what comes and what leaves over it
-    bulk        one open data link: a thread that receives and a thread that sends; inlet and outlet are its ends
+    bulk        one open data link: a thread that receives and a thread that sends; inlet and outlet are its ends,
+                speech seals what leaves
     verdicts    what the accept policy says of an offer; policy does it
     underway    which transfers that come are open, closing or set aside
     outcomes    what becomes of transfers that come; reports are what they tell

@@ -22,6 +22,7 @@ _MAX_PACING_RATE: Final = (
     47  # <asm-generic/socket.h> SO_MAX_PACING_RATE, which Python does not name
 )
 _UNLIMITED: Final = 2 ** (8 * struct.calcsize("@L")) - 1
+_AT_ONCE: Final[int | None] = getattr(socket, "MSG_DONTWAIT", None)  # Windows has none
 _BYTES_ACKED: Final = slice(120, 128)  # <linux/tcp.h> tcp_info.tcpi_bytes_acked, Linux 4.1
 _INFO_BYTES: Final = 128
 
@@ -45,6 +46,20 @@ class Outlet:
         """Send records that wait for nothing."""
         self._socket.sendall(sealed)
         self._sent += len(sealed)
+
+    def try_send(self, sealed: memoryview) -> int:
+        """Send what the system takes at once of records that wait for nothing; gives how many bytes.
+
+        A connection that failed takes none: whoever waits for it meets the error.
+        """
+        if _AT_ONCE is None:
+            return 0
+        try:
+            sent = self._socket.send(sealed, _AT_ONCE)
+        except OSError:
+            return 0
+        self._sent += sent
+        return sent
 
     def send_chunk(self, sealed: memoryview, is_over: Callable[[], bool]) -> None:
         """Send records with a chunk: each slice waits for its turn, if there is a rate. is_over: asked meanwhile."""

@@ -179,6 +179,13 @@ class TransferTalk:
             return (said, 0) if said else None
         return [*said, *found[0]], found[1]
 
+    def has_news(self) -> bool:
+        """Say whether a transfer begins here: how far it is goes out before more of it can come."""
+        return any(
+            key not in self._told and key.device == self._device and incoming.is_counting
+            for key, incoming in list(self._incoming.items())
+        )
+
     def wants(self) -> bool:
         """Say whether something was asked for and is still to come."""
         return any(incoming.wants(self._device) for incoming in self.incoming)

@@ -212,7 +212,7 @@ class Station:
     @property
     def uploaded(self) -> int:
         """Bytes that were sent over the links that stand."""
-        return sum(link.bulk._sealer.bytes for link in self.links._links.every)
+        return sum(link.bulk.sealed_bytes for link in self.links._links.every)
 
     def all_states(self, offered: str) -> list[str]:
         """Give the states of an offer's transfers, one for each friend."""

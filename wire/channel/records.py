@@ -93,8 +93,8 @@ class Sealer(_Direction):
         """Write the next record, length first, to a buffer and give how many bytes it takes.
 
         plaintext: a contiguous view of 1 to 1,048,576 bytes. out: one of at least 20 bytes more,
-        which does not overlap it. Raises LocalProtocolError for other lengths; nothing is counted
-        then.
+        which does not overlap it or begins LENGTH_BYTES before it. Raises LocalProtocolError for
+        other lengths; nothing is counted then.
         """
         length = len(plaintext)
         if not 1 <= length <= DATA_RECORD_BYTES:

@@ -57,6 +57,9 @@ class Notes:
         into[: len(data)] = data
         return messages, len(data)
 
+    def has_news(self) -> bool:
+        return False
+
     def wants(self) -> bool:
         return True
 

@@ -245,6 +245,17 @@ def test_a_record_is_opened_in_its_own_place(size: int) -> None:
         assert sealed[:size] == plaintext
 
 
+@pytest.mark.parametrize("size", [1, 15, 16, 17, 4096, DATA_RECORD_BYTES])
+def test_a_record_is_sealed_in_its_own_place(size: int) -> None:
+    sealer, opener = _ends()
+    plaintext = bytes(number % 251 for number in range(size))
+    room = memoryview(bytearray(size + OVERHEAD_BYTES))
+    for _ in range(2):
+        room[LENGTH_BYTES : LENGTH_BYTES + size] = plaintext
+        assert sealer.seal_into(room[LENGTH_BYTES : LENGTH_BYTES + size], room) == len(room)
+        assert opener.open(bytes(room[LENGTH_BYTES:])) == plaintext
+
+
 @pytest.mark.parametrize("limits", [(0, 1), (1, 0), (-1, 1)])
 def test_a_limit_below_one_is_our_own_mistake(limits: tuple[int, int]) -> None:
     with pytest.raises(LocalProtocolError):
