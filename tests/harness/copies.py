@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.harness.actors import Node, Peer
+from tests.harness.actors import Item, Node, Peer
 from tests.harness.trackers import WIDE, TrackerProcess
 
 FIRST_PORT, LAST_PORT = 20_000, 32_000
@@ -29,6 +29,7 @@ def copy(home: Path, to: Path) -> None:
             "UPDATE place SET inode = ?, stamp_inode = ?",
             (database.stat().st_ino, stamp.stat().st_ino),
         )
+        connection.execute("UPDATE devices SET addresses = NULL")  # nobody is there any more
 
 
 def free_place(seed: int) -> str:
@@ -82,7 +83,13 @@ class Friendship:
             copy(self.folder / peer.name, peer.home)
         nodes = alice.up(), bob.up()
         for node, friend in zip(nodes, (bob, alice), strict=True):
-            node.event("link", friend=friend.name, state="up")
+            node.wait(lambda item, friend=friend.name: _is_near(item, friend))  # type: ignore[misc]
+
+
+def _is_near(item: Item, friend: str) -> bool:
+    """Say whether this is word of a link with a friend that goes by no relay."""
+    told = item["event"], item.get("friend"), item.get("state")
+    return told == ("link", friend, "up") and item["path"] != "relayed"
 
 
 def befriend(address: str, alice: Peer, bob: Peer, *words: str) -> tuple[Node, Node]:
