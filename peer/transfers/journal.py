@@ -6,7 +6,7 @@ appended and not synced, numbers big-endian:
 
     kind     1   one of `Kind`
     file     4   index of the file (for LANDING: of the entry that stands at the top)
-    first    4   chunk index (for LANDING: the number its name got)
+    first    4   chunk index (for LANDING: the number its name got, 0 for none any more)
     content 32   CHUNK: the digest. ZEROS, ASKED, DROPPED, FILES: where the range ends (4). FAILED: a code. PINNED: modification time
                  and inode of the part file (8 each). SYNCED: how many entries before are on the disk (8).
                  PROOF and SYNCED end with CRC-32 of the whole journal before these 4 bytes.
@@ -39,6 +39,8 @@ _PIN = struct.Struct(">QQ16x")
 _MARK = struct.Struct(">Q20x")
 _CHECK_BYTES = 4
 _WRAP = 2**64
+NO_NAME = 0
+"""The number of a name that was chosen and is so no more."""
 
 
 class Kind(enum.IntEnum):
@@ -135,10 +137,6 @@ class Journal:
     def sync(self) -> None:
         """Bring the journal to the disk."""
         self._disk.fdatasync(self._descriptor)
-
-    def modified_ns(self) -> int:
-        """Say when it was last written to."""
-        return self._disk.fstat(self._descriptor).st_mtime_ns
 
     def close(self) -> None:
         """Let go of it."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from peer.transfers.disk import Disk, exists
-from peer.transfers.journal import Journal
+from peer.transfers.journal import NO_NAME, Journal
 from peer.transfers.paths import numbered, what_counts
 from peer.transfers.rename import rename_without_replacing
 
@@ -45,6 +45,18 @@ class Landing:
     def is_begun(self) -> bool:
         """Whether names were chosen: everything was whole and on the disk then."""
         return bool(self._chosen)
+
+    def standing(self) -> set[str]:
+        """Give the names at the top of the tree that did not land yet. Raises OSError."""
+        return {name for _, name in self._tops if exists(self._disk, name.encode(), self._tree)}
+
+    def give_up(self) -> None:
+        """Choose no names, as long as not everything is whole. Raises OSError.
+
+        What landed already stays where it is, and comes again under a name of its own if others have to wait.
+        """
+        self._journal.landing((entry, NO_NAME) for entry in self._chosen)
+        self._chosen.clear()
 
     def land(self, folder: Path) -> Path:
         """Give everything in the tree its final name; gives the path of the one top, or the folder.

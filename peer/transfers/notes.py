@@ -14,7 +14,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from peer.transfers.disk import Disk
-from peer.transfers.journal import ENTRY, HEADER, MAGIC, VERSION, Kind, header, offer_mark
+from peer.transfers.journal import (
+    ENTRY,
+    HEADER,
+    MAGIC,
+    NO_NAME,
+    VERSION,
+    Kind,
+    header,
+    offer_mark,
+)
 from wire import limits
 from wire.transfer.digests import DIGEST_BYTES
 from wire.transfer.holding import OfferKey
@@ -90,6 +99,7 @@ class Notes:
     landing: dict[int, int] = field(default_factory=dict)
     size: int = 0  # bytes of the journal that count
     check: int = 0  # CRC-32 of them
+    written_ns: int = 0  # when somebody wrote to it last, before it was opened
 
     def files(self) -> Iterator[int]:
         """Give the files that it speaks of, in order."""
@@ -140,6 +150,8 @@ class Notes:
             self.failed[file] = content.rstrip(b"\0").decode(errors="replace")
         elif kind == Kind.LANDING:
             self.landing[file] = first
+            if first == NO_NAME:
+                del self.landing[file]
         elif kind == Kind.PINNED:
             at, inode = _PIN.unpack_from(content)
             self.chunks_of(file).pin = (at, inode)
@@ -183,6 +195,7 @@ def read(disk: Disk, descriptor: int) -> Notes:
     The notes say how much of it counts: the caller cuts the rest off and goes on from there.
     """
     reader = _Reader()
+    written_ns = disk.fstat(descriptor).st_mtime_ns
     buffer = bytearray(_BLOCK_ENTRIES * ENTRY.size)
     start = bytearray(HEADER.size)
     disk.preadv(descriptor, [memoryview(start)], 0)
@@ -195,7 +208,9 @@ def read(disk: Disk, descriptor: int) -> Notes:
             break
         reader.block(memoryview(buffer)[:whole])
         position += whole
-    return reader.notes_at_end()
+    found = reader.notes_at_end()
+    found.written_ns = written_ns
+    return found
 
 
 class _Reader:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from blake3 import blake3
 
 from peer.transfers.disk import REOPEN_FILE, Disk
 from peer.transfers.notes import ChunkNotes, Notes
+from peer.transfers.paths import TOP
 from peer.transfers.workplace import Folders
 from wire import limits
 from wire.transfer.digests import chunk_count, chunk_length, zero_digest
@@ -80,21 +81,59 @@ def is_own_file(found: os.stat_result) -> bool:
 
 def is_as_left(found: os.stat_result, entry: Entry) -> bool:
     """Say whether a whole file looks as it was left."""
-    is_timed = found.st_mtime_ns == times(entry)[1]
-    return is_own_file(found) and found.st_size == entry.size and is_timed
+    return is_own_file(found) and _is_timed(found, entry)
+
+
+def _is_timed(found: os.stat_result, entry: Entry) -> bool:
+    return found.st_size == entry.size and found.st_mtime_ns == times(entry)[1]
+
+
+def is_disturbed(
+    disk: Disk,
+    folders: Folders,
+    slots: Sequence[Slot],
+    wholes: Collection[int],
+    standing: Collection[str],
+) -> bool:
+    """Say whether a file that was whole is not as it was left, but for further names: a landing may give it some.
+
+    standing: what of the top to look at. Raises OSError.
+    """
+    with folders.lock:
+        for file in wholes:
+            if file >= len(slots):
+                return True
+            slot = slots[file]
+            top = slot.name.decode() if slot.parent == TOP else folders.top_of(slot.parent)
+            if top not in standing:
+                continue
+            found = _stat(disk, slot, folders.descriptor(slot.parent))
+            if found is None or not stat.S_ISREG(found.st_mode) or not _is_timed(found, slot.entry):
+                return True
+    return False
+
+
+def is_there(disk: Disk, slot: Slot, folder: int) -> bool:
+    """Say whether a whole file is in its folder, a descriptor, as it was left. Raises OSError."""
+    found = _stat(disk, slot, folder)
+    return found is not None and is_as_left(found, slot.entry)
+
+
+def _stat(disk: Disk, slot: Slot, folder: int) -> os.stat_result | None:
+    try:
+        return disk.stat(slot.name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
 
 
 class Restoring:
-    """Compares notes with the disk. slots: of all files, by index. written_ns: when the journal was."""
+    """Compares notes with the disk. slots: of all files, by index."""
 
-    def __init__(
-        self, disk: Disk, folders: Folders, slots: Sequence[Slot], notes: Notes, written_ns: int
-    ) -> None:
+    def __init__(self, disk: Disk, folders: Folders, slots: Sequence[Slot], notes: Notes) -> None:
         self._disk = disk
         self._folders = folders
         self._slots = slots
         self._notes = notes
-        self._written_ns = written_ns
         self._buffer = memoryview(bytearray(limits.CHUNK_BYTES + 1))
         self.findings = Findings()
 
@@ -183,7 +222,7 @@ class Restoring:
             return False  # somebody cut it
         if notes.pin is not None:
             return notes.pin == (found.st_mtime_ns % 2**64, found.st_ino % 2**64)
-        return found.st_mtime_ns <= self._written_ns + _SLACK_NS
+        return found.st_mtime_ns <= self._notes.written_ns + _SLACK_NS
 
     def _hash_doubtful(self, file: int, slot: Slot, notes: ChunkNotes) -> None:
         """Hash what is in doubt; a whole file that stays so gets its length and time again."""
@@ -224,11 +263,7 @@ class Restoring:
 
     def _stat(self, slot: Slot) -> os.stat_result | None:
         with self._folders.lock:
-            folder = self._folders.descriptor(slot.parent)
-            try:
-                return self._disk.stat(slot.name, dir_fd=folder, follow_symlinks=False)
-            except FileNotFoundError:
-                return None
+            return _stat(self._disk, slot, self._folders.descriptor(slot.parent))
 
     def _drop(self, file: int) -> None:
         self.findings.dropped.append((file, 0, EVERY_CHUNK))

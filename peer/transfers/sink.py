@@ -24,7 +24,8 @@ from peer.transfers.restoring import (
     Restored,
     Restoring,
     Slot,
-    is_as_left,
+    is_disturbed,
+    is_there,
     report,
     times,
 )
@@ -123,6 +124,8 @@ class Sink:
         sink = cls(disk, folder, place, entries)
         try:
             with sink._translated():
+                if sink.is_landing:
+                    sink._look_again()
                 if not sink.is_landing:
                     sink._look()
                     sink._check_space(is_first=place.found is None)
@@ -173,11 +176,15 @@ class Sink:
             yield from report(self._notes, self._slots)
         self._notes = Notes()
 
+    def _look_again(self) -> None:
+        """Go on landing only with what is as it was when all was whole."""
+        standing, wholes = self._landing.standing(), self._notes.wholes
+        if is_disturbed(self._disk, self._folders, self._slots, wholes, standing):
+            self._landing.give_up()
+
     def _look(self) -> None:
         """Compare what was noted with the disk."""
-        found = Restoring(
-            self._disk, self._folders, self._slots, self._notes, self._journal.modified_ns()
-        ).look()
+        found = Restoring(self._disk, self._folders, self._slots, self._notes).look()
         if found.dropped:
             self._journal.dropped(found.dropped)
         self._unsynced.add(found.unsynced)
@@ -325,7 +332,7 @@ class Sink:
             for file, slot in enumerate(self._slots):
                 if slot.parent != parent:
                     parent, folder = slot.parent, self._folders.descriptor(slot.parent)
-                if self._state[file] == _WHOLE and not self._is_there(slot, folder):
+                if self._state[file] == _WHOLE and not is_there(self._disk, slot, folder):
                     raise Disturbed(f"{slot.name.decode()} was removed or changed by somebody")
             for number in reversed(self._folder_numbers):
                 self._folders.descriptor(number)
@@ -333,13 +340,6 @@ class Sink:
                 self._disk.utime(self._folders.descriptor(number), ns=times(self._entries[number]))
                 self._folders.touched.add(number)
             self._folders.touched.add(TOP)
-
-    def _is_there(self, slot: Slot, folder: int) -> bool:
-        try:
-            found = self._disk.stat(slot.name, dir_fd=folder, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return is_as_left(found, slot.entry)
 
     def close(self) -> None:
         """Stop in good order: sync, mark, note how the parts stand; again changes nothing.

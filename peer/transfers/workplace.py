@@ -159,6 +159,13 @@ class Folders:
             self._disk.close(self._open.popitem(last=False)[1])
         return found
 
+    def top_of(self, number: int) -> str:
+        """Give the name of the folder at the top of the tree that holds a folder, or is it."""
+        parent, name = self._places[number]
+        while parent != TOP:
+            parent, name = self._places[parent]
+        return name
+
     def close(self) -> None:
         """Let go of all of them."""
         with self.lock:
