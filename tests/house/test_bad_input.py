@@ -38,7 +38,7 @@ def is_watched(test: str) -> bool:
     return bool(takes & WATCHED) or any(word in asserted for word in WATCHES)
 
 
-RUNNERS = {"test_install.py", "test_hostile_files.py"}
+RUNNERS = {"test_faults.py", "test_hostile_files.py", "test_install.py"}
 """What these run to its end is pip, or a program that makes files: no verb of ours."""
 
 
