@@ -237,7 +237,7 @@ def _lan(node: Node) -> api.Check:
         return _wrong(
             "lan",
             f"friends on the local network are not looked for: {lan.why}",
-            "free UDP port 5353 for this program, or: hobnob config set lan off",
+            f"{lan.remedy}, or: hobnob config set lan off",
         )
     if lan.state == OFF:
         return _fine("lan", f"friends on the local network are not looked for: {lan.why}")

@@ -81,7 +81,8 @@ class Lan:
     empty if we do. why_silent: says why we only listen, empty if we announce ourselves. stays_on: gives the
     interface or address that everything stays on, empty for no choice.
 
-    on_news: called when a device is said to be somewhere new. state: off, starting, on or failed, and why in words.
+    on_news: called when a device is said to be somewhere new. state: off, starting, on or failed, and why in words;
+    remedy: of a failure.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Lan:
         self._load = load
         self.nearby = Nearby()
         self.state, self.why = OFF, "it was not started"
+        self.remedy = ""
         self._keys = keys
         self._name = name
         self._listening = listening
@@ -126,9 +128,11 @@ class Lan:
                     await self._take_part()
                 except ImportError:
                     self.state, self.why = FAILED, "the package `zeroconf` is not installed"
+                    self.remedy = "pip install 'hobnob[lan]'"
                     return
                 except OSError as error:
                     self.state, self.why = FAILED, error.strerror or str(error)
+                    self.remedy = "free UDP port 5353 for this program"
                     wait_s = AGAIN_S
                 self.nearby.clear()
             await self._wait(wait_s)

@@ -202,6 +202,7 @@ async def test_what_does_not_work_is_named() -> None:
         running = group.create_task(stage.lan.run())
         await ether.until(lambda: ether.tries == 1)
         assert (stage.lan.state, stage.lan.why) == (FAILED, "Address already in use")
+        assert "UDP port 5353" in stage.lan.remedy
         ether.fault, ether.networks, asked = None, [], stage.asked
         stage.lan.look()
         await ether.until(lambda: stage.asked > asked)
@@ -210,6 +211,7 @@ async def test_what_does_not_work_is_named() -> None:
     ether.fault = ImportError()
     await stage.lan.run()
     assert (stage.lan.state, stage.lan.why) == (FAILED, "the package `zeroconf` is not installed")
+    assert "hobnob[lan]" in stage.lan.remedy
     assert stage.lan.state != ON
 
 
