@@ -218,6 +218,7 @@ class Linking:
             why_no_relay=self.dialer.why_no_relay,
             why_not_punched=self.meeting.punching.why_not.get,
             hides=self.hides,
+            files=lambda device: self.data_links is not None and self.data_links.stands(device),
             is_told=is_told,
         )
 
@@ -328,9 +329,8 @@ class Linking:
         """See whether older links lead to a device that linked once more: it may be in another place by now."""
         for link in older:
             link.pump.doubt(DOUBT_S)
-        await asyncio.sleep(DOUBT_S)
         if self.data_links is not None:
-            self.data_links.cut_silent(device, DOUBT_S)
+            await self.data_links.doubt(device, DOUBT_S)
 
     # --- what data links need
 
@@ -361,18 +361,18 @@ class Linking:
         talks = "" if link is None else link.pump.peer
         return sorted(self.dialer.places(target), key=lambda place: place.host != talks)
 
-    def is_linked(self, device: DeviceId) -> bool:
-        """Say whether a control link to a device stands."""
-        return self._links.of_device(device) is not None
-
     def path(self, device: DeviceId) -> str | None:
         """Say how the control link to a device goes; None if none stands."""
         link = self._links.of_device(device)
         return None if link is None else link.path
 
-    async def meet_for_files(self, target: Target) -> Code | None:
-        """Get a data link the way talk goes, which comes in like any other; gives why it cannot be had."""
-        return await self.meeting.files(target, self.path(target.device))
+    async def meet_for_files(self, target: Target, *, is_ahead: bool = False) -> Code | None:
+        """Get a data link the way talk goes, see `Meeting.files`."""
+        return await self.meeting.files(target, self.path(target.device), is_ahead=is_ahead)
+
+    def punched(self) -> list[tuple[DeviceId, IdentityKey, bool]]:
+        """Give with whom talk was punched, see `Links.punched`."""
+        return self._links.punched()
 
     async def _meet(self, target: Target) -> None:
         if target.is_there and not self._is_closing:

@@ -12,7 +12,16 @@ from typing import Generic, Protocol, TypeVar
 from peer import api
 from peer.log.sessions import Session
 from peer.pump import Pump
-from peer.reach.paths import DIRECT, NONE, PATHS, RELAYED, WHY_HIDDEN, rank_of, why_not_better
+from peer.reach.paths import (
+    DIRECT,
+    NONE,
+    PATHS,
+    PUNCHED,
+    RELAYED,
+    WHY_HIDDEN,
+    rank_of,
+    why_not_better,
+)
 from peer.times import rfc3339
 from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
 
@@ -169,6 +178,14 @@ class Links(Generic[Kept]):
         """List the links to all devices of an account."""
         return [link for link in self.every() if link.identity == identity]
 
+    def punched(self) -> list[tuple[DeviceId, IdentityKey, bool]]:
+        """Give with whom a link stands that both sides dialled, the oldest first; True where it is ours to begin."""
+        return [
+            (link.device, link.identity, link.is_ours)
+            for link in self.every()
+            if link.path == PUNCHED
+        ]
+
     def every(self) -> list[Kept]:
         """List all links."""
         return [link for found in self._by_device.values() for link in found]
@@ -181,20 +198,21 @@ def list_links(
     why_no_relay: Callable[[str], str | None],
     why_not_punched: Callable[[DeviceId], str | None],
     hides: Callable[[IdentityKey], bool],
+    files: Callable[[DeviceId], bool],
     is_told: bool,
 ) -> list[api.LinkStatus]:
     """List the link of every device, and each friend without one.
 
-    why_no_relay: of a friend, by name. hides: says whether our address is kept from somebody. is_told: whether a
-    tracker tells who is there now.
+    why_no_relay: of a friend, by name. hides: says whether our address is kept from somebody. files: says
+    whether a link for files stands with a device. is_told: whether a tracker tells who is there now.
     """
     every = sorted(links.every(), key=lambda link: (link.friend, link.device))
-    listed = [
-        replace(link.status(None), why_not_better=WHY_HIDDEN)
-        if link.path == RELAYED and hides(link.identity)
-        else link.status(why_not_punched(link.device))
-        for link in every
-    ]
+    listed = []
+    for link in every:
+        shown = link.status(why_not_punched(link.device))
+        if link.path == RELAYED and hides(link.identity):
+            shown = replace(shown, why_not_better=WHY_HIDDEN)
+        listed.append(replace(shown, files_link=files(link.device)))
     linked = {link.friend for link in listed}
     for friend in friends:
         if friend.friend not in linked:

@@ -213,6 +213,9 @@ ACCEPT_TYPES_CHARS = 200  # patterns of names that are taken without asking
 RESERVE_AHEAD_BYTES = 64 * MIB
 FETCH_RANGES = 1024  # in one Fetch: a window full of files of 8 KiB
 DATA_LINKS = 64  # of one device, each with two threads and about 3 MiB of buffers
+SPARE_LINKS = (
+    8  # of DATA_LINKS, to devices whose talk was punched: they stand while nothing needs them
+)
 DATA_LINKS_PER_DEVICE = 4  # with one other, those that are ending included; one stays
 TRANSFERS_AT_ONCE = 8  # one device takes in; the others wait for a slot
 OPEN_FETCHES = 256  # requests of one data link that were not answered to their end

@@ -20,6 +20,7 @@ class LinkStatus(Result):
     rtt_ms: float | None
     since: str | None
     why_not_better: str | None
+    files_link: bool = False  # whether one for files stands beside it now
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,10 +86,17 @@ class Meeting:
             why = self.punching.why_not.get(target.device)
             raise PeerError(refused.code, "; ".join(filter(None, (why, refused.message))))
 
-    async def files(self, target: Target, path: str | None) -> Code | None:
-        """Get a data link the way talk goes; it comes in like any other. Gives why it cannot be had."""
+    async def files(
+        self, target: Target, path: str | None, *, is_ahead: bool = False
+    ) -> Code | None:
+        """Get a data link the way talk goes; it comes in like any other. Gives why it cannot be had.
+
+        is_ahead: nothing needs it yet, and it is not to be relayed.
+        """
         if path == PUNCHED and await self.punch(target, Purpose.DATA):
             return None
+        if is_ahead:
+            return Code.NOT_NOW
         refused = await _refusal(self._relaying.call(target, Purpose.DATA))
         return None if refused is None else refused.code
 

@@ -219,7 +219,7 @@ KEYS = {
         Key(
             "metered",
             OFF,
-            "whether this machine's network costs by the byte: no offer is taken unasked",
+            "whether this machine's network costs by the byte: no offer is taken unasked, no idle link kept",
             "on or off",
             _one_switch,
             is_here=True,

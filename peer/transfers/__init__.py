@@ -22,6 +22,7 @@
     outgoing    what one link serves: `wire.transfer.Sender` married to files
     serving     what is served to whom, and what becomes of the sender's rows
     talk        what one link is about: what comes and what leaves over it
+    spares      for whom a link is punched ahead of need, and kept
     bulk        one open data link: a thread that receives and a thread that sends; inlet and outlet are its ends,
                 speech seals what leaves
     verdicts    what the accept policy says of an offer; policy does it

@@ -69,6 +69,10 @@ class Talk(Protocol):
     def linger_s(self) -> float:
         """Say how long the link may be idle before it ends."""
 
+    @property
+    def is_kept(self) -> Callable[[], bool]:
+        """Say whether the link stays while it is idle; it is kept alive and looked after then."""
+
     def ended(self, code: Code, text: str) -> None:
         """Take note that the link is gone: why."""
 
@@ -78,8 +82,8 @@ class Bulk:
 
     connection: blocking, owned from here on. sealer, opener: as the link handed them over. first: bytes that
     are to be sent before anything else. leftover: bytes already received. peer: who is at the other end, for
-    the log. paces: that each chunk waits for. heartbeat_s: how long we are silent while we wait. lifetime_s,
-    lifetime_bytes: of both directions together, then the link ends.
+    the log. paces: that each chunk waits for. heartbeat_s: how long we are silent while we wait, dead_after_s: they, who
+    owe something. lifetime_s, lifetime_bytes: of both directions together, then the link ends.
     """
 
     def __init__(
@@ -94,6 +98,7 @@ class Bulk:
         peer: str = "",
         paces: Sequence[Paces] = (),
         heartbeat_s: float = limits.HEARTBEAT_S,
+        dead_after_s: float = limits.DEAD_AFTER_S,
         lifetime_s: float = limits.LINK_LIFETIME_S,
         lifetime_bytes: int = limits.LINK_LIFETIME_BYTES,
     ) -> None:
@@ -110,7 +115,7 @@ class Bulk:
         self._lifetime_bytes = lifetime_bytes
         self._heard_at = self._busy_at = self._sent_at = now
         self._came_at = now
-        self._heartbeat_s = heartbeat_s
+        self._heartbeat_s, self._dead_after_s = heartbeat_s, dead_after_s
         self._pings = (now, 0.0)  # when the last came, and how many of them are too many by then
         self._peer = peer
         self._inlet = Inlet(
@@ -285,7 +290,9 @@ class Bulk:
     def _check_silence(self) -> None:
         if not self.talk.wants():
             self._heard_at = _now()
-        elif _now() - max(self._heard_at, self.part_came_at) >= limits.DEAD_AFTER_S:
+            if self.talk.is_kept() and self.silent_s >= self._dead_after_s:
+                raise RemoteProtocolError(Code.LINK_SILENT, "no ping was answered")
+        elif _now() - max(self._heard_at, self.part_came_at) >= self._dead_after_s:
             raise RemoteProtocolError(Code.LINK_SILENT, "nothing came that was asked for")
 
     def _send(self) -> None:
@@ -311,7 +318,8 @@ class Bulk:
     def _rest(self) -> bool:
         """Wait until there is something to do; False if the link is over."""
         words = self._last_words
-        if words is None and not self.talk.has_work() and self._is_idle():
+        is_used = self.talk.has_work() or self.talk.is_kept()
+        if words is None and not is_used and self._is_idle():
             words = Close(Code.GOODBYE.value, "nothing is left to do")
         self._age()
         if words is not None:
@@ -321,7 +329,7 @@ class Bulk:
         with self._wake:
             if not self._is_woken and not self._is_over:
                 self._wake.wait(TICK_S)
-        if self.talk.has_work() and _now() - self._sent_at >= self._heartbeat_s:
+        if is_used and _now() - self._sent_at >= self._heartbeat_s:
             self.say(Ping(0))  # nothing is measured: the other side need only not take us for idle
         return True
 

@@ -37,9 +37,6 @@ class Neighbours(Protocol):
     def places(self, target: Target) -> list[Candidate]:
         """Give the addresses of a device that are worth a dial, best first."""
 
-    def is_linked(self, device: DeviceId) -> bool:
-        """Say whether a control link to a device stands."""
-
     def measure(self, device: DeviceId) -> tuple[float, bool] | None:
         """Begin to measure the round trip of talk with a device; gives what the last one took, or takes so far.
 
@@ -52,8 +49,14 @@ class Neighbours(Protocol):
     def path(self, device: DeviceId) -> str | None:
         """Say how the control link to a device goes; None if none stands."""
 
-    async def meet_for_files(self, target: Target) -> Code | None:
-        """Get a data link the way talk goes, which comes in like any other; gives why it cannot be had."""
+    async def meet_for_files(self, target: Target, *, is_ahead: bool = False) -> Code | None:
+        """Get a data link the way talk goes, which comes in like any other; gives why it cannot be had.
+
+        is_ahead: nothing needs it yet, and it is not to be relayed.
+        """
+
+    def punched(self) -> list[tuple[DeviceId, IdentityKey, bool]]:
+        """Give whose talk goes over a punched link, the oldest first; True where it is ours to begin another."""
 
 
 class TransferDialer:
@@ -86,6 +89,12 @@ class TransferDialer:
             return
         self._dialling.add(device)
         self._spawn(self._dial_all(identity, device, is_asked=is_asked))
+
+    def dial_ahead(self, identity: IdentityKey, device: DeviceId) -> None:
+        """Punch a link that nothing needs yet; what needs one meanwhile waits for this one."""
+        if device not in self._dialling:
+            self._dialling.add(device)
+            self._spawn(self._punch_ahead(identity, device))
 
     def back_off(self, device: DeviceId) -> None:
         """Wait longer before this device is dialled again."""
@@ -130,6 +139,14 @@ class TransferDialer:
             self.back_off(device)
             if not is_asked:
                 self._neighbours.ask_to_dial(device)
+        finally:
+            self._dialling.discard(device)
+
+    async def _punch_ahead(self, identity: IdentityKey, device: DeviceId) -> None:
+        try:
+            target = self._neighbours.target(identity, device)
+            if target is not None:
+                await self._neighbours.meet_for_files(target, is_ahead=True)
         finally:
             self._dialling.discard(device)
 

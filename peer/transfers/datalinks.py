@@ -16,7 +16,8 @@ from typing import Any
 from peer.effects import Effect, NoteDenial
 from peer.pump import Pump
 from peer.reach.moved import Surroundings
-from peer.settings import bandwidth
+from peer.reach.paths import PUNCHED
+from peer.settings import bandwidth, preferences
 from peer.store.database import Database
 from peer.times import minute_of_day
 from peer.transfers import ledger, manager
@@ -33,6 +34,7 @@ from peer.transfers.pacing import Pacing
 from peer.transfers.reports import Report
 from peer.transfers.serving import Serving
 from peer.transfers.shelf import Shelf
+from peer.transfers.spares import Spares
 from peer.transfers.talk import TransferTalk
 from peer.transfers.tidying import Tidying
 from peer.transfers.underway import UnderWay
@@ -105,6 +107,13 @@ class TransferLinks:
             spawn=spawn,
             carry_out=carry_out,
         )
+        self._spares = Spares(
+            neighbours,
+            self._links,
+            dial=self._dialer.dial_ahead,
+            is_wanted=lambda: database.read(preferences.held, "metered") != preferences.ON,
+            now=self._loop.time,
+        )
         self._changed: set[OfferId] = set()  # offers that may be over
         self._wanted = asyncio.Event()
         self._is_closing = False
@@ -146,6 +155,7 @@ class TransferLinks:
     def linked(self, device: DeviceId) -> None:
         """Take note that a device is there: what it had paused may be asked for again."""
         self._coming.let_ask(device)
+        self._spares.linked(device)
         self.wake()
 
     async def settle(self, offer: OfferId) -> None:
@@ -170,9 +180,15 @@ class TransferLinks:
         """End what uses an address that this machine has no more: it goes on over another one."""
         self._links.cut_lost(surroundings)
 
-    def cut_silent(self, device: DeviceId, silent_s: float) -> None:
-        """End what brought nothing for so long: its device was not there any more when talk asked for it."""
-        self._links.cut_silent(device, silent_s)
+    async def doubt(self, device: DeviceId, wait_s: float) -> None:
+        """Ask whether the far end of a device's links is still there; end those that bring nothing for so long."""
+        self._links.ask(device)
+        await asyncio.sleep(wait_s)
+        self._links.cut_silent(device, wait_s)
+
+    def stands(self, device: DeviceId) -> bool:
+        """Say whether a link to a device stands now."""
+        return self._links.of_device(device) is not None
 
     def close_identity(self, identity: IdentityKey, device: DeviceId | None = None) -> None:
         """End the links with an account, removed or blocked, or with one device of it."""
@@ -222,6 +238,7 @@ class TransferLinks:
         if found is None:
             return
         made: list[OpenLink] = []
+        is_punched = pump.path == PUNCHED
 
         def make_talk(bulk: Bulk) -> TransferTalk:
             def find(key: OfferKey, before: Served | None) -> Served | Code:
@@ -241,7 +258,13 @@ class TransferLinks:
                 self._soon(self._on_end, made[0], code, text)
 
             return TransferTalk(
-                bulk, device, find=find, on_progress=on_progress, on_stop=on_stop, on_end=on_end
+                bulk,
+                device,
+                find=find,
+                on_progress=on_progress,
+                on_stop=on_stop,
+                on_end=on_end,
+                is_kept=lambda: is_punched and self._spares.keeps(device),
             )
 
         bulk = Bulk(
@@ -320,6 +343,7 @@ class TransferLinks:
         for each in due:
             if self._coming.may_begin(each.number, self._loop.time()):
                 await self._fetching.consider(each)
+        self._spares.look()
         changed, self._changed = self._changed, set()
         if changed:
             self._spawn(self._tidying.tidy(changed, self._coming.busy))

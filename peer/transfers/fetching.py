@@ -83,7 +83,7 @@ class Fetching:
         if not has_others:
             await self._seek(due)
             return
-        if self._neighbours.is_linked(device) and not self._links.is_full:
+        if self._is_there(device) and not self._links.is_full:
             self._dialer.dial(due.identity, device)
         if is_quiet:
             await self._wait(due, ledger.SOURCE_OFFLINE)
@@ -107,7 +107,7 @@ class Fetching:
                 wait_s = min(2 * wait_s, ASK_AGAIN_S[1])
                 self._not_before[device, due.key] = self._loop.time() + wait_s, wait_s
                 has_others = await self._begin(due, link) or has_others
-            elif self._neighbours.is_linked(device) and not self._links.is_full:
+            elif self._is_there(device) and not self._links.is_full:
                 self._dialer.dial(identity, device)
         return has_others
 
@@ -138,7 +138,7 @@ class Fetching:
     async def _seek(self, due: manager.Incoming) -> None:
         """Dial whoever has it, and say what it waits for until there is a link."""
         device = due.key.device
-        if not self._neighbours.is_linked(device):
+        if not self._is_there(device):
             await self._wait(due, ledger.FRIEND)
         elif self._links.is_full:
             await self._wait(due, ledger.SLOT)
@@ -148,6 +148,9 @@ class Fetching:
             elif due.waits_for is None or self._dialer.has_failed(device):
                 await self._wait(due, ledger.SOURCE)
             self._dialer.dial(due.identity, device)
+
+    def _is_there(self, device: DeviceId) -> bool:
+        return self._neighbours.path(device) is not None
 
     async def _wait(self, due: manager.Incoming, reason: str) -> None:
         """Note what a transfer waits for, if that is news."""
@@ -164,7 +167,7 @@ class Fetching:
             device = transfer.due.key.device
             if transfer.is_attached or self._links.of_device(device) is not None:
                 continue
-            if self._neighbours.is_linked(device) and transfer.asking.empty_since > since:
+            if self._is_there(device) and transfer.asking.empty_since > since:
                 continue
             self._outcomes.take_out(number)
             await self._outcomes.wait(number, ledger.FRIEND)

@@ -13,6 +13,7 @@ from peer.transfers.talk import TransferTalk
 from wire import limits
 from wire.codes import Code
 from wire.ids import BootId, DeviceId, IdentityKey, LinkKey
+from wire.messages.session import Ping
 
 STOP_S = 3.0
 
@@ -79,6 +80,12 @@ class OpenLinks:
         for link in self.every:
             if surroundings.has_lost(link.bulk.near):
                 link.bulk.abort()
+
+    def ask(self, device: DeviceId) -> None:
+        """Say something to a device on each of its links that has to be answered."""
+        for link in self.every:
+            if link.device == device:
+                link.bulk.say(Ping(0))
 
     def cut_silent(self, device: DeviceId, silent_s: float) -> None:
         """End the links to a device over which nothing has come for so long."""

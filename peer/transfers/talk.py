@@ -42,7 +42,7 @@ class TransferTalk:
 
     device: at the other end. find: as of `Outgoing`. on_progress: called from a thread when
     `take_progress` has something new. on_stop: called with an offer of which the other end wants nothing more for
-    now. on_end: called once, from a thread.
+    now. on_end: called once, from a thread. is_kept: as of `Talk`.
     """
 
     def __init__(
@@ -54,12 +54,14 @@ class TransferTalk:
         on_progress: Callable[[], None],
         on_stop: Callable[[Served], None],
         on_end: Callable[[Code, str], None],
+        is_kept: Callable[[], bool] = lambda: False,
     ) -> None:
         self._bulk = bulk
         self._device = device
         self._outgoing = Outgoing(find, on_stop)
         self._on_progress = on_progress
         self._on_end = on_end
+        self.is_kept = is_kept
         self._lock = threading.Lock()
         self._incoming: dict[OfferKey, Incoming] = {}
         self._by_fetch: dict[int, Incoming] = {}

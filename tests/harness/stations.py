@@ -120,8 +120,11 @@ class Station:
     def path(self, device: DeviceId) -> str | None:
         return "direct" if self.is_linked(device) else None
 
-    async def meet_for_files(self, target: Target) -> Code | None:
+    async def meet_for_files(self, target: Target, *, is_ahead: bool = False) -> Code | None:
         return Code.NOT_ONLINE
+
+    def punched(self) -> list[tuple[DeviceId, IdentityKey, bool]]:
+        return []
 
     def measure(self, device: DeviceId) -> tuple[float, bool] | None:
         return self.trip if self.is_linked(device) else None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.actors import Peer
+from tests.harness.actors import WAIT_S, Peer
 from tests.harness.netns import Switch, needs_networks
 from tests.harness.routers import needs_routers
 from tests.harness.situations import D, Lab, P, X
@@ -50,8 +50,30 @@ def test_while_the_tracker_is_away_friends_go_on_and_what_waits_for_it_is_named(
             assert alice.one("status")["waiting"] == []
 
 
+def test_between_punched_friends_files_pass_while_the_tracker_is_away(tmp_path: Path) -> None:
+    with Lab(tmp_path, D, D) as lab:
+        lab.meet()
+        alice, bob = lab.people
+        ends = time.monotonic() + WAIT_S
+        for peer in lab.people:
+            while not peer.one("status")["links"][0]["files_link"]:
+                assert time.monotonic() < ends, "no link for files was punched ahead of need"
+        lab.tracker.kill()
+        alice.node.event("notice", code="tracker-connecting")
+        lab.pass_all(tmp_path)
+        (tmp_path / "back").mkdir()
+        (tmp_path / "back" / "film.bin").write_bytes(b"frame" * 1_000_000)
+        offer = bob.one("send", "alice", str(tmp_path / "back" / "film.bin"))["offer"]
+        alice.node.event("offer", offer=offer, state="offered")
+        alice.do("accept", offer, "--to", str(tmp_path / "back" / "in"))
+        done = alice.node.event("transfer", offer=offer, state="done")
+        assert Path(done["saved_as"]).read_bytes() == b"frame" * 1_000_000
+
+
 def test_a_file_for_which_the_tracker_is_needed_says_so_and_goes_on_with_it(tmp_path: Path) -> None:
     with Lab(tmp_path, D, D) as lab:
+        for peer in lab.people:
+            peer.do("config", "set", "metered", "on")  # no link for files is punched ahead of need
         lab.meet()
         lab.tracker.kill()
         alice, bob = lab.people

@@ -36,6 +36,8 @@ class Notes:
         self.to_send: queue.SimpleQueue[tuple[list[Message], bytes]] = queue.SimpleQueue()
         self.is_expected = True
         self.is_at_work = True
+        self.is_spare = False
+        self.is_waiting = True
         self.error: Exception | None = None
 
     def heard(self, message: Message) -> None:
@@ -61,13 +63,16 @@ class Notes:
         return False
 
     def wants(self) -> bool:
-        return True
+        return self.is_waiting
 
     def has_work(self) -> bool:
         return self.is_at_work
 
     def linger_s(self) -> float:
         return 0.2
+
+    def is_kept(self) -> bool:
+        return self.is_spare
 
     def ended(self, code: Code, text: str) -> None:
         self.told.put(code)
@@ -128,6 +133,7 @@ class Line:
         first: bytes = b"",
         leftover: bytes = b"",
         heartbeat_s: float = 3600.0,
+        dead_after_s: float = limits.DEAD_AFTER_S,
         lifetime_s: float = 3600.0,
         lifetime_bytes: int = 2**40,
     ) -> None:
@@ -149,6 +155,7 @@ class Line:
             make_talk=lambda _: self.notes,
             peer="the stranger",
             heartbeat_s=heartbeat_s,
+            dead_after_s=dead_after_s,
             lifetime_s=lifetime_s,
             lifetime_bytes=lifetime_bytes,
         )
@@ -277,6 +284,26 @@ def test_a_connection_that_is_cut_ends_the_link(line: Line) -> None:
     line.stranger.socket.close()
     assert line.notes.next() is Code.LINK_LOST
     assert line.bulk.join(WAIT_S)
+
+
+def test_a_link_that_is_kept_asks_for_a_sign_of_life_and_ends_without_one() -> None:
+    line = Line(heartbeat_s=0.05, dead_after_s=2.5)
+    line.notes.is_at_work, line.notes.is_spare, line.notes.is_waiting = False, True, False
+    line.bulk.start()
+    assert isinstance(line.stranger.hear(), Ping)  # it could have ended as idle before
+    assert line.notes.next() is Code.LINK_SILENT
+    assert line.stranger.hear_close().code == Code.LINK_SILENT.value
+    line.end()
+
+
+def test_a_link_that_is_kept_no_more_ends_like_any_other() -> None:
+    line = Line(heartbeat_s=0.05)
+    line.notes.is_at_work, line.notes.is_spare, line.notes.is_waiting = False, True, False
+    line.bulk.start()
+    assert isinstance(line.stranger.hear(), Ping)
+    line.notes.is_spare = False
+    assert line.stranger.hear_close().code == Code.GOODBYE.value
+    line.end()
 
 
 def test_their_close_ends_the_link_once(line: Line) -> None:
