@@ -116,7 +116,8 @@ def on_receipt(
         return []
     is_news = _keep(connection, conversation, receipt, signed, now)
     if receipt.device == keys.device:
-        return _sign_above(connection, keys, conversation, now) if is_news else []
+        is_unknown = is_news or _is_rival(connection, conversation, receipt, signed)
+        return _sign_above(connection, keys, conversation, now) if is_unknown else []
     if is_news:
         _note_reaches(connection, conversation, receipt)
     lines = [
@@ -133,17 +134,29 @@ def on_receipt(
     if is_news:
         effects.append(PushEvents(conversation.id, except_device=sender))
     elif sender == receipt.device:
-        effects += _remind(connection, conversation, receipt)
+        effects += _remind(connection, conversation, receipt, signed)
     return effects
 
 
-def _remind(
-    connection: Connection, conversation: Conversation, receipt: ReceiptBody
-) -> list[Effect]:
-    """Give a device the newer receipt of its own that it forgot: nobody believes what it signs below that."""
+def _is_rival(
+    connection: Connection, conversation: Conversation, receipt: ReceiptBody, signed: bytes
+) -> bool:
+    """Say whether another receipt than the kept one has its counter: it was signed before a backup was put back."""
     row = connection.execute(
-        "SELECT signed FROM receipts WHERE conversation = ? AND device = ? AND counter > ?",
-        (conversation.number, receipt.device, receipt.counter),
+        "SELECT 1 FROM receipts WHERE conversation = ? AND device = ? AND counter = ? AND signed <> ?",
+        (conversation.number, receipt.device, receipt.counter, signed),
+    ).fetchone()
+    return row is not None
+
+
+def _remind(
+    connection: Connection, conversation: Conversation, receipt: ReceiptBody, signed: bytes
+) -> list[Effect]:
+    """Give a device the receipt of its own that it forgot: nobody believes what it signs below that, or beside it."""
+    row = connection.execute(
+        "SELECT signed FROM receipts WHERE conversation = ? AND device = ? AND counter >= ?"
+        " AND signed <> ?",
+        (conversation.number, receipt.device, receipt.counter, signed),
     ).fetchone()
     return [] if row is None else [SendOnLink(receipt.device, Receipt(row[0]))]
 

@@ -126,6 +126,28 @@ def test_a_device_that_forgot_its_receipts_and_whose_clock_went_back_signs_above
     assert give(newest, alice, bob) == []
 
 
+def test_a_device_that_signed_two_receipts_with_one_counter_signs_above_both(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
+    alice, bob = pair
+    pass_on(alice, bob, say(alice, "bob", "one"))
+    bob.jump(-DAY_MS)  # from now on each counter is one more than the last
+    bob.commit()
+    image = bob.database.image()
+    pass_on(alice, bob, say(alice, "bob", "two"))
+    give(receipt_of(bob, "alice"), bob, alice)
+    bob.restore(image)
+    three = say(alice, "bob", "three")
+    give(events_of(alice, [m.id for m in messages(alice, "bob")]), alice, bob, at=bob.wall())
+    [reminded] = sent(give(receipt_of(bob, "alice"), bob, alice), bob, Receipt)
+    assert alice.database.read(history.state_of, bytes.fromhex(three)) == "queued"
+    [pushed] = give(reminded, alice, bob, at=bob.wall())
+    assert isinstance(pushed, PushEvents)
+    give(receipt_of(bob, "alice"), bob, alice)
+    assert {m.state for m in messages(alice, "bob")} == {"delivered"}
+    assert give(reminded, alice, bob) == []
+
+
 def test_a_receipt_of_somebody_else_delivers_nothing(
     pair: tuple[SimPeer, SimPeer], world: Simulation
 ) -> None:
