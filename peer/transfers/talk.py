@@ -69,7 +69,7 @@ class TransferTalk:
         self._strays = 0
         self._has_ended = False
         self._fetches = itertools.count()
-        self._heard_of: dict[OfferKey, tuple[Served, Verified]] = {}  # not yet taken
+        self._heard_of: dict[OfferKey, list[tuple[Served, Verified]]] = {}  # not yet taken
         self._told_at = 0.0
         self._told: dict[OfferKey, Verified] = {}
 
@@ -111,10 +111,13 @@ class TransferTalk:
         self._bulk.say(*said, *map(StopFetch, stopped))  # the last figures, whatever the pace
 
     def take_progress(self) -> list[tuple[Served, Verified]]:
-        """Give how far the other side is with each offer of ours that it told of since the last call."""
+        """Give how far the other side is with each offer of ours that it told of since the last call.
+
+        Of what was told several times the first as well as the newest: it may say where a transfer goes on.
+        """
         with self._lock:
             heard, self._heard_of = self._heard_of, {}
-        return list(heard.values())
+        return [each for told in heard.values() for each in told]
 
     def withdraw(self, key: OfferKey, code: Code) -> None:
         """Serve an offer no more on this link; code: what its open requests are refused with."""
@@ -217,7 +220,8 @@ class TransferTalk:
             self._outgoing.stopped(key)
         with self._lock:
             is_first = not self._heard_of
-            self._heard_of[key] = served, message
+            before = [each for each in self._heard_of.get(key, ())[:1] if not each[1].waits]
+            self._heard_of[key] = [*before, (served, message)]
         if is_first:
             self._on_progress()
 
