@@ -47,7 +47,7 @@ def make_peer(tmp_path: Path) -> Iterator[MakePeer]:
 @pytest.fixture(scope="session")
 def friendship(tmp_path_factory: pytest.TempPathFactory) -> Friendship:
     """Alice and Bob, friends: made once, and copied for each test that begins with them."""
-    return Friendship.make(tmp_path_factory.mktemp("friendship"), os.getpid())
+    return Friendship.make(tmp_path_factory.mktemp("friendship"))
 
 
 @pytest.fixture

@@ -155,7 +155,7 @@ def test_a_friend_who_comes_back_with_another_key_is_believed_after_a_typed_fing
 ) -> None:
     alice, bob, again = make_peer("alice"), make_peer("bob"), make_peer("again")
     at_alice, at_bob = befriend(tracker.address, alice, bob)
-    alice.do("say", "bob", "first", "--wait", "20")
+    alice.do("say", "bob", "first", "--wait", "40")
     at_bob.stop()
     alice.do("say", "bob", "never delivered")
     bob.one("account", "delete", "--yes")

@@ -143,14 +143,16 @@ def test_a_part_that_somebody_touched_while_nobody_ran_is_not_believed(
     outside = tmp_path / "outside"
     outside.write_bytes(b"mine")
     target.mkdir()
-    offer = offered(alice, bob, source, 256 * MIB)
+    alice.do("config", "set", "bandwidth.up", "4MB/s")
+    offer = offered(alice, bob, source, 24 * MIB)
     bob.do("accept", offer, "--to", str(target))
-    bob.node.wait(lambda item: item["event"] == "transfer" and item["verified_bytes"] > 0)
+    bob.node.wait(lambda item: item["event"] == "transfer" and item["verified_bytes"] >= 2 * MIB)
     bob.node.kill()
     part = target / f"film.bin.{offer[:8]}.part" / "tree" / "film.bin"
     assert part.exists()
     spoil(part, outside)
     bob.up()
+    alice.do("config", "set", "bandwidth.up", "off")
     done = bob.node.event("transfer", offer=offer, state="done")
     assert done["saved_as"] == str(target / "film.bin")
     assert digest(target / "film.bin") == digest(source)

@@ -140,11 +140,11 @@ def test_1_and_2_who_says_nothing_or_little_has_ten_seconds_in_all(doors: dict[s
             for knock, drip in knocks.items():
                 knock.send(drip[:1])
                 knocks[knock] = drip[1:]
+    for name, door in doors.items():
+        door.lives_on(before[name])  # first: then the lines are written
     for knock in knocks:
         assert knock.door.refusals(knock.port, before[knock.door.name]) == ["handshake-timeout"]
         knock.socket.close()
-    for name, door in doors.items():
-        door.lives_on(before[name])
 
 
 # --- in the handshake
@@ -259,14 +259,14 @@ def test_only_so_many_of_one_address_stand_at_a_nodes_door(doors: dict[str, Door
         knock.send(b"HBNB")
     turned_away(door, 100)
     before = door.look()
-    ports = turned_away(door, 3000)
+    ports = turned_away(door, 1000)  # long before the sixteen have stood there for ten seconds
     assert door.memory_bytes - before.memory_bytes < 2 * MIB
     for knock in knocks:
         knock.socket.close()
     door.is_well()
     told = [code for port in ports for code in door.refusals(port, before)]
     assert set(told) <= {"too-many-connections"}
-    assert len(told) < 1500  # 20 a second; the rest is only counted
+    assert len(told) < 500  # 20 a second; the rest is only counted
 
 
 def turned_away(door: Door, count: int) -> list[int]:

@@ -42,7 +42,7 @@ def test_what_a_failing_disk_did_not_take_is_refused_by_name_and_the_rest_arrive
             assert (outcome.code, outcome.error["code"]) == (1, "database-failed")
             refused.append(f"number {number}")
     assert refused, "the disk never failed"
-    assert alice.one("say", "bob", "the end", "--wait", "30")["state"] == "delivered"
+    assert alice.one("say", "bob", "the end", "--wait", "40")["state"] == "delivered"
     assert bob.texts_from("alice") == [*accepted, "the end"]
     assert node.stop() == 0
     assert [item["text"] for item in alice.do("history", "bob")] == [*accepted, "the end"]
@@ -59,7 +59,7 @@ def test_what_a_receiver_could_not_store_comes_again_by_itself(friends: Any, cal
     for text in said:
         alice.one("say", "bob", text)
     said.append("the end")
-    assert alice.one("say", "bob", "the end", "--wait", "30")["state"] == "delivered"
+    assert alice.one("say", "bob", "the end", "--wait", "40")["state"] == "delivered"
     assert bob.texts_from("alice") == said
     assert any(
         item["event"] == "notice" and item["code"] == "database-failed" for item in _seen(node)

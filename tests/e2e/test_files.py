@@ -1,4 +1,4 @@
-"""Files between real processes: what arrives is what was sent, whoever is away, stopped or killed."""
+"""Files between real processes: what arrives is what was sent, whoever is away; `test_resuming` has who is stopped or killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from tests.harness.actors import WAIT_S, Node, Peer
 from tests.harness.trackers import TrackerProcess
 
 MIB = 1024 * 1024
-LARGE = 512 * MIB
 
 
 def digest(path: Path) -> str:
@@ -23,16 +22,6 @@ def digest(path: Path) -> str:
 def write(path: Path, content: bytes = b"content") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    return path
-
-
-def write_large(path: Path) -> Path:
-    """Write something that takes long enough to be interrupted: no two chunks of it are alike."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    chunk = os.urandom(MIB)
-    with path.open("wb") as file:
-        for number in range(LARGE // MIB):
-            file.write(number.to_bytes(8, "big") + chunk[8:])
     return path
 
 
@@ -261,38 +250,3 @@ def test_a_file_that_changed_meanwhile_is_not_sent(
         failed = peer.node.event("transfer", offer=made["offer"], state="failed")
         assert failed["error"]["code"] == "changed-at-sender"
     assert not (bob.home / "downloads" / "note.txt").exists()
-
-
-def test_a_receiver_that_is_killed_goes_on_from_what_it_had(
-    friends: tuple[Peer, Peer], tmp_path: Path
-) -> None:
-    alice, bob = friends
-    path = write_large(tmp_path / "out" / "film.bin")
-    made = alice.one("send", "bob", str(path))
-    bob.node.event("offer", offer=made["offer"])
-    bob.do("accept", made["offer"])
-    under_way(bob)
-    bob.node.kill()
-    gone = {"state": "waiting", "reason": "friend"}
-    left = alice.node.event("transfer", offer=made["offer"], **gone)
-    assert (left["rate"], left["path"]) == (None, None)
-    bob.up()
-    done = bob.node.event("transfer", offer=made["offer"], state="done")
-    assert digest(bob.home / "downloads" / "film.bin") == digest(path)
-    assert done["verified_bytes"] == LARGE
-    assert done["resent_bytes"] < LARGE // 2
-    alice.node.event("transfer", offer=made["offer"], state="done")
-
-
-def test_a_sender_that_is_killed_is_waited_for(friends: tuple[Peer, Peer], tmp_path: Path) -> None:
-    alice, bob = friends
-    path = write_large(tmp_path / "out" / "film.bin")
-    made = alice.one("send", "bob", str(path))
-    bob.node.event("offer", offer=made["offer"])
-    bob.do("accept", made["offer"])
-    under_way(bob)
-    alice.node.kill()
-    bob.node.event("transfer", offer=made["offer"], state="waiting")
-    alice.up()
-    bob.node.event("transfer", offer=made["offer"], state="done")
-    assert digest(bob.home / "downloads" / "film.bin") == digest(path)

@@ -115,7 +115,8 @@ def test_nobody_is_dialled_in_a_burst_whatever_a_friend_signs(scene: Scene, eve:
     """A new record of eight places whenever one was tried: at most DIALS_PER_S of them are."""
     with scene.talking(eve) as (talk, control), socket.create_server(("127.0.0.1", 0)) as door:
         knocks = 0
-        ends = time.monotonic() + WAIT_S  # for the first; then two seconds are counted
+        began = time.monotonic()
+        ends = began + WAIT_S  # for the first; then two seconds are counted
         for counter in itertools.count(1):
             left = ends - time.monotonic()
             if left <= 0:
@@ -127,7 +128,8 @@ def test_nobody_is_dialled_in_a_burst_whatever_a_friend_signs(scene: Scene, eve:
                 connection.close()
                 ends = time.monotonic() + 2.0 if knocks == 0 else ends
                 knocks += 1
+        took_s = time.monotonic() - began  # we may have come to the first door late
         talk.say(control, TEXT, ["still here?", b""])
         talk.until(control, lambda: talk.delivered == 1)
-    assert 0 < knocks <= 1 + 2 * limits.DIALS_PER_S
+    assert 0 < knocks <= 1 + took_s * limits.DIALS_PER_S
     scene.is_well(eve)

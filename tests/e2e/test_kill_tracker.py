@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import socket
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import MakePeer
+from tests.harness import places
 from tests.harness.faults import KILLED, ON_DISK, Moment, Walk, killed_at, needs_strace, watched
 from tests.harness.trackers import WIDE, TrackerProcess
 
@@ -23,12 +23,6 @@ def paths_of(home: Path) -> list[Path]:
     return [home, *(home / name for name in names)]
 
 
-def free_place() -> str:
-    """Give a port that nobody has now: the tracker comes back to the same after each kill."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return f"127.0.0.1:{found.getsockname()[1]}"
-
-
 def test_a_tracker_that_registers_somebody_is_killed_at_every_moment(
     make_peer: MakePeer, tmp_path: Path
 ) -> None:
@@ -37,7 +31,7 @@ def test_a_tracker_that_registers_somebody_is_killed_at_every_moment(
 
     def attempt(moment: Moment | None) -> bool:
         number = next(numbers)
-        home, listen = tmp_path / f"tracker-{number}", free_place()
+        home, listen = tmp_path / f"tracker-{number}", places.place()
         paths = paths_of(home)
         under = watched(log, ON_DISK, paths) if moment is None else killed_at(moment, paths)
         alice = make_peer(f"user{number}")

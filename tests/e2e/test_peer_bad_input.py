@@ -198,10 +198,11 @@ def test_55_addresses_are_tried_one_after_another_and_at_most_eight(scene: Scene
     canaries = [socket.create_server(("127.0.0.1", 0)) for _ in range(8)]
     hosts = [canary.getsockname() for canary in canaries]
     with Session(carol) as session:
+        began = time.monotonic()
         session.publish(hosts, 2)
-        knocked: list[float] = []
+        knocks = 0
         waiting = set(canaries)
-        while len(knocked) < 5:
+        while knocks < 5:
             ready, _, _ = select.select(list(waiting), [], [], 30)
             assert ready, "nobody came"
             for canary in ready:
@@ -210,10 +211,11 @@ def test_55_addresses_are_tried_one_after_another_and_at_most_eight(scene: Scene
                     said = knock.recv(65536)
                 assert not said or (said.startswith(b"HBNB") and len(said) <= 2048), said[:80]
                 waiting.discard(canary)
-                knocked.append(time.monotonic())
+                knocks += 1
+        took_s = time.monotonic() - began  # from before the first: we may come to its door late
     for canary in canaries:
         canary.close()
-    assert knocked[-1] - knocked[0] > 1, "more than three dials a second"
+    assert took_s > 1, "more than three dials a second"
 
 
 def test_55_a_list_of_nine_addresses_is_refused_by_the_tracker(scene: Scene, eve: Person) -> None:

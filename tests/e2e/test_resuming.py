@@ -12,7 +12,7 @@ from tests.harness.actors import Item, Peer
 from wire import limits
 
 SIZE = 48 * limits.MIB + 5
-RATE = "16MB/s"
+RATE, CRAWL = "16MB/s", "1MB/s"
 MOST_AGAIN = limits.WINDOW_BYTES + limits.CHUNK_BYTES
 
 
@@ -58,6 +58,7 @@ def test_what_was_interrupted_says_where_it_goes_on_and_sends_little_twice(
     here = has_come(bob, offer, 8 * limits.MIB)
     assert here["resumed_at"] is None
     assert alice.node.event("transfer", offer=offer, state="running")["resumed_at"] is None
+    alice.do("config", "set", "bandwidth.up", CRAWL)  # nothing is over before it was looked at
     ended = bob if who == "receiver" else alice
     if is_stopped:
         assert ended.node.stop() == 0
@@ -66,6 +67,9 @@ def test_what_was_interrupted_says_where_it_goes_on_and_sends_little_twice(
     if ended is alice:
         waits = bob.node.event("transfer", offer=offer, state="waiting")
         assert waits["verified_bytes"] >= here["verified_bytes"]
+    else:
+        left = alice.node.event("transfer", offer=offer, state="waiting", reason="friend")
+        assert (left["rate"], left["path"]) == (None, None)
     ended.up()
     again = goes_on(bob, offer)
     assert again["resumed_at"] >= here["verified_bytes"]

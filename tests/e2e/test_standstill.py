@@ -22,7 +22,7 @@ def test_who_stood_still_goes_on_and_nothing_is_lost(
     friends: Any, tracker: TrackerProcess, who: Any
 ) -> None:
     alice, bob = friends
-    assert alice.one("say", "bob", "before", "--wait", "20")["state"] == "delivered"
+    assert alice.one("say", "bob", "before", "--wait", "40")["state"] == "delivered"
     stopped = {"sender": alice.node, "receiver": bob.node, "tracker": tracker}[who]
     stopped.process.send_signal(signal.SIGSTOP)
     said = ["before"]

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.harness import places
 from tests.harness.guest import Closed, Guest, befriend, come, register
 from tests.harness.people import person
 from tests.harness.trackers import WIDE, TrackerProcess, run_verb
@@ -23,14 +24,13 @@ from wire.messages.presence import Show
 
 
 async def test_kill_and_restart_keep_everything_that_was_acknowledged(tmp_path: Path) -> None:
-    home, port = tmp_path / "home", "0"
+    home, listen = tmp_path / "home", places.place()
     people = [person(f"user{number}") for number in range(12)]
     acknowledged: list[str] = []
     key = None
     for round_number in range(3):
         mine = people[4 * round_number : 4 * round_number + 4]
-        with TrackerProcess(home, *WIDE, listen=f"127.0.0.1:{port}") as tracker:
-            port = tracker.listen.rpartition(":")[2]
+        with TrackerProcess(home, *WIDE, listen=listen) as tracker:
             key = key or tracker.address
             assert tracker.address == key
             async with asyncio.TaskGroup() as group:

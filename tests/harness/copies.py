@@ -7,17 +7,14 @@ as what it was copied from never runs again while it does.
 from __future__ import annotations
 
 import shutil
-import socket
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.harness import places
 from tests.harness.actors import Item, Node, Peer
 from tests.harness.trackers import WIDE, TrackerProcess
-
-FIRST_PORT, LAST_PORT = 20_000, 32_000
-"""Below those that kernels give to connections: what a tracker listened on once is free for it again."""
 
 
 def copy(home: Path, to: Path) -> None:
@@ -32,20 +29,6 @@ def copy(home: Path, to: Path) -> None:
         connection.execute("UPDATE devices SET addresses = NULL")  # nobody is there any more
 
 
-def free_place(seed: int) -> str:
-    """Give a port of the loopback that is free now, and stays so for us. seed: where to begin to look."""
-    span = LAST_PORT - FIRST_PORT
-    for number in range(span):
-        port = FIRST_PORT + (seed * 97 + number) % span
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return f"127.0.0.1:{port}"
-    raise AssertionError("no port is free")
-
-
 @dataclass(frozen=True)
 class Friendship:
     """The homes of Alice and Bob, friends with unsealed keys, and of their tracker, all of them down.
@@ -57,9 +40,9 @@ class Friendship:
     listen: str
 
     @classmethod
-    def make(cls, folder: Path, seed: int) -> Friendship:
-        """Let two people do what makes them friends, below an empty folder. seed: as of `free_place`."""
-        listen = free_place(seed)
+    def make(cls, folder: Path) -> Friendship:
+        """Let two people do what makes them friends, below an empty folder."""
+        listen = places.place(is_lasting=True)
         with (
             TrackerProcess(folder / "tracker", *WIDE, listen=listen) as tracker,
             closing(Peer(folder, "alice")) as alice,

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.harness import short
+from tests.harness import places, short
 
 WAIT_S = 30.0
 PYTHON = os.environ.get("HOBNOB_PYTHON", sys.executable)
@@ -31,10 +31,10 @@ WIDE = (
 
 
 class TrackerProcess:
-    """`python -m tracker serve` on a free loopback port.
+    """`python -m tracker serve` on a loopback port that stays free for it.
 
     home: where it lives; its log is written beside it. options: more of the command line. listen: where, in
-    place of a free port. under: words before the program, as `tests.harness.faults` gives.
+    place of such a port. under: words before the program, as `tests.harness.faults` gives.
     environment: beside our own.
     """
 
@@ -42,7 +42,7 @@ class TrackerProcess:
         self,
         home: Path,
         *options: str,
-        listen: str = "127.0.0.1:0",
+        listen: str | None = None,
         under: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -53,7 +53,7 @@ class TrackerProcess:
             [
                 *under,
                 *(PYTHON, "-m", "tracker", "serve", "--json", "--home", str(home)),
-                *("--listen", listen, *options),
+                *("--listen", listen or places.place(), *options),
             ],
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import time
 from pathlib import Path
 
@@ -28,23 +27,33 @@ def send(alice: Peer, bob: Peer, path: Path, to: Path) -> str:
     return offer
 
 
-def latencies_s(talkers: list[tuple[Peer, Peer]], count: int) -> list[float]:
-    """Say things, each when the one before was shown; gives how long each took until then."""
-    taken = []
-    for number in range(count):
-        for speaker, hearer in talkers:
-            began = time.monotonic()
-            words: dict[str, object] = {"to": hearer.name, "text": f"number {number}"}
-            [said] = client.ask(speaker.home, "SendText", words)
-            hearer.node.event("message", id=said["id"])
-            taken.append(time.monotonic() - began)
-    return taken
+Pair = tuple[Peer, Peer]
 
 
-def share_in_time(taken: list[float], alone: list[float]) -> float:
-    """Give how many were shown in time. alone: what talk took before; a busy machine is not the line's fault."""
-    limit_s = PATIENCE_S + statistics.quantiles(alone, n=10)[-1]
-    return sum(each < limit_s for each in taken) / len(taken)
+def latency_s(speaker: Peer, hearer: Peer) -> float:
+    """Say something; gives how long it took until it was shown."""
+    began = time.monotonic()
+    [said] = client.ask(speaker.home, "SendText", {"to": hearer.name, "text": "how long?"})
+    hearer.node.event("message", id=said["id"])
+    return time.monotonic() - began
+
+
+def latencies_s(pairs: list[Pair], beside: list[Pair], count: int) -> tuple[list[float], float]:
+    """Say things, each when the one before was shown; gives how long each took until then.
+
+    beside: who talk at the same time and not over that line. What the slowest of that took comes with it: a busy
+    machine is not the line's fault.
+    """
+    taken, elsewhere = [], []
+    for _ in range(count):
+        taken += [latency_s(*pair) for pair in pairs]
+        elsewhere += [latency_s(*pair) for pair in beside]
+    return taken, max(elsewhere)
+
+
+def share_in_time(taken: list[float], elsewhere_s: float) -> float:
+    """Give how many were shown in time."""
+    return sum(each < PATIENCE_S + elsewhere_s for each in taken) / len(taken)
 
 
 def verified(peer: Peer) -> int:
@@ -60,13 +69,15 @@ def test_talk_takes_little_on_a_line_that_a_transfer_fills(
     # a queue of a second, as cheap routers have: without a pace every second message waits in it
     alice = settle("alice", switch.host())
     bob = settle("bob", switch.host(down=Line(20 * MBIT, 1.0)))
+    carol = settle("carol", switch.host())
     befriend(alice, bob)
-    alone = latencies_s([(alice, bob), (bob, alice)], 5)
+    befriend(alice, carol)
     path = tmp_path / "film.bin"
     path.write_bytes(os.urandom(256 * MIB))
     send(alice, bob, path, tmp_path / "in")
-    taken = latencies_s([(alice, bob), (bob, alice)], 60)
-    assert share_in_time(taken, alone) >= 0.95, sorted(taken)
+    pairs, beside = [(alice, bob), (bob, alice)], [(alice, carol)]
+    taken, elsewhere_s = latencies_s(pairs, beside, 60)
+    assert share_in_time(taken, elsewhere_s) >= 0.95, (elsewhere_s, sorted(taken))
     assert verified(bob) > 0
 
 
@@ -79,13 +90,14 @@ def test_four_friends_share_a_line_and_talk_goes_on(
     path.write_bytes(os.urandom(256 * MIB))
     for friend in friends:
         befriend(alice, friend)
-    alone = latencies_s([(alice, friend) for friend in friends], 3)
+    befriend(friends[0], friends[1])  # whose talk does not pass by Alice
     for friend in friends:
         send(alice, friend, path, tmp_path / f"in-{friend.name}")
     for friend in friends:
         friend.node.wait(lambda item: item["event"] == "transfer" and item["verified_bytes"] > MIB)
     before = [verified(friend) for friend in friends]
-    taken = latencies_s([(alice, friend) for friend in friends], 40)
-    assert share_in_time(taken, alone) >= 0.95, sorted(taken)
+    pairs, beside = [(alice, friend) for friend in friends], [(friends[0], friends[1])]
+    taken, elsewhere_s = latencies_s(pairs, beside, 40)
+    assert share_in_time(taken, elsewhere_s) >= 0.95, (elsewhere_s, sorted(taken))
     shares = [verified(friend) - had for friend, had in zip(friends, before, strict=True)]
     assert min(shares) > 0, shares

@@ -76,6 +76,7 @@ def test_one_who_lies_and_one_who_stalls_are_found_out_and_not_asked_again(
         other.do("accept", offered)
         assert landed(other, offered) == path.read_bytes()
         other.node.kill()
+        carol.node.event("link", friend=other.name, state="down")
         other.program = false_lenders.program(kind)
         other.up(listen=f"{other.node.address}")
         carol.node.event("link", friend=other.name, state="up")
