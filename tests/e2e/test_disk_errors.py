@@ -9,15 +9,21 @@ from typing import Any
 
 import pytest
 
+from peer.control import client
 from tests.e2e.conftest import MakePeer
 from tests.harness.actors import Peer
 from tests.harness.faults import failing, needs_strace
+from tests.harness.guest import come, register
+from tests.harness.people import person
 from tests.harness.trackers import WIDE, TrackerProcess
+from wire.codes import Code
+from wire.errors import WireError
 
 pytestmark = needs_strace
 
 MIB = 1024 * 1024
-TRIES = 25
+TRIES = 40
+"""One after the other, each in a commit of its own: of the two threads that write one comes to its twentieth."""
 
 
 def log_of(peer: Peer) -> list[Path]:
@@ -35,13 +41,14 @@ def test_what_a_failing_disk_did_not_take_is_refused_by_name_and_the_rest_arrive
     alice.under = ()
     accepted, refused = [], []
     for number in range(TRIES):
-        outcome = alice.try_to("say", "bob", f"number {number}", "--wait", "0")
-        if outcome.code == 0:
-            accepted.append(f"number {number}")
+        text = f"number {number}"
+        try:
+            list(client.ask(alice.home, "SendText", {"to": "bob", "text": text}))
+        except client.Failed as failed:
+            refused.append(failed.code)
         else:
-            assert (outcome.code, outcome.error["code"]) == (1, "database-failed")
-            refused.append(f"number {number}")
-    assert refused, "the disk never failed"
+            accepted.append(text)
+    assert set(refused) == {"database-failed"}, "the disk never failed"
     assert alice.one("say", "bob", "the end", "--wait", "40")["state"] == "delivered"
     assert bob.texts_from("alice") == [*accepted, "the end"]
     assert node.stop() == 0
@@ -57,7 +64,8 @@ def test_what_a_receiver_could_not_store_comes_again_by_itself(friends: Any, cal
     bob.under = ()
     said = [f"number {number}" for number in range(TRIES)]
     for text in said:
-        alice.one("say", "bob", text)
+        [item] = client.ask(alice.home, "SendText", {"to": "bob", "text": text})
+        alice.node.event("receipt", id=item["id"], state="delivered")
     said.append("the end")
     assert alice.one("say", "bob", "the end", "--wait", "40")["state"] == "delivered"
     assert bob.texts_from("alice") == said
@@ -73,29 +81,27 @@ def _seen(node: Any) -> Any:
 
 
 @pytest.mark.parametrize("call", ["pwrite64", "fdatasync"])
-def test_a_tracker_on_a_failing_disk_says_so_and_goes_on(
-    make_peer: MakePeer, tmp_path: Path, call: str
-) -> None:
+async def test_a_tracker_on_a_failing_disk_says_so_and_goes_on(tmp_path: Path, call: str) -> None:
     home = tmp_path / "tracker"
     with TrackerProcess(home):
         pass  # it has its database: from now on the thread that writes it meets the errors
     under = failing(call, "EIO", "3..6", [home / "tracker.db-wal"])
     with TrackerProcess(home, *WIDE, under=under) as tracker:
-        made, refused = [], []
-        for number in range(8):
-            peer = make_peer(f"user{number}")
-            words = ("register", peer.name, "--tracker", tracker.address, "--unsealed")
-            outcome = peer.try_to(*words)
-            if outcome.code:
-                assert outcome.error["code"] == "tracker-failed", outcome
-                refused.append(peer)
-                outcome = peer.try_to(*words)
-            if not outcome.code:
-                made.append(peer)
-        assert refused, "the disk never failed"
-        assert len(made) > 4
-        for peer in {made[0], made[-1], *refused[:2]} & set(made):
-            assert peer.one("presence", "away")["presence"] == "away"
+        made, refused = [], list[Code]()
+        for someone in map(person, (f"user{number}" for number in range(12))):
+            for _ in range(2):
+                try:
+                    await register(tracker.address, someone)
+                except WireError as error:
+                    refused.append(error.code)
+                else:
+                    made.append(someone)
+                    break
+        assert set(refused) == {Code.TRACKER_FAILED}, "the disk never failed"
+        assert len(made) > 8
+        for someone in made:  # who was refused at first, too
+            async with await come(tracker.address, someone):
+                pass
 
 
 @pytest.mark.parametrize("call", ["pwrite64", "fsync", "fdatasync", "ftruncate"])
