@@ -282,13 +282,15 @@ class Dialer:
         if pump.link is None or pump.link.state is LinkState.CLOSED:
             return
         self.pumps.add(pump)
-        async with asyncio.TaskGroup() as wait:
-            lost = wait.create_task(pump.wait_lost())
-            won = wait.create_task(race.wait())
-            lost.add_done_callback(lambda _: won.cancel())
-            won.add_done_callback(lambda _: lost.cancel())
-        if race.winner is not pump:
-            pump.close(Code.LINK_REPLACED)
+        try:
+            async with asyncio.TaskGroup() as wait:
+                lost = wait.create_task(pump.wait_lost())
+                won = wait.create_task(race.wait())
+                lost.add_done_callback(lambda _: won.cancel())
+                won.add_done_callback(lambda _: lost.cancel())
+        finally:
+            if race.winner is not pump:
+                pump.close(Code.LINK_REPLACED)
 
 
 def _told(target: roster.Target) -> tuple[Host, ...] | None:

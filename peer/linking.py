@@ -190,23 +190,17 @@ class Linking:
                 link.pump.close(code)
 
     async def leave(self) -> None:
-        """End every link, those of files too."""
+        """Say goodbye on every link, those of files too, and to every one that would still open."""
         if self.data_links is not None:
             await self.data_links.close()
-        self.close_all()
+        self._is_closing = True
+        self.reception.close_all(Code.SHUTTING_DOWN, self.dialer.pumps)
 
     def cut_lost(self, surroundings: Surroundings) -> None:
         """End what uses an address that this machine has no more: it is dialled anew at once."""
         surroundings.cut(link.pump for link in self._links.every())
         if self.data_links is not None:
             self.data_links.cut_lost(surroundings)
-
-    def close_all(self) -> None:
-        """Say goodbye on every link, and to every one that would still open."""
-        self._is_closing = True
-        self.reception.close_all(Code.SHUTTING_DOWN)
-        for pump in list(self.dialer.pumps):
-            pump.close(Code.SHUTTING_DOWN)
 
     def status(self, *, is_told: bool) -> list[api.LinkStatus]:
         """List every friend's link; one without says so. is_told: whether a tracker tells who is there now."""

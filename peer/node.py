@@ -221,6 +221,7 @@ class Node:
         await self.uplink.flush()
         self._is_leaving = True
         await self._stack.aclose()
+        await self.linking.reception.gone()
         await self.where.take_back()
 
     async def _start_transfers(self) -> None:

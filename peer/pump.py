@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from peer.reach.moved import Place
@@ -202,6 +203,15 @@ class Pump(asyncio.Protocol):
         """End the connection without a word: nobody is there to hear it."""
         if self._transport is not None:
             self._transport.abort()
+
+    @contextmanager
+    def cut_unless_done(self) -> Iterator[None]:
+        """Cut the connection if this is left by an error, being cancelled included: nobody else would end it."""
+        try:
+            yield
+        except BaseException:
+            self.cut()
+            raise
 
     def hold(self) -> None:
         """Read no more for now: what came is not worked off."""

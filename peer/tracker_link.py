@@ -43,7 +43,8 @@ class TrackerLink:
     `next_pushed` gives what comes unasked, in order, and None once the link has ended.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, make_link: Callable[[Monotonic], Link]) -> None:
+        self._pump = Pump(make_link, self._on_event)
         self._pushed: asyncio.Queue[Message | None] = asyncio.Queue()
         self._untaken = 0  # words in it, a page of friends counts as many as it names
         self._refusals = Refusals(asyncio.get_running_loop().time)
@@ -54,7 +55,6 @@ class TrackerLink:
         self._asker = Asker()
         self._waiting: dict[RequestId, asyncio.Future[Message]] = {}
         self._opened: asyncio.Future[LinkOpened] = asyncio.get_running_loop().create_future()
-        self._pump: Pump
         self.handshake_hash = b""
 
     @classmethod
@@ -81,7 +81,6 @@ class TrackerLink:
                 remedy=f"if that is right, use {TrackerAddress(address.host, address.port, found)}",
             )
         tracker_key = address.key
-        self = cls()
         hello = (
             HelloAnonymous()
             if keys is None
@@ -95,17 +94,14 @@ class TrackerLink:
             expected_static=tracker_key,
         )
 
-        def make(now: Monotonic) -> Link:
-            return Link(Role.INITIATOR, config, now=now, entropy=entropy)
-
+        self = cls(lambda now: Link(Role.INITIATOR, config, now=now, entropy=entropy))
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(DIAL_TIMEOUT_S):
-                way = await outward.connect(address.host, address.port)
-                transport, self._pump = await loop.create_connection(
-                    lambda: Pump(make, self._on_event), sock=way
-                )
-                opened = await self._opened
+            with self._pump.cut_unless_done():
+                async with asyncio.timeout(DIAL_TIMEOUT_S):
+                    way = await outward.connect(address.host, address.port)
+                    transport, _ = await loop.create_connection(lambda: self._pump, sock=way)
+                    opened = await self._opened
         except (OSError, TimeoutError) as error:
             where = f"{address.host}:{address.port}"
             detail = f"the tracker at {where} cannot be reached ({_why(error)})"
@@ -114,6 +110,8 @@ class TrackerLink:
             if error.code is Code.HANDSHAKE_FAILED:
                 raise await _explain(address, tracker_key) from error
             raise
+        finally:
+            self._opened.cancel()  # where it is not done, nobody waits for it any more
         self.handshake_hash = opened.handshake_hash
         if isinstance(opened.remote.hello, HelloTracker):
             self.clock_ahead_ms = wall() - opened.remote.hello.now

@@ -20,6 +20,7 @@ from peer.errors import PeerError
 from peer.links import PeerLink
 from peer.people import contacts, strangers
 from peer.pump import OnEvent, Pump
+from peer.reach import outward
 from peer.reach.candidates import chosen
 from peer.reach.nearby import Place
 from peer.store.database import Database
@@ -62,7 +63,7 @@ class Doorway:
     """The door of one node.
 
     is_open: whether people who are no friends may ask. linked: gives the links of a friend. hello: our first record to an identity. on_event: what links
-    tell their owner. add: takes note of a link under way. adopt: makes a link one of friends. carry_out: does the
+    tell their owner. add: takes note of a link under way, and says whether it may begin. adopt: makes a link one of friends. carry_out: does the
     effects of a committed transaction. spawn: makes a task that the node owns.
     """
 
@@ -75,7 +76,7 @@ class Doorway:
         linked: Callable[[bytes], list[PeerLink]],
         hello: Callable[[IdentityKey], Hello],
         on_event: OnEvent,
-        add: Callable[[Pump], None],
+        add: Callable[[Pump], bool],
         adopt: Callable[[Pump, Remote], None],
         carry_out: Callable[[list[Effect]], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
@@ -143,19 +144,21 @@ class Doorway:
         pump = Pump(
             lambda now: Link(Role.INITIATOR, config, now=now, entropy=self._entropy),
             on_event,
-            may_enter=self._entered,
+            may_enter=self._add,
         )
         pump.path = chosen(place).path
         self._calls[pump] = opened
         try:
-            async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
-                await loop.create_connection(lambda: pump, *place)
-                return await opened
+            with pump.cut_unless_done():
+                async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
+                    way = await outward.race(await outward.resolve(*place))
+                    await loop.create_connection(lambda: pump, sock=way)
+                    return await opened
         except (OSError, TimeoutError) as error:
-            pump.abort(Code.GOODBYE)
             raise PeerError(Code.PEER_UNREACHABLE, f"nobody answers at {where}") from error
         finally:
             self._calls.pop(pump, None)
+            opened.cancel()  # where it is not done, nobody waits for it any more
 
     def ask(self, caller: Caller, signed: bytes) -> None:
         """Bring a signed request; the answer comes on this link, or on a later one."""
@@ -190,10 +193,6 @@ class Doorway:
             link.pump.send(AnswerFriendship(told))
 
     # --- inside
-
-    def _entered(self, pump: Pump) -> bool:
-        self._add(pump)
-        return True
 
     async def _serve(self, caller: Caller) -> None:
         """Take the one thing that may be said, and stay until it is answered or the time is over."""

@@ -29,7 +29,7 @@ class Meeting:
 
     ask_relay, ask_punch: ask the tracker. find: gives how a device of an account is reached, by name. hello: our
     first record to an identity. on_event: what a link tells its owner, for each purpose alike. add: takes note of a
-    link under way. spawn: makes a task that the node owns. hides: says whether our address is to be kept from somebody.
+    link under way, and says whether it may begin. spawn: makes a task that the node owns. hides: says whether our address is to be kept from somebody.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Meeting:
         find: Callable[[str, DeviceId], Target | None],
         hello: Callable[[IdentityKey], Hello],
         on_event: OnEvent,
-        add: Callable[[Pump], None],
+        add: Callable[[Pump], bool],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         hides: Callable[[IdentityKey], bool],
         entropy: Entropy,
@@ -126,15 +126,11 @@ class Meeting:
         pump = Pump(
             lambda now: Link(role, config, now=now, entropy=self._entropy),
             self._on_event,
-            may_enter=self._entered,
+            may_enter=self._add,
             first=first,
         )
         pump.purpose = purpose
         return pump
-
-    def _entered(self, pump: Pump) -> bool:
-        self._add(pump)
-        return True
 
 
 async def _refusal(work: Coroutine[Any, Any, None]) -> PeerError | None:

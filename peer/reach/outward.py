@@ -226,15 +226,20 @@ async def race(places: list[Place], head_start_s: float = HEAD_START_S) -> socke
                     task.cancel()
         news.set()
 
-    async with asyncio.TaskGroup() as group:
-        for place in places:
-            news.clear()
-            tasks.append(group.create_task(attempt(place)))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(head_start_s):
-                    await news.wait()
-            if won:
-                break
+    try:
+        async with asyncio.TaskGroup() as group:
+            for place in places:
+                news.clear()
+                tasks.append(group.create_task(attempt(place)))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(head_start_s):
+                        await news.wait()
+                if won:
+                    break
+    except BaseException:  # cancelled while the news of a winner was on its way
+        for opened in won:
+            opened.close()
+        raise
     for loser in won[1:]:
         loser.close()
     if won:

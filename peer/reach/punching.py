@@ -98,9 +98,12 @@ class Punching:
                 if place is not None and self._is_of_another_family(place):
                     self.why_not[target.device] = OTHER_FAMILY
                 elif place is not None and self._may_dial(place):
+                    pump = self._begin(target, purpose)
+                    pump.path = PUNCHED
                     async with asyncio.timeout(limits.PUNCH_S):
                         opened = await self._dial(place, port)
-                    await self._start(opened, target, purpose)
+                    loop = asyncio.get_running_loop()
+                    await loop.create_connection(lambda: pump, sock=opened)
                     return True
         finally:
             del self._awaited[ticket]
@@ -161,11 +164,6 @@ class Punching:
                 raise
             else:
                 return ours
-
-    async def _start(self, opened: socket.socket, target: Target, purpose: Purpose) -> None:
-        pump = self._begin(target, purpose)
-        pump.path = PUNCHED
-        await asyncio.get_running_loop().create_connection(lambda: pump, sock=opened)
 
     def _is_of_another_family(self, place: Place) -> bool:
         """Say whether the probed port, which is of the tracker's family, cannot be dialled from to there."""

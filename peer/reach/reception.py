@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 from peer.listener import Knocks
 from peer.pump import OnEvent, Pump
@@ -15,6 +15,9 @@ from wire.identity import DeviceKeys
 from wire.link import Link, LinkClosed, LinkEvent, LinkOpened, Role
 from wire.machine import Entropy, Monotonic
 from wire.messages import Purpose
+
+GONE_S = 1.0
+"""How long a node that ends waits for its last words to leave; they are small, and most readers read."""
 
 
 class Reception:
@@ -37,6 +40,8 @@ class Reception:
         self._knocks = Knocks(entropy)
         self.refusals = Refusals(asyncio.get_running_loop().time)
         self._pumps: set[Pump] = set()
+        self._ending: list[Pump] = []
+        self._is_over = False
         self.takes_files = False  # data links are let in, too
         self.shows_key: Callable[[], bool] = lambda: False  # to whoever asks, in clear
         self._nonces: dict[bytes, asyncio.Event] = {}  # that a tracker is to bring
@@ -67,9 +72,11 @@ class Reception:
         if (came := self._nonces.get(nonce)) is not None:
             came.set()
 
-    def add(self, pump: Pump) -> None:
-        """Take note of a link that we began ourselves."""
-        self._pumps.add(pump)
+    def add(self, pump: Pump) -> bool:
+        """Take note of a link that we began ourselves; False once every link is to end."""
+        if not self._is_over:
+            self._pumps.add(pump)
+        return not self._is_over
 
     def on_event(self, pump: Pump, event: LinkEvent) -> None:
         """Keep count of who is here, and pass on what happened."""
@@ -85,16 +92,30 @@ class Reception:
         """Take note that somebody else has a link now."""
         self._pumps.discard(pump)
 
-    def close_all(self, code: Code) -> None:
-        """End every link, open or not yet."""
-        for pump in list(self._pumps):
+    def close_all(self, code: Code, others: Iterable[Pump]) -> None:
+        """End every link, open or not yet, and `others`; whoever comes later is turned away."""
+        self._is_over = True
+        self._ending += [*self._pumps, *others]
+        for pump in self._ending:
             pump.close(code)
+
+    async def gone(self) -> None:
+        """Wait until what was ended is gone; who does not read our last words is cut off."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GONE_S):
+                for pump in self._ending:
+                    await pump.wait_lost()
+        for pump in self._ending:
+            pump.cut()
 
     def _link(self, purpose: Purpose, now: Monotonic) -> Link:
         return Link(Role.RESPONDER, answering(self._keys, purpose), now=now, entropy=self._entropy)
 
     def _may_enter(self, pump: Pump) -> bool:
         """Say whether somebody may stand at the door; who may not is forgotten at once."""
+        if self._is_over:
+            self._pumps.discard(pump)
+            return False
         if self._knocks.enter(pump):
             pump.path = self._came_by(pump.peer)
             return True

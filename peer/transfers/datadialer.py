@@ -169,11 +169,11 @@ class TransferDialer:
             lambda now: Link(Role.INITIATOR, config, now=now, entropy=self._entropy), on_event
         )
         try:
-            async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
-                is_near = place.path == LAN and not self.has_failed(target.device)
-                opened = await outward.dial(*place.place, is_near=is_near)
-                await self._loop.create_connection(lambda: pump, sock=opened)
-                return await outcome
+            with pump.cut_unless_done():
+                async with asyncio.timeout(limits.DIAL_TIMEOUT_S):
+                    is_near = place.path == LAN and not self.has_failed(target.device)
+                    opened = await outward.dial(*place.place, is_near=is_near)
+                    await self._loop.create_connection(lambda: pump, sock=opened)
+                    return await outcome
         except (OSError, TimeoutError):
-            pump.abort(Code.GOODBYE)
             return False
