@@ -39,6 +39,7 @@ _HARMLESS = re.compile(  # of those, what nothing below would change: nearly eve
     re.IGNORECASE | re.ASCII,
 )
 _BLANK = "".join(filter(str.isspace, map(chr, range(0x3001))))
+_SHORT = limits.NAME_BYTES // 4  # characters that fit, whichever they are
 _EXTENSION_BYTES = 32  # longer ones are part of the name
 
 _HARMFUL = frozenset(
@@ -67,7 +68,7 @@ def landing(name: str, *, is_top: bool) -> str:
     is_top: it lands in the download folder itself, where a hidden name, an option or what looks like a
     transfer under way would do harm; inside a received folder it does not.
     """
-    if not is_top and len(name) <= limits.NAME_BYTES // 4 and _HARMLESS.match(name):
+    if not is_top and _is_harmless(name):
         return name
     if len(name) <= 64 and _PLAIN.match(name):
         stored = name
@@ -96,15 +97,22 @@ def plan(entries: Iterable[Entry]) -> Iterator[Place]:
     later gets a number, in the manifest's order. What is in a folder stands right behind it there, so no more is
     remembered than of the folders above.
     """
-    above: list[tuple[str, int, dict[str, int]]] = [("", TOP, {})]  # path with "/", number, taken
+    inside, parent = "", TOP  # path with "/", number
+    taken: dict[str, int] = {}
+    above: list[tuple[str, int, dict[str, int]]] = []
     for number, entry in enumerate(entries):
-        while not entry.path.startswith(above[-1][0]):
-            above.pop()
-        inside, parent, taken = above[-1]
-        stored = _apart(landing(entry.path[len(inside) :], is_top=parent == TOP), taken)
-        yield Place(parent, stored)
+        path = entry.path
+        while not path.startswith(inside):
+            inside, parent, taken = above.pop()
+        name = path[len(inside) :]
+        if parent != TOP and _is_harmless(name) and (key := name.lower()) not in taken:
+            taken[key] = 2  # nearly every name there is: in ASCII, and nobody's twin
+        else:
+            name = _apart(landing(name, is_top=parent == TOP), taken)
+        yield Place(parent, name)
         if entry.kind == FOLDER:
-            above.append((f"{entry.path}/", number, {}))
+            above.append((inside, parent, taken))
+            inside, parent, taken = f"{path}/", number, {}
 
 
 def work_name(title: str, offer: OfferId) -> str:
@@ -146,6 +154,10 @@ def check_folder(folder: Path, home: Path, need_bytes: int = 0) -> None:
         raise no_space(folder, need_bytes, have)
 
 
+def _is_harmless(name: str) -> bool:
+    return len(name) <= _SHORT and _HARMLESS.match(name) is not None
+
+
 def _is_harmful(character: str) -> bool:
     return character in _HARMFUL or unicodedata.category(character) in _HARMFUL_CATEGORIES
 
@@ -179,7 +191,7 @@ def what_counts(name: str) -> str:
 
 def _fitted(name: str, addition: str) -> str:
     """Put `addition` before the extension and cut what is before it to 255 bytes in all."""
-    if not addition and len(name) <= limits.NAME_BYTES // 4:
+    if not addition and len(name) <= _SHORT:
         return name
     stem, dot, extension = name.rpartition(".")
     if not stem or len(extension.encode()) > _EXTENSION_BYTES or " " in extension:

@@ -12,8 +12,8 @@ import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+import msgspec
 from blake3 import blake3
 
 from peer.transfers.disk import REOPEN_FILE, Disk
@@ -43,8 +43,8 @@ class Restored:
     asked: Sequence[tuple[int, int]]
 
 
-class Slot(NamedTuple):
-    """Where one file of the manifest is. parent: number of its folder's entry, or TOP."""
+class Slot(msgspec.Struct, frozen=True, gc=False):
+    """Where one file of the manifest is; there are many. parent: number of its folder's entry, or TOP."""
 
     entry: Entry
     parent: int
@@ -115,8 +115,15 @@ def is_disturbed(
 
 def is_there(disk: Disk, slot: Slot, folder: int) -> bool:
     """Say whether a whole file is in its folder, a descriptor, as it was left. Raises OSError."""
-    found = _stat(disk, slot, folder)
-    return found is not None and is_as_left(found, slot.entry)
+    entry = slot.entry
+    try:
+        found = disk.stat(slot.name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    is_own = (
+        stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+    )  # as `is_as_left`, of 100,000 files
+    return is_own and found.st_size == entry.size and found.st_mtime_ns == times(entry)[1]
 
 
 def _stat(disk: Disk, slot: Slot, folder: int) -> os.stat_result | None:

@@ -95,7 +95,7 @@ class Sink:
         self._sync_lock = threading.Lock()
         self._state = bytearray(len(self._slots))
         self._is_open = True
-        self._missing_bytes = sum(slot.entry.needed_bytes for slot in self._slots)
+        self._missing_bytes = sum(entry.needed_bytes for entry in entries)
 
     # --- opening, and what an earlier life left
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from wire import limits
 from wire.codes import Code
@@ -15,15 +16,13 @@ from wire.transfer.holding import OfferKey
 from wire.transfer.lending import Lending
 
 
-@dataclass(frozen=True, slots=True)
-class FileVerified:
+class FileVerified(msgspec.Struct, frozen=True, gc=False):
     """All bytes of this file are here and vouched for."""
 
     file: int
 
 
-@dataclass(frozen=True, slots=True)
-class FileFailed:
+class FileFailed(msgspec.Struct, frozen=True, gc=False):
     """This file will not come: why; the others go on."""
 
     file: int

@@ -337,8 +337,10 @@ class Receiver:
         asked, is_whole = self._sources.close(source, message.fetch)
         if not is_whole:
             raise RemoteProtocolError(Code.INCOMPLETE, "a request was not answered whole")
-        for wanted in () if asked is None else asked.ranges:
-            if wanted.file in self._book.several and self._book.is_complete(wanted.file):
+        if asked is None or not (several := self._book.several):
+            return
+        for wanted in asked.ranges:
+            if wanted.file in several and self._book.is_complete(wanted.file):
                 self._sources.rootless[wanted.file] = None
 
     def on_refused(self, message: FetchRefused, source: DeviceId | None = None) -> None:
