@@ -11,21 +11,21 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import MakePeer
-from tests.harness.actors import PASSWORD
-from tests.harness.copies import befriend
+from tests.harness.actors import PASSWORD, Peer
 from tests.harness.trackers import TrackerProcess
 
 pytestmark = pytest.mark.measured
 
+Friends = tuple[Peer, Peer]
+
 
 def test_everything_that_is_held_comes_in_one_file(
-    tracker: TrackerProcess, make_peer: MakePeer, tmp_path: Path
+    tracker: TrackerProcess, friends: Friends, make_peer: MakePeer, tmp_path: Path
 ) -> None:
-    alice, bob, carol = make_peer("alice"), make_peer("bob"), make_peer("carol")
-    at_alice, _ = befriend(tracker.address, alice, bob)
-    carol.register(tracker.address)
+    (alice, _), carol = friends, make_peer("carol")
+    carol.register(tracker.address, "--unsealed")
     carol.do("friend", "add", "alice", "--note", "hello")
-    at_alice.event("friend-request", friend="carol")
+    alice.node.event("friend-request", friend="carol")
     alice.one("friend", "block", "carol")
     file = tmp_path / "held.json"
     saved = alice.one("account", "data", str(file))
@@ -56,7 +56,7 @@ def test_a_file_that_is_there_is_never_overwritten_unasked(
     tracker: TrackerProcess, make_peer: MakePeer, tmp_path: Path
 ) -> None:
     alice = make_peer("alice")
-    alice.register(tracker.address)
+    alice.register(tracker.address, "--unsealed")
     file = tmp_path / "held.json"
     file.write_text("mine")
     outcome = alice.try_to("account", "data", str(file))
@@ -82,11 +82,9 @@ def test_an_account_goes_only_by_its_password_and_with_a_yes(
     assert alice.do("friend", "list") == []
 
 
-def test_a_deleted_account_leaves_its_history_and_says_so(
-    tracker: TrackerProcess, make_peer: MakePeer
-) -> None:
-    alice, bob = make_peer("alice"), make_peer("bob")
-    at_alice, at_bob = befriend(tracker.address, alice, bob)
+def test_a_deleted_account_leaves_its_history_and_says_so(friends: Friends) -> None:
+    alice, bob = friends
+    at_alice, at_bob = alice.node, bob.node
     alice.do("say", "bob", "keep this")
     at_bob.event("message", text="keep this")
     assert bob.one("account", "delete", "--yes") == {}
@@ -104,15 +102,15 @@ def test_a_deleted_account_leaves_its_history_and_says_so(
 
 
 def test_a_deleted_account_can_come_back_with_its_key(
-    tracker: TrackerProcess, make_peer: MakePeer
+    tracker: TrackerProcess, friends: Friends
 ) -> None:
-    alice, bob = make_peer("alice"), make_peer("bob")
-    at_alice, _ = befriend(tracker.address, alice, bob)
+    alice, bob = friends
+    at_alice = alice.node
     before = bob.one("whoami")["fingerprint"]
     bob.one("account", "delete", "--yes")
     at_alice.event("friend", friend="bob", state="removed")
     bob.close()
-    assert bob.register(tracker.address)["fingerprint"] == before
+    assert bob.register(tracker.address, "--unsealed")["fingerprint"] == before
     at_bob = bob.up()
     bob.one("friend", "add", "alice")
     request = at_alice.event("friend-request", friend="bob")
@@ -128,8 +126,8 @@ def test_another_device_of_a_deleted_account_learns_it(
     tracker: TrackerProcess, make_peer: MakePeer
 ) -> None:
     alice, laptop = make_peer("alice"), make_peer("laptop")
-    alice.register(tracker.address)
-    laptop.one("login", "alice", "--tracker", tracker.address)
+    alice.register(tracker.address, "--unsealed")
+    laptop.one("login", "alice", "--tracker", tracker.address, "--unsealed")
     at_laptop = laptop.up()
     alice.one("account", "delete", "--yes")
     at_laptop.event("notice", code="tracker-refused")
@@ -151,10 +149,10 @@ def test_an_account_without_a_tracker_has_nothing_to_delete(
 
 @pytest.mark.parametrize("is_up", [False, True])
 def test_a_friend_who_comes_back_with_another_key_is_believed_after_a_typed_fingerprint(
-    tracker: TrackerProcess, make_peer: MakePeer, is_up: Any
+    tracker: TrackerProcess, friends: Friends, make_peer: MakePeer, is_up: Any
 ) -> None:
-    alice, bob, again = make_peer("alice"), make_peer("bob"), make_peer("again")
-    at_alice, at_bob = befriend(tracker.address, alice, bob)
+    (alice, bob), again = friends, make_peer("again")
+    at_alice, at_bob = alice.node, bob.node
     alice.do("say", "bob", "first", "--wait", "40")
     at_bob.stop()
     alice.do("say", "bob", "never delivered")
@@ -163,7 +161,7 @@ def test_a_friend_who_comes_back_with_another_key_is_believed_after_a_typed_fing
     if not is_up:
         at_alice.stop()
     again.name = "bob"
-    made = again.register(tracker.address)
+    made = again.register(tracker.address, "--unsealed")
     at_again = again.up()
     again.one("friend", "add", "alice", "--note", "it is me")
     if is_up:

@@ -8,13 +8,14 @@ import stat
 from pathlib import Path
 
 from tests.e2e.conftest import MakePeer
-from tests.harness.actors import PASSWORD, Node
-from tests.harness.copies import befriend
+from tests.harness.actors import PASSWORD, Node, Peer
 from tests.harness.trackers import WIDE, TrackerProcess
+
+Friends = tuple[Peer, Peer]
 
 
 def test_a_taken_name_is_refused(tracker: TrackerProcess, make_peer: MakePeer) -> None:
-    make_peer("alice").register(tracker.address)
+    make_peer("alice").register(tracker.address, "--unsealed")
     other = make_peer("other")
     outcome = other.try_to("register", "alice", "--tracker", tracker.address)
     assert outcome.code == 1
@@ -86,7 +87,7 @@ def test_without_a_password_register_says_that_one_is_needed(make_peer: MakePeer
 
 def test_a_local_account_needs_no_tracker(make_peer: MakePeer) -> None:
     alice = make_peer("alice")
-    made = alice.register(None)
+    made = alice.register(None, "--unsealed")
     assert made["tracker"] is None
     assert alice.one("whoami")["fingerprint"] == made["fingerprint"]
     alice.up()
@@ -97,7 +98,7 @@ def test_two_nodes_on_one_home_are_refused_by_name(
     tracker: TrackerProcess, make_peer: MakePeer
 ) -> None:
     alice = make_peer("alice")
-    alice.register(tracker.address)
+    alice.register(tracker.address, "--unsealed")
     node = alice.up()
     outcome = alice.try_to("up")
     assert (outcome.code, outcome.error["code"]) == (1, "already-running")
@@ -105,12 +106,10 @@ def test_two_nodes_on_one_home_are_refused_by_name(
     assert alice.one("status")["pid"] == node.process.pid
 
 
-def test_a_verbs_node_gives_way_to_up_and_the_verb_goes_on_over_it(
-    tracker: TrackerProcess, make_peer: MakePeer
-) -> None:
-    alice, bob = make_peer("alice"), make_peer("bob")
-    for node in befriend(tracker.address, alice, bob):
-        node.stop()
+def test_a_verbs_node_gives_way_to_up_and_the_verb_goes_on_over_it(friends: Friends) -> None:
+    alice, bob = friends
+    for friend in friends:
+        friend.node.stop()
     alice.do("say", "bob", "before", "--wait", "0")
     with Node(bob, "read", "alice", "--follow") as following:
         alice.up()
@@ -125,8 +124,8 @@ def test_a_verbs_node_gives_way_to_up_and_the_verb_goes_on_over_it(
 
 def test_a_second_home_is_another_person(tracker: TrackerProcess, make_peer: MakePeer) -> None:
     alice, bob = make_peer("alice"), make_peer("bob")
-    alice.register(tracker.address)
-    bob.register(tracker.address)
+    alice.register(tracker.address, "--unsealed")
+    bob.register(tracker.address, "--unsealed")
     assert alice.up().process.pid != bob.up().process.pid
     assert alice.one("whoami")["account"] == "alice"
     assert bob.one("whoami")["account"] == "bob"
@@ -134,7 +133,7 @@ def test_a_second_home_is_another_person(tracker: TrackerProcess, make_peer: Mak
 
 def test_a_port_in_use_is_named(tracker: TrackerProcess, make_peer: MakePeer) -> None:
     alice = make_peer("alice")
-    alice.register(tracker.address)
+    alice.register(tracker.address, "--unsealed")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         place = f"127.0.0.1:{taken.getsockname()[1]}"
         outcome = alice.try_to("up", "--listen", place)
@@ -146,8 +145,8 @@ def test_a_home_comes_before_or_after_the_verb_or_from_the_environment(
     make_peer: MakePeer, tmp_path: Path
 ) -> None:
     alice, carol = make_peer("alice"), make_peer("carol")
-    alice.register(None)
-    carol.register(None)
+    alice.register(None, "--unsealed")
+    carol.register(None, "--unsealed")
     elsewhere = ("--home", str(carol.home))
     assert alice.one("whoami", *elsewhere)["account"] == "carol"
     assert alice.one("friend", *elsewhere, "code") == carol.one("friend", "code")
@@ -170,7 +169,7 @@ def test_after_logout_the_home_says_so_and_login_brings_it_back(
     tracker: TrackerProcess, make_peer: MakePeer
 ) -> None:
     alice = make_peer("alice")
-    alice.register(tracker.address)
+    alice.register(tracker.address, "--unsealed")
     assert alice.one("logout") == {}
     outcome = alice.try_to("up")
     assert (outcome.code, outcome.error["code"]) == (1, "logged-out")
@@ -182,7 +181,7 @@ def test_forgetting_wipes_the_home_only_when_somebody_says_yes(
     tracker: TrackerProcess, make_peer: MakePeer
 ) -> None:
     alice = make_peer("alice")
-    alice.register(tracker.address)
+    alice.register(tracker.address, "--unsealed")
     assert alice.try_to("logout", "--forget").code == 2
     assert alice.one("whoami")["account"] == "alice"
     alice.one("logout", "--forget", "--yes")
@@ -221,13 +220,10 @@ def test_an_address_that_is_none_is_named(make_peer: MakePeer) -> None:
         assert (outcome.code, outcome.error["code"]) == (1, "address-invalid"), outcome
 
 
-def test_a_removed_friend_is_gone_on_both_sides(
-    tracker: TrackerProcess, make_peer: MakePeer
-) -> None:
-    alice, bob = make_peer("alice"), make_peer("bob")
-    _, at_bob = befriend(tracker.address, alice, bob)
+def test_a_removed_friend_is_gone_on_both_sides(friends: Friends) -> None:
+    alice, bob = friends
     assert alice.one("friend", "remove", "bob") == {}
-    at_bob.event("friend", friend="alice", state="removed")
+    bob.node.event("friend", friend="alice", state="removed")
     assert alice.do("friend", "list") == []
     assert bob.do("friend", "list") == []
     outcome = bob.try_to("say", "alice", "are you there?")
@@ -235,19 +231,17 @@ def test_a_removed_friend_is_gone_on_both_sides(
     assert outcome.error["code"] in {"no-such-friend", "not-friends"}
 
 
-def test_a_blocked_person_cannot_talk_and_an_unblocked_one_can_ask_again(
-    tracker: TrackerProcess, make_peer: MakePeer
-) -> None:
-    alice, bob = make_peer("alice"), make_peer("bob")
-    befriend(tracker.address, alice, bob)
+def test_a_blocked_person_cannot_talk_and_an_unblocked_one_can_ask_again(friends: Friends) -> None:
+    alice, bob = friends
     alice.one("friend", "block", "bob")
     assert alice.do("friend", "list") == []
+    bob.node.event("friend", friend="alice", state="removed")
     alice.one("friend", "unblock", "bob")
     assert bob.one("friend", "add", "alice") == {"friend": "alice", "state": "asked"}
 
 
 def test_sigterm_is_a_clean_end_and_ctrl_c_is_130(make_peer: MakePeer) -> None:
     alice = make_peer("alice")
-    alice.register(None)
+    alice.register(None, "--unsealed")
     assert alice.up().stop() == 0
     assert alice.up().stop(signal.SIGINT) == 130

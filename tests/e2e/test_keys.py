@@ -7,22 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import MakePeer
 from tests.harness.actors import PASSWORD, Peer
-from tests.harness.copies import befriend
-from tests.harness.trackers import TrackerProcess
 
 
-def test_two_friends_compare_their_safety_number(
-    tracker: TrackerProcess, make_peer: MakePeer
-) -> None:
-    alice, bob = make_peer("alice"), make_peer("bob")
-    _, at_bob = befriend(tracker.address, alice, bob)
+def test_two_friends_compare_their_safety_number(friends: tuple[Peer, Peer]) -> None:
+    alice, bob = friends
     shown = alice.one("friend", "verify", "bob")
     assert shown == {"friend": "bob", "number": shown["number"], "verified": False}
     typed = " ".join(shown["number"][at : at + 5] for at in range(0, 60, 5))
     assert bob.one("friend", "verify", "alice", "--number", typed)["verified"] is True
-    at_bob.event("friend", friend="alice", state="verified")
+    bob.node.event("friend", friend="alice", state="verified")
     assert [friend["verified"] for friend in bob.do("friend", "list")] == [True]
     assert [friend["verified"] for friend in alice.do("friend", "list")] == [False]
     wrong = ("1" if typed[0] == "0" else "0") + typed[1:]
@@ -32,10 +26,10 @@ def test_two_friends_compare_their_safety_number(
     assert alice.try_to("friend", "verify", "carol").error["code"] == "no-such-friend"
 
 
-def test_safety_numbers_without_a_node(tracker: TrackerProcess, make_peer: MakePeer) -> None:
-    alice, bob = make_peer("alice"), make_peer("bob")
-    for node in befriend(tracker.address, alice, bob):
-        node.stop()
+def test_safety_numbers_without_a_node(friends: tuple[Peer, Peer]) -> None:
+    alice, bob = friends
+    for friend in friends:
+        friend.node.stop()
     number = bob.one("friend", "verify", "alice")["number"]
     assert alice.one("friend", "verify", "bob", "--number", number)["verified"] is True
     assert alice.one("friend", "verify", "bob")["verified"] is True

@@ -6,7 +6,6 @@ import pytest
 
 from tests.e2e.conftest import MakePeer
 from tests.harness.actors import PASSWORD, Peer
-from tests.harness.copies import befriend
 from tests.harness.terminal import CTRL_C, CTRL_D, Session, at_a_terminal
 from tests.harness.trackers import TrackerProcess
 
@@ -172,11 +171,8 @@ def test_a_name_and_a_password_that_are_typed_delete_the_account(
     assert bob.one("status")["alarms"][0]["code"] == "account-deleted"
 
 
-def test_a_safety_number_is_drawn_at_a_terminal(
-    tracker: TrackerProcess, make_peer: MakePeer
-) -> None:
-    alice, bob = make_peer("alice"), make_peer("bob")
-    befriend(tracker.address, alice, bob)
+def test_a_safety_number_is_drawn_at_a_terminal(friends: tuple[Peer, Peer]) -> None:
+    alice, _ = friends
     session = asked(alice, "friend", "verify", "bob", typed=[])
     assert session.code == 0, session
     number = alice.one("friend", "verify", "bob")["number"]
