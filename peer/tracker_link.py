@@ -104,7 +104,7 @@ class TrackerLink:
                     opened = await self._opened
         except (OSError, TimeoutError) as error:
             where = f"{address.host}:{address.port}"
-            detail = f"the tracker at {where} cannot be reached ({_why(error)})"
+            detail = f"the tracker at {where} cannot be reached ({outward.why(error)})"
             raise PeerError(LOST, detail) from error
         except PeerError as error:
             if error.code is Code.HANDSHAKE_FAILED:
@@ -237,17 +237,8 @@ async def ask_key(address: TrackerAddress) -> LinkKey:
                 writer.close()
     except (OSError, TimeoutError, EOFError) as error:
         where = f"{address.host}:{address.port}"
-        detail = f"the tracker at {where} does not tell its key ({_why(error)})"
+        detail = f"the tracker at {where} does not tell its key ({outward.why(error)})"
         raise PeerError(LOST, detail) from error
-
-
-def _why(error: OSError | EOFError) -> str:
-    """Say in words why an address did not serve."""
-    if isinstance(error, TimeoutError):
-        return "it did not answer in time"
-    if isinstance(error, EOFError):
-        return "it closed the connection"
-    return error.strerror or str(error)
 
 
 async def _explain(address: TrackerAddress, expected: LinkKey) -> PeerError:

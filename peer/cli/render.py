@@ -122,6 +122,8 @@ def link(item: Item) -> str:
         parts.append(f"since {local_time(item['since'])}")
     if item["why_not_better"]:
         parts.append(clean(item["why_not_better"]))
+    if item["files_link"]:
+        parts.append("a link for files stands beside it")
     return ", ".join(parts)
 
 

@@ -45,6 +45,9 @@ CLOCK_OFF_S = limits.CLOCK_LABEL_OFF_S
 LEAST_SPACE_BYTES = 256 * limits.MIB
 
 
+UNSEEN = "what only a tracker can see was not looked at: clock, address, dial-back, punching, relay"
+
+
 def _fine(check: str, detail: str) -> api.Check:
     return api.Check(check, True, detail, "")
 
@@ -61,6 +64,8 @@ async def examine(node: Node) -> AsyncGenerator[api.Check, None]:
     if node.uplink.state == "online":
         async for check in _by_tracker(node):
             yield check
+    elif node.profile.tracker is not None:
+        yield await _mapping(node)
     yield await _ipv6(node)
     yield _lan(node)
     for check in _this_machine(node):
@@ -95,7 +100,8 @@ def _tracker(node: Node) -> api.Check:
         return _fine("tracker", "this account has none; friends are met on the local network")
     failure = uplink.failure
     remedy = "check its address, and whether it runs" if failure is None else failure.remedy
-    return _wrong("tracker", uplink.why or f"the tracker link is {uplink.state}", remedy)
+    why = uplink.why or f"the tracker link is {uplink.state}"
+    return _wrong("tracker", f"{why}; {UNSEEN}", remedy)
 
 
 def _clock(node: Node) -> api.Check:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,6 +34,15 @@ SEGMENT_BYTES = 1220
 Where a router swallows what is larger and says nothing (RFC 2923, section 2.1), a connection with larger ones opens and then
 stands still: nobody but a system's own setting finds that out. Smaller ones cost 1 % of a line.
 """
+
+WHY = {
+    errno.ECONNREFUSED: "its machine says no: nothing runs at that port, or a firewall on its side",
+    errno.ENETUNREACH: "no way leads there from this machine: its own network, or such addresses, are missing",
+    errno.EHOSTUNREACH: "no way leads there: this machine's network or the one there is down",
+    errno.ECONNRESET: "it closed the connection",
+    errno.EADDRNOTAVAIL: "this machine has no address from which to go there",
+}
+"""Why an address did not serve, in words."""
 
 Place = tuple[int, tuple[str, int]]
 """A family, and an address with a port."""
@@ -158,14 +168,25 @@ async def connect(host: str, port: int) -> socket.socket:
     try:
         opened = await race(await resolve(by.host, by.port))
     except OSError as error:
-        why = error.strerror or str(error)
-        raise ProxyRefusedError(f"{by} cannot be reached ({why})") from error
+        raise ProxyRefusedError(f"{by} cannot be reached ({why(error)})") from error
     try:
         await _ask(opened, by, host, port)
     except BaseException:
         opened.close()
         raise
     return opened
+
+
+def why(error: OSError | EOFError) -> str:
+    """Say in words why an address did not serve, and on whose side that is where it shows."""
+    if isinstance(error, TimeoutError):
+        return "it did not answer in time: it is off, or a firewall on either side swallows what is sent"
+    if isinstance(error, EOFError):
+        return "it closed the connection"
+    number = error.errno
+    if isinstance(error, socket.gaierror) or number is None or number not in errno.errorcode:
+        return error.strerror or str(error)
+    return WHY.get(number, os.strerror(number))
 
 
 async def _ask(opened: socket.socket, by: Proxy, host: str, port: int) -> None:

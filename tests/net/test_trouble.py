@@ -44,6 +44,11 @@ def test_while_the_tracker_is_away_friends_go_on_and_what_waits_for_it_is_named(
         status = alice.one("status")
         assert status["tracker"]["state"] == "connecting"
         assert status["waiting"] == ["the end of the friendship with bob"]
+        checks = checks_of(bob)
+        assert [name for name, check in checks.items() if not check["ok"]] == ["tracker"]
+        assert "a firewall on its side" in checks["tracker"]["detail"]
+        assert "punching, relay" in checks["tracker"]["detail"]  # which nobody can look at now
+        assert "mapping" in checks
         with lab.start_tracker():
             bob.node.event("friend", friend="alice", state="removed")
             assert alice.one("status")["tracker"]["state"] == "online"

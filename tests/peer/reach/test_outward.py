@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import errno
 import socket
 from collections.abc import AsyncIterator
 
@@ -41,6 +42,25 @@ async def door() -> AsyncIterator[Door]:
     await made.open()
     yield made
     made.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ECONNREFUSED, "Connect call failed ('::1', 9)"), "its machine says no"),
+        (OSError(errno.ENETUNREACH, "Connect call failed"), "its own network"),
+        (OSError(errno.EPIPE, "Connect call failed"), "Broken pipe"),
+        (socket.gaierror(socket.EAI_NONAME, "the name is not known"), "the name is not known"),
+        (OSError("no errno at all"), "no errno at all"),
+        (TimeoutError(), "it did not answer in time"),
+        (EOFError(), "it closed the connection"),
+    ],
+)
+def test_why_an_address_did_not_serve_is_said_in_words(
+    error: OSError | EOFError, said: str
+) -> None:
+    assert said in outward.why(error)
+    assert "Connect call" not in outward.why(error)
 
 
 async def greeted(opened: socket.socket) -> bytes:
