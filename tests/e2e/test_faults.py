@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.harness.faults import KILLED, Moment, killed_at, moments_in, needs_strace, watched
+from tests.harness.faults import (
+    KILLED,
+    Moment,
+    killed_at,
+    moments_in,
+    needs_strace,
+    spanned,
+    upwards,
+    watched,
+)
 
 pytestmark = needs_strace
 
@@ -38,3 +48,16 @@ def test_every_moment_of_an_untouched_run_is_named(tmp_path: Path) -> None:
     path, log = tmp_path / "out", tmp_path / "log"
     assert run(watched(log, ["pwrite64"], [path]), path) == 0
     assert moments_in(log) == [Moment("pwrite64", n) for n in range(1, WRITES + 1)]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("fsync", [1, 2, 3]),
+        ("fsync:2", [2, 3, 4]),
+        ("fsync:2-3", [2, 3]),
+    ],
+)
+def test_a_long_walk_is_done_in_parts(words: str, found: list[int]) -> None:
+    moments = list(itertools.islice(upwards(*spanned(words)), 3))
+    assert moments == [Moment("fsync", n) for n in found]

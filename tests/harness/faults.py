@@ -8,6 +8,7 @@ here (-D), so the program is our own child, and its exit code is its own.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import re
@@ -31,6 +32,8 @@ ON_DISK = (
 """What changes a disk."""
 
 IS_DEEP = PROFILE == "deep"
+AT = os.environ.get("KILL_AT", "")
+"""The part of a deep walk that is to be done, see `spanned`; all of it if empty: a long loop goes on where it ended."""
 
 needs_strace = pytest.mark.skipif(
     shutil.which("strace") is None and "CI" not in os.environ,
@@ -115,12 +118,16 @@ class Walk:
                 assert any(map(attempt, earlier)), "no moment was reached"
                 self.killed = 1
             return
-        for call in dict.fromkeys(moment.call for moment in self.moments):
-            for moment in _upwards(call):
+        for span in [spanned(AT)] if AT else map(spanned, {each.call: 0 for each in self.moments}):
+            for moment in upwards(*span):
                 if not attempt(moment):
                     break
                 self.killed += 1
-        print(f"\nkilled at {self.killed} moments, {len(self.moments)} in an untouched run")
+                print(f"{moment.call}:{moment.n}", end=" ", flush=True)
+        print(
+            f"\nkilled at {self.killed} moments, {len(self.moments)} in an untouched run:", end=" "
+        )
+        print(*(f"{call}:{n}" for call, n in {each.call: each.n for each in self.moments}.items()))
 
 
 def _downwards(moment: Moment) -> Iterator[Moment]:
@@ -131,8 +138,16 @@ def _downwards(moment: Moment) -> Iterator[Moment]:
         yield Moment(moment.call, n)
 
 
-def _upwards(call: str) -> Iterator[Moment]:
-    n = 0
-    while True:
-        n += 1
+def spanned(words: str) -> tuple[str, int, int | None]:
+    """Read `CALL`, `CALL:FIRST` or `CALL:FIRST-LAST`: which calls of that name to kill at; None: all from the first on."""
+    call, _, span = words.partition(":")
+    first, _, last = span.partition("-")
+    return call, int(first or 1), int(last) if last else None
+
+
+def upwards(call: str, first: int, last: int | None) -> Iterator[Moment]:
+    """Give the moments of one call, in order, without an end unless there is a last."""
+    for n in itertools.count(first):
+        if last is not None and n > last:
+            return
         yield Moment(call, n)
