@@ -36,8 +36,12 @@ def run(
         assert process.stdin is not None
         feeder = threading.Thread(target=_feed, args=(process.stdin, stdin))
         feeder.start()
-        peak_bytes = _wait(process, timeout_s)
-        feeder.join()
+        try:
+            peak_bytes = _wait(process, timeout_s)
+        finally:
+            process.kill()  # where the test itself ran out of time
+            process.wait()
+            feeder.join()
         out.seek(0)
         err.seek(0)
         done = subprocess.CompletedProcess(words, process.returncode, out.read(), err.read())
@@ -61,8 +65,6 @@ def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> int:
         while not select.select([ends], [], [], _LOOK_S)[0]:
             peak_bytes = max(peak_bytes, *map(peak_of, _family(process.pid)))
             if time.monotonic() > overdue:
-                process.kill()
-                process.wait()
                 raise subprocess.TimeoutExpired(process.args, timeout_s)
     finally:
         os.close(ends)

@@ -62,7 +62,12 @@ class TrackerProcess:
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
         )
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        try:
+            line = self.process.stdout.readline()
+        except BaseException:  # the test ran out of time
+            self.process.kill()
+            self.end()
+            raise
         if not line:
             raise AssertionError(f"no ready line: {self.end()} {self.log}")
         self.ready: dict[str, Any] = json.loads(line)
