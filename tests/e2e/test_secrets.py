@@ -6,6 +6,7 @@ Hunted for are the passwords, what was said, and every private key, as bytes, he
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -17,8 +18,9 @@ from peer.cli.verbs import VERBS
 from peer.identity import Profile, read_key_file
 from peer.locations import Locations
 from tests.conftest import MakeFolder
-from tests.harness.actors import Node, Peer
-from tests.harness.trackers import WIDE, TrackerProcess
+from tests.harness import short
+from tests.harness.actors import WAIT_S, Node, Peer
+from tests.harness.trackers import FOLDER, PYTHON, WIDE, TrackerProcess
 from wire.ids import LinkKey
 from wire.vault import derive_keys, open_vault
 
@@ -188,12 +190,34 @@ def test_nobody_sees_a_secret_in_the_list_of_processes(found: Found) -> None:
     assert not [line for line in found.lines.values() for secret in secrets if secret in line]
 
 
+_ONE_AFTER_THE_OTHER = """
+import json, sys
+from peer.cli.main import main
+for words in json.load(sys.stdin):
+    print(json.dumps(main(words)), flush=True)
+"""
+
+
 def test_no_verb_takes_a_password_from_its_line(found: Found) -> None:
-    for verb in VERBS:
-        for option in ("--password", "--new-password", "--recovery-key"):
-            outcome = found.carol.try_to(*verb.words.split(), f"{option}={PASSWORD}")
-            if verb.words != "say":  # there it is a message, and one that lacks its reader
-                assert (outcome.code, outcome.error["code"]) == (2, "usage"), outcome
+    """Tried in one program, as these are many lines."""
+    home = ("--home", str(found.carol.home), "--json")
+    lines = [
+        [*home, *verb.words.split(), f"{option}={PASSWORD}"]
+        for verb in VERBS
+        if verb.words != "say"  # there it is a message, and one that lacks its reader
+        for option in ("--password", "--new-password", "--recovery-key")
+    ]
+    done = short.run(
+        [PYTHON, "-c", _ONE_AFTER_THE_OTHER],
+        environment=found.carol.environment,
+        timeout_s=WAIT_S,
+        stdin=json.dumps(lines).encode(),
+        folder=FOLDER,
+    )
+    found.carol.printed += [done.stdout.decode(), done.stderr.decode()]
+    assert list(map(json.loads, done.stdout.splitlines())) == [2] * len(lines)
+    errors = [json.loads(line)["error"]["code"] for line in done.stderr.splitlines()]
+    assert errors == ["usage"] * len(lines)
 
 
 def test_no_program_printed_a_password_or_a_key(found: Found) -> None:
