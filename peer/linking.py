@@ -106,6 +106,7 @@ class Linking:
             add=self.reception.add,
             spawn=spawn,
             hides=self.hides,
+            want=self.want,
             entropy=entropy,
         )
         self.doorway = Doorway(

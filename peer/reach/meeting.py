@@ -30,6 +30,7 @@ class Meeting:
     ask_relay, ask_punch: ask the tracker. find: gives how a device of an account is reached, by name. hello: our
     first record to an identity. on_event: what a link tells its owner, for each purpose alike. add: takes note of a
     link under way, and says whether it may begin. spawn: makes a task that the node owns. hides: says whether our address is to be kept from somebody.
+    want: dials an account's devices where they say that they are, now.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Meeting:
         add: Callable[[Pump], bool],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         hides: Callable[[IdentityKey], bool],
+        want: Callable[[IdentityKey], None],
         entropy: Entropy,
     ) -> None:
         self._keys = profile.keys
@@ -54,6 +56,7 @@ class Meeting:
         self._add = add
         self._spawn = spawn
         self._hides = hides
+        self._want = want
         self._entropy = entropy
         tracker = profile.tracker
         self._relaying = Relaying(tracker, ask=ask_relay, begin=self._begin)
@@ -70,6 +73,8 @@ class Meeting:
             case RelayOffered() | PunchOffered():
                 target = self._find(message.name, message.device)
                 if target is not None:
+                    if message.purpose == Purpose.PEER:
+                        self._want(target.identity)  # they cannot dial us: can we dial them?
                     self._spawn(self._come(target, message))
             case PunchGo():
                 self.punching.go(message)
