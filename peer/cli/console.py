@@ -29,6 +29,10 @@ _UNSAFE_IN_JSON = {
 """What would act on a terminal although JSON lets it stand bare: written as escapes, the same value."""
 
 
+def _spell(item: Item) -> str:
+    return json.dumps(item, ensure_ascii=False)
+
+
 class Console:
     """One run of the program.
 
@@ -82,13 +86,20 @@ class Console:
             alone=alone,
         )
 
-    def emit(self, item: Item, text: str, *, is_last: bool = True) -> None:
+    def emit(
+        self,
+        item: Item,
+        text: str,
+        *,
+        is_last: bool = True,
+        spell: Callable[[Item], str] = _spell,
+    ) -> None:
         """Print one result: as JSON, or as the text for people; an empty text prints nothing.
 
-        is_last: as of `exit_codes.write`.
+        is_last: as of `exit_codes.write`. spell: makes the JSON.
         """
         if self.is_json:
-            line = json.dumps(item, ensure_ascii=False)
+            line = spell(item)
             if not line.isascii() or "\x7f" in line:
                 line = line.translate(_UNSAFE_IN_JSON)
             line_bytes = line.encode("utf-8", "backslashreplace")

@@ -6,6 +6,8 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from peer import api
 from peer.store.listed import listed
 from wire.machine import UnixMillis
@@ -39,8 +41,16 @@ def note_all(
     """Keep results of commands, in the transaction that made them true."""
     connection.executemany(
         "INSERT INTO done (command, result, at) VALUES (?, ?, ?)",
-        [(command, json.dumps(api.as_json(result)), now) for command, result in results],
+        [(command, _text(result), now) for command, result in results],
     )
+
+
+def _text(result: api.Result) -> str:
+    item = api.as_json(result)
+    try:
+        return msgspec.json.encode(item).decode()
+    except UnicodeEncodeError:  # a file's name that is no text: JSON can say it, in escapes
+        return json.dumps(item)
 
 
 def forget(connection: sqlite3.Connection, now: UnixMillis) -> None:

@@ -40,6 +40,7 @@ def run_up(console: Console, options: Namespace) -> None:
     listen = tuple(quantities.host_and_port(text) for text in options.listen or ())
     from peer import door
     from peer.cli import ask
+    from peer.cli.spelling import spell
 
     password = password_of(options)
     home = console.home
@@ -54,9 +55,8 @@ def run_up(console: Console, options: Namespace) -> None:
             states[str(item["id"])] = stands
         else:
             text = _text(item, console)
-        console.emit(
-            item, text, is_last=False
-        )  # a person is told of changes, a script of every step
+        # a person is told of changes, a script of every step
+        console.emit(item, text, is_last=False, spell=spell)
 
     is_lan = None if options.lan is None else options.lan == "on"
     events = partial(door.up, home, listen=listen, password=password, is_lan=is_lan)

@@ -21,3 +21,10 @@ def test_a_result_is_given_again_for_a_day() -> None:
     database.write(done.forget, UnixMillis(NOW + done.KEPT_MS + 1))
     assert database.read(done.find, "first") is None
     assert database.read(done.find, "second") is not None
+
+
+def test_a_name_that_is_no_text_is_given_again() -> None:
+    database = MemoryDatabase(SeededEntropy(1), NOW)
+    made = api.MessageState("part\udcff", "queued")
+    database.write(done.note, "first", made, NOW)
+    assert database.read(done.find, "first") == api.Relayed(api.as_json(made))
