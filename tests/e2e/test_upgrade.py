@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from peer.control import client
 from peer.store.opening import schema_steps
 from tests.e2e.conftest import MakePeer
 from tests.harness.frozen import SCHEMAS, TEXTS, rows, thaw
@@ -31,21 +32,26 @@ def test_a_home_of_a_former_version_goes_on_with_everything_in_it(
     assert [item["text"] for item in shown if item["kind"] == "message"] == TEXTS
     states = [item["state"] for item in shown if item["from"] == "alice"]
     assert states == ["delivered", "delivered", "queued"]
-    who = alice.one("whoami")
-    assert (who["account"], len(who["devices"])) == ("alice", 1)
     copy = database.with_name(f"peer.sqlite3.schema-{schema}")
     assert copy.exists() is (schema < NEWEST)
     if copy.exists():
         assert rows(copy) == before
         assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert rows(database)["version"] == [(NEWEST,)]
-    if schema >= 5:
-        assert [item["state"] for item in alice.do("offers")] == ["done", "offered"]
-        assert [item["state"] for item in alice.do("transfers")] == ["done"]
+
+    def ask(command: str, **words: object) -> list[Any]:
+        return list(client.ask(alice.home, command, words))
+
     with alice.up() as node:
-        friends = alice.do("friend", "list")
-        assert sorted(item["friend"] for item in friends) == ["bob", "carol"]
-        assert alice.one("say", "bob", "by the new version")["state"] == "queued"
+        [who] = ask("WhoAmI")
+        assert (who["account"], len(who["devices"])) == ("alice", 1)
+        if schema >= 5:
+            assert [item["state"] for item in ask("ListOffers")] == ["done", "offered"]
+            assert [item["state"] for item in ask("ListTransfers")] == ["done"]
+        assert sorted(item["friend"] for item in ask("ListFriends")) == ["bob", "carol"]
+        [said] = ask("SendText", to="bob", text="by the new version")
+        assert said["state"] == "queued"
         assert node.stop() == 0
-    assert [item["text"] for item in alice.do("history", "bob")][-1] == "by the new version"
-    assert not any(item["forked"] for item in alice.do("history", "bob"))
+    shown = alice.do("history", "bob")
+    assert shown[-1]["text"] == "by the new version"
+    assert not any(item["forked"] for item in shown)
