@@ -16,6 +16,8 @@ from tests.e2e.verb_calls import FINE, OUTCOMES, Row
 from tests.e2e.verb_rows import ROWS
 from tests.e2e.verb_world import Scene, World, check_fine, check_refused, make_world
 
+pytestmark = pytest.mark.timeout(400)  # a hundred verbs make the world, beside other tests
+
 CASES = [
     (number, row, is_up, outcome)
     for number, row in enumerate(ROWS)
