@@ -197,6 +197,10 @@ class Linking:
         self._is_closing = True
         self.reception.close_all(Code.SHUTTING_DOWN, self.dialer.pumps)
 
+    async def end(self) -> None:
+        """See to it that no connection is left, whatever became of `leave`."""
+        await self.reception.gone(Code.SHUTTING_DOWN, self.dialer.pumps)
+
     def cut_lost(self, surroundings: Surroundings) -> None:
         """End what uses an address that this machine has no more: it is dialled anew at once."""
         surroundings.cut(link.pump for link in self._links.every())

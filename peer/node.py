@@ -180,6 +180,7 @@ class Node:
                     self._servers.append(server)
                 self.where.listening = [place_of(listener) for listener in listeners]
                 self.where.note_run()
+            stack.push_async_callback(self.linking.end)
             self._group = await stack.enter_async_context(asyncio.TaskGroup())
             stack.callback(self._cancel_tasks)
             if self.is_full:
@@ -193,17 +194,8 @@ class Node:
             self._spawn(self.uplink.run())
             self._spawn(self.near.lan.run())
             self._spawn(self.linking.own_state.keep())
-            keys, do = self.profile.keys, self.carry_out
-            self._spawn(
-                sweep(
-                    self.database,
-                    keys,
-                    self.linking,
-                    self.uplink,
-                    carry_out=do,
-                    entropy=self.entropy,
-                )
-            )
+            sweeping = partial(sweep, self.database, self.profile.keys, self.linking, self.uplink)
+            self._spawn(sweeping(carry_out=self.carry_out, entropy=self.entropy))
             if self.database.read(verdicts.is_due):  # the last node was ended in between
                 self._spawn(self._apply_policy())
             self._stack = stack.pop_all()
@@ -217,11 +209,12 @@ class Node:
     ) -> None:
         for server in self._servers:
             server.close()
-        await self.linking.leave()
-        await self.uplink.flush()
-        self._is_leaving = True
-        await self._stack.aclose()
-        await self.linking.reception.gone()
+        try:
+            await self.linking.leave()
+            await self.uplink.flush()
+        finally:  # being cancelled included: nothing of a node outlives it
+            self._is_leaving = True
+            await self._stack.aclose()
         await self.where.take_back()
 
     async def _start_transfers(self) -> None:

@@ -95,12 +95,14 @@ class Reception:
     def close_all(self, code: Code, others: Iterable[Pump]) -> None:
         """End every link, open or not yet, and `others`; whoever comes later is turned away."""
         self._is_over = True
-        self._ending += [*self._pumps, *others]
-        for pump in self._ending:
+        ending = [*self._pumps, *others]
+        self._ending += ending
+        for pump in ending:
             pump.close(code)
 
-    async def gone(self) -> None:
-        """Wait until what was ended is gone; who does not read our last words is cut off."""
+    async def gone(self, code: Code, others: Iterable[Pump]) -> None:
+        """End what is left, and wait until everything is gone; who does not read our last words is cut off."""
+        self.close_all(code, others)
         with suppress(TimeoutError):
             async with asyncio.timeout(GONE_S):
                 for pump in self._ending:

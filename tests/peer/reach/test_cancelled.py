@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from peer.reach.whereabouts import Vicinity
 from peer.store.devices import note_device
 from peer.tracker_link import TrackerLink
 from peer.transfers.datadialer import TransferDialer
+from tests.harness.homes import make_account, running
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from wire.address import TrackerAddress
 from wire.codes import Code
@@ -277,7 +279,27 @@ async def test_who_does_not_read_our_last_words_holds_no_ending_node(
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         opened = await outward.dial(*deaf.getsockname())
         await asyncio.get_running_loop().create_connection(lambda: pump, sock=opened)
-        here.close_all(Code.SHUTTING_DOWN, [])
-        await here.gone()
+        await here.gone(Code.SHUTTING_DOWN, [])
         async with asyncio.timeout(1):
             await pump.wait_lost()
+
+
+async def test_a_node_whose_end_is_cancelled_leaves_nothing_running(tmp_path: Path) -> None:
+    await make_account(tmp_path / "alice", "alice", None)
+    ours = asyncio.all_tasks()
+
+    async def live(is_up: asyncio.Event, leave: asyncio.Event) -> None:
+        async with running(tmp_path / "alice"):
+            is_up.set()
+            await leave.wait()
+
+    for steps in range(0, 12, 2):
+        is_up, leave = asyncio.Event(), asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            life = group.create_task(live(is_up, leave))
+            await is_up.wait()
+            leave.set()
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            life.cancel()
+        assert asyncio.all_tasks() == ours, f"cancelled after {steps} steps"
