@@ -18,6 +18,7 @@ from itertools import product
 from pathlib import Path
 from threading import Timer
 
+from peer.control import client
 from tests.harness import short
 from tests.harness.actors import WAIT_S, Item, Node, Peer
 from tests.harness.trackers import FOLDER, PYTHON, WIDE, TrackerProcess
@@ -220,6 +221,17 @@ def make_world(folder: Path) -> Iterator[World]:
         yield world
 
 
+def told(peer: Peer, command: str, **words: object) -> Item:
+    """Have somebody's node carry out a command, as a verb does but without its start; gives the one result."""
+    [item] = client.ask(peer.home, command, words)
+    return item
+
+
+def offered(peer: Peer, to: list[str], path: str) -> str:
+    """Offer a file; gives the offer's id."""
+    return str(told(peer, "OfferFiles", to=to, paths=[path])["offer"])
+
+
 class _Town:
     """One tracker's people while everything is prepared."""
 
@@ -260,20 +272,20 @@ class _Town:
 
     def live(self) -> dict[tuple[bool, str, bool], Scene]:
         """Befriend, ask, offer; then leave those up who are to be."""
-        code = self.friend.one("friend", "code")["code"]
-        names = ",".join(doer.name for doer in self.doers.values())
+        code = told(self.friend, "GetFriendCode")["code"]
+        names = [doer.name for doer in self.doers.values()]
         for doer in self.doers.values():
-            doer.one("friend", "add", code)
+            told(doer, "AddFriend", who=code)
             self.node(self.friend).event("friend-request", friend=doer.name)
-            self.friend.one("friend", "accept", doer.name)
+            told(self.friend, "AnswerFriend", name=doer.name, accept=True)
             self.node(doer).event("friend", friend=self.friend.name, state="friends")
             for person in (self.asker, self.suitor, self.removable):
-                person.one("friend", "add", doer.name)
+                told(person, "AddFriend", who=doer.name)
                 self.node(doer).event("friend-request", friend=person.name)
-            doer.one("friend", "accept", self.removable.name)
+            told(doer, "AnswerFriend", name=self.removable.name, accept=True)
         path = self.folder / f"for {self.friend.name}.txt"
         path.write_text("offered\n")
-        offers = [self.friend.one("send", names, str(path))["offer"] for _ in range(OFFERS)]
+        offers = [offered(self.friend, names, str(path)) for _ in range(OFFERS)]
         scenes = {}
         for (is_up, form), doer in self.doers.items():
             self.node(doer).event("offer", offer=offers[-1])
@@ -292,9 +304,9 @@ class _Town:
                 stranger=self.stranger.name,
                 offers=list(offers),
             )
-            scene.own = [doer.one("send", scene.friend, scene.path)["offer"] for _ in range(3)]
-            scene.said = doer.one("say", scene.friend, "a first word")["id"]
-            doer.do("say", scene.friend, "a word that stays")
+            scene.own = [offered(doer, [scene.friend], scene.path) for _ in range(3)]
+            scene.said = told(doer, "SendText", to=scene.friend, text="a first word")["id"]
+            told(doer, "SendText", to=scene.friend, text="a word that stays")
             scenes[is_up, form, self.has_tracker] = scene
         staying = {self.friend} if self.has_tracker else set()
         staying |= {doer for (is_up, _), doer in self.doers.items() if is_up}
