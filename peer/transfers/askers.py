@@ -13,11 +13,11 @@ from wire.messages.transfer import DigestPage, Fetch, Fetched, FetchRefused, Hav
 from wire.transfer.receiver import Receiver
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Asker:
     """One link. say: sends messages; new_fetch: gives ids unique on it; alive: when a byte of a chunk came last.
 
-    path: as `status` names it.
+    path: as `status` names it. begun_at: bytes that were verified before anything was asked for over it.
     """
 
     device: DeviceId
@@ -25,6 +25,7 @@ class Asker:
     new_fetch: Callable[[], int]
     alive: Callable[[], Monotonic]
     path: str
+    begun_at: int | None = None
 
 
 def now() -> Monotonic:

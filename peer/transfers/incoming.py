@@ -270,10 +270,12 @@ class Incoming:
         else:
             Sink.clear(self.due.folder, self.due.key, self.due.title, disk=self._disk)
 
-    def progress(self) -> Verified:
-        """Give what tells the other side how far we are."""
+    def progress(self, *, is_first: bool = False) -> Verified:
+        """Give what tells the other side how far we are. is_first: how far we were when its link began."""
         key = self.due.key
-        figures = self.verified_bytes, self.files_done, self.resent_bytes
+        asker = self.asking.of(key.device) if is_first else None
+        verified = self.verified_bytes if not asker or asker.begun_at is None else asker.begun_at
+        figures = verified, self.files_done, self.resent_bytes
         return Verified(key.device, key.offer, *figures, self.waits_for)
 
     # --- inside
@@ -365,6 +367,7 @@ class Incoming:
             if not any(map(receiver.waits_for, set(receiver.sources) - {asker.device})):
                 self.resumed_at = receiver.verified_bytes  # nobody else brings anything
                 self.begun += 1
+            asker.begun_at = receiver.verified_bytes
             receiver.linked(asker.new_fetch, asker.device, now=now())
 
     def _ask(self) -> None:

@@ -249,7 +249,7 @@ class TransferTalk:
             if key.device != self._device:
                 continue  # whoever lends need not know
             if incoming.is_counting and (is_time or key not in self._told):
-                progress = incoming.progress()
+                progress = incoming.progress(is_first=key not in self._told)
                 if self._told.get(key) != progress:
                     self._told[key] = progress
                     said.append(progress)

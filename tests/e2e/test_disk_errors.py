@@ -25,6 +25,9 @@ MIB = 1024 * 1024
 TRIES = 40
 """One after the other, each in a commit of its own: of the two threads that write one comes to its twentieth."""
 
+MAY_FAIL_LAST = {0, 1}
+"""How a node may end whose other thread has not met its last error yet."""
+
 
 def log_of(peer: Peer) -> list[Path]:
     return [peer.home / "peer.sqlite3-wal"]
@@ -40,19 +43,24 @@ def test_what_a_failing_disk_did_not_take_is_refused_by_name_and_the_rest_arrive
     node = alice.up()
     alice.under = ()
     accepted, refused = [], []
-    for number in range(TRIES):
-        text = f"number {number}"
+
+    def say(text: str) -> bool:
         try:
-            list(client.ask(alice.home, "SendText", {"to": "bob", "text": text}))
+            [item] = client.ask(alice.home, "SendText", {"to": "bob", "text": text})
         except client.Failed as failed:
             refused.append(failed.code)
-        else:
-            accepted.append(text)
+            return False
+        accepted.append(text)
+        node.event("receipt", id=item["id"], state="delivered")
+        return True
+
+    for number in range(TRIES):
+        say(f"number {number}")
     assert set(refused) == {"database-failed"}, "the disk never failed"
-    assert alice.one("say", "bob", "the end", "--wait", "40")["state"] == "delivered"
-    assert bob.texts_from("alice") == [*accepted, "the end"]
-    assert node.stop() == 0
-    assert [item["text"] for item in alice.do("history", "bob")] == [*accepted, "the end"]
+    assert any(say("the end") for _ in range(TRIES))
+    assert bob.texts_from("alice") == accepted
+    assert node.stop() in MAY_FAIL_LAST
+    assert [item["text"] for item in alice.do("history", "bob")] == accepted
 
 
 @pytest.mark.parametrize("call", ["pwrite64", "fdatasync"])
@@ -72,7 +80,8 @@ def test_what_a_receiver_could_not_store_comes_again_by_itself(friends: Any, cal
     assert any(
         item["event"] == "notice" and item["code"] == "database-failed" for item in _seen(node)
     )
-    assert node.stop() == 0
+    assert node.stop() in MAY_FAIL_LAST
+    assert bob.texts_from("alice") == said
 
 
 def _seen(node: Any) -> Any:

@@ -165,6 +165,22 @@ def test_where_it_goes_on_is_what_was_verified_when_its_only_source_came_back(
     incoming.close()
 
 
+def test_what_is_told_first_over_a_link_is_where_it_went_on_however_late_it_is_told(
+    disk: MemoryDisk,
+) -> None:
+    transfer = Transfer(disk)
+    incoming = transfer.incoming
+    for had in (0, 3 * limits.CHUNK_BYTES):
+        transfer.attach()
+        first = incoming.progress(is_first=True).verified_bytes
+        while incoming.verified_bytes < had + 3 * limits.CHUNK_BYTES:
+            transfer.step()
+        assert incoming.progress(is_first=True).verified_bytes == first == had
+        assert incoming.progress().verified_bytes == had + 3 * limits.CHUNK_BYTES
+        incoming.detach()
+    incoming.close()
+
+
 def test_a_source_that_joins_another_at_work_is_no_going_on(disk: MemoryDisk) -> None:
     mine, other = DeviceId(b"m" * 16), DeviceId(b"o" * 16)
     share = Share(mine, IdentityKey(b"m" * 32), (IdentityKey(b"o" * 32),))
