@@ -125,6 +125,7 @@ class SimPeer:
     def learn_list(self, device_list: bytes) -> None:
         """Take a newer list of the own account, as a tracker would say it at every login."""
         self.database.write(own.set_device_list, device_list)
+        self._note_stored()
         self.database.commit()
 
     # --- what a person does
