@@ -80,10 +80,8 @@ class Spares:
         if now < not_before:
             return
         if self._links.of_device(device) is not None:
-            self._turns[device] = (
-                now,
-                first / 2,
-            )  # it stands for as long as a try takes, or was needed
+            # it stands for as long as a try takes, or was needed: once it is gone, another is tried at once
+            self._turns[device] = now, first / 2
             return
         wait_s = min(2 * wait_s, most)
         self._turns[device] = now + wait_s, wait_s
