@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 
-from peer.cli.exit_codes import Failure, catch_signals
+from peer.cli.exit_codes import Failure
+from peer.cli.prompts import ask_unseen
 
 _MOST_BYTES = (
     64 * 1024
@@ -95,18 +95,10 @@ def _decoded(raw: bytes, where: str) -> str:
 
 
 def _from_prompt(prompt: str, *, is_new: bool) -> str:
-    # getpass turns echo off on /dev/tty and restores it in `finally`, also when Ctrl-C ends the prompt.
-    import getpass
-
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    catch_signals()  # a running loop would only note them, and the prompt would go on
     try:
-        password = getpass.getpass(f"{prompt}: ")
-        if is_new and getpass.getpass("The same again: ") != password:
+        password = ask_unseen(f"{prompt}: ")
+        if is_new and ask_unseen("The same again: ") != password:
             raise Failure("password-weak", "the two passwords differ", "type it again")
     except EOFError as error:
         raise Failure("password-needed") from error
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
     return password

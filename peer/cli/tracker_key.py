@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 from peer.cli.console import Console, Item
 from peer.cli.exit_codes import Failure, Misuse
 from peer.cli.passwords import PasswordSource
+from peer.cli.prompts import ask
 
 
 def ask_with_key(
@@ -35,16 +35,14 @@ def _confirmed(console: Console, address: str) -> str:
 
     full = asyncio.run(door.tracker_with_key(console.home, address))
     key = full.partition("#")[2]
-    if console.is_json or sys.stdin is None or not sys.stdin.isatty():
+    question = f"The tracker shows this key; compare it with what its host gave you:\n  {key}\nIs it the same? Type yes: "
+    typed = None if console.is_json else ask(question)
+    if typed is None:
         raise Failure(
             "tracker-key-needed",
             f"the tracker's key is missing; whoever answers there now shows {key}",
             f"if that is the host's key, use {full}",
         )
-    sys.stderr.write(
-        f"The tracker shows this key; compare it with what its host gave you:\n  {key}\nIs it the same? Type yes: "
-    )
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() != "yes":
+    if typed.lower() != "yes":
         raise Misuse("the key was not confirmed", "ask the tracker's host for the whole address")
     return full

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 
 from peer.cli import recovery
@@ -12,6 +11,7 @@ from peer.cli.console import Console, Item
 from peer.cli.exit_codes import Misuse
 from peer.cli.passwords import PasswordSource
 from peer.cli.plain import clean
+from peer.cli.prompts import ask
 
 
 def declare_data(arguments: Arguments) -> None:
@@ -77,11 +77,8 @@ def _name(console: Console) -> str:
 
 
 def _typed(name: str) -> str | None:
-    if sys.stdin is None or not sys.stdin.isatty():
-        return None
-    sys.stderr.write(
+    typed = ask(
         f"Delete {clean(name)} at its tracker, for good? Friends lose you, and the name is free for anybody."
         f" Type the name: "
     )
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower()
+    return None if typed is None else typed.lower()

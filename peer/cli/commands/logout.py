@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 
 from peer.cli.arguments import Arguments
 from peer.cli.commands.options import add_password_file, password_of
 from peer.cli.console import Console
 from peer.cli.exit_codes import Misuse
+from peer.cli.prompts import ask
 
 
 def declare_logout(arguments: Arguments) -> None:
@@ -40,8 +40,5 @@ def run_logout(console: Console, options: Namespace) -> None:
 
 
 def _is_sure(console: Console) -> bool:
-    if sys.stdin is None or not sys.stdin.isatty():
-        return False
-    sys.stderr.write(f"Wipe {console.home}: keys, messages, everything? Type yes: ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() == "yes"
+    typed = ask(f"Wipe {console.home}: keys, messages, everything? Type yes: ")
+    return typed is not None and typed.lower() == "yes"

@@ -128,6 +128,27 @@ def test_an_interrupted_prompt_restores_the_echo() -> None:
     assert "restored True code 130" in shown
 
 
+UNNOTICED = """
+import os, signal, threading
+main = threading.get_native_id()
+def strike():
+    while True:  # until the prompt waits in read(2): only such a call begins with a small number, a descriptor
+        with open(f"/proc/self/task/{main}/syscall") as file:
+            words = file.read().split()
+        if len(words) > 1 and int(words[1], 16) < 64:
+            break
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)  # noted, but it does not end that call
+threading.Thread(target=strike, daemon=True).start()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/syscall").exists(), reason="only Linux tells what waits")
+def test_a_signal_that_comes_just_before_the_prompt_waits_ends_it_all_the_same() -> None:
+    session = type_at([sys.executable, "-c", UNNOTICED + PROMPT])
+    assert "error: interrupted" in session.shown
+    assert "restored True code 130" in session.shown
+
+
 def test_a_prompt_that_ends_gives_password_needed() -> None:
     shown = prompted(("Password: ", b"\x04"))
     assert "error: password-needed" in shown
