@@ -27,7 +27,7 @@ from wire.identity import DeviceKeys
 from wire.ids import DeviceId, Epoch
 from wire.log.event import Header, peek_header, read_header
 from wire.machine import Entropy, UnixMillis
-from wire.messages.conversation import AskEvents, Fork, Vector
+from wire.messages.conversation import AskEvents, Fork, Vector, VectorEntry
 
 Connection = sqlite3.Connection
 CLAIMED_EPOCHS = limits.EPOCHS // 2
@@ -60,7 +60,7 @@ def on_claims(
     said: by `witness`; what it has of the friend's chains is passed over. Where a chain of this account has an
     event there that is not here, no more of it is believed delivered until that event is here, or is there no more.
     """
-    mine = [one for one in said.entries if one.high and _is_ours(connection, keys, one.device)]
+    mine = _ours_among(connection, keys, said.entries)
     if said.is_last and len(said.entries) < limits.VECTOR_ENTRIES_PER_PAGE:
         forget_claims(
             connection, witness, [conversation]
@@ -248,9 +248,19 @@ def proofs(connection: Connection, conversation: Conversation) -> list[Fork]:
     return [Fork(conversation.id, first, second) for first, second, _ in rows]
 
 
-def _is_ours(connection: Connection, keys: DeviceKeys, device: DeviceId) -> bool:
-    certificate = certificate_of(connection, device)
-    return certificate is not None and certificate.identity == keys.identity
+def _ours_among(
+    connection: Connection, keys: DeviceKeys, entries: Iterable[VectorEntry]
+) -> list[VectorEntry]:
+    """Give what is said of chains of this account, whether or not the certificate of their device is here.
+
+    A machine that is new has those of its elder sisters only once it meets them; its device list names them before.
+    """
+    whose = {entry.device: certificate_of(connection, entry.device) for entry in entries}
+    ours = {one for one, known in whose.items() if known and known.identity == keys.identity}
+    if None in whose.values():
+        named = {entry.device for entry in own.own_list(connection).devices}
+        ours |= {one for one, known in whose.items() if known is None and one in named}
+    return [entry for entry in entries if entry.high and entry.device in ours]
 
 
 def _who(connection: Connection, conversation: Conversation, chain: chains.ChainRow) -> str:

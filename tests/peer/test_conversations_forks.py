@@ -258,6 +258,23 @@ def test_nothing_shows_as_delivered_while_somebody_has_events_of_ours_that_are_n
     assert second.events
 
 
+def test_a_new_machine_doubts_what_is_claimed_of_a_sister_whose_certificate_it_never_saw(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
+    alice, bob = pair
+    first, second = two_stories(alice, ["lost"], ["written again"])
+    give(first, alice, bob)
+    laptop = alice.log_in("alice-2")
+    entries = tuple(vector_of(bob, "alice"))
+    give(Vector(first.conversation, entries, is_last=True), bob, laptop)
+    give(receipt_of(bob, "alice"), bob, laptop)
+    assert told(give(second, alice, laptop), "receipt") == []
+    assert [m.state for m in messages(laptop, "bob")] == ["queued"]
+    give(Vector(first.conversation, (), is_last=True), bob, laptop)
+    give(receipt_of(bob, "alice"), bob, laptop)
+    assert [m.state for m in messages(laptop, "bob")] == ["delivered"]
+
+
 def test_two_homes_with_one_device_that_take_turns_are_named_once(
     pair: tuple[SimPeer, SimPeer], world: Simulation
 ) -> None:
