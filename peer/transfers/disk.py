@@ -36,7 +36,7 @@ class Disk(Protocol):
 
     Those of `os` by the same name do what they do there. The others:
 
-    names(folder): what is in a folder. free_bytes(folder): what a person without privileges may use.
+    names(folder): what is in a folder. files(folder): the plain files of it. free_bytes(folder): what a person without privileges may use.
     lock(descriptor): take it for this process until it is closed; raises BlockingIOError if another has
     it. rename_new(...): rename without replacing, in one step. sync_all(folder): bring everything of
     its file system to the disk. reserve(descriptor, offset, length): set space aside without making the
@@ -75,6 +75,7 @@ class Disk(Protocol):
     def rename(self, src: bytes, dst: bytes, *, src_dir_fd: int, dst_dir_fd: int) -> None: ...
 
     def names(self, folder: int) -> list[bytes]: ...
+    def files(self, folder: int) -> frozenset[bytes]: ...
     def free_bytes(self, folder: int) -> int: ...
     def lock(self, descriptor: int) -> None: ...
     def rename_new(self, src: bytes, dst: bytes, *, src_dir_fd: int, dst_dir_fd: int) -> bool: ...
@@ -111,6 +112,14 @@ class SystemDisk:
     def names(folder: int) -> list[bytes]:
         """List what is in a folder, by its descriptor."""
         return [os.fsencode(name) for name in os.listdir(folder)]
+
+    @staticmethod
+    def files(folder: int) -> frozenset[bytes]:
+        """List the plain files in a folder, by its descriptor: no links, no folders."""
+        with os.scandir(folder) as found:
+            return frozenset(
+                os.fsencode(each.name) for each in found if each.is_file(follow_symlinks=False)
+            )
 
     @staticmethod
     def free_bytes(folder: int) -> int:

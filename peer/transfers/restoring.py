@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import msgspec
 from blake3 import blake3
@@ -113,17 +114,28 @@ def is_disturbed(
     return False
 
 
-def is_there(disk: Disk, slot: Slot, folder: int) -> bool:
-    """Say whether a whole file is in its folder, a descriptor, as it was left. Raises OSError."""
-    entry = slot.entry
-    try:
-        found = disk.stat(slot.name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    is_own = (
-        stat.S_ISREG(found.st_mode) and found.st_nlink == 1
-    )  # as `is_as_left`, of 100,000 files
-    return is_own and found.st_size == entry.size and found.st_mtime_ns == times(entry)[1]
+def gone(
+    disk: Disk, folders: Folders, slots: Sequence[Slot], wholes: Iterable[int]
+) -> Iterator[Slot]:
+    """Give the whole files that are not as they were left; of those of one chunk, only those without their name.
+
+    A look at each of 100,000 small files costs a sixth of what writing them does. Call it with the lock of
+    `folders` held. Raises OSError.
+    """
+    parent: int | None = None
+    folder, files = -1, frozenset[bytes]()
+    for slot in sorted(
+        (slots[file] for file in wholes), key=attrgetter("parent")
+    ):  # each folder is read once
+        if slot.parent != parent:
+            parent, folder = slot.parent, folders.descriptor(slot.parent)
+            files = disk.files(folder)
+        if slot.name not in files:
+            yield slot
+        elif slot.entry.size > limits.CHUNK_BYTES:
+            found = _stat(disk, slot, folder)
+            if found is None or not is_as_left(found, slot.entry):
+                yield slot
 
 
 def _stat(disk: Disk, slot: Slot, folder: int) -> os.stat_result | None:

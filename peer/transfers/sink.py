@@ -24,8 +24,8 @@ from peer.transfers.restoring import (
     Restored,
     Restoring,
     Slot,
+    gone,
     is_disturbed,
-    is_there,
     report,
     times,
 )
@@ -328,12 +328,9 @@ class Sink:
     def _settle_folders(self) -> None:
         """See that every file is there, make the empty folders, give all folders their times."""
         with self._lock:
-            parent, folder = TOP, self._folders.descriptor(TOP)
-            for file, slot in enumerate(self._slots):
-                if slot.parent != parent:
-                    parent, folder = slot.parent, self._folders.descriptor(slot.parent)
-                if self._state[file] == _WHOLE and not is_there(self._disk, slot, folder):
-                    raise Disturbed(f"{slot.name.decode()} was removed or changed by somebody")
+            wholes = [file for file, state in enumerate(self._state) if state == _WHOLE]
+            for slot in gone(self._disk, self._folders, self._slots, wholes):
+                raise Disturbed(f"{slot.name.decode()} was removed or changed by somebody")
             for number in reversed(self._folder_numbers):
                 self._folders.descriptor(number)
             for number in reversed(self._folder_numbers):

@@ -249,6 +249,11 @@ class MemoryDisk:
         self._may("names")
         return sorted(self._folder(folder).entries)
 
+    def files(self, folder: int) -> frozenset[bytes]:
+        self._may("files")
+        entries = self._folder(folder).entries
+        return frozenset(name for name, node in entries.items() if not node.is_folder)
+
     def free_bytes(self, folder: int) -> int:
         return max(0, self.capacity - self._used())
 

@@ -70,6 +70,7 @@ def test_names_are_made_once_and_found_only_as_what_they_are(bench: Bench) -> No
     bench.make(b"file", b"x")
     disk.mkdir(b"folder", 0o755, dir_fd=folder)
     assert sorted(disk.names(folder)) == [b"file", b"folder"]
+    assert disk.files(folder) == {b"file"}
     assert error_of(lambda: disk.open(b"file", CREATE_FILE, 0o644, dir_fd=folder)) == errno.EEXIST
     assert error_of(lambda: disk.open(b"none", REOPEN_FILE, dir_fd=folder)) == errno.ENOENT
     assert error_of(lambda: disk.open(b"file", READ_FOLDER, dir_fd=folder)) == errno.ENOTDIR

@@ -245,19 +245,34 @@ def test_a_part_that_was_replaced_while_it_was_closed_is_noticed(root: Path, out
     sink.discard()
 
 
-def test_a_whole_file_that_was_replaced_before_landing_is_noticed(
-    root: Path, outside: Path
+@pytest.mark.parametrize("name", ["top.txt", "stuff/inner/small", "stuff/inner/big"])
+@pytest.mark.parametrize("now", ["gone", "a link"])
+def test_a_whole_file_that_was_taken_away_before_landing_is_noticed(
+    root: Path, outside: Path, name: str, now: str
 ) -> None:
     sink = open_sink(SystemDisk(), root)
     bring(sink)
-    part = root / f"stuff{WORK}" / "tree" / "top.txt"
+    part = root / f"stuff{WORK}" / "tree" / name
     part.unlink()
-    part.symlink_to(outside / "precious")
+    if now == "a link":
+        part.symlink_to(outside / "precious")
     with pytest.raises(PeerError) as noticed:
         sink.finish()
     assert noticed.value.code is Code.FOLDER_GONE
     sink.close()
     assert os.listdir(root) == [f"stuff{WORK}"]  # noqa: PTH208
+    check_landed(root)
+
+
+def test_a_large_file_that_was_edited_before_landing_is_noticed(root: Path) -> None:
+    sink = open_sink(SystemDisk(), root)
+    bring(sink)
+    with (root / f"stuff{WORK}/tree/stuff/inner/big").open("r+b") as part:
+        part.write(b"edited")
+    with pytest.raises(PeerError) as noticed:
+        sink.finish()
+    assert noticed.value.code is Code.FOLDER_GONE
+    sink.close()
     check_landed(root)
 
 
