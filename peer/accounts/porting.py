@@ -132,7 +132,7 @@ def take_snapshot(database: Path, snapshot: Path) -> None:
     try:
         copy.execute("PRAGMA journal_mode = DELETE").fetchone()
         copy.execute("BEGIN IMMEDIATE")
-        for table in ("prekeys", "parcels", "mailed", "owed_receipts", "owed_nacks", "done"):
+        for table in (*own.OF_THIS_DEVICE, "done"):
             copy.execute(f"DELETE FROM {table}")
         copy.execute("DELETE FROM settings WHERE substr(key, 1, ?) = ?", (len(HERE), HERE))
         copy.execute(

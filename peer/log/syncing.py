@@ -23,7 +23,7 @@ from peer.log import chains, forks, receipts
 from peer.log.membership import Conversation, make_all, shared, shares, with_friend
 from peer.log.receiving import on_events, on_unavailable
 from peer.log.sessions import BATCH_BYTES, Progress, Session, next_events, note_level, start_of
-from peer.mail.postbox import forget_owed
+from peer.mail.enclosed import forget_owed
 from peer.people import contacts, standing
 from peer.reach import shown
 from peer.store import own

@@ -1,6 +1,7 @@
 """What waits sealed at the tracker for who is away: left there, fetched, opened once.
 
     postbox         what goes by mail, to whom, and what becomes of it
+    enclosed        what letters hold beside events, and what of it is owed
     prekeys         keys that others seal to: made, published, erased when used
     lost            what was left and is not there any more: asked about, left again
     mailing         what comes: opened, believed as far as it verifies, stored, its key erased

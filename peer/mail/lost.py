@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Collection, Mapping
 
 from peer.effects import Effect
-from peer.mail import prekeys
+from peer.mail import enclosed, prekeys
 from peer.mail.postbox import Addressee, Part, is_said_to, mark
 from wire import limits
 from wire.ids import AccountName, DeviceId, IdentityKey
@@ -23,8 +23,9 @@ ASKED_MS = int(limits.MAIL_ASKED_S * 1000)
 def tracker_went_back(connection: Connection, now: UnixMillis) -> None:
     """Take note that the tracker was put back from a backup: all that nobody receipted is asked about at once.
 
-    What it holds of our prekeys is doubted.
+    What letters held that nobody answers is given again, and what it holds of our prekeys is doubted.
     """
+    enclosed.tracker_went_back(connection)
     connection.execute("UPDATE parcels SET at = min(at, ?)", (now - ASKED_MS - 1,))
     prekeys.doubt_all(connection)
 
@@ -65,7 +66,8 @@ def on_kept(
 ) -> list[Effect]:
     """Take the tracker's answer: what it keeps is asked about again later, what it does not is due once more.
 
-    It lies in no mailbox then, so it is `queued` again until it does (promise D2).
+    It lies in no mailbox then, so it is `queued` again until it does (promise D2); and what did not open in another item,
+    a day ago, counts no more.
     """
     effects: list[Effect] = []
     for item in asked:
@@ -81,7 +83,7 @@ def on_kept(
         connection.execute("DELETE FROM parcels WHERE item = ? AND device = ?", key)
         for chain, first, last in rows:
             connection.execute(
-                "UPDATE mailed SET high = min(high, ?) WHERE chain = ? AND device = ?",
+                "UPDATE mailed SET high = min(high, ?), nacked = 0 WHERE chain = ? AND device = ?",
                 (first - 1, chain, to.device),
             )
             if is_said_to(connection, to.identity, chain):
@@ -112,7 +114,7 @@ def went_back(
         high = has.get((device, epoch), 0 if is_whole else before)
         if high < before:
             connection.execute(
-                "UPDATE mailed SET high = min(high, ?) WHERE chain = ? AND device = ?",
+                "UPDATE mailed SET high = min(high, ?), nacked = 0 WHERE chain = ? AND device = ?",
                 (high, chain, witness),
             )
             connection.execute(

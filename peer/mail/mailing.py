@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from peer.effects import Effect, NoteDenial
 from peer.log import syncing
 from peer.log.membership import make_all, with_friend
-from peer.mail import postbox, prekeys
+from peer.mail import enclosed, postbox, prekeys
 from peer.people import contacts, standing
 from peer.store import own
 from peer.store.devices import certificate_of, list_of, note_list, signing_key_of
@@ -80,7 +80,7 @@ def _take_one(
     except RemoteProtocolError as error:
         if private is None:
             prekeys.doubt(connection, item.prekey, now)
-        postbox.owe_nack(connection, item.device, item.item)
+        enclosed.owe_nack(connection, item.device, item.item)
         return [NoteDenial.of(item.device, "mail", error.code)]
     prekeys.use_up(connection, item.prekey)
     effects = _introduce(connection, identity, item.device, letter, now)
@@ -96,7 +96,7 @@ def _take_one(
             effects += syncing.store(connection, keys, item.device, identity, message, now, entropy)
             if isinstance(message, Events):
                 conversations.add(message.conversation)
-    postbox.owe_receipts(connection, item.device, conversations)
+    enclosed.owe_receipts(connection, item.device, conversations)
     return effects
 
 

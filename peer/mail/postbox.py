@@ -15,22 +15,20 @@ from dataclasses import dataclass
 
 from peer import api
 from peer.effects import Effect, Tell
-from peer.reach import shown
+from peer.mail import enclosed
+from peer.mail.enclosed import RECORD_BYTES, Enclosed
 from peer.store import own
 from wire import codec, limits
 from wire.identity import DeviceKeys
 from wire.ids import AccountName, ConversationId, DeviceId, IdentityKey
 from wire.machine import UnixMillis
-from wire.mailbox import LETTER_BYTES, Letter, NackBody, issue_nack
+from wire.mailbox import LETTER_BYTES, Letter
 from wire.messages import Message, Purpose
-from wire.messages.conversation import Events, Receipt, SealedEvent
-from wire.messages.mailbox import Nack
-from wire.messages.reach import AddressKey
+from wire.messages.conversation import Events, SealedEvent
 
 Connection = sqlite3.Connection
 AFTER_MS = int(limits.MAIL_AFTER_S * 1000)
 LIFETIME_MS = int(limits.MAIL_LIFETIME_S * 1000)
-RECORD_BYTES = 64  # at most, around an event in a letter
 EVENTS_BYTES = LETTER_BYTES - limits.CERTIFICATE_BYTES - limits.DEVICE_LIST_BYTES - 1024
 
 _DUE = """
@@ -86,9 +84,7 @@ class Parcel:
     to: Addressee
     letter: Letter
     parts: tuple[Part, ...]
-    receipts: tuple[int, ...]  # conversations
-    nacks: tuple[bytes, ...]  # items
-    has_key: bool = False  # of our address records
+    enclosed: Enclosed
 
 
 def due(
@@ -123,7 +119,8 @@ def due(
         else:
             name = me.name if identity == me.identity else name
             found[device] = Addressee(AccountName(name), IdentityKey(identity), DeviceId(device))
-    for addressee in [*_owed(connection), *_unshown(connection)]:
+    for owed in enclosed.owed(connection):
+        addressee = Addressee(*owed)
         if addressee.device not in linked:
             found.setdefault(addressee.device, addressee)
     return list(found.values()), UnixMillis(min(later)) if later else None
@@ -134,34 +131,9 @@ def compose(
 ) -> Parcel | None:
     """Put together what fits into one item for a device; None if nothing is to be left for it."""
     me = own.need_account(connection)
-    room = EVENTS_BYTES
-    records: list[Message] = []
-    nacks = [
-        bytes(row[0])
-        for row in connection.execute(
-            "SELECT item FROM owed_nacks WHERE device = ? LIMIT 32", (to.device,)
-        )
-    ]
-    for item in nacks:
-        records.append(Nack(issue_nack(keys.signing_seed, NackBody(keys.device, to.device, item))))
-        room -= limits.NACK_BYTES
-    if to in _unshown(connection):
-        key = shown.own_key(connection)
-        assert key is not None
-        records.append(AddressKey(key))
-        room -= RECORD_BYTES
-    receipts: list[int] = []
-    rows = connection.execute(
-        "SELECT w.conversation, r.signed FROM owed_receipts w JOIN receipts r"
-        " ON r.conversation = w.conversation AND r.device = ? WHERE w.device = ?",
-        (keys.device, to.device),
-    )
-    for number, signed in rows.fetchall():
-        if len(signed) + RECORD_BYTES > room:
-            break
-        records.append(Receipt(signed))
-        receipts.append(number)
-        room -= len(signed) + RECORD_BYTES
+    beside = enclosed.enclose(connection, keys, to.device, EVENTS_BYTES)
+    records: list[Message] = list(beside.records)
+    room = EVENTS_BYTES - beside.size
     parts: list[Part] = []
     chains = connection.execute(f"{_DUE} AND d.device = ? ORDER BY h.number", (to.device,))
     for _, identity, _, _, chain, first, high, made, conversation, after in chains.fetchall():
@@ -183,16 +155,13 @@ def compose(
         me.device_list,
         tuple(codec.encode(Purpose.PEER, record) for record in records),
     )
-    has_key = any(isinstance(record, AddressKey) for record in records)
-    return Parcel(to, letter, tuple(parts), tuple(receipts), tuple(nacks), has_key)
+    return Parcel(to, letter, tuple(parts), beside)
 
 
 def left(connection: Connection, parcel: Parcel, item: bytes, now: UnixMillis) -> list[Effect]:
     """Note that the tracker has a parcel; what it holds for whom it was said to is `sent` (promise D2)."""
     connection.execute("DELETE FROM parcels WHERE at < ?", (now - LIFETIME_MS,))
     effects: list[Effect] = []
-    if parcel.has_key:
-        shown.give(connection, parcel.to.device, parcel.to.identity, now)
     for part in parcel.parts:
         connection.execute(
             "INSERT INTO mailed (chain, device, high) VALUES (?, ?, ?)"
@@ -206,14 +175,8 @@ def left(connection: Connection, parcel: Parcel, item: bytes, now: UnixMillis) -
         )
         if is_said_to(connection, parcel.to.identity, part.chain):
             effects += mark(connection, part, ("queued",), "sent", now)
-    connection.executemany(
-        "DELETE FROM owed_receipts WHERE device = ? AND conversation = ?",
-        [(parcel.to.device, number) for number in parcel.receipts],
-    )
-    connection.executemany(
-        "DELETE FROM owed_nacks WHERE device = ? AND item = ?",
-        [(parcel.to.device, nack) for nack in parcel.nacks],
-    )
+    to = parcel.to
+    enclosed.left(connection, to.device, to.identity, parcel.enclosed, item, now)
     return effects
 
 
@@ -222,80 +185,26 @@ def on_nack(connection: Connection, device: DeviceId, item: bytes, now: UnixMill
 
     device: who says so, verified. What it does not know as an item of ours for it changes nothing.
     """
+    enclosed.on_nack(connection, device, item)
     rows = connection.execute(
-        "SELECT p.chain, p.first, p.last, m.nacked FROM parcels p JOIN mailed m"
-        " ON m.chain = p.chain AND m.device = p.device WHERE p.item = ? AND p.device = ?",
+        "SELECT p.chain, p.first, p.last, m.nacked, d.identity FROM parcels p JOIN mailed m"
+        " ON m.chain = p.chain AND m.device = p.device JOIN devices d ON d.device = p.device"
+        " WHERE p.item = ? AND p.device = ?",
         (item, device),
     ).fetchall()
     connection.execute("DELETE FROM parcels WHERE item = ? AND device = ?", (item, device))
     effects: list[Effect] = []
-    for chain, first, last, nacked in rows:
+    for chain, first, last, nacked, identity in rows:
         if nacked and first <= nacked:
-            effects += mark(connection, Part(chain, first, last), ("queued", "sent"), "failed", now)
+            part = Part(chain, first, last)
+            if is_said_to(connection, identity, chain):
+                effects += mark(connection, part, ("queued", "sent"), "failed", now)
             continue
         connection.execute(
             "UPDATE mailed SET high = min(high, ?), nacked = ? WHERE chain = ? AND device = ?",
             (first - 1, last, chain, device),
         )
     return effects
-
-
-def owe_receipts(
-    connection: Connection, device: DeviceId, conversations: Collection[bytes]
-) -> None:
-    """Note that a device whose mail was taken waits for receipts in these conversations."""
-    connection.executemany(
-        "INSERT INTO owed_receipts (device, conversation)"
-        " SELECT ?, number FROM conversations WHERE id = ? ON CONFLICT DO NOTHING",
-        [(device, conversation) for conversation in conversations],
-    )
-
-
-def owe_to(
-    connection: Connection,
-    conversation: int,
-    identity: IdentityKey,
-    linked: Collection[DeviceId],
-) -> bool:
-    """Note that a person's devices wait for a receipt, but for those that are linked; False if none does."""
-    rows = connection.execute(
-        "SELECT device FROM devices WHERE identity = ? AND is_listed", (identity,)
-    ).fetchall()
-    away = [device for (device,) in rows if device not in linked]
-    connection.executemany(
-        "INSERT INTO owed_receipts (device, conversation) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        [(device, conversation) for device in away],
-    )
-    return bool(away)
-
-
-def owe_nack(connection: Connection, device: DeviceId, item: bytes) -> None:
-    """Note that an item of a device did not open here; beyond NACKS_OWED nobody is told any more."""
-    connection.execute(
-        "INSERT INTO owed_nacks (device, item) SELECT ?, ?"
-        " WHERE (SELECT count(*) FROM owed_nacks) < ? ON CONFLICT DO NOTHING",
-        (device, item, limits.NACKS_OWED),
-    )
-
-
-def forget_owed(connection: Connection, device: DeviceId) -> None:
-    """Forget what is owed to a device: a link with it says it all."""
-    connection.execute("DELETE FROM owed_receipts WHERE device = ?", (device,))
-
-
-def _owed(connection: Connection) -> list[Addressee]:
-    rows = connection.execute(
-        "SELECT coalesce(c.name, o.name), d.identity, d.device FROM devices d JOIN own o"
-        " LEFT JOIN contacts c ON c.identity = d.identity AND c.state = 'friends'"
-        " AND c.claimed IS NULL WHERE d.is_listed AND (c.name IS NOT NULL OR d.identity = o.identity)"
-        " AND d.device IN (SELECT device FROM owed_receipts UNION SELECT device FROM owed_nacks)"
-    )
-    return [Addressee(*row) for row in rows]
-
-
-def _unshown(connection: Connection) -> list[Addressee]:
-    """List the devices that are to learn where we can be dialled."""
-    return [Addressee(*each) for each in shown.owed(connection)]
 
 
 def _oldest(

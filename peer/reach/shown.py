@@ -34,7 +34,7 @@ _OWED = """
 SELECT d.device, d.identity, coalesce(c.name, o.name) FROM devices d JOIN own o
 LEFT JOIN contacts c ON c.identity = d.identity AND c.state = 'friends' AND c.claimed IS NULL
 WHERE d.is_listed AND d.device <> o.device AND (c.name IS NOT NULL OR d.identity = o.identity)
-AND NOT EXISTS (SELECT 1 FROM shown_to s WHERE s.number = ? AND s.device = d.device)
+AND NOT EXISTS (SELECT 1 FROM shown_to s WHERE s.number = ? AND s.device = d.device AND s.unopened <> 1)
 """
 _HAVE_IT_STILL = """
 SELECT 1 FROM shown_to s WHERE s.number = ? AND NOT EXISTS (
@@ -125,7 +125,7 @@ def _hidden_who_have_it(connection: Connection, number: int) -> list[IdentityKey
 
 
 def owed(connection: Connection) -> list[tuple[AccountName, IdentityKey, DeviceId]]:
-    """List the devices that are to have the key and were not given it."""
+    """List the devices that are to have the key and were not given it, or in a letter that did not open."""
     if own_key(connection) is None:
         return []
     rows = connection.execute(_OWED, (_number(connection),)).fetchall()
@@ -144,13 +144,24 @@ def give(connection: Connection, device: DeviceId, identity: IdentityKey, now: U
     """Note that a device was given the key."""
     connection.execute(
         "INSERT INTO shown_to (number, device, identity, at) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
+        " ON CONFLICT (number, device) DO UPDATE SET unopened = 2 WHERE unopened = 1",
         (_number(connection), device, identity, now),
     )
     connection.execute(
         "DELETE FROM shown_to WHERE number < ? AND at <="
         " (SELECT at FROM shown_to ORDER BY at DESC LIMIT 1 OFFSET ?)",
         (_number(connection), limits.SHOWN_LOG),
+    )
+
+
+def unopened(connection: Connection, device: DeviceId) -> None:
+    """Note that the letter in which a device was given the key did not open: it is given again once.
+
+    It counts among those that have the key: that it did not open is only its word.
+    """
+    connection.execute(
+        "UPDATE shown_to SET unopened = 1 WHERE number = ? AND device = ? AND unopened = 0",
+        (_number(connection), device),
     )
 
 

@@ -11,6 +11,9 @@ from wire.identity import DeviceKeys, DeviceList, read_certificate, read_device_
 from wire.ids import AccountName, DeviceId, IdentityKey
 from wire.machine import UnixMillis
 
+OF_THIS_DEVICE = "prekeys", "parcels", "mailed", "owed_receipts", "owed_nacks", "enclosed"
+"""Tables of what passed by mail: they mean nothing to another device of the account."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnAccount:
@@ -107,7 +110,7 @@ def _let_go_of_former(connection: sqlite3.Connection, keys: DeviceKeys, listed: 
         ),
     )
     connection.execute("DELETE FROM devices WHERE device = ?", (keys.device,))
-    for table in ("prekeys", "parcels", "mailed", "owed_receipts", "owed_nacks"):
+    for table in OF_THIS_DEVICE:
         connection.execute(f"DELETE FROM {table}")
 
 

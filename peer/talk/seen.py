@@ -16,7 +16,7 @@ from peer.history import history, transcript
 from peer.log import chains, receipts
 from peer.log.chains import ChainRow
 from peer.log.membership import Conversation, of_number
-from peer.mail.postbox import owe_to
+from peer.mail.enclosed import owe_to
 from peer.store import own
 from peer.talk import readmarks
 from peer.talk.following import raise_to, told

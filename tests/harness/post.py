@@ -96,6 +96,16 @@ class Post:
         peer.carry_out(taken.effects)
         return len(items)
 
+    def spoil(self, peer: SimPeer) -> int:
+        """Flip a bit of all that waits for a device: it does not open; gives how many items that are."""
+        waiting = self.items.get(peer.keys.device, [])
+        self.items[peer.keys.device] = [
+            MailItem(one.number, one.name, one.device, one.item, one.prekey, one.at,
+                     bytes((one.sealed[0] ^ 1,)) + one.sealed[1:])
+            for one in waiting
+        ]  # fmt: skip
+        return len(waiting)
+
     def settle(self, *peers: SimPeer) -> None:
         """Let everybody leave and take until nothing moves."""
         for _ in range(20):

@@ -118,7 +118,7 @@ def test_the_key_goes_by_mail_to_whoever_has_no_link(
     to = next(one for one in due if one.name == "bob")
     parcel = alice.database.read(postbox.compose, alice.keys, to, NOW)
     assert parcel is not None
-    assert parcel.has_key
+    assert parcel.enclosed.has_key
     alice.database.write(postbox.left, parcel, b"i" * 16, NOW)
     assert owed(alice) == ["carol"]
 
