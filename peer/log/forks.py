@@ -14,7 +14,8 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
 
-from peer.effects import Effect, NoteDenial
+from peer import api
+from peer.effects import Effect, NoteDenial, Tell
 from peer.log import chains
 from peer.log.membership import Conversation, to_members
 from peer.log.notices import notice
@@ -147,17 +148,29 @@ def on_own_returned(
 # --- forks of anybody
 
 
-def fork_at(connection: Connection, chain: chains.ChainRow, seq: int) -> None:
-    """Note that from a place on a chain has several events; of ours nothing there is proven delivered."""
+def fork_at(
+    connection: Connection,
+    conversation: Conversation,
+    chain: chains.ChainRow,
+    seq: int,
+    now: UnixMillis,
+) -> list[Effect]:
+    """Note that from a place on a chain has several events; of ours nothing there is proven delivered any more."""
     connection.execute(
         "UPDATE chains SET forked_at = ? WHERE number = ? AND (forked_at = 0 OR forked_at > ?)",
         (seq, chain.number, seq),
     )
-    connection.execute(
-        "UPDATE outbox SET state = 'queued' WHERE state IN ('delivered', 'read') AND event IN"
-        " (SELECT number FROM events WHERE chain = ? AND is_fork = 0 AND seq >= ?)",
-        (chain.number, seq),
-    )
+    rows = connection.execute(
+        "UPDATE outbox SET state = 'queued', changed = ? WHERE state IN ('delivered', 'read')"
+        " AND event IN (SELECT number FROM events WHERE chain = ? AND is_fork = 0 AND seq >= ?)"
+        " RETURNING (SELECT id FROM events WHERE number = outbox.event)",
+        (now, chain.number, seq),
+    ).fetchall()
+    friend = conversation.friend
+    return [
+        Tell(api.Event("receipt", {"id": event.hex(), "state": "queued", "friend": friend}))
+        for (event,) in rows
+    ]
 
 
 def prove(
@@ -177,17 +190,17 @@ def prove(
     count = connection.execute(
         "SELECT count(*), coalesce(min(seq), 0) FROM forks WHERE chain = ?", (chain.number,)
     ).fetchone()
-    fork_at(connection, chain, seq)
+    effects = fork_at(connection, conversation, chain, seq, now)
     if count[0] >= limits.FORK_PROOFS and seq >= count[1]:
-        return []
+        return effects
     kept = connection.execute(
         "INSERT INTO forks (chain, seq, first, second, found) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING RETURNING 1",
         (chain.number, seq, first, second, now),
     ).fetchone()
     if kept is None:
-        return []
-    effects = to_members(
+        return effects
+    effects += to_members(
         connection, conversation, Fork(conversation.id, first, second), except_device
     )
     text = f"{_who(connection, conversation, chain)} wrote two events in one place"

@@ -265,7 +265,8 @@ def _on_rival(
     else:
         before = chains.id_at(connection, chain.number, header.seq - 1)
         is_before = before is not None and before != header.prev
-        forks.fork_at(connection, chain, header.seq - 1 if is_before else header.seq)
+        seq = header.seq - 1 if is_before else header.seq
+        effects += forks.fork_at(connection, conversation, chain, seq, batch.now)
     if header.prev and not chains.is_here(connection, header.prev):
         asked = AskEvents(conversation.id, (EventId(header.prev),))
         effects.append(SendOnLink(batch.sender, asked))

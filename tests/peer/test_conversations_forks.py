@@ -95,6 +95,21 @@ def test_what_was_said_before_the_fork_is_not_marked_and_stays_receipted(
     assert [m.state for m in messages(alice, "bob")] == ["delivered", "queued"]
 
 
+def test_faces_are_told_that_what_was_delivered_is_not_proven_so_any_more(
+    pair: tuple[SimPeer, SimPeer],
+) -> None:
+    alice, bob = pair
+    first, second = two_stories(alice, ["lost"], ["written again"])
+    give(second, alice, bob)
+    event = messages(alice, "bob")[0].id
+    said = {"id": event, "friend": "bob"}
+    came = told(give(receipt_of(bob, "alice"), bob, alice), "receipt")
+    assert came == [{**said, "state": "delivered"}]
+    assert told(give(first, bob, alice), "receipt") == [{**said, "state": "queued"}]
+    assert [m.state for m in messages(alice, "bob") if m.id == event] == ["queued"]
+    assert told(give(first, bob, alice), "receipt") == []
+
+
 def test_branches_of_a_fork_find_each_other_whoever_has_them(
     pair: tuple[SimPeer, SimPeer], world: Simulation
 ) -> None:

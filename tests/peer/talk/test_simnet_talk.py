@@ -26,7 +26,10 @@ FURTHER = ("queued", "sent", "failed", "delivered", "read")
 
 @dataclass
 class Talker(SimPeer):
-    """A device whose person does more than talk. further: how far each own message was told to have come."""
+    """A device whose person does more than talk. further: how far each own message was told to have come.
+
+    It is `queued` again only if its tracker lost what it kept, or if its place has several events.
+    """
 
     further: dict[str, str] = field(default_factory=dict)
     looking: set[str] = field(default_factory=set)  # seen, and not committed yet
@@ -71,7 +74,7 @@ class Talker(SimPeer):
             return
         event, state = str(body["id"]), str(body["state"])
         before = self.further.get(event, "queued")
-        is_gone = (before, state) == ("sent", "queued")  # its tracker lost what it kept
+        is_gone = state == "queued" and (before == "sent" or self._is_forked(event))
         if FURTHER.index(state) < FURTHER.index(before) and not is_gone:
             self.lies.append(f"{self.name}: {event} was {before} and is {state}")
         self.further[event] = state
@@ -81,6 +84,14 @@ class Talker(SimPeer):
         was_seen = event in self.looked.get(str(body["friend"]), set())
         if state == "read" and is_line and not was_seen:
             self.lies.append(f"{self.name}: {event} shows as read, nobody saw it")
+
+    def _is_forked(self, event: str) -> bool:
+        row = self.database.connection.execute(
+            "SELECT 1 FROM events e JOIN chains h ON h.number = e.chain WHERE e.id = ?"
+            " AND h.forked_at BETWEEN 1 AND e.seq",
+            (bytes.fromhex(event),),
+        ).fetchone()
+        return row is not None
 
 
 class TalkWorld(World):
