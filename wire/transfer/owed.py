@@ -43,6 +43,8 @@ class Line:
     )  # fetch, file: read whole
     watching: Watching | None = None
     told: set[int] = field(default_factory=set[int])  # files whose root this link has or will get
+    sent: dict[int, int] = field(default_factory=dict[int, int])  # chunks of each until then
+    ahead: set[int] = field(default_factory=set[int])  # files whose digests were all signed by then
 
 
 def manifest_page(holding: Holding, fetch: int, page: int) -> ManifestPage:

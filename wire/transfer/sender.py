@@ -40,6 +40,8 @@ from wire.transfer.owed import Line, Work, manifest_page, next_read, unread
 from wire.transfer.signing import Unsigned, sign_file
 from wire.transfer.steps import CheckPin, Part, Read, ReadDigests, Say, Step
 
+_PAGES_AHEAD = 16  # of digests that are signed before their chunks went out: 512 KiB, of 16 GiB
+
 
 class Sender:
     """Answers the requests of one link. Not safe to use from two threads at once."""
@@ -239,6 +241,11 @@ class Sender:
         root = line.holding.root(step.file)
         if root is not None:
             line.unsigned.add_root(step.file, root, now)
+            table = line.holding.table(step.file)
+            pages = -(-table.count // limits.PAGE_DIGESTS)
+            if line.sent.pop(step.file, 0) < table.count and pages <= _PAGES_AHEAD:
+                line.unsigned.add_pages(step.file, [table.page(number) for number in range(pages)])
+                line.ahead.add(step.file)
 
     def on_digests(self, step: ReadDigests, digests: bytes) -> None:
         """Take a page of digests that the shell kept: up to 1,024 of 32 bytes, one after another."""
@@ -359,7 +366,11 @@ class Sender:
             if not several and line.works:
                 line.works[0].digest = digest
             return True
+        if part.file in line.ahead:
+            return True
         line.unsigned.add(part.file, part.index, digest, part.length, now)
+        if several and part.file not in line.told:
+            line.sent[part.file] = line.sent.get(part.file, 0) + 1
         if several and holding.table(part.file).is_complete and part.file not in line.told:
             line.told.add(part.file)
             line.pins.append((step.fetch, part.file))

@@ -2,16 +2,19 @@
 
 Per link and offer: what was sent and is not yet vouched for waits here until there are 1,024 digests,
 64 MiB or a second of it, or the link runs dry and a whole file came: that waits for nothing else. A fast reader lets a
-link run dry every few chunks, and a signature costs as much as hashing one (made here and checked there).
+link run dry every few chunks, and a signature costs as much as hashing one (made here and checked there). A file whose root is
+known before all of it went out is signed whole: whoever has its last chunk is done, and has to be able to lend it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from wire import limits
 from wire.ids import ChunkDigest, FileRoot
 from wire.machine import Monotonic
 from wire.messages.transfer import SignedDigests
-from wire.transfer.digests import DigestBatch, DigestRun, issue_digests
+from wire.transfer.digests import DIGEST_BYTES, DigestBatch, DigestRun, issue_digests
 from wire.transfer.holding import Holding
 
 
@@ -44,6 +47,15 @@ class Unsigned:
         self._roots.append((file, root))
         if self._since is None:
             self._since = now
+
+    def add_pages(self, file: int, pages: Sequence[bytes]) -> None:
+        """Take note of all digests of a file, page by page, in place of those of it that wait here."""
+        self._digests = [each for each in self._digests if each[0] != file]
+        for number, page in enumerate(pages):
+            first = number * limits.PAGE_DIGESTS
+            for place in range(len(page) // DIGEST_BYTES):
+                digest = ChunkDigest(page[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES])
+                self._digests.append((file, first + place, digest))
 
     def deadline(self) -> Monotonic | None:
         """Name the instant at which what waits here has to be signed, or None."""

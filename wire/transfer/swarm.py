@@ -31,7 +31,24 @@ _RARITY_SPANS = 256  # looked at in one choice
 _RACE_AFTER_S = 2.0  # a source needs longer for its last range: another may be asked, too
 _LAST_RACE_AFTER_S = 10.0  # the same, and the offering device may be asked
 _RACE_BYTES = 2 * limits.MIB
+_LOOK_S = 1.0  # what at most counts as waited between two looks: for more we did not look, or read
 RETRY_S = 15.0  # the offering device stalled: it is asked again
+
+
+@dataclass(slots=True)
+class Wait:
+    """How long we have waited in vain for a sign of a source, by our own looks: not while we were held ourselves."""
+
+    sign_at: Monotonic = _NEVER
+    waited_s: float = 0.0
+
+    def look(self, sign_at: Monotonic, now: Monotonic, passed_s: float) -> float:
+        """Give the seconds waited. sign_at: of the newest sign; passed_s: since the last look, as far as it counts."""
+        if sign_at > self.sign_at:
+            self.sign_at, self.waited_s = sign_at, 0.0
+            passed_s = min(passed_s, now - sign_at)
+        self.waited_s += passed_s
+        return self.waited_s
 
 
 @dataclass(slots=True)
@@ -47,6 +64,8 @@ class Member:
     quiet_since: Monotonic = _NEVER  # it owes something, and brought nothing
     brought_at: Monotonic | None = None
     silent_until: Monotonic = _NEVER  # it stalled: not asked before
+    byte: Wait = field(default_factory=Wait)  # of what it owes
+    chunk: Wait = field(default_factory=Wait)
     _bytes: float = 0.0
     _seconds: float = 0.0
 
@@ -81,6 +100,7 @@ class Swarm:
         self._start = start
         self.members: dict[DeviceId, Member] = {}
         self._alone_since: Monotonic | None = None  # the offering device had nothing of its own
+        self._looked_at: Monotonic | None = None
 
     def join(self, device: DeviceId, now: Monotonic) -> None:
         """Take a source in."""
@@ -182,23 +202,25 @@ class Swarm:
     def stalled(self, now: Monotonic, alive: Mapping[DeviceId, Monotonic]) -> list[DeviceId]:
         """List the sources that owe something and bring nothing, while there are several.
 
-        alive: when the last byte of any kind came from each.
+        alive: when the last byte of any kind came from each. Asked for again and again: a process that stood still, or
+        whose disk did, finds what came meanwhile unread, and blames nobody for that time.
         """
-        if len(self.members) < 2:
-            return []
+        passed_s = _LOOK_S if self._looked_at is None else min(now - self._looked_at, _LOOK_S)
+        self._looked_at = now
         found: list[DeviceId] = []
         for device, member in self.members.items():
             if not member.asked_bytes:
                 continue
             since = member.quiet_since
-            is_quiet = now - max(since, alive.get(device, since)) >= limits.STALL_S
+            silent_s = member.byte.look(max(since, alive.get(device, since)), now, passed_s)
+            chunkless_s = member.chunk.look(since, now, passed_s)
             others_bring = any(
                 other.brought_at is not None and other.brought_at > since
                 for other in self._others(device)
             )
-            if is_quiet or (now - since >= limits.SLOW_S and others_bring):
+            if silent_s >= limits.STALL_S or (chunkless_s >= limits.SLOW_S and others_bring):
                 found.append(device)
-        return found
+        return found if len(self.members) > 1 else []
 
     # --- inside
 

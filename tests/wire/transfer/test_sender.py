@@ -288,6 +288,37 @@ def test_the_root_goes_out_by_itself_if_the_digests_went_before_it() -> None:
     assert (run.first, run.digests, run.root) == (0, b"", held.root(0))
 
 
+def runs_of(messages: list[Message]) -> list[tuple[int, list[tuple[int, bytes]], bool]]:
+    """What is signed in these messages: file, chunks with their digests, whether a root is there."""
+    signed = [message.signed for message in messages if isinstance(message, SignedDigests)]
+    runs = [run for each in signed for run in read_digests(each, SIGNING_KEY).runs]
+    return [(run.file, run.each(), bool(run.root)) for run in runs]
+
+
+def test_of_a_file_that_was_read_for_others_all_digests_are_signed_before_its_last_chunk() -> None:
+    sender, held = Sender(), holding(3 * MIB, 2 * MIB)
+    digests = [ChunkDigest(bytes([number]) * 32) for number in range(3)]
+    held.restore([(0, number, digest) for number, digest in enumerate(digests)])
+    sender.on_fetch(fetch(ChunkRange(1, 0, 1), ChunkRange(0, 0, 3)), held)
+    for digest in (DIGEST, digests[0]):  # of the other file, which is signed as ever
+        step = sender.next_step(NOW)
+        assert isinstance(step, Read)
+        sender.on_read(step, [digest], NOW)
+    pin = sender.next_step(NOW)
+    assert isinstance(pin, CheckPin)
+    sender.on_pin(pin, is_held=True, now=NOW)
+    assert runs_of(said(sender)) == [
+        (1, [(0, DIGEST)], False),
+        (0, list(enumerate(digests)), False),
+        (0, [], True),
+    ]
+    for digest in digests[1:]:
+        step = sender.next_step(NOW)
+        assert isinstance(step, Read)
+        sender.on_read(step, [digest], NOW)
+    assert sender.deadline() is None  # nothing is signed twice
+
+
 def test_an_offer_of_which_nothing_is_asked_for_is_withdrawn_without_a_word() -> None:
     sender = Sender()
     sender.on_fetch(fetch(ChunkRange(0, 0, 1)), holding(7))

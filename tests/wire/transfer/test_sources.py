@@ -215,12 +215,19 @@ def test_a_holder_that_cannot_give_something_is_asked_for_the_rest_and_others_fo
     made.on_have(Have(9, ()), C, now=NOW)
 
 
+def waited(made: Receiver) -> Monotonic:
+    """Look every second until just before whoever stalls is given up; gives when that is."""
+    for second in range(int(limits.STALL_S)):
+        assert made.look({}, now=Monotonic(NOW + second)) == []
+    return Monotonic(NOW + limits.STALL_S)
+
+
 def test_an_offering_device_that_stalls_is_asked_again_after_a_while() -> None:
     made = receiver(2 * MIB)
     ids = itertools.count()
     made.linked(ids.__next__, now=NOW)
     (ask,) = made.asks(now=NOW)
-    later = Monotonic(NOW + limits.STALL_S)
+    later = waited(made)
     assert made.look({}, now=later) == [(KEY.device, [StopFetch(ask.fetch)])]
     assert made.asks(now=later) == []
     (again,) = made.asks(now=Monotonic(later + 15))
@@ -233,7 +240,7 @@ def test_a_holder_that_stalls_is_asked_no_more() -> None:
     made = receiver(2 * MIB, holders=(B, C))
     made.on_signed(SignedDigests(batch(run(0, 0, DIGEST, DIGEST))), B)
     (ask,) = told(made, (0, 2))
-    later = Monotonic(NOW + limits.STALL_S)
+    later = waited(made)
     assert made.look({}, now=later) == [(B, [StopFetch(ask.fetch), StopFetch(0)])]
     assert not made.may_ask(B)
     assert made.on_zeros(Zeros(ask.fetch, ChunkRange(0, 0, 2)), B, now=later) == []

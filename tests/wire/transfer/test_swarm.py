@@ -135,20 +135,47 @@ def test_the_offering_device_races_only_who_is_slow_for_long() -> None:
     assert made.race(A, owed, ALL, at(11)) == [(97, 100)]
 
 
+def stalled(
+    made: Swarm, first: float, last: float, alive: dict[DeviceId, Monotonic], every: float = 0.5
+) -> list[DeviceId]:
+    """Look every so often; gives who stalls in the end, and nobody did before."""
+    for number in range(round((last - first) / every)):
+        assert made.stalled(at(first + number * every), alive) == []
+    return made.stalled(at(last), alive)
+
+
 def test_who_brings_not_a_byte_or_not_a_chunk_while_others_do_stalls() -> None:
     made = swarm(B)
     made.members[B].ask(MIB, at(1))
-    assert made.stalled(at(5.9), {}) == []
-    assert made.stalled(at(6), {}) == [B]
-    assert made.stalled(at(6), {B: at(3)}) == []
-    assert made.stalled(at(31), {B: at(31)}) == []  # nobody else brings anything
-    made.join(C, at(1))
+    assert stalled(made, 1, 5.5, {}) == []
+    assert made.stalled(at(6), {B: at(5.8)}) == []
+    assert stalled(made, 6.5, 11, {B: at(5.8)}) == [B]
+    for second in range(12, 60):
+        assert made.stalled(at(second), {B: at(second)}) == []  # nobody else brings anything
+    made.join(C, at(20))
     made.members[C].ask(MIB, at(20))
     made.members[C].bring(MIB, at(21))
-    assert made.stalled(at(31), {B: at(31)}) == [B]
+    assert made.stalled(at(60), {B: at(60)}) == [B]
     made.leave(A)
     made.leave(C)
-    assert made.stalled(at(60), {}) == []  # it is all there is
+    assert made.stalled(at(61), {}) == []  # it is all there is
+
+
+def test_nobody_is_blamed_for_what_came_while_we_stood_still_ourselves() -> None:
+    made = swarm(B, C)
+    for device in (B, C):
+        made.members[device].ask(2 * MIB, at(1))
+    assert made.stalled(at(1), {}) == []
+    assert made.stalled(at(90), {}) == []  # our disk held us, and both wait in our sockets
+    made.members[C].bring(MIB, at(90))
+    assert made.stalled(at(90.1), {}) == []
+    made.members[B].bring(MIB, at(90.1))
+    assert stalled(made, 90.5, 95, {C: at(94)}) == []
+    assert stalled(made, 95.5, 95.5, {C: at(94)}) == [B]  # it brings nothing while we look
+    # looks that come late each time find out who is silent all the same
+    late = swarm(B)
+    late.members[B].ask(MIB, at(1))
+    assert stalled(late, 10, 50, {}, every=10) == [B]
 
 
 def test_what_a_holder_could_not_give_it_does_not_have() -> None:
