@@ -77,9 +77,11 @@ class Asking:
         """Ask over a link no more; who brought nothing was no source."""
         if self._askers.pop(device, None) is not None and not self._askers:
             self.empty_since = time.monotonic()
-        before = self._sources.pop(device, None)
+        before = self._sources.get(device)
         if before is not None and (before.bytes or before.error):
             self._sources[device] = Source(device, None, before.bytes, before.error)
+        elif before is not None:
+            del self._sources[device]
 
     def clear(self) -> None:
         """Ask over none any more."""
@@ -112,6 +114,6 @@ class Asking:
         return next((source.path for source in self.sources if source.path is not None), None)
 
     def _bar(self, device: DeviceId, code: Code) -> None:
-        self.drop(device)
         before = self._sources.get(device)
         self._sources[device] = Source(device, None, 0 if before is None else before.bytes, code)
+        self.drop(device)

@@ -238,9 +238,9 @@ class Incoming:
     ) -> None:
         """Take the bytes of a chunk, or of several small files; raises RemoteProtocolError."""
         source = source or self.due.key.device
-        self.asking.brought(source, len(data))
         parts = unpacked(announced, data)
         with self._guarded(source):
+            self.asking.brought(source, len(data))
             receiver, landfall = self._receiver, self._landfall
             if receiver is None or landfall is None or self._is_over:
                 return
