@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import MakePeer
-from tests.harness.actors import PASSWORD, Peer
+from tests.harness.actors import PASSWORD, WAIT_S, Peer
 from tests.harness.trackers import TrackerProcess
 
 pytestmark = pytest.mark.measured
@@ -88,7 +88,7 @@ def test_a_deleted_account_leaves_its_history_and_says_so(friends: Friends) -> N
     alice.do("say", "bob", "keep this")
     at_bob.event("message", text="keep this")
     assert bob.one("account", "delete", "--yes") == {}
-    assert at_bob.process.wait(30) == 0
+    assert at_bob.process.wait(WAIT_S) == 0
     at_alice.event("friend", friend="bob", state="removed")
     assert alice.do("friend", "list") == []
     assert bob.texts_from("alice") == ["keep this"]
@@ -153,7 +153,7 @@ def test_a_friend_who_comes_back_with_another_key_is_believed_after_a_typed_fing
 ) -> None:
     (alice, bob), again = friends, make_peer("again")
     at_alice, at_bob = alice.node, bob.node
-    alice.do("say", "bob", "first", "--wait", "40")
+    alice.do("say", "bob", "first", "--wait", "100")
     at_bob.stop()
     alice.do("say", "bob", "never delivered")
     bob.one("account", "delete", "--yes")

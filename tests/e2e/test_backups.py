@@ -17,11 +17,11 @@ def test_a_home_put_back_from_a_backup_gets_its_words_back_and_repeats_none(
     friends: tuple[Peer, Peer], tmp_path: Path
 ) -> None:
     alice, bob = friends
-    alice.one("say", "bob", "before", "--wait", "40")
+    alice.one("say", "bob", "before", "--wait", "100")
     assert alice.node.stop() == 0
     shutil.copytree(alice.home, tmp_path / "backup")
     alice.up().event("link", friend="bob", state="up")
-    after = alice.one("say", "bob", "after", "--wait", "40")
+    after = alice.one("say", "bob", "after", "--wait", "100")
     assert after["state"] == "delivered"
     assert alice.node.stop() == 0
     shutil.rmtree(alice.home)
@@ -31,7 +31,7 @@ def test_a_home_put_back_from_a_backup_gets_its_words_back_and_repeats_none(
     with Node(alice, "read", "bob", "--follow") as following:
         following.wait(lambda item: item["text"] == "after")
     bob.node.event("message", text="once more")
-    assert alice.one("say", "bob", "at last", "--wait", "40")["state"] == "delivered"
+    assert alice.one("say", "bob", "at last", "--wait", "100")["state"] == "delivered"
     states = {item["id"]: item["state"] for item in alice.do("history", "bob")}
     assert states[after["id"]] == "delivered"
     assert sorted(said(bob, "alice")) == ["after", "at last", "before", "once more"]
@@ -43,12 +43,12 @@ def test_two_homes_with_one_device_that_take_turns_are_named(
     friends: tuple[Peer, Peer], make_peer: MakePeer
 ) -> None:
     alice, bob = friends
-    alice.one("say", "bob", "before the copy", "--wait", "40")
+    alice.one("say", "bob", "before the copy", "--wait", "100")
     assert alice.node.stop() == 0
     twin = make_peer("alice-twin")
     shutil.copytree(alice.home, twin.home)
     twin.up().event("link", friend="bob", state="up")
-    assert twin.one("say", "bob", "by the copy", "--wait", "40")["state"] == "delivered"
+    assert twin.one("say", "bob", "by the copy", "--wait", "100")["state"] == "delivered"
     assert twin.node.stop() == 0
     at_alice = alice.up()
     assert at_alice.event("notice", code="device-cloned")["friend"] == "bob"
@@ -62,7 +62,7 @@ def test_two_homes_with_one_device_that_run_at_once_use_no_number_twice(
     friends: tuple[Peer, Peer], make_peer: MakePeer
 ) -> None:
     alice, bob = friends
-    alice.one("say", "bob", "before the copy", "--wait", "40")
+    alice.one("say", "bob", "before the copy", "--wait", "100")
     assert alice.node.stop() == 0
     twin = make_peer("alice-twin")
     shutil.copytree(alice.home, twin.home)
@@ -74,10 +74,10 @@ def test_two_homes_with_one_device_that_run_at_once_use_no_number_twice(
             texts.append(f"{number} by {peer.home.name}")
             peer.one("say", "bob", texts[-1])
     assert twin.node.stop() == 0
-    assert alice.one("say", "bob", "at last", "--wait", "60")["state"] == "delivered"
+    assert alice.one("say", "bob", "at last", "--wait", "100")["state"] == "delivered"
     assert alice.node.stop() == 0
     twin.up()
-    assert twin.one("say", "bob", "the twin at last", "--wait", "60")["state"] == "delivered"
+    assert twin.one("say", "bob", "the twin at last", "--wait", "100")["state"] == "delivered"
     assert sorted(said(bob, "alice")) == sorted([*texts, "at last", "the twin at last"])
     assert not any(item["forked"] for item in bob.do("history", "alice"))
     notices = [item["text"] for item in twin.do("history", "bob") if item["kind"] == "notice"]
@@ -90,7 +90,7 @@ def test_what_did_not_fail_is_left_alone_and_what_is_not_there_is_named(
     friends: tuple[Peer, Peer],
 ) -> None:
     alice, _ = friends
-    event = alice.one("say", "bob", "fine", "--wait", "40")
+    event = alice.one("say", "bob", "fine", "--wait", "100")
     assert alice.one("retry", event["id"]) == {"id": event["id"], "state": "delivered"}
     refused = alice.try_to("retry", "0123456789")
     assert (refused.code, refused.error["code"]) == (1, "unknown-message")

@@ -40,7 +40,7 @@ def set_clock(file: Path, offset: str) -> None:
 
 def talk(one: Peer, other: Peer, text: str) -> None:
     """Say something, which arrives."""
-    assert one.one("say", other.name, text, "--wait", "40")["state"] == "delivered"
+    assert one.one("say", other.name, text, "--wait", "100")["state"] == "delivered"
 
 
 def said(peer: Peer, friend: str) -> list[tuple[str, str]]:

@@ -75,7 +75,7 @@ def test_what_a_receiver_could_not_store_comes_again_by_itself(friends: Any, cal
         [item] = client.ask(alice.home, "SendText", {"to": "bob", "text": text})
         alice.node.event("receipt", id=item["id"], state="delivered")
     said.append("the end")
-    assert alice.one("say", "bob", "the end", "--wait", "40")["state"] == "delivered"
+    assert alice.one("say", "bob", "the end", "--wait", "100")["state"] == "delivered"
     assert bob.texts_from("alice") == said
     assert any(
         item["event"] == "notice" and item["code"] == "database-failed" for item in _seen(node)

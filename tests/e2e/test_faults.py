@@ -34,7 +34,7 @@ for place in range({WRITES}):
 def run(under: tuple[str, ...], path: Path) -> int:
     """Run the program; gives its exit code."""
     words = [*under, sys.executable, "-S", "-c", PROGRAM, str(path)]
-    return subprocess.run(words, check=False, timeout=60).returncode
+    return subprocess.run(words, check=False, timeout=120).returncode
 
 
 @pytest.mark.parametrize("n", range(1, WRITES + 1))

@@ -32,8 +32,8 @@ def test_talk_goes_on_by_the_reserve_then_is_refused_by_name_and_nothing_is_lost
         alice, bob = on_disk(make_peer("alice"), disk), make_peer("bob")
         at_alice, at_bob = befriend(tracker.address, alice, bob, "--unsealed")
         disk.fill()
-        assert alice.one("say", "bob", "full, and yet", "--wait", "40")["state"] == "delivered"
-        assert bob.one("say", "alice", "heard", "--wait", "40")["state"] == "delivered"
+        assert alice.one("say", "bob", "full, and yet", "--wait", "100")["state"] == "delivered"
+        assert bob.one("say", "alice", "heard", "--wait", "100")["state"] == "delivered"
         at_alice.event("message", text="heard")
         accepted = ["full, and yet"]
         refused = None
@@ -57,7 +57,7 @@ def test_talk_goes_on_by_the_reserve_then_is_refused_by_name_and_nothing_is_lost
         assert bob.one("say", "alice", "are you there?", "--wait", "0")["state"] == "queued"
         disk.clear()
         at_alice.event("message", text="are you there?")
-        assert alice.one("say", "bob", "there is space", "--wait", "40")["state"] == "delivered"
+        assert alice.one("say", "bob", "there is space", "--wait", "100")["state"] == "delivered"
         accepted.append("there is space")
         assert bob.texts_from("alice") == accepted
         assert alice.texts_from("bob") == ["heard", "are you there?"]
@@ -141,7 +141,7 @@ def test_a_tracker_whose_disk_is_full_says_so_and_goes_on(
                 break
         assert refused is not None
         assert refused["code"] == "tracker-failed"
-        assert alice.one("say", "bob", "meanwhile", "--wait", "40")["state"] == "delivered"
+        assert alice.one("say", "bob", "meanwhile", "--wait", "100")["state"] == "delivered"
         disk.clear()
         make_peer("late").register(tracker.address, "--unsealed")
-        assert bob.one("say", "alice", "after", "--wait", "40")["state"] == "delivered"
+        assert bob.one("say", "alice", "after", "--wait", "100")["state"] == "delivered"

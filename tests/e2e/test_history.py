@@ -25,12 +25,12 @@ def test_a_message_runs_a_command_and_is_found_paged_and_exported(
     refused = bob.try_to("config", "set", "hooks.message", "no-such-program-here")
     assert (refused.code, refused.error["code"]) == (2, "config-invalid")
     said = '$(touch x) "Crème brûlée" 你好吗'
-    sent = alice.one("say", "bob", said, "--wait", "60")["id"]
+    sent = alice.one("say", "bob", said, "--wait", "100")["id"]
     with pipe.open() as stream:
         text, line = stream.read().splitlines()
     assert text == json.loads(line)["text"] == said
     bob.one("config", "set", "hooks.message", "off")
-    last = alice.one("say", "bob", "and another", "--wait", "60")["id"]
+    last = alice.one("say", "bob", "and another", "--wait", "100")["id"]
     for node_is_up in (True, False):
         if not node_is_up:
             assert bob.node.stop() == 0

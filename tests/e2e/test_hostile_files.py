@@ -152,7 +152,7 @@ def test_nothing_is_shown_as_a_name_that_would_turn_a_terminal(scene: Scene, eve
     serve(scene, eve, {name: b"a"}, offer=lambda made: replace(made, title=name), ends="done")
     for verb in ("offers", "transfers"):
         words = [PYTHON, "-m", "peer", "--home", str(scene.bob.home), verb]
-        done = subprocess.run(words, capture_output=True, timeout=60, check=True, cwd=FOLDER)
+        done = subprocess.run(words, capture_output=True, timeout=120, check=True, cwd=FOLDER)
         shown = done.stdout.decode()
         assert "gpj.exe" in shown, verb
         assert not {"\x1b", "\x07", "\u202e", "\r"} & set(shown), verb

@@ -311,7 +311,7 @@ def test_a_friend_who_knows_a_newer_list_of_ours_is_an_alarm_until_they_say_othe
 def test_a_friend_who_refuses_our_list_as_an_old_one_is_an_alarm_too(scene: Scene) -> None:
     dave = scene.friend("dave")
     with Session(dave) as session, socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(30)
+        listener.settimeout(90)
         session.publish([listener.getsockname()], 1)
         own = (dave.device.identity, dave.device.link_private)
         with Link.accept(listener.accept()[0], own=own[0], static=own[1]) as link:

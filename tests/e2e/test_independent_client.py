@@ -184,7 +184,7 @@ def test_a_real_peer_dials_it_talks_and_fetches_a_file_from_it(
     manifest = manifest_of(files, ["gift"])
     offer = offer_of(os.urandom(16), "gift", manifest)
     with Session(stranger) as session, socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(30)
+        listener.settimeout(90)
         certificate, _ = meet(session, stranger, bob)
         session.publish([listener.getsockname()], 1)
         talk = Talk(own, certificate)

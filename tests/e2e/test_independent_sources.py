@@ -101,7 +101,7 @@ def test_it_lends_what_it_took_to_another_while_who_offers_it_is_gone(
             talk.say(control, ANSWER, [offer.id, DONE])
             at_carol.event("offer", offer=offer.id.hex(), state="offered")
         bob.node.stop()
-        listener.settimeout(30)
+        listener.settimeout(90)
         session.publish([listener.getsockname()], 1)
 
         def lend(link: Link) -> None:

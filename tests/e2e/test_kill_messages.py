@@ -34,12 +34,12 @@ def test_a_sender_is_killed_at_every_moment(friends: Any, tmp_path: Path) -> Non
     def attempt(moment: Moment | None) -> bool:
         number = next(numbers)
         alice.under = under(alice, moment, log)
-        done = alice.try_to("say", "bob", f"number {number}", "--wait", "40")
+        done = alice.try_to("say", "bob", f"number {number}", "--wait", "100")
         alice.under = ()
         assert done.code in {0, KILLED}, done
         (certain.append if done.out else killed.add)(f"number {number}")
         certain.append(f"after {number}")
-        assert alice.one("say", "bob", certain[-1], "--wait", "40")["state"] == "delivered"
+        assert alice.one("say", "bob", certain[-1], "--wait", "100")["state"] == "delivered"
         return bool(done.code == KILLED)
 
     attempt(None)
@@ -76,7 +76,7 @@ def test_a_receiver_is_killed_at_every_moment(friends: Any, tmp_path: Path) -> N
                 code = node.process.wait()
         assert code in {0, KILLED}, code
         bob.up()
-        assert say(f"after {number}", "--wait", "40") == "delivered"
+        assert say(f"after {number}", "--wait", "100") == "delivered"
         assert bob.node.stop() == 0
         assert bob.texts_from("alice") == said
         return code == KILLED

@@ -81,7 +81,7 @@ class Counter:
             assert self._changed.wait_for(lambda: self._count >= count, 120), self._count
 
 
-@pytest.mark.timeout(3600 if IS_DEEP else 180)
+@pytest.mark.timeout(3600 if IS_DEEP else 600)
 def test_two_talk_while_their_nodes_and_the_tracker_are_killed_at_random(
     make_peer: MakePeer, tmp_path: Path
 ) -> None:
@@ -117,7 +117,7 @@ def test_two_talk_while_their_nodes_and_the_tracker_are_killed_at_random(
             talker.join()
             assert talker.trouble is None, talker.trouble
         for peer, friend in ((alice, bob), (bob, alice)):
-            last = peer.one("say", friend.name, "the end", "--wait", "60")
+            last = peer.one("say", friend.name, "the end", "--wait", "100")
             assert last["state"] == "delivered"
         for peer, friend in ((alice, bob), (bob, alice)):
             expected = [*talkers[peer].acknowledged, "the end"]

@@ -17,7 +17,7 @@ from tests.harness.faults import IS_DEEP
 from tests.harness.memory import memory_of, peak_of
 from wire import limits
 
-pytestmark = pytest.mark.timeout(900 if IS_DEEP else 120)
+pytestmark = pytest.mark.timeout(900 if IS_DEEP else 400)
 
 SPARSE_BYTES = (1024 if IS_DEEP else 4) * limits.GIB + 77
 FILES = limits.FILES_PER_OFFER if IS_DEEP else 2000

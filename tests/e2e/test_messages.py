@@ -17,11 +17,11 @@ KILLS_AFTER = (10, 30, 50)
 
 def test_messages_go_both_ways_and_are_delivered(friends: tuple[Peer, Peer]) -> None:
     alice, bob = friends
-    assert alice.one("say", "bob", "hello", "--wait", "40")["state"] == "delivered"
+    assert alice.one("say", "bob", "hello", "--wait", "100")["state"] == "delivered"
     event = bob.node.event("message", text="hello")
     assert event["from"] == "alice"
     assert (
-        bob.one("say", "alice", "-hello to you", "--reply", event["id"], "--wait", "40")["state"]
+        bob.one("say", "alice", "-hello to you", "--reply", event["id"], "--wait", "100")["state"]
         == "delivered"
     )
     shown = alice.do("read", "bob")
@@ -49,7 +49,7 @@ def test_a_message_to_a_friend_who_is_away_is_kept_and_comes_when_both_are_there
 def test_without_a_node_say_runs_one_of_its_own(friends: tuple[Peer, Peer]) -> None:
     alice, bob = friends
     assert alice.node.stop() == 0
-    assert alice.one("say", "bob", "short visit", "--wait", "40")["state"] == "delivered"
+    assert alice.one("say", "bob", "short visit", "--wait", "100")["state"] == "delivered"
     bob.node.event("message", text="short visit")
 
 
@@ -58,7 +58,7 @@ def test_a_message_from_stdin_may_have_many_lines_but_not_too_many_bytes(
 ) -> None:
     alice, bob = friends
     text = "first\nsecond ü\n\nlast"
-    alice.do("say", "bob", "-", "--wait", "40", stdin=f"{text}\n".encode())
+    alice.do("say", "bob", "-", "--wait", "100", stdin=f"{text}\n".encode())
     assert bob.texts_from("alice") == [text]
     too_long = alice.try_to("say", "bob", "-", stdin=b"x" * (10 * 1024 * 1024))
     assert (too_long.code, too_long.error["code"]) == (1, "message-too-long")
@@ -74,16 +74,16 @@ def test_the_tracker_killed_and_started_again_costs_nothing(
 ) -> None:
     alice, bob = make_peer("alice"), make_peer("bob")
     at_alice, at_bob = befriend(tracker.address, alice, bob)
-    assert alice.one("say", "bob", "before", "--wait", "40")["state"] == "delivered"
+    assert alice.one("say", "bob", "before", "--wait", "100")["state"] == "delivered"
     listen = tracker.listen
     tracker.kill()
-    assert alice.one("say", "bob", "meanwhile", "--wait", "40")["state"] == "delivered"
+    assert alice.one("say", "bob", "meanwhile", "--wait", "100")["state"] == "delivered"
     assert alice.one("status")["tracker"]["state"] in {"connecting", "offline"}
     with TrackerProcess(tracker.home, *WIDE, listen=listen) as again:
         assert again.address == tracker.address
         at_bob.event("notice", code="tracker-online")
         at_alice.event("notice", code="tracker-online")
-        assert bob.one("say", "alice", "after", "--wait", "40")["state"] == "delivered"
+        assert bob.one("say", "alice", "after", "--wait", "100")["state"] == "delivered"
         assert [friend["friend"] for friend in alice.do("friend", "list")] == ["bob"]
     assert bob.texts_from("alice") == ["before", "meanwhile"]
 
@@ -95,7 +95,7 @@ def test_a_peer_that_moves_to_another_port_is_found_again(friends: tuple[Peer, P
     alice.node.event("presence", friend="bob", presence="offline")
     bob.up()
     assert bob.node.address != old
-    assert alice.one("say", "bob", "there you are", "--wait", "40")["state"] == "delivered"
+    assert alice.one("say", "bob", "there you are", "--wait", "100")["state"] == "delivered"
     assert bob.texts_from("alice") == ["there you are"]
 
 
@@ -116,7 +116,7 @@ def test_a_receiver_killed_in_the_middle_gets_every_message_once_and_in_order(
         bob.node.kill()
         bob.up()
         saying.join()
-    assert alice.one("say", "bob", "the end", "--wait", "40")["state"] == "delivered"
+    assert alice.one("say", "bob", "the end", "--wait", "100")["state"] == "delivered"
     assert bob.texts_from("alice") == [*expected, "the end"]
 
 
@@ -147,7 +147,7 @@ def test_a_sender_killed_in_the_middle_keeps_what_was_acknowledged_and_sends_it_
         alice.node.kill()
         alice.up()
     saying.join()
-    alice.one("say", "bob", "the end", "--wait", "40")
+    alice.one("say", "bob", "the end", "--wait", "100")
     bob.node.event("message", text="the end")
     arrived = bob.texts_from("alice")
     assert len(arrived) == len(set(arrived)), "something came twice"
@@ -158,7 +158,7 @@ def test_a_sender_killed_in_the_middle_keeps_what_was_acknowledged_and_sends_it_
 
 def test_read_follow_shows_messages_as_they_arrive(friends: tuple[Peer, Peer]) -> None:
     alice, bob = friends
-    alice.one("say", "bob", "one", "--wait", "40")
+    alice.one("say", "bob", "one", "--wait", "100")
 
     with Node(bob, "read", "alice", "--follow") as following:
         following.wait(lambda item: item["text"] == "one")
@@ -171,7 +171,7 @@ def test_history_is_exported_in_three_forms_and_never_over_a_file(
     friends: tuple[Peer, Peer], tmp_path: Path
 ) -> None:
     alice, bob = friends
-    alice.one("say", "bob", "<b>kept & safe</b>\x1b[2J", "--wait", "40")
+    alice.one("say", "bob", "<b>kept & safe</b>\x1b[2J", "--wait", "100")
     for form in ("jsonl", "text", "html"):
         file = tmp_path / f"export.{form}"
         words = ("history", "alice", "--export", str(file), "--format", form)

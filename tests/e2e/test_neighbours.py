@@ -32,7 +32,7 @@ def ask(alice: Peer, bob: Peer) -> None:
 
 def talk(alice: Peer, bob: Peer) -> None:
     for one, other in ((alice, bob), (bob, alice)):
-        assert one.one("say", other.name, "hello", "--wait", "40")["state"] == "delivered"
+        assert one.one("say", other.name, "hello", "--wait", "100")["state"] == "delivered"
 
 
 def test_a_yes_makes_the_very_link_one_of_friends(people: tuple[Peer, Peer]) -> None:

@@ -35,7 +35,7 @@ def test_all_goes_through_the_proxy_and_friends_are_met_at_the_relay(
         alice.node.event("friend-request", friend="bob", direction="in")
         alice.do("friend", "accept", "bob")
         bob.node.event("link", friend="alice", state="up", path="relayed")
-        assert alice.one("say", "bob", "by a detour", "--wait", "40")["state"] == "delivered"
+        assert alice.one("say", "bob", "by a detour", "--wait", "100")["state"] == "delivered"
         assert link_of(alice, "bob")[0] == "relayed"
         checks = {check["check"]: check for check in alice.do("doctor")}
         assert proxy.place in checks["proxy"]["detail"]

@@ -23,7 +23,7 @@ def test_a_second_machine_knows_the_friends_and_takes_part_in_the_conversation(
     friends: tuple[Peer, Peer], make_peer: MakePeer, tracker: TrackerProcess
 ) -> None:
     alice, bob = friends
-    alice.one("say", "bob", "from the desk", "--wait", "40")
+    alice.one("say", "bob", "from the desk", "--wait", "100")
     laptop = make_peer("laptop")
     made = log_in(laptop, tracker)
     assert made["fingerprint"] == alice.one("whoami")["fingerprint"]
@@ -33,7 +33,7 @@ def test_a_second_machine_knows_the_friends_and_takes_part_in_the_conversation(
     at_laptop = laptop.up()
     at_laptop.event("link", friend="bob", state="up")
     assert states(laptop) == {"bob": "available"}
-    assert laptop.one("say", "bob", "from the laptop", "--wait", "40")["state"] == "delivered"
+    assert laptop.one("say", "bob", "from the laptop", "--wait", "100")["state"] == "delivered"
     alice.node.event("message", text="from the laptop")
     bob.one("say", "alice", "to both")
     at_laptop.event("message", text="to both")

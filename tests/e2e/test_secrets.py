@@ -97,7 +97,7 @@ def found(module_folder: MakeFolder) -> Iterator[Found]:
         at_bob.event("friend-request", friend="alice")
         here.bob.do("friend", "accept", "alice")
         at_alice.event("friend", friend="bob", state="friends")
-        here.alice.do("say", "bob", SAID, "--wait", "40")
+        here.alice.do("say", "bob", SAID, "--wait", "100")
         here.alice.do("say", "bob", "-", stdin=SAID.encode())
         file = folder / "photo.jpg"
         file.write_bytes(SAID.encode() * 100)

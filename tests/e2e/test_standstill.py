@@ -22,7 +22,7 @@ def test_who_stood_still_goes_on_and_nothing_is_lost(
     friends: Any, tracker: TrackerProcess, who: Any
 ) -> None:
     alice, bob = friends
-    assert alice.one("say", "bob", "before", "--wait", "40")["state"] == "delivered"
+    assert alice.one("say", "bob", "before", "--wait", "100")["state"] == "delivered"
     stopped = {"sender": alice.node, "receiver": bob.node, "tracker": tracker}[who]
     stopped.process.send_signal(signal.SIGSTOP)
     said = ["before"]
@@ -35,8 +35,8 @@ def test_who_stood_still_goes_on_and_nothing_is_lost(
     threading.Event().wait(STOPPED_S)
     stopped.process.send_signal(signal.SIGCONT)
     said.append("after")
-    assert alice.one("say", "bob", "after", "--wait", "60")["state"] == "delivered"
-    assert bob.one("say", "alice", "so you are", "--wait", "60")["state"] == "delivered"
+    assert alice.one("say", "bob", "after", "--wait", "100")["state"] == "delivered"
+    assert bob.one("say", "alice", "so you are", "--wait", "100")["state"] == "delivered"
     assert bob.texts_from("alice") == said
     expected = ["are you there?"] if who == "sender" else []
     assert alice.texts_from("bob") == [*expected, "so you are"]

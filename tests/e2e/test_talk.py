@@ -22,9 +22,9 @@ def line(peer: Peer, friend: str, event: str, verb: str = "history") -> Item:
 
 def test_what_is_done_with_a_message_stands_on_both_sides(friends: tuple[Peer, Peer]) -> None:
     alice, bob = friends
-    said = alice.one("say", "bob", "helo @bob", "--wait", "40")["id"]
+    said = alice.one("say", "bob", "helo @bob", "--wait", "100")["id"]
     assert bob.node.event("message", id=said)["mentions_me"] is True
-    changed = alice.one("edit", said[:8], "hello @bob", "--wait", "40")
+    changed = alice.one("edit", said[:8], "hello @bob", "--wait", "100")
     assert (changed["id"], changed["state"]) == (said, "delivered")
     assert bob.node.event("change", id=said, change="edit")["text"] == "hello @bob"
     bob.one("react", said, UP)
@@ -77,7 +77,7 @@ def test_what_was_done_while_a_friend_was_away_comes_by_mail(friends: tuple[Peer
 
 def test_reading_is_told_as_the_reader_wishes(friends: tuple[Peer, Peer]) -> None:
     alice, bob = friends
-    first = alice.one("say", "bob", "one", "--wait", "40")["id"]
+    first = alice.one("say", "bob", "one", "--wait", "100")["id"]
     [friend] = bob.do("friend", "list")
     assert (friend["unread"], bob.one("status")["unread"]) == (1, 1)
     bob.do("history", "alice")
@@ -85,9 +85,9 @@ def test_reading_is_told_as_the_reader_wishes(friends: tuple[Peer, Peer]) -> Non
     alice.node.event("receipt", id=first, state="read")
     bob.node.event("unread", friend="alice", unread=0)
     bob.one("config", "set", "receipts", "off", "--friend", "alice")
-    second = alice.one("say", "bob", "two", "--wait", "40")["id"]
+    second = alice.one("say", "bob", "two", "--wait", "100")["id"]
     assert [item["id"] for item in bob.do("read", "--unread")] == [second]
-    bob.one("say", "alice", "seen", "--wait", "40")
+    bob.one("say", "alice", "seen", "--wait", "100")
     assert line(alice, "bob", first)["state"] == "read"
     assert line(alice, "bob", second)["state"] == "delivered"
 
@@ -98,7 +98,7 @@ def test_what_one_machine_read_muted_and_drafted_stands_on_the_other(
     alice, bob = friends
     alice.one("draft", "bob", "not yet")
     assert alice.one("mute", "bob", "--for", "8h")["muted"] is True
-    said = bob.one("say", "alice", "psst", "--wait", "40")["id"]
+    said = bob.one("say", "alice", "psst", "--wait", "100")["id"]
     assert alice.node.event("message", id=said)["muted"] is True
     assert alice.node.stop() == 0  # puts what the account shares
     laptop = make_peer("laptop")
@@ -133,14 +133,14 @@ def test_a_forwarded_message_says_whose_words_it_has(
 ) -> None:
     alice, bob = friends
     carol = make_peer("carol")
-    said = alice.one("say", "bob", "the recipe", "--wait", "40")["id"]
+    said = alice.one("say", "bob", "the recipe", "--wait", "100")["id"]
     carol.register(tracker.address, "--unsealed")
     carol.up()
     carol.one("friend", "add", "bob")
     bob.node.event("friend-request", friend="carol")
     bob.one("friend", "accept", "carol")
     carol.node.event("friend", friend="bob", state="friends")
-    bob.one("forward", said, "carol", "--wait", "40")
+    bob.one("forward", said, "carol", "--wait", "100")
     got = carol.node.event("message", text="the recipe")
     assert (got["from"], got["forwarded_from"]) == ("bob", "alice")
     assert "[from alice] the recipe" in carol.plain("read", "bob")

@@ -26,13 +26,13 @@ def test_a_file_and_a_note_go_to_the_other_machine_while_both_are_up(
     desk, laptop = two_machines(make_peer, tracker)
     desk.up()
     laptop.up().event("link", friend="alice", state="up")
-    assert desk.one("say", "alice", "from the desk", "--wait", "40")["state"] == "delivered"
+    assert desk.one("say", "alice", "from the desk", "--wait", "100")["state"] == "delivered"
     laptop.node.event("message", text="from the desk")
     assert [line["text"] for line in laptop.do("read", "alice")] == ["from the desk"]
     assert laptop.one("accept-policy", "alice", "auto")["friend"] == "alice"
     path = tmp_path / "thesis.pdf"
     path.write_bytes(os.urandom(SIZE))
-    desk.one("send", "alice", str(path), "--wait", "--timeout", "30")
+    desk.one("send", "alice", str(path), "--wait", "--timeout", "100")
     [done], [taken] = desk.do("transfers"), laptop.do("transfers")
     assert (done["direction"], done["friend"], done["state"]) == ("out", "alice", "done")
     assert (taken["direction"], taken["state"], taken["id"]) == ("in", "done", done["id"])

@@ -26,7 +26,7 @@ from tests.independent.noise import Handshake
 from tests.independent.talk import TEXT, Talk, link_to
 
 NAMES = ("tracker", "peer")
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 def length(count: int) -> bytes:

@@ -52,7 +52,7 @@ def lived_in(folder: Path) -> Path:
                 (alice, bob, second),
                 (bob, alice, answer),
             ):
-                state = person.one("say", friend.name, text, "--wait", "60")["state"]
+                state = person.one("say", friend.name, text, "--wait", "100")["state"]
                 assert state == "delivered"
             for number, size in enumerate((6, 3000)):
                 path = folder / f"note-{number}.txt"

@@ -41,7 +41,7 @@ from wire.messages.mailbox import MailboxState
 from wire.messages.presence import Show
 from wire.messages.session import Hello, HelloAnonymous
 
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 
 MessageT = TypeVar("MessageT", bound=Message)
 

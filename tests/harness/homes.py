@@ -17,7 +17,7 @@ from peer.store.database import Database
 from wire.entropy import SystemEntropy
 
 PASSWORD = "seven purple owls"
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 async def make_account(home: Path, name: str, tracker: str | None) -> api.AccountMade:

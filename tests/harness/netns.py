@@ -90,7 +90,7 @@ class Namespace:
     def run(self, *words: str) -> str:
         """Run a program in it to its end; gives what it printed, raises CalledProcessError if it fails."""
         done = subprocess.run(
-            [*self.words, *words], check=True, capture_output=True, text=True, timeout=30
+            [*self.words, *words], check=True, capture_output=True, text=True, timeout=90
         )
         return done.stdout
 

@@ -135,7 +135,7 @@ class Lab:
     def pass_all(self, folder: Path, size_bytes: int = 16 * MIB) -> float:
         """Pass a message and a file from the first to the second; gives how many seconds the file took."""
         alice, bob = self.people
-        said = alice.one("say", "bob", "through the wall", "--wait", "40")
+        said = alice.one("say", "bob", "through the wall", "--wait", "100")
         assert said["state"] == "delivered", said
         content = os.urandom(size_bytes)
         (folder / "film.bin").write_bytes(content)

@@ -30,7 +30,7 @@ from wire.messages import Purpose
 from wire.messages.session import Hello
 from wire.transfer import manifest
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 class Rows:

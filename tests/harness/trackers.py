@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from tests.harness import places, short
 
-WAIT_S = 30.0
+WAIT_S = 90.0
 PYTHON = os.environ.get("HOBNOB_PYTHON", sys.executable)
 FOLDER = tempfile.gettempdir() if "HOBNOB_PYTHON" in os.environ else None
 

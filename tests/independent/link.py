@@ -20,7 +20,7 @@ from tests.independent.msgpack import Value, pack, unpack_array
 from tests.independent.noise import Direction, Handshake
 from tests.independent.values import Certificate, Device, peek, read_certificate
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 PURPOSES = {"tracker": 1, "peer": 2, "data": 3, "key": 5}
 BESIDE = {"relay": 4, "probe": 6}  # of a tracker, where a ticket follows and no handshake
 REASONS = {

@@ -46,7 +46,7 @@ def test_talk_and_a_file_pass_where_large_packets_vanish(
             host = homes.enter_context(Router(switch, 2, other)).inside
         alice, bob = settle("alice", narrow.inside), settle("bob", host)
         meet(alice, bob, *paths)
-        said = alice.one("say", "bob", "long " * 10_000, "--wait", "40")
+        said = alice.one("say", "bob", "long " * 10_000, "--wait", "100")
         assert said["state"] == "delivered"
         passes(alice, bob, tmp_path)
         (tmp_path / "back").mkdir()

@@ -50,7 +50,7 @@ def befriend(alice: Peer, bob: Peer, *at: str) -> None:
 def passes(alice: Peer, bob: Peer, folder: Path) -> None:
     """Pass a message each way, and a file."""
     for one, other in ((alice, bob), (bob, alice)):
-        assert one.one("say", other.name, "hello", "--wait", "40")["state"] == "delivered"
+        assert one.one("say", other.name, "hello", "--wait", "100")["state"] == "delivered"
     content = os.urandom(5_000_000)
     (folder / "film.bin").write_bytes(content)
     made = alice.one("send", bob.name, str(folder / "film.bin"))

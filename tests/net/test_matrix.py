@@ -28,7 +28,7 @@ def test_routers_that_say_no_are_passed_and_may_forget_what_they_translated(tmp_
         for router in lab.routers:
             router.restart()
         for one, other in ((alice, bob), (bob, alice)):
-            said = one.one("say", other.name, "still there", "--wait", "40")
+            said = one.one("say", other.name, "still there", "--wait", "100")
             assert said["state"] == "delivered"
         done = bob.node.event("transfer", offer=offer, state="done")
         assert Path(done["saved_as"]).read_bytes() == (tmp_path / "long.bin").read_bytes()
@@ -48,7 +48,7 @@ def test_two_at_one_home_find_each_other_again_without_the_tracker(tmp_path: Pat
             peer.up("--lan", "off", listen=f"0.0.0.0:{port}")
         for peer, friend in ((alice, "bob"), (bob, "alice")):
             peer.node.event("link", friend=friend, state="up", path="lan")
-        assert alice.one("say", "bob", "nobody needed", "--wait", "40")["state"] == "delivered"
+        assert alice.one("say", "bob", "nobody needed", "--wait", "100")["state"] == "delivered"
         status = alice.one("status")
         assert status["tracker"]["state"] == "connecting"
         assert path_to(alice, "bob") == ("lan", None)

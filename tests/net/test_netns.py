@@ -14,7 +14,7 @@ from tests.harness.netns import MBIT, Host, Line, Namespace, Switch, needs_netwo
 
 pytestmark = needs_networks
 
-WAIT_S = 30.0
+WAIT_S = 90.0
 
 _TAKE = """
 import socket, sys, time

@@ -54,7 +54,7 @@ def test_friends_whose_machines_cannot_meet_talk_and_send_through_the_tracker(
     assert path == "relayed"
     assert why is not None
     assert "no address of the other machine answered" in why
-    said = alice.one("say", "bob", "hello from behind", "--wait", "40")
+    said = alice.one("say", "bob", "hello from behind", "--wait", "100")
     assert said["state"] == "delivered"
     content = os.urandom(5 * MIB + 17)
     (tmp_path / "film.bin").write_bytes(content)
@@ -85,7 +85,7 @@ def test_talk_and_a_running_transfer_move_to_a_direct_path_once_there_is_one(
     (moved,) = bob.do("transfers")
     assert moved["resent_bytes"] <= 9 * MIB
     assert path_to(bob, "alice") == ("lan", None)
-    assert alice.one("say", "bob", "and now straight", "--wait", "40")["state"] == "delivered"
+    assert alice.one("say", "bob", "and now straight", "--wait", "100")["state"] == "delivered"
 
 
 def test_a_friend_who_is_never_to_see_our_address_is_met_at_the_relay_alone(
@@ -99,7 +99,7 @@ def test_a_friend_who_is_never_to_see_our_address_is_met_at_the_relay_alone(
     assert path == "relayed"
     assert why is not None
     assert "relay-only" in why
-    assert alice.one("say", "bob", "from nowhere", "--wait", "40")["state"] == "delivered"
+    assert alice.one("say", "bob", "from nowhere", "--wait", "100")["state"] == "delivered"
     assert alice.do("friend", "shown") == []
     (told,) = bob.do("friend", "shown")
     assert (told["friend"], told["is_current"]) == ("alice", True)

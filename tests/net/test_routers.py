@@ -50,7 +50,7 @@ def meet(alice: Peer, bob: Peer, *paths: str) -> None:
 
 def passes(alice: Peer, bob: Peer, folder: Path) -> None:
     """Pass a message and a file of 16 MiB."""
-    assert alice.one("say", bob.name, "through the wall", "--wait", "40")["state"] == "delivered"
+    assert alice.one("say", bob.name, "through the wall", "--wait", "100")["state"] == "delivered"
     content = os.urandom(16 * MIB)
     (folder / "film.bin").write_bytes(content)
     made = alice.one("send", bob.name, str(folder / "film.bin"))

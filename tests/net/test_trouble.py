@@ -39,7 +39,7 @@ def test_while_the_tracker_is_away_friends_go_on_and_what_waits_for_it_is_named(
             peer.node.stop()
             peer.up("--lan", "off", listen=f"0.0.0.0:{port}")
         bob.node.event("link", friend="alice", state="up", path="direct")
-        assert alice.one("say", "bob", "nobody needed", "--wait", "40")["state"] == "delivered"
+        assert alice.one("say", "bob", "nobody needed", "--wait", "100")["state"] == "delivered"
         alice.do("friend", "remove", "bob")
         status = alice.one("status")
         assert status["tracker"]["state"] == "connecting"
@@ -90,7 +90,7 @@ def test_a_file_for_which_the_tracker_is_needed_says_so_and_goes_on_with_it(tmp_
         assert waits["error"]["code"] == "tracker-unreachable"
         with lab.start_tracker():
             bob.node.event("transfer", offer=offer, state="done")
-            assert alice.one("say", "bob", "all is well", "--wait", "40")["state"] == "delivered"
+            assert alice.one("say", "bob", "all is well", "--wait", "100")["state"] == "delivered"
 
 
 def test_where_the_tracker_does_not_relay_both_are_told_whose_side_that_is(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_where_the_tracker_does_not_relay_both_are_told_whose_side_that_is(tmp_p
         lab.befriend()
         alice, bob = lab.people
         # by mail, as there is no link
-        assert alice.one("say", "bob", "by mail, then", "--wait", "40")["state"] == "delivered"
+        assert alice.one("say", "bob", "by mail, then", "--wait", "100")["state"] == "delivered"
         for peer, friend in ((alice, "bob"), (bob, "alice")):
             checks = checks_of(peer)
             assert not checks["relay"]["ok"]
@@ -150,5 +150,5 @@ def test_a_link_that_leads_nowhere_is_noticed_within_a_minute_and_a_half(
         )
     for peer, friend in ((carol, "dave"), (dave, "carol")):
         peer.node.event("link", friend=friend, state="up", path="relayed")
-    assert carol.one("say", "dave", "by another way", "--wait", "40")["state"] == "delivered"
+    assert carol.one("say", "dave", "by another way", "--wait", "100")["state"] == "delivered"
     assert path_to(alice, "bob")[0] == "none"

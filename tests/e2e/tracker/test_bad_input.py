@@ -284,13 +284,13 @@ async def test_36_a_number_that_is_still_open_is_ignored_and_too_many_end_the_li
 
 
 async def test_37_silence_on_an_open_link_ends_it(tmp_path: Path) -> None:
-    options = ("--limit", "dead_after_s=1.5", "--limit", "heartbeat_s=0.7")
+    options = ("--limit", "dead_after_s=4", "--limit", "heartbeat_s=1.5")
     alice = person("alice")
     with TrackerProcess(tmp_path / "home", *options) as watched:
         await register(watched.address, alice)
         async with await come(watched.address, alice) as guest:
             data = b"x"
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while data:
                     data = await guest.reader.read(65536)
                     guest.link.receive_data(data, now=0.0)  # type: ignore[arg-type]
@@ -303,7 +303,7 @@ async def test_38_what_comes_behind_a_close_is_ignored(tracker: TrackerProcess) 
         guest.link.close()
         data = guest.link.data_to_send()
         guest.writer.write(data + b"\xa5" * 1000)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await guest.reader.read() == b""
 
 
@@ -337,7 +337,7 @@ async def test_a_reader_that_does_not_read_is_dropped(tmp_path: Path) -> None:
             for number in range(250):  # 8 MiB of answers: more than the kernel keeps for a reader
                 guest.link.send(AskState(1000 + number, 0), now=0.0)  # type: ignore[arg-type]
             guest.writer.write(guest.link.data_to_send())
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while "too-slow" not in tracker.log:
                     stranger = person("stranger")
                     async with await Guest.dial(tracker.address, stranger, is_anonymous=True):

@@ -39,11 +39,11 @@ class Half:
         return cls(reader, writer)
 
     async def hears(self, count: int) -> bytes:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await self.reader.readexactly(count)
 
     async def rest(self) -> bytes:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             try:
                 return await self.reader.read(-1)
             except ConnectionResetError:
