@@ -1,6 +1,7 @@
 """A tracker in the simulated network: its own services over SQLite in memory, and what a peer's mail exchange asks.
 
 It may be away, bring mail twice and in any order, and go back in time like any machine that is restored from a backup.
+It keeps the account states of people, whose devices see by them that it did.
 What passes between it and a peer are the messages of the wire; sockets and sessions have rings of their own.
 """
 
@@ -12,20 +13,24 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from peer.accounts import account_state
 from peer.mail import lost, mail_exchange, mailing, postbox, prekeys
 from peer.people import standing
+from peer.store import own
 from peer.store.devices import signing_key_of
 from tests.harness.people import Person
 from tests.harness.simnet import SimPeer, Simulation
 from tests.tracker.world import World
-from tracker import accounts, mailbox
+from tracker import accounts, mailbox, state
 from tracker.effects import Caller
 from tracker.errors import TrackerError
 from tracker.storage.sqlite import SqliteStore
+from wire.account_state import AccountState
 from wire.errors import RemoteProtocolError
 from wire.identity import peek_certificate
 from wire.ids import AccountName, RequestId
 from wire.mailbox import Prekey, Route, read_prekey, seal_letter
+from wire.messages.accounts import PutState
 from wire.messages.mailbox import (
     AskKept,
     AskMail,
@@ -37,6 +42,7 @@ from wire.messages.mailbox import (
 )
 
 REQUEST = RequestId(1)
+STATE_BYTES = 16  # that stand for an account state here: sealing it has rings of its own
 
 
 class Office:
@@ -51,6 +57,7 @@ class Office:
         self._friends: set[tuple[str, str]] = set()
         self._shown: dict[tuple[str, str], tuple[int, bytes]] = {}
         self._image: sqlite3.Connection | None = None
+        self._states: dict[bytes, AccountState] = {}  # what stands for each at the tracker -> it
         self.deposits = 0
 
     # --- accounts
@@ -111,6 +118,7 @@ class Office:
             return
         caller = self.tracker.do(accounts.admit, peer.keys.link_key)
         self._show_devices(peer)
+        self.follow(peer, caller)
         self.fetch(peer, caller)
         self.publish(peer, caller)
         self.ask_kept(peer, caller)
@@ -137,6 +145,27 @@ class Office:
                     peer.wall(),
                 )
             )
+        peer.commit()
+
+    def follow(self, peer: SimPeer, caller: Caller) -> None:
+        """Take what other devices put into the account state, and put what changed, as a node does when it enters."""
+        known, version = (
+            peer.database.read(own.state_version),
+            self.tracker.store.state_version(caller.account),
+        )
+        if version < known:
+            peer.database.write(lost.tracker_went_back, peer.wall())
+        if version != known:
+            content = self.tracker.store.state_slice(caller.account, 0, STATE_BYTES).content
+            held = self._states[content] if version else AccountState(0, 0, peer.keys.device, ())
+            peer.carry_out(peer.database.write(account_state.merge, held, version))
+        snapshot = peer.database.write(account_state.due, peer.wall())
+        if snapshot is not None:
+            content = peer.entropy.bytes(STATE_BYTES)
+            self._states[content] = snapshot.state
+            asked = PutState(REQUEST, snapshot.base_version, 0, 1, content)
+            answer: Any = self.tracker.do(state.put_state, caller, asked, content).answer
+            peer.database.write(account_state.put, snapshot, answer.version)
         peer.commit()
 
     def fetch(self, peer: SimPeer, caller: Caller) -> None:

@@ -12,6 +12,7 @@ from functools import partial
 
 import pytest
 
+from peer.store.memory import Connection
 from tests.harness.office import Office
 from tests.harness.simnet import Cable, SimPeer
 from tests.peer.talk.test_simnet_talk import TalkWorld, check_alike, check_read
@@ -109,25 +110,40 @@ class MailWorld(TalkWorld):
     def go_back(self, one: SimPeer) -> None:
         """Go back, and notice: what an image of a whole machine forks unnoticed travels on links alone.
 
-        So does what a device wrote and lost: friends bring it back as soon as any of their devices links with any of
-        the account's. Where none ever does, the device only crashes.
+        Where something would be lost for good, the device only crashes.
         """
-        if not all(self.is_joined(one.account, name) for name in NAMES):
+        image = self.dice.choice(self.images[one.name])
+        if not self.comes_back(one, image):
             one.crash()
             return
-        one.restore(self.dice.choice(self.images[one.name]))
+        one.restore(image)
         for author in self.peers:
             for event in author.accepted:
                 if not any(peer.has(event) for peer in self.peers):
                     self.lost.add(event)
 
-    def is_joined(self, account: str, other: str) -> bool:
-        """Say whether a device of one account links with one of another now and then."""
-        return account == other or any(
-            frozenset((a.name, b.name)) not in self.strangers
-            for a in self.peers
-            for b in self.peers
-            if (a.account, b.account) == (account, other)
+    def comes_back(self, one: SimPeer, image: Connection) -> bool:
+        """Say whether what a device would lose of what its account said comes back to it.
+
+        Friends bring it, on links: to the device that wrote it, and to one that is older, as the first of an account is.
+        """
+        own = "SELECT e.id, c.name FROM events e JOIN chains h ON h.number = e.chain JOIN own o"
+        own += " ON o.identity = h.author JOIN conversations v ON v.number = e.conversation"
+        own += " JOIN contacts c ON c.number = v.contact"
+        kept = {event for event, _ in image.execute(own)}
+        mates = [p for p in self.peers if p.account == one.account and p is not one]
+        return all(
+            friend == one.account or self.is_joined({one.name, one.account}, friend)
+            for event, friend in one.database.connection.execute(own)
+            if event not in kept and not any(mate.has(event) for mate in mates)
+        )
+
+    def is_joined(self, devices: set[str], other: str) -> bool:
+        """Say whether one of these links with a device of another person now and then."""
+        return any(
+            peer.account == other and frozenset((device, peer.name)) not in self.strangers
+            for device in devices
+            for peer in self.peers
         )
 
     def next_day(self) -> None:
