@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 SETTLE_S = 10.0
 MAPPING_WAIT_S = 20.0
+PROBE_WAIT_S = 5.0  # for what the tracker sent already: this machine may be busy
 CLOCK_OFF_S = limits.CLOCK_LABEL_OFF_S
 LEAST_SPACE_BYTES = 256 * limits.MIB
 
@@ -147,7 +148,7 @@ async def _dial_back(node: Node) -> api.Check:
             answer = await node.uplink.ask(
                 lambda request: AskDialBack(request, port, nonce), DialledBack
             )
-            async with asyncio.timeout(1.0 if answer.is_reached else 0.0):
+            async with asyncio.timeout(PROBE_WAIT_S if answer.is_reached else 0.0):
                 await came.wait()
         except TimeoutError:
             return _wrong(

@@ -99,7 +99,7 @@ def test_a_receiver_of_two_sources_is_killed_twice(three: Three, tmp_path: Path)
     offered = offer(three, path)
     accept(bob, offered, tmp_path / "bob")
     comes(bob, offered, lambda item: item["state"] == "done")
-    pace("3MB/s", alice, bob)
+    pace("2MB/s", alice, bob)
     accept(carol, offered, tmp_path / "carol")
     both = comes(carol, offered, lambda item: bool(brought(item, "alice") and brought(item, "bob")))
     had = int(both["verified_bytes"])
@@ -147,7 +147,7 @@ def test_the_sender_is_killed_half_way_and_the_others_finish_what_it_signed(
     three: Three, tmp_path: Path
 ) -> None:
     alice, bob, carol = three
-    pace("8MB/s", alice)
+    pace("4MB/s", alice)
     path = tmp_path / "out" / "film.bin"
     offered = offer(three, path)
     for other in (bob, carol):

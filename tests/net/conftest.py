@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.actors import Peer
+from tests.harness.actors import Item, Peer
 from tests.harness.netns import Host, Switch
 from tests.harness.trackers import WIDE, TrackerProcess
+from wire import limits
 
 Settle = Callable[[str, Host], Peer]
 
@@ -61,3 +62,14 @@ def path_to(peer: Peer, friend: str) -> tuple[str, str | None]:
     status = peer.one("status")
     link = next(link for link in status["links"] if link["friend"] == friend)
     return link["path"], link["why_not_better"]
+
+
+def most_again_bytes(peer: Peer, done: Item) -> int:
+    """Give how much of a transfer that somebody took may have come twice: a window and a chunk for each interruption.
+
+    done: the event of its end. On a busy machine a link may be given up that another one would have kept, so those are
+    counted: each place where it went on was told.
+    """
+    told = [item for item in peer.node.seen if item.get("offer") == done["offer"]]
+    places = {item.get("resumed_at") for item in told} - {None}
+    return max(1, len(places)) * (limits.WINDOW_BYTES + limits.CHUNK_BYTES)

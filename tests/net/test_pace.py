@@ -17,6 +17,9 @@ MIB = 2**20
 PATIENCE_S = 0.3
 """F8: so long nearly every message takes at the most."""
 
+MOST_S = 25.0
+"""How long is measured at most, in whole rounds: a transfer fills its line for four times that, however busy the machine is."""
+
 
 def send(alice: Peer, bob: Peer, path: Path, to: Path) -> str:
     """Offer a file and have it taken; gives the offer."""
@@ -39,13 +42,15 @@ def latency_s(speaker: Peer, hearer: Peer) -> float:
 
 
 def latencies_s(pairs: list[Pair], beside: list[Pair], count: int) -> tuple[list[float], float]:
-    """Say things, each when the one before was shown; gives how long each took until then.
+    """Say things, each when the one before was shown, up to so many times each; gives how long each took until then.
 
     beside: who talk at the same time and not over that line. What the slowest of that took comes with it: a busy
     machine is not the line's fault.
     """
-    taken, elsewhere = [], []
-    for _ in range(count):
+    taken: list[float] = []
+    elsewhere: list[float] = []
+    ends = time.monotonic() + MOST_S
+    while len(taken) < count * len(pairs) and (not taken or time.monotonic() < ends):
         taken += [latency_s(*pair) for pair in pairs]
         elsewhere += [latency_s(*pair) for pair in beside]
     return taken, max(elsewhere)
@@ -99,5 +104,5 @@ def test_four_friends_share_a_line_and_talk_goes_on(
     pairs, beside = [(alice, friend) for friend in friends], [(friends[0], friends[1])]
     taken, elsewhere_s = latencies_s(pairs, beside, 40)
     assert share_in_time(taken, elsewhere_s) >= 0.95, (elsewhere_s, sorted(taken))
-    shares = [verified(friend) - had for friend, had in zip(friends, before, strict=True)]
-    assert min(shares) > 0, shares
+    for friend, had in zip(friends, before, strict=True):  # nobody is left with nothing
+        friend.node.wait(lambda item, had=had: item.get("verified_bytes", 0) > had)  # type: ignore[misc]
