@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer.effects import Ask, Effect
 from peer.times import wall
@@ -12,8 +13,7 @@ from wire.codes import Code
 from wire.messages import NUMBER_OF, Message, Purpose, friends
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """One ask that the tracker has not answered; its request id is put in when it is sent."""
 
     number: int

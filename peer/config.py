@@ -15,9 +15,10 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+
+from msgspec import Struct
 
 from peer.errors import PeerError
 from peer.locations import Locations
@@ -31,16 +32,14 @@ KEYS: dict[str, type] = {"downloads.folder": str, "tracker.socks5": str}
 """Every key and the type of its value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """The settings of one home. downloads_folder: absolute, or None for the default. socks5: the tracker's proxy."""
 
     downloads_folder: Path | None = None
     socks5: Proxy | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LastRun:
+class LastRun(Struct, frozen=True):
     """What helps the next run to be found again. port: 0 if unknown."""
 
     port: int = 0

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer import api
 from peer.effects import Effect, PushEvents, Tell, WantLink, WrittenEvent
@@ -38,8 +39,7 @@ Connection = sqlite3.Connection
 LIFETIME_MS = int(limits.MESSAGE_LIFETIME_S * 1000)
 
 
-@dataclass(frozen=True, slots=True)
-class Saying:
+class Saying(Struct, frozen=True):
     """What a person says to a friend. reply_to: the id, or its beginning, of a line with that friend."""
 
     text: str

@@ -11,9 +11,10 @@ import os
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+
+from msgspec.structs import asdict, replace
 
 from peer import api, queries
 from peer.accounts import account, porting
@@ -277,10 +278,9 @@ async def _taken_or_served(lock: Lock, locations: Locations, *, is_full: bool) -
 
 
 async def _relay(home: Path, command: api.Command, request_id: str) -> AsyncIterator[api.Result]:
-    """Have the node that another process runs by now carry out a command.
+    """Have the node that another process runs by now do it; raises _GaveWayError if nobody serves the home any more.
 
-    Its thread is a daemon: whoever interrupts the verb does not wait for that node. Raises
-    _GaveWayError if nobody serves the home any more.
+    Its thread is a daemon: whoever interrupts the verb does not wait for that node.
     """
     loop = asyncio.get_running_loop()
     came: asyncio.Queue[dict[str, object] | Exception | None] = asyncio.Queue()

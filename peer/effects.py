@@ -7,7 +7,7 @@ of the very transaction that decided them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from peer import api
 from wire.codes import Code
@@ -16,21 +16,18 @@ from wire.messages import Message
 from wire.messages.conversation import SealedEvent
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Struct, frozen=True):
     """Something to be done after the commit; the subclasses are the closed list."""
 
 
-@dataclass(frozen=True, slots=True)
-class SendOnLink(Effect):
+class SendOnLink(Effect, frozen=True):
     """Send a message to one device if a link to it is open; else nothing: sync will bring it."""
 
     device: DeviceId
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenEvent:
+class WrittenEvent(Struct, frozen=True):
     """What this device wrote in the transaction. seq: its place in the chain of device and epoch."""
 
     device: DeviceId
@@ -39,8 +36,7 @@ class WrittenEvent:
     sealed: SealedEvent
 
 
-@dataclass(frozen=True, slots=True)
-class SignedReceipt:
+class SignedReceipt(Struct, frozen=True):
     """What this device signed for what another brought in the transaction. chains: all it speaks of, none of them forked or doubted."""
 
     device: DeviceId  # this one
@@ -49,8 +45,7 @@ class SignedReceipt:
     signed: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PushEvents(Effect):
+class PushEvents(Effect, frozen=True):
     """Send what is stored to every linked device of the conversation's members, own devices included.
 
     Receipts that are owed go with it. except_device: one that is owed nothing by this, as all of it came from there.
@@ -62,15 +57,13 @@ class PushEvents(Effect):
     news: WrittenEvent | SignedReceipt | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WantLink(Effect):
+class WantLink(Effect, frozen=True):
     """There is something for this friend: dial if no link is open or under way."""
 
     identity: IdentityKey
 
 
-@dataclass(frozen=True, slots=True)
-class CloseLinks(Effect):
+class CloseLinks(Effect, frozen=True):
     """Close every link with this account (and device, if named): removed, blocked, revoked."""
 
     identity: IdentityKey
@@ -78,48 +71,44 @@ class CloseLinks(Effect):
     device: DeviceId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TakenOff(Effect):
+class TakenOff(Effect, frozen=True):
     """This device was taken off its account's list: nobody talks with it any more, and it ends its links."""
 
 
-@dataclass(frozen=True, slots=True)
-class GiveStateKey(Effect):
+class GiveStateKey(Effect, frozen=True):
     """A link with another device of this account stands: it may lack the state key."""
 
     device: DeviceId
 
 
-@dataclass(frozen=True, slots=True)
-class TakeStateKey(Effect):
+class TakeStateKey(Effect, frozen=True):
     """Another device of this account gave a state key: to be taken if it is the one that is missing here."""
 
-    state_key: bytes = field(repr=False)
+    state_key: bytes
+
+    def __repr__(self) -> str:
+        return "TakeStateKey(...)"
 
 
-@dataclass(frozen=True, slots=True)
-class Ask(Effect):
+class Ask(Effect, frozen=True):
     """Tell the tracker; kept in the database until it answers, its request id put in when it is sent."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class FriendsChanged(Effect):
+class FriendsChanged(Effect, frozen=True):
     """How the account stands with somebody changed: its other devices are to hear of it at once."""
 
     name: AccountName
 
 
-@dataclass(frozen=True, slots=True)
-class Tell(Effect):
+class Tell(Effect, frozen=True):
     """Tell the faces."""
 
     event: api.Event
 
 
-@dataclass(frozen=True, slots=True)
-class NoteTyping(Effect):
+class NoteTyping(Effect, frozen=True):
     """A friend's device says that its person writes, or stopped."""
 
     friend: str
@@ -127,27 +116,23 @@ class NoteTyping(Effect):
     is_typing: bool
 
 
-@dataclass(frozen=True, slots=True)
-class WakeTransfers(Effect):
+class WakeTransfers(Effect, frozen=True):
     """What should be fetched or served changed. offer: of which offer, None for any of them."""
 
     offer: OfferId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OfferAgain(Effect):
+class OfferAgain(Effect, frozen=True):
     """Something that a friend was told is paused can be had again: their linked devices may ask now."""
 
     identity: IdentityKey
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyPolicy(Effect):
+class ApplyPolicy(Effect, frozen=True):
     """The accept policy said something of an offer that is to be done now."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoteDenial(Effect):
+class NoteDenial(Effect, frozen=True):
     """Something that came was not taken while its link goes on: the log names it. who: a device, or the tracker."""
 
     who: str

@@ -6,8 +6,10 @@ Talk and data links alike: of one device pair and purpose one stays (design, sec
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from peer import api
 from peer.log.sessions import Session
@@ -57,8 +59,7 @@ class Linked(Protocol):
 Kept = TypeVar("Kept", bound=Linked)
 
 
-@dataclass(slots=True, eq=False)
-class PeerLink:
+class PeerLink(Struct, eq=False):
     """One open link.
 
     initiator: the link key of the side that dialled; is_ours: whether that is us. boot_id: of the other

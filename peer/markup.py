@@ -16,12 +16,13 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import groupby
 
+from msgspec import Struct
+from msgspec.structs import replace
 
-@dataclass(frozen=True, slots=True)
-class Span:
+
+class Span(Struct, frozen=True):
     """A run of text in one style. link: where it leads, None for nowhere."""
 
     text: str
@@ -34,8 +35,7 @@ class Span:
 Line = tuple[Span, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """Lines that belong together. kind: `text`, `quote` or `code`."""
 
     kind: str
@@ -149,8 +149,7 @@ def _atom(match: re.Match[str]) -> Span | None:
     return Span(url, link=url) if is_target(url) else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
+class _Mark(Struct, frozen=True):
     """One mark of a style: in which atom, from where to where."""
 
     atom: int

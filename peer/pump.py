@@ -10,7 +10,8 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer.reach.moved import Place
 from peer.reach.paths import DIRECT
@@ -29,8 +30,7 @@ LINGER_S = 5.0
 OnEvent = Callable[["Pump", LinkEvent], None]
 
 
-@dataclass(frozen=True, slots=True)
-class TakenOver:
+class TakenOver(Struct, frozen=True):
     """A data link without its pump: a socket of our own, its records, and bytes not yet sent or opened."""
 
     connection: socket.socket

@@ -7,7 +7,7 @@ signed values is for its own hygiene (design, section 3), clients verify everyth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tracker.effects import Caller, Channel, CloseDevice, Effect, Outcome, Tell, TellAll
 from tracker.errors import TrackerError
@@ -48,8 +48,7 @@ from wire.messages.friends import AskUser, DevicesChanged, User
 from wire.messages.session import Done
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """All that a device is told when it enters, as one transaction saw it."""
 
     account: Account

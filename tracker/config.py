@@ -5,11 +5,12 @@ Values and their parsing only; nothing here opens anything. The names of limits 
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import enum
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tracker.errors import TrackerError
 from wire import limits
@@ -25,8 +26,7 @@ class Registration(enum.StrEnum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
-class ListenAddress:
+class ListenAddress(Struct, frozen=True):
     """Where to listen. host: an address of this machine or a name for one; port: 0 for a free one."""
 
     host: str
@@ -39,8 +39,7 @@ class ListenAddress:
 DEFAULT_LISTEN = (ListenAddress("::", DEFAULT_PORT), ListenAddress("0.0.0.0", DEFAULT_PORT))
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """The limits that `--limit NAME=VALUE` changes; the reasons of the defaults stand in `wire.limits`."""
 
     sockets_per_address: int = limits.SOCKETS_PER_ADDRESS
@@ -65,8 +64,7 @@ class Limits:
     relay_bytes_per_s: int = limits.RELAY_BYTES_PER_S
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """What one tracker runs with.
 
     is_default_listen: nobody chose `listen`, so an address family that this machine lacks is left out.
@@ -118,7 +116,7 @@ def parse_limits(settings: list[str]) -> Limits:
 
     Names are written with `-` or `_`; values are numbers above 0, whole ones except for seconds.
     """
-    kinds = {item.name: item for item in dataclasses.fields(Limits)}
+    kinds = Limits.__struct_fields__
     changed: dict[str, float] = {}
     for setting in settings:
         name, _, value = setting.partition("=")
@@ -128,7 +126,7 @@ def parse_limits(settings: list[str]) -> Limits:
             hint = f"did you mean {near[0]}?" if near else f"the limits are {', '.join(kinds)}"
             raise TrackerError(Code.CONFIG_INVALID, f"there is no limit {name!r}", remedy=hint)
         changed[key] = _number(setting, value, is_whole=_is_whole(key))
-    made = dataclasses.replace(Limits(), **changed)  # type: ignore[arg-type]
+    made = replace(Limits(), **changed)
     if made.sockets_early_drop > made.sockets_pre_open:
         raise TrackerError(
             Code.CONFIG_INVALID,

@@ -7,7 +7,7 @@ With several nodes they are also what one node tells the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tracker.storage.port import NEVER, AccountId
 from wire.codes import Code
@@ -16,8 +16,7 @@ from wire.machine import UnixMillis
 from wire.messages import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Which device asks, as the tracker's own records have it."""
 
     account: AccountId
@@ -26,8 +25,7 @@ class Caller:
     device: DeviceId
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(Struct, frozen=True):
     """What a signature over a login is bound to."""
 
     tracker_key: LinkKey
@@ -35,8 +33,7 @@ class Channel:
     handshake_hash: bytes  # 32
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
+class Party(Struct, frozen=True):
     """One side of a friendship."""
 
     account: AccountId
@@ -45,13 +42,11 @@ class Party:
     last_seen: UnixMillis = NEVER
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Struct, frozen=True):
     """Something to be done after the commit; the subclasses are the closed list."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tell(Effect):
+class Tell(Effect, frozen=True):
     """Send a message to all devices of an account that are here."""
 
     account: AccountId
@@ -59,8 +54,7 @@ class Tell(Effect):
     except_device: DeviceId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TellDevice(Effect):
+class TellDevice(Effect, frozen=True):
     """Send a message to one device, if it is here."""
 
     account: AccountId
@@ -68,32 +62,28 @@ class TellDevice(Effect):
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class TellAll(Effect):
+class TellAll(Effect, frozen=True):
     """Send a message to all devices of these accounts that are here."""
 
     accounts: tuple[AccountId, ...]
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Befriended(Effect):
+class Befriended(Effect, frozen=True):
     """Two became friends: each side's devices learn it with the other's presence and addresses."""
 
     one: Party
     other: Party
 
 
-@dataclass(frozen=True, slots=True)
-class Parted(Effect):
+class Parted(Effect, frozen=True):
     """Two are friends no more: neither learns anything about the other from now on."""
 
     one: AccountId
     other: AccountId
 
 
-@dataclass(frozen=True, slots=True)
-class AddressesPut(Effect):
+class AddressesPut(Effect, frozen=True):
     """A device said where it can be dialled; friends who may see it are told."""
 
     caller: Caller
@@ -101,8 +91,7 @@ class AddressesPut(Effect):
     signed: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class CloseDevice(Effect):
+class CloseDevice(Effect, frozen=True):
     """End the session of a device, if it is here."""
 
     account: AccountId
@@ -110,15 +99,13 @@ class CloseDevice(Effect):
     code: Code
 
 
-@dataclass(frozen=True, slots=True)
-class EndLogins(Effect):
+class EndLogins(Effect, frozen=True):
     """End every session that proved an account's password and is no device's: that password counts no more."""
 
     account: AccountId
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What a service gives back: the answer to the asker, and what else is to be done."""
 
     answer: Message

@@ -10,7 +10,7 @@ itself to somebody it has asked, the first answer makes them friends.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tracker.accounts import named, owned
 from tracker.effects import Befriended, Caller, Effect, Outcome, Parted, Party, Tell
@@ -42,8 +42,7 @@ def expired_before(now: UnixMillis) -> UnixMillis:
     return UnixMillis(now - LIFETIME_MS)
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """How many of each one account may have; the reasons stand in `wire.limits`."""
 
     friends: int = limits.FRIENDS

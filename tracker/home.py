@@ -14,8 +14,9 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from tracker.errors import TrackerError
 from wire.codes import Code
@@ -25,8 +26,7 @@ KEY_HEADER = "hobnob-tracker-link-key 1"
 KEY_FILE_BYTES = 1024  # what is longer is none of ours
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(Struct, frozen=True):
     """The paths below one home."""
 
     path: Path

@@ -7,8 +7,9 @@ gives each connection another port shows here, and nobody tries in vain then.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct, field
 
 from wire import limits
 from wire.machine import Entropy, Monotonic
@@ -28,8 +29,7 @@ HearerT = TypeVar("HearerT", bound=Hearer)
 Place = tuple[str, int]
 
 
-@dataclass(slots=True)
-class Side(Generic[HearerT]):
+class Side(Struct, Generic[HearerT]):
     """One of two who are introduced. seen: by its connection to each of the tracker's ports."""
 
     session: HearerT
@@ -47,8 +47,7 @@ class Side(Generic[HearerT]):
         return self.seen[False] if len(set(self.seen.values())) == 1 else None
 
 
-@dataclass(slots=True, eq=False)
-class Punch(Generic[HearerT]):
+class Punch(Struct, Generic[HearerT], eq=False):
     """Two sides, the asker first, or one that asks for itself. until: when it is given up."""
 
     sides: tuple[Side[HearerT], ...]

@@ -9,7 +9,8 @@ to end.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from tracker.config import Limits
 from tracker.errors import TrackerError
@@ -25,8 +26,7 @@ REFUSALS = ("off", "full", "account", "share", "ticket")
 """Why somebody was not joined, as it is counted."""
 
 
-@dataclass(slots=True, eq=False)
-class Joint:
+class Joint(Struct, eq=False):
     """Two halves that belong together.
 
     accounts, devices: whose they are, the asker's first. until: when the tickets lose their worth. joined:

@@ -6,8 +6,9 @@ A part of `presence`, which decides who is told what.
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from tracker.effects import Party
 from tracker.storage.port import NEVER
@@ -20,8 +21,7 @@ SessionT = TypeVar("SessionT")
 HIDDEN = (Show.INVISIBLE, Show.OFFLINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """What an account says about itself. until: 0, or when it goes back to AVAILABLE."""
 
     show: Show
@@ -29,8 +29,7 @@ class Word:
     until: UnixMillis = NEVER
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery(Generic[SessionT]):
+class Delivery(Struct, Generic[SessionT], frozen=True):
     """A record for one session. key: what a later record about the same thing replaces; None: nothing."""
 
     session: SessionT
@@ -38,8 +37,7 @@ class Delivery(Generic[SessionT]):
     key: object = None
 
 
-@dataclass(slots=True)
-class Seat(Generic[SessionT]):
+class Seat(Struct, Generic[SessionT]):
     """One entered session of a device."""
 
     session: SessionT
@@ -49,8 +47,7 @@ class Seat(Generic[SessionT]):
     is_idle: bool = False  # nobody uses the device
 
 
-@dataclass(slots=True)
-class Here(Generic[SessionT]):
+class Here(Struct, Generic[SessionT]):
     """An account that has a seat. friends: the ids of their accounts."""
 
     party: Party
@@ -72,8 +69,7 @@ class Here(Generic[SessionT]):
         return Show.AVAILABLE if is_used else Show.AWAY
 
 
-@dataclass(frozen=True, slots=True)
-class Told(Generic[SessionT]):
+class Told(Struct, Generic[SessionT], frozen=True):
     """What a change asks for: deliveries, and whether `last_seen` of the account is to be stored."""
 
     deliveries: list[Delivery[SessionT]]

@@ -6,7 +6,7 @@ and for all together), and the two services. The tracker cannot open what it kee
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from tracker.accounts import owned
 from tracker.effects import Caller, Outcome, Tell
@@ -20,16 +20,14 @@ from wire.messages.accounts import AskState, PutState, State, StateChanged, Stat
 STATE_PAGES = limits.ACCOUNT_STATE_BYTES // limits.PAGE_BYTES
 
 
-@dataclass(slots=True)
-class StagingSpace:
+class StagingSpace(Struct):
     """How many bytes of unapplied pages there are, of all sessions together."""
 
     limit_bytes: int = limits.STAGED_STATE_BYTES
     used_bytes: int = 0
 
 
-@dataclass(slots=True)
-class Staging:
+class Staging(Struct):
     """The pages that one session has put so far; a first page begins anew."""
 
     space: StagingSpace

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from ipaddress import IPv6Address
+
+from msgspec import Struct
 
 from wire.codes import Code
 from wire.errors import WireError
@@ -19,8 +20,7 @@ _PORT = re.compile(r"[0-9]{1,5}\Z", re.ASCII)
 KEY_CHARS = 43  # 32 bytes in base64url without padding
 
 
-@dataclass(frozen=True, slots=True)
-class TrackerAddress:
+class TrackerAddress(Struct, frozen=True):
     """Where a tracker listens and the link key it must prove.
 
     host: a name or a numeric address, without brackets. port: 1 to 65535. key: 32 bytes, or None while a

@@ -14,10 +14,9 @@ else reads it, and with a one-time prekey that nobody ever can again once the pr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from wire import limits
 from wire.channel.primitives import HPKE_OVERHEAD_BYTES, HPKE_PUBLIC_BYTES, hpke_open
@@ -64,8 +63,7 @@ class NackBody(Packed, frozen=True):
     item: Annotated[bytes, Meta(min_length=16, max_length=16)]
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """From whom to whom an item goes, and to which prekey it is sealed; no item opens on another route."""
 
     sender: IdentityKey

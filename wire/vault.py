@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from wire import limits
 from wire.channel.primitives import hkdf, open_, seal, sha256
@@ -39,8 +39,7 @@ BOX_SALT_BYTES = 32
 Secret32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 
 
-@dataclass(frozen=True, slots=True)
-class KdfParameters:
+class KdfParameters(Struct, frozen=True):
     """How one account's password becomes keys; public.
 
     salt: 16 random bytes of the client that registered. memory_kib, passes, lanes: Argon2id's m, t, p.

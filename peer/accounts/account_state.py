@@ -10,7 +10,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer.accounts import alarms
 from peer.effects import Effect, FriendsChanged
@@ -45,8 +46,7 @@ SAID = {"asked_out": "asked", "friends": "friends", "removed": "removed", "block
 """State of a contact -> as it stands in the account state; a request of theirs reaches every device by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """What is to be put. base_version: of the state at the tracker that it builds on."""
 
     base_version: Counter

@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from msgspec import Struct
 
 from peer import api
 from peer.accounts import alarms
@@ -51,8 +53,7 @@ from wire.vault import (
 RECOVERY_KEY_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Proven:
+class Proven(Struct, frozen=True):
     """A password that the tracker took on a link, and what it gave for it. vault: opened and checked."""
 
     secrets: PasswordKeys

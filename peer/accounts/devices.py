@@ -17,7 +17,9 @@ import asyncio
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from msgspec import Struct
 
 from peer import api
 from peer.accounts.credentials import Proven, ask_kdf, dial, prove, recovery_key
@@ -50,8 +52,7 @@ SETTLE_S = 10.0
 Command = api.ListDevices | api.RevokeDevice
 
 
-@dataclass(frozen=True, slots=True)
-class _Machine:
+class _Machine(Struct, frozen=True):
     """One device of the account as it is known here."""
 
     device: DeviceId

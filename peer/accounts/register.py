@@ -10,6 +10,8 @@ import asyncio
 import platform
 from dataclasses import replace
 
+from msgspec import structs
+
 from peer import api
 from peer.accounts import account_state, state_exchange
 from peer.accounts.credentials import ask_kdf, dial, prove, recovery_key
@@ -167,7 +169,7 @@ async def log_in(
     if state is not None:
         await database.write(account_state.merge, state, version)
         changed = max(changed, UnixMillis(state.changed))
-    return replace(_made(profile), last_changed=rfc3339(changed), trouble=trouble)
+    return structs.replace(_made(profile), last_changed=rfc3339(changed), trouble=trouble)
 
 
 def open_own_vault(

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
+
+from msgspec import Struct
 
 from peer.accounts import account_state
 from peer.effects import Effect
@@ -31,8 +32,7 @@ SHARE = 20  # of the time at most goes into looking: one part in so many
 ROW_BYTES = 40  # at most, beside key and value
 
 
-@dataclass(slots=True)
-class Level:
+class Level(Struct):
     """What the device at the other end of one link has. ranks: by key; None while that is not known."""
 
     ranks: Ranks | None = None

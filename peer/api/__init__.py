@@ -1,8 +1,9 @@
 """The door of a peer: commands and queries in, results and events out, all plain frozen values.
 
 Faces (command line, terminal, web) know this module and nothing behind it. It imports the standard
-library only, because `hobnob status` with a node up is a socket, some JSON and this file, and has to
-answer in less time than it takes to import the rest. Field names of results are the JSON fields that
+library and msgspec only, because `hobnob status` with a node up is a socket, some JSON and this file, and
+has to answer in less time than it takes to import the rest. The values are structs: a dataclass takes
+0.6 ms to make, a struct 0.01 (2026-11-22), and there are three hundred of them in a peer. Field names of results are the JSON fields that
 the contract of the command line promises; None stands for null.
 
 `need` says how a verb runs when no node is up for its home: from the STORE alone, on a BRIEF node that

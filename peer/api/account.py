@@ -2,116 +2,103 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from peer.api.command import Command
+from peer.api.command import Command, Confidential
 
 
-@dataclass(frozen=True, slots=True)
-class Register(Command):
+class Register(Confidential, frozen=True):
     """Make an account; without a tracker a local one. Gives one AccountMade."""
 
     name: str
-    password: str = field(repr=False)
+    password: str
     tracker: str | None = None
     invite: str | None = None
-    recovery_key: str | None = field(default=None, repr=False)  # hex, 16 bytes
+    recovery_key: str | None = None  # hex, 16 bytes
     unsealed: bool = False
     device_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LogIn(Command):
+class LogIn(Confidential, frozen=True):
     """Make this machine a device of an account that exists. Gives one AccountMade."""
 
     name: str
-    password: str = field(repr=False)
+    password: str
     tracker: str
     device_name: str | None = None
-    recovery_key: str | None = field(default=None, repr=False)
+    recovery_key: str | None = None
     unsealed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LogOut(Command):
+class LogOut(Command, frozen=True):
     """Sign this device off at the tracker; `forget` wipes the home. Gives one Nothing."""
 
     forget: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ChangePassword(Command):
+class ChangePassword(Confidential, frozen=True):
     """Put another password in place of the present one. Gives one Nothing."""
 
-    password: str = field(repr=False)
-    new_password: str = field(repr=False)
-    recovery_key: str | None = field(default=None, repr=False)
+    password: str
+    new_password: str
+    recovery_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ListDevices(Command):
+class ListDevices(Command, frozen=True):
     """Gives a Device each."""
 
 
-@dataclass(frozen=True, slots=True)
-class RevokeDevice(Command):
+class RevokeDevice(Confidential, frozen=True):
     """Take a device off the account's list for good. Gives one DeviceRevoked.
 
     device: its name, or the beginning of its id.
     """
 
     device: str
-    password: str = field(repr=False)
-    recovery_key: str | None = field(default=None, repr=False)
+    password: str
+    recovery_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ExportProfile(Command):
+class ExportProfile(Confidential, frozen=True):
     """Write the whole profile into a file that is not there yet, sealed by a password. Gives one Exported.
 
     file: absolute. password: the one that the key file is sealed by, if it is.
     """
 
     file: str
-    password: str = field(repr=False)
+    password: str
 
 
-@dataclass(frozen=True, slots=True)
-class ImportProfile(Command):
+class ImportProfile(Confidential, frozen=True):
     """Make a home that has nothing yet from an exported file, as another device. Gives one AccountMade.
 
     file: absolute. account_password: where it is another one than the file's by now.
     """
 
     file: str
-    password: str = field(repr=False)
-    account_password: str | None = field(default=None, repr=False)
+    password: str
+    account_password: str | None = None
     device_name: str | None = None
-    recovery_key: str | None = field(default=None, repr=False)
+    recovery_key: str | None = None
     unsealed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ShareHistory(Command):
+class ShareHistory(Command, frozen=True):
     """Let the devices that a friend has now have the whole conversation. Gives one Nothing."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteAccount(Command):
+class DeleteAccount(Confidential, frozen=True):
     """Remove the account from its tracker; the home keeps its history. Gives one Nothing.
 
     name: of the account, as a person typed it.
     """
 
     name: str
-    password: str = field(repr=False)
-    recovery_key: str | None = field(default=None, repr=False)
+    password: str
+    recovery_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SaveAccount(Command):
+class SaveAccount(Command, frozen=True):
     """Write all that the tracker holds of the account into a file as JSON. Gives one AccountSaved.
 
     file: absolute. replace: also where something stands there.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 
 class Need(enum.Enum):
@@ -15,8 +16,14 @@ class Need(enum.Enum):
     FULL = "full"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """Something a face asks for; the subclasses are the closed list."""
 
     need: ClassVar[Need] = Need.BRIEF
+
+
+class Confidential(Command, frozen=True):
+    """A command with a secret among its fields: none of them stands in its `repr`."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from peer.api.account import (
@@ -35,15 +34,13 @@ from peer.api.talk import (
 # --- friends ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class GetFriendCode(Command):
+class GetFriendCode(Command, frozen=True):
     """Gives one FriendCode."""
 
     need: ClassVar[Need] = Need.STORE
 
 
-@dataclass(frozen=True, slots=True)
-class OpenLan(Command):
+class OpenLan(Command, frozen=True):
     """Take requests of people on the local network who hold our friend code, for a while. Gives one FriendCode.
 
     stays: until then, and not only as long as the node runs anyhow.
@@ -53,8 +50,7 @@ class OpenLan(Command):
     stays: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AddFriend(Command):
+class AddFriend(Command, frozen=True):
     """Ask somebody by name or friend code. Gives one FriendAdded.
 
     at: HOST:PORT where the holder of the code is, None to ask by the tracker or look on the local network.
@@ -65,36 +61,31 @@ class AddFriend(Command):
     at: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DialFriend(Command):
+class DialFriend(Command, frozen=True):
     """Dial a friend's devices at HOST:PORT. Gives one FriendDialled."""
 
     name: str
     at: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListFriendRequests(Command):
+class ListFriendRequests(Command, frozen=True):
     """Gives a FriendRequest each."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerFriend(Command):
+class AnswerFriend(Command, frozen=True):
     """Accept or reject a waiting request. Gives one FriendAdded (accepted) or Nothing."""
 
     name: str
     accept: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ListFriends(Command):
+class ListFriends(Command, frozen=True):
     """Gives a Friend each."""
 
     online_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyFriend(Command):
+class VerifyFriend(Command, frozen=True):
     """Give the safety number with a friend; with `number` compare it and mark the friend. Gives one SafetyNumber.
 
     Without a number the store alone answers, see `need_of`.
@@ -104,31 +95,27 @@ class VerifyFriend(Command):
     number: str | None = None  # 60 digits, spaces do not matter
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptKey(Command):
+class AcceptKey(Command, frozen=True):
     """Pin the key that a person shows now, by its whole fingerprint. Gives one KeyAccepted."""
 
     name: str
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveFriend(Command):
+class RemoveFriend(Command, frozen=True):
     """End a friendship or withdraw a request. Gives one Nothing."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class BlockFriend(Command):
+class BlockFriend(Command, frozen=True):
     """Block, or with `blocked` False unblock, a person. Gives one Nothing."""
 
     name: str
     blocked: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class SetPresence(Command):
+class SetPresence(Command, frozen=True):
     """Show something else. Gives one Presence."""
 
     presence: str  # available, away, busy, invisible
@@ -139,8 +126,7 @@ class SetPresence(Command):
 # --- messages --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SendText(Command):
+class SendText(Command, frozen=True):
     """Say something to a friend. Gives one MessageState.
 
     wait_s: how long to stay for `delivered`; None lets the contract's default decide (no wait with a
@@ -154,8 +140,7 @@ class SendText(Command):
     is_sent_enough: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RetryText(Command):
+class RetryText(Command, frozen=True):
     """Give a message that failed another 30 days. Gives one MessageState; others are left as they are."""
 
     id: str
@@ -163,8 +148,7 @@ class RetryText(Command):
     is_sent_enough: bool = False  # as for SendText
 
 
-@dataclass(frozen=True, slots=True)
-class ReadMessages(Command):
+class ReadMessages(Command, frozen=True):
     """Gives a Message each, oldest first, and marks them as read; `follow` goes on as they arrive.
 
     Runs on a FULL node when `follow` is set, see `need_of`.
@@ -178,8 +162,7 @@ class ReadMessages(Command):
     before: str | None = None  # only what stands before that line, or was said before that date
 
 
-@dataclass(frozen=True, slots=True)
-class GetHistory(Command):
+class GetHistory(Command, frozen=True):
     """Gives a Message each, oldest first, and marks nothing."""
 
     need: ClassVar[Need] = Need.STORE
@@ -188,8 +171,7 @@ class GetHistory(Command):
     before: str | None = None  # as for ReadMessages
 
 
-@dataclass(frozen=True, slots=True)
-class SearchMessages(Command):
+class SearchMessages(Command, frozen=True):
     """Gives a Found each, the newest first, and marks nothing.
 
     text: words, each found where a word begins so, or several in a row between quotation marks. friend: in
@@ -206,8 +188,7 @@ class SearchMessages(Command):
 # --- files -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class OfferFiles(Command):
+class OfferFiles(Command, frozen=True):
     """Offer files and folders to friends. Gives one OfferMade; with `wait` Transfers too, until all ended.
 
     paths: absolute. timeout_s: bounds `wait`; then NOT_DONE_YET. Waiting runs on a FULL node, see
@@ -221,15 +202,13 @@ class OfferFiles(Command):
     timeout_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ListOffers(Command):
+class ListOffers(Command, frozen=True):
     """Gives an Offer each, both directions, oldest first."""
 
     need: ClassVar[Need] = Need.STORE
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptOffer(Command):
+class AcceptOffer(Command, frozen=True):
     """Take an offer. Gives one Offer after the commit; with `wait` Transfers too, until it ended.
 
     folder: absolute; None for the downloads folder. wait: for whoever runs the node for this alone.
@@ -241,43 +220,37 @@ class AcceptOffer(Command):
     wait: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DeclineOffer(Command):
+class DeclineOffer(Command, frozen=True):
     """Refuse an offer. Gives one Offer."""
 
     offer: str
 
 
-@dataclass(frozen=True, slots=True)
-class WithdrawOffer(Command):
+class WithdrawOffer(Command, frozen=True):
     """Take an own offer back from all who do not have it. Gives an Offer for each friend it was made to."""
 
     offer: str
 
 
-@dataclass(frozen=True, slots=True)
-class CancelTransfer(Command):
+class CancelTransfer(Command, frozen=True):
     """Call a transfer off, from either side. Gives one Transfer."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class PauseTransfer(Command):
+class PauseTransfer(Command, frozen=True):
     """Hold a transfer until it is resumed. Gives one Transfer."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeTransfer(Command):
+class ResumeTransfer(Command, frozen=True):
     """Let a transfer go on that was held. Gives one Transfer."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListTransfers(Command):
+class ListTransfers(Command, frozen=True):
     """Gives a Transfer each, oldest first; `follow` goes on with every change, on a FULL node."""
 
     need: ClassVar[Need] = Need.STORE
@@ -287,15 +260,13 @@ class ListTransfers(Command):
 # --- settings --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ListSettings(Command):
+class ListSettings(Command, frozen=True):
     """Gives a Setting each: every key, then what was set for single friends."""
 
     need: ClassVar[Need] = Need.STORE
 
 
-@dataclass(frozen=True, slots=True)
-class GetSetting(Command):
+class GetSetting(Command, frozen=True):
     """Gives one Setting: what holds, for a friend if one is named."""
 
     need: ClassVar[Need] = Need.STORE
@@ -303,8 +274,7 @@ class GetSetting(Command):
     friend: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SetSetting(Command):
+class SetSetting(Command, frozen=True):
     """Set a key for all, or for one friend; `default` takes back what was set. Gives one Setting."""
 
     need: ClassVar[Need] = Need.STORE
@@ -313,8 +283,7 @@ class SetSetting(Command):
     friend: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SetAcceptPolicy(Command):
+class SetAcceptPolicy(Command, frozen=True):
     """Say who may send without asking, for all or for one friend. Gives one AcceptPolicy."""
 
     need: ClassVar[Need] = Need.STORE

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from peer.api.command import Command, Need
 from peer.api.results import Result, Transfer
 
 
-@dataclass(frozen=True, slots=True)
-class LinkStatus(Result):
+class LinkStatus(Result, frozen=True):
     """One friend's link in Status."""
 
     friend: str
@@ -23,8 +21,7 @@ class LinkStatus(Result):
     files_link: bool = False  # whether one for files stands beside it now
 
 
-@dataclass(frozen=True, slots=True)
-class Check(Result):
+class Check(Result, frozen=True):
     """One thing that `doctor` looked at; remedy: empty where nothing is wrong."""
 
     check: str
@@ -33,8 +30,7 @@ class Check(Result):
     remedy: str
 
 
-@dataclass(frozen=True, slots=True)
-class TrackerStatus(Result):
+class TrackerStatus(Result, frozen=True):
     """The tracker link in Status."""
 
     state: str  # online, connecting, offline, refused
@@ -42,8 +38,7 @@ class TrackerStatus(Result):
     why: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FriendDialled(Result):
+class FriendDialled(Result, frozen=True):
     """A friend's device that answered where a person said that it is."""
 
     friend: str
@@ -51,8 +46,7 @@ class FriendDialled(Result):
     path: str  # as in LinkStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Status(Result):
+class Status(Result, frozen=True):
     """The tracker link, every friend's link, every transfer that has not ended."""
 
     account: str | None
@@ -67,15 +61,13 @@ class Status(Result):
     unread: int = 0  # lines that were not read on any own device, of all friends
 
 
-@dataclass(frozen=True, slots=True)
-class ListShownTo(Command):
+class ListShownTo(Command, frozen=True):
     """Gives a ShownTo each, the newest first."""
 
     need: ClassVar[Need] = Need.STORE
 
 
-@dataclass(frozen=True, slots=True)
-class ShownTo(Result):
+class ShownTo(Result, frozen=True):
     """A device that was told where this machine can be dialled. is_current: as it is now, not only as it once was."""
 
     friend: str

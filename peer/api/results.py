@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """Something a command gives; the subclasses are the closed list."""
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing(Result):
+class Nothing(Result, frozen=True):
     """It is done and there is nothing to tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class AccountMade(Result):
+class AccountMade(Result, frozen=True):
     """The account this home has now.
 
     last_changed: after a login, when the account was changed last as far as the tracker shows it: whoever knows
@@ -30,16 +27,14 @@ class AccountMade(Result):
     trouble: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AccountSaved(Result):
+class AccountSaved(Result, frozen=True):
     """Where everything that the tracker holds stands now."""
 
     file: str
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Account(Result):
+class Account(Result, frozen=True):
     """Who this home is."""
 
     account: str
@@ -52,16 +47,14 @@ class Account(Result):
     logged_in: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Exported(Result):
+class Exported(Result, frozen=True):
     """Where the profile stands now, sealed."""
 
     file: str
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Device(Result):
+class Device(Result, frozen=True):
     """One machine of this account. added, last_seen, revoked: when, None where that is not known or never was."""
 
     device: str
@@ -73,16 +66,14 @@ class Device(Result):
     revoked: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceRevoked(Result):
+class DeviceRevoked(Result, frozen=True):
     """Which device was taken off."""
 
     device: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer(Result):
+class Transfer(Result, frozen=True):
     """One transfer: an offer and a friend."""
 
     id: str
@@ -114,24 +105,21 @@ class Transfer(Result):
     ]  # {"friend", "device", "path", "bytes", "error"}: of one that comes, who was asked for it
 
 
-@dataclass(frozen=True, slots=True)
-class FriendCode(Result):
+class FriendCode(Result, frozen=True):
     """My friend code. lan_until: until when people on the local network may ask by it; None: they may not."""
 
     code: str
     lan_until: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FriendAdded(Result):
+class FriendAdded(Result, frozen=True):
     """How far a friendship has come."""
 
     friend: str
     state: str  # asked, friends
 
 
-@dataclass(frozen=True, slots=True)
-class FriendRequest(Result):
+class FriendRequest(Result, frozen=True):
     """A request that waits for an answer."""
 
     friend: str
@@ -142,8 +130,7 @@ class FriendRequest(Result):
     key_changed: bool = False  # the person of that name had another key: see AcceptKey
 
 
-@dataclass(frozen=True, slots=True)
-class KeyAccepted(Result):
+class KeyAccepted(Result, frozen=True):
     """The identity that counts for a name from now on. state: of the friendship: friends, asked_out, removed."""
 
     friend: str
@@ -151,8 +138,7 @@ class KeyAccepted(Result):
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class SafetyNumber(Result):
+class SafetyNumber(Result, frozen=True):
     """What two friends compare: 60 digits, alike on both sides. verified: somebody did, for this very key."""
 
     friend: str
@@ -160,8 +146,7 @@ class SafetyNumber(Result):
     verified: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Friend(Result):
+class Friend(Result, frozen=True):
     """One friend with presence."""
 
     friend: str
@@ -176,24 +161,21 @@ class Friend(Result):
     muted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Presence(Result):
+class Presence(Result, frozen=True):
     """What I show now."""
 
     presence: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class MessageState(Result):
+class MessageState(Result, frozen=True):
     """A message of mine and how far it came."""
 
     id: str
     state: str  # queued, sent, delivered, read, failed
 
 
-@dataclass(frozen=True, slots=True)
-class Message(Result):
+class Message(Result, frozen=True):
     """One line of a conversation, as it stands now.
 
     quote: {"from", "text"}, a glimpse of what it replies to, None where that is not here. reactions:
@@ -223,8 +205,7 @@ class Message(Result):
     versions: list[dict[str, str]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Found(Result):
+class Found(Result, frozen=True):
     """A line that holds what was looked for; hits: [start, end] in characters of the snippet."""
 
     id: str
@@ -237,8 +218,7 @@ class Found(Result):
     hits: list[list[int]]
 
 
-@dataclass(frozen=True, slots=True)
-class OfferMade(Result):
+class OfferMade(Result, frozen=True):
     """An offer of mine that is committed. skipped: {"path", "reason"} of what was left out.
 
     leaves_when_up: no node stays up here, so the files leave when one does.
@@ -251,8 +231,7 @@ class OfferMade(Result):
     leaves_when_up: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Offer(Result):
+class Offer(Result, frozen=True):
     """One offer in one conversation."""
 
     offer: str
@@ -267,8 +246,7 @@ class Offer(Result):
     at: str
 
 
-@dataclass(frozen=True, slots=True)
-class Setting(Result):
+class Setting(Result, frozen=True):
     """What holds of one key, in the form that it is set in. friend: for whom alone, None for all."""
 
     key: str
@@ -278,8 +256,7 @@ class Setting(Result):
     friend: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptPolicy(Result):
+class AcceptPolicy(Result, frozen=True):
     """Who may send without asking. friend: whom it is about, None for all whom nothing else was said of."""
 
     friend: str | None
@@ -288,8 +265,7 @@ class AcceptPolicy(Result):
     types: str  # patterns with commas between; off: all
 
 
-@dataclass(frozen=True, slots=True)
-class Event(Result):
+class Event(Result, frozen=True):
     """Something happened in the node.
 
     event: `ready`, or one of EVENT_KINDS. body: the fields of that kind, in JSON's terms.
@@ -299,8 +275,7 @@ class Event(Result):
     body: dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Relayed(Result):
+class Relayed(Result, frozen=True):
     """A result that stands as JSON already: given before, or by another process's node."""
 
     item: dict[str, object]
@@ -336,9 +311,7 @@ def as_json(result: Result) -> dict[str, object]:
     kind = type(result)
     names = _NAMES.get(kind)
     if names is None:
-        names = _NAMES[kind] = [
-            (field.name, _RENAMED.get(field.name, field.name)) for field in fields(kind)
-        ]
+        names = _NAMES[kind] = [(name, _RENAMED.get(name, name)) for name in kind.__struct_fields__]
     return {shown: _plain(getattr(result, name)) for name, shown in names}
 
 

@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from peer.api.command import Command, Need
 
 
-@dataclass(frozen=True, slots=True)
-class WhoAmI(Command):
+class WhoAmI(Command, frozen=True):
     """Gives one Account."""
 
     need: ClassVar[Need] = Need.STORE
 
 
-@dataclass(frozen=True, slots=True)
-class GetStatus(Command):
+class GetStatus(Command, frozen=True):
     """Gives one Status."""
 
     need: ClassVar[Need] = Need.STORE
 
 
-@dataclass(frozen=True, slots=True)
-class WatchEvents(Command):
+class WatchEvents(Command, frozen=True):
     """Gives every Event from now on until the caller leaves."""
 
     need: ClassVar[Need] = Need.FULL
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnose(Command):
+class Diagnose(Command, frozen=True):
     """Look at everything that decides who can reach whom. Gives a Check each."""
 
     need: ClassVar[Need] = Need.FULL
 
 
-@dataclass(frozen=True, slots=True)
-class GiveWay(Command):
+class GiveWay(Command, frozen=True):
     """Make room for another node: one that a verb runs ends soon. Gives Nothing.
 
     stays: the other is no verb's; without it only a BRIEF node gives way, to a FULL one. ALREADY_RUNNING

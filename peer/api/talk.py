@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from peer.api.command import Command, Need
 from peer.api.results import Result
 
 
-@dataclass(frozen=True, slots=True)
-class EditText(Command):
+class EditText(Command, frozen=True):
     """Let an own message read otherwise. Gives one MessageChanged."""
 
     id: str
@@ -19,8 +17,7 @@ class EditText(Command):
     is_sent_enough: bool = False  # as for SendText
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteText(Command):
+class DeleteText(Command, frozen=True):
     """Ask everybody to drop an own message. Gives one MessageChanged."""
 
     id: str
@@ -28,8 +25,7 @@ class DeleteText(Command):
     is_sent_enough: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class React(Command):
+class React(Command, frozen=True):
     """Put an emoji on a line in place of an earlier one; the same again, or none, takes it back.
 
     Gives one MessageChanged.
@@ -41,8 +37,7 @@ class React(Command):
     is_sent_enough: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PinText(Command):
+class PinText(Command, frozen=True):
     """Keep a line in sight of everybody in its conversation, or no more. Gives one MessageChanged."""
 
     id: str
@@ -51,8 +46,7 @@ class PinText(Command):
     is_sent_enough: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardText(Command):
+class ForwardText(Command, frozen=True):
     """Say the words of a message to somebody else, with the name of who wrote them. Gives one MessageState."""
 
     id: str
@@ -61,8 +55,7 @@ class ForwardText(Command):
     is_sent_enough: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class MuteFriend(Command):
+class MuteFriend(Command, frozen=True):
     """Let nobody be disturbed by what a friend says, for a while or for good, or end that. Gives one Muted."""
 
     need: ClassVar[Need] = Need.STORE
@@ -71,8 +64,7 @@ class MuteFriend(Command):
     for_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class KeepDraft(Command):
+class KeepDraft(Command, frozen=True):
     """Keep what will be said to a friend, on all own devices; None only shows it. Gives one Draft.
 
     It is forgotten once its very words are said.
@@ -83,8 +75,7 @@ class KeepDraft(Command):
     text: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SendTyping(Command):
+class SendTyping(Command, frozen=True):
     """Tell a friend who is linked that somebody writes, or stopped. Gives one TypingTold.
 
     A face says it as often as it likes: the node keeps to a pace that the wire allows.
@@ -94,8 +85,7 @@ class SendTyping(Command):
     is_typing: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class MessageChanged(Result):
+class MessageChanged(Result, frozen=True):
     """What was said of a message, and how far that came.
 
     event: the id of what says it, None where it was so before and nothing had to be said.
@@ -106,8 +96,7 @@ class MessageChanged(Result):
     state: str | None  # of that event: queued, sent, delivered, read, failed
 
 
-@dataclass(frozen=True, slots=True)
-class Muted(Result):
+class Muted(Result, frozen=True):
     """Whether nobody is disturbed by what a friend says. until: None for good, or where it is not muted."""
 
     friend: str
@@ -115,16 +104,14 @@ class Muted(Result):
     until: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Draft(Result):
+class Draft(Result, frozen=True):
     """What will be said to a friend; empty for nothing."""
 
     friend: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class TypingTold(Result):
+class TypingTold(Result, frozen=True):
     """Whether a device of the friend was told just now."""
 
     friend: str

@@ -10,9 +10,10 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
+
+from msgspec import Struct
 
 from peer.cli import plain, render
 from peer.cli.exit_codes import Failure
@@ -64,8 +65,7 @@ def _take_name(draft: Path, path: Path) -> None:
             os.close(folder)
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """How a conversation is written down. begin: of the friend's name."""
 
     begin: Callable[[str], str]

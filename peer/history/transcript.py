@@ -8,9 +8,10 @@ it ends or begins with, each kind of line by its own index: a long history costs
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from peer import api
 from peer.errors import PeerError
@@ -39,16 +40,14 @@ PAGE = 256
 """Lines that one step of a whole history gives."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line with its place among all."""
 
     key: Key
     message: api.Message
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Which lines. to: of one person, None for all. limit: most lines, None for all of them.
 
     before, after: only what stands there. until: only what was said before that instant, in milliseconds.
@@ -170,8 +169,7 @@ def _era(connection: Connection, conversation: int) -> int:
 # --- one conversation
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """What is wanted of one conversation."""
 
     wanted: Wanted

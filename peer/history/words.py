@@ -17,9 +17,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+
+from msgspec import Struct
 
 from peer.errors import PeerError
 from wire import limits
@@ -64,8 +65,7 @@ class _Kind(Enum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """One word of a text. start, end: where it stands there, in characters."""
 
     folded: str
@@ -73,8 +73,7 @@ class Word:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Struct, frozen=True):
     """What has to stand in a text: words in a row, of the last only its beginning unless it is whole."""
 
     words: tuple[str, ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer.log.membership import Conversation
 from peer.log.showing import Known
@@ -17,8 +18,7 @@ from wire.machine import Entropy, UnixMillis
 LABEL_OFF_MS = int(limits.CLOCK_LABEL_OFF_S * 1000)
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Where a batch belongs, who brought it, and when."""
 
     keys: DeviceKeys

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import enum
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer.talk import readmarks
 from wire import limits
@@ -28,8 +29,7 @@ Connection = sqlite3.Connection
 _COLUMNS = "SELECT number, device, epoch, author, floor, high, high_id, forked_at, void_to, seen FROM chains"
 
 
-@dataclass(frozen=True, slots=True)
-class ChainRow:
+class ChainRow(Struct, frozen=True):
     """One row of `chains`."""
 
     number: int

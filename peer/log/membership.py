@@ -6,7 +6,8 @@ One is with oneself: both its people are this account, and only its own devices 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer.effects import Effect, SendOnLink
 from peer.errors import PeerError
@@ -26,8 +27,7 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(Struct, frozen=True):
     """One row of `conversations` with the person in it.
 
     identity: of that person when the conversation began. me: name of this account.

@@ -7,7 +7,8 @@ else of the same batch is taken. So nothing that one member writes can keep the 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from peer.effects import Effect, PushEvents, SendOnLink
 from peer.history import indexing

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from peer.log import chains, sharing
 from peer.log.chains import ChainRow
@@ -32,8 +33,7 @@ BATCH_BYTES = (
 ROWS_AT_ONCE = 1024
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(Struct):
     """How far the other end is in one conversation.
 
     has: highest place there, or on its way. floors: they may lack things below it all the same. ids: of forked
@@ -59,8 +59,7 @@ class Progress:
         self.has[key] = max(has, seq)
 
 
-@dataclass(slots=True)
-class Session:
+class Session(Struct):
     """The other end of one open link: kept by the node, thrown away with the link."""
 
     device: DeviceId
@@ -86,8 +85,7 @@ class Session:
             self.behind[conversation] = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(Struct, frozen=True):
     number: int
     key: ChainKey
     seq: int

@@ -10,7 +10,8 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer import api
 from peer.effects import Effect, Tell
@@ -32,8 +33,7 @@ DUE_AT_ONCE = 512
 """Most events that one call of `show_due` begins with; the rest is due at the next call."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """An event with its row.
 
     is_own: written by this account. is_void: of a forked chain. is_new: stored in this very transaction.
@@ -141,8 +141,7 @@ def _known_before(
     return sorted(waited), bool(is_spoken_of)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """A stored event that another names. is_off: its time label cannot be true."""
 
     number: int

@@ -7,7 +7,8 @@ trusts the tracker: it can keep mail back, or bring junk, and junk is answered b
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer.effects import Effect, NoteDenial
 from peer.log import syncing
@@ -31,8 +32,7 @@ from wire.messages.reach import AddressKey
 Connection = sqlite3.Connection
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """What became of some items. numbers: those the tracker may forget."""
 
     numbers: tuple[int, ...]

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer import api
 from peer.effects import Effect, Tell
@@ -47,8 +48,7 @@ WHERE c.state IN ('friends', 'own') AND c.claimed IS NULL AND h.high >= first
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Born:
+class Born(Struct, frozen=True):
     """Since when a device is one. made: as its certificate claims; after: the last row of `events` then (`appearing`)."""
 
     made: int
@@ -59,8 +59,7 @@ EVER = Born(0, 0)
 """Of our own devices, which may have everything."""
 
 
-@dataclass(frozen=True, slots=True)
-class Addressee:
+class Addressee(Struct, frozen=True):
     """A device that something should be left for. name: of its account, which may be our own."""
 
     name: AccountName
@@ -68,8 +67,7 @@ class Addressee:
     device: DeviceId
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A piece of one own chain: places first to last."""
 
     chain: int
@@ -77,8 +75,7 @@ class Part:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(Struct, frozen=True):
     """What one item holds, and what is to be noted once the tracker has it."""
 
     to: Addressee

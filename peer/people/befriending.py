@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hmac
 import sqlite3
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from peer import api
 from peer.effects import Ask, CloseLinks, Effect, FriendsChanged, Tell, WakeTransfers, WantLink

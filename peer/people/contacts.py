@@ -8,8 +8,9 @@ stands among them, as no friend: with it one talks from machine to machine.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from peer.errors import PeerError
 from peer.store import own
@@ -24,8 +25,7 @@ OWN = 0
 Connection = sqlite3.Connection
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(Struct, frozen=True):
     """One row of `contacts`, as far as decisions need it."""
 
     number: int

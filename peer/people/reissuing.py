@@ -9,9 +9,8 @@ of an account does so for what it wrote itself.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from peer.conversations import add_own
 from peer.effects import Effect
@@ -39,8 +38,7 @@ _WAITING = (
 """In this order: few conversations are with a former key, and this is asked every second."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(Struct, frozen=True):
     """An event of ours that waits in a former conversation."""
 
     number: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer import api
 from peer.effects import Effect, Tell, WantLink
@@ -156,8 +157,7 @@ def tracker_lost(connection: Connection) -> None:
     connection.execute("UPDATE devices SET is_online = 0")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A device of a friend, or another one of our own, that may be dialled."""
 
     device: DeviceId

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import chain, zip_longest
+
+from msgspec import Struct
 
 from peer.reach.paths import DIRECT, LAN, MAPPED
 from wire import limits
@@ -17,8 +18,7 @@ SHARED_HALF = {4: 16, 6: 64}
 """How many leading bits two private addresses of one network have in common."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A place worth a dial. host: numeric. path: of the link, if it comes to one."""
 
     host: str

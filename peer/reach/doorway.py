@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
+
+from msgspec import Struct
 
 from peer import asks
 from peer.effects import Effect
@@ -37,8 +38,7 @@ from wire.messages.friends import AnswerFriendship, AskFriendship
 from wire.messages.session import Hello
 
 
-@dataclass(slots=True, eq=False)
-class Caller:
+class Caller(Struct, eq=False):
     """Somebody on an open link who is no friend."""
 
     pump: Pump

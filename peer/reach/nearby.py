@@ -16,8 +16,9 @@ lives here: what is remembered, and for whom. What does not: multicast (`mdns`),
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_address
+
+from msgspec import Struct
 
 from wire import limits
 from wire.errors import WireError
@@ -36,8 +37,7 @@ VERSION = b"1"
 LINK_KEY_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(Struct, frozen=True):
     """What a device adds while it takes requests. mark: by which its account's friend code finds it."""
 
     mark: bytes
@@ -45,8 +45,7 @@ class Opening:
     name: AccountName
 
 
-@dataclass(frozen=True, slots=True)
-class Announced:
+class Announced(Struct, frozen=True):
     """What one service says. places: at most LAN_HOSTS, all on a network of ours."""
 
     mark: bytes

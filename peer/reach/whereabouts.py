@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Protocol
+
+from msgspec import Struct
 
 from peer.config import LastRun, read_last_run, write_last_run
 from peer.listener import parse_listen
@@ -24,8 +25,7 @@ LOOK_S = 5.0
 """How often this machine's addresses are looked at."""
 
 
-@dataclass(slots=True)
-class Vicinity:
+class Vicinity(Struct):
     """Where we are, as the tracker link shows it, or showed it last.
 
     own_host: our address of that link, hosts: all our addresses. observed_host: what the tracker sees.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from peer.people import contacts
 from peer.settings import preferences
@@ -17,8 +18,7 @@ DOWN: Final = "down"
 _SCHEDULE = "bandwidth.schedule"
 
 
-@dataclass(frozen=True, slots=True)
-class Bandwidth:
+class Bandwidth(Struct, frozen=True):
     """How fast files may go, in bytes per second; None for no limit. schedule: what holds at some hours instead."""
 
     up: int | None = None

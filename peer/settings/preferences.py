@@ -11,7 +11,6 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 import msgspec
@@ -45,8 +44,7 @@ POLICIES = ("ask", "auto", "never")
 BANDWIDTH = ("bandwidth.up", "bandwidth.down", "bandwidth.schedule")
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """One thing to be set.
 
     default: in the form of a value; empty where it depends on the home. expects: what a value is, in words.

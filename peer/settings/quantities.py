@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import ip_address
+
+from msgspec import Struct
 
 from peer.reach.socks5 import Proxy
 from wire import limits
@@ -100,8 +101,7 @@ def one_duration(text: str) -> str:
     return f"{folded}s" if folded.isdecimal() else folded
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """Some hours of every day, and what holds then.
 
     starts, ends: minutes of the day, ends not included; it may lie before starts: then midnight is in between.

@@ -9,7 +9,8 @@ nothing but the claim.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wire.identity import DeviceList, read_device_list
 from wire.ids import DeviceId, IdentityKey
@@ -17,8 +18,7 @@ from wire.ids import DeviceId, IdentityKey
 Connection = sqlite3.Connection
 
 
-@dataclass(frozen=True, slots=True)
-class Appearance:
+class Appearance(Struct, frozen=True):
     """When a device came to be known. counter: of the list that named it first; after: the last row of `events` then.
 
     Both are 0 for a device that was known as long as its account was.

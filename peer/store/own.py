@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer.errors import PeerError
 from wire.codes import Code
@@ -15,8 +16,7 @@ OF_THIS_DEVICE = "prekeys", "parcels", "mailed", "owed_receipts", "owed_nacks", 
 """Tables of what passed by mail: they mean nothing to another device of the account."""
 
 
-@dataclass(frozen=True, slots=True)
-class OwnAccount:
+class OwnAccount(Struct, frozen=True):
     """Who this home is. tracker: the address with its key, or None for a local account."""
 
     name: AccountName

@@ -23,9 +23,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from peer.errors import PeerError
 from peer.store.failures import translate
@@ -53,8 +54,7 @@ BUSY_AGAIN_S = 0.01
 """Between two looks for whether another program let go of the database."""
 
 
-@dataclass(slots=True)
-class Job:
+class Job(Struct):
     """One fn on its way through a batch. loop: of whoever awaits it, None for a blocked thread.
 
     is_synced: its commit is to be on the disk before anybody hears of it. is_brief: it may hold up a loop.

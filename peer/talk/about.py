@@ -7,7 +7,8 @@ the author's of the target alone, and whoever else tries is counted as refused. 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer.effects import Effect
 from peer.log.membership import Conversation
@@ -38,8 +39,7 @@ LINES = (EventKind.TEXT, EventKind.OFFER)
 """What each of them may speak of: edits and deletes of WORDS, reactions and pins of LINES."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A line that is spoken of. author: an identity."""
 
     number: int
@@ -49,8 +49,7 @@ class Target:
     kind: int
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """One event that speaks of another. content: None where its body is gone. is_forked: of a forked chain."""
 
     id: bytes

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer import api
 from peer.conversations import add_own, check_text
@@ -38,8 +39,7 @@ Connection = sqlite3.Connection
 Done = tuple[api.MessageChanged, list[Effect]]
 
 
-@dataclass(frozen=True, slots=True)
-class Pen:
+class Pen(Struct, frozen=True):
     """What writing an event takes."""
 
     keys: DeviceKeys

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer.api import Event
 from peer.audience import Audience
@@ -12,8 +13,7 @@ from peer.audience import Audience
 ENDED = frozenset({"delivered", "read", "failed"})
 
 
-@dataclass(slots=True, eq=False)
-class _Stay:
+class _Stay(Struct, eq=False):
     """Somebody who stays until a message is in one of the states `ends`, or the timer goes off. state: how far it is."""
 
     ends: Collection[str]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from peer import api
 from peer.store import own
@@ -17,8 +19,7 @@ QUOTE_CHARS = 80
 """Of a glimpse: a line's width."""
 
 
-@dataclass(frozen=True, slots=True)
-class People:
+class People(Struct, frozen=True):
     """The names of the two in a conversation: this account's and the friend's."""
 
     mine: str

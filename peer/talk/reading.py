@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, get_args
+
+from msgspec.structs import replace
 
 from peer import api
 from peer.history import history, indexing, search, transcript

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer import api, conversations
 from peer.accounts.keyholder import KeyHolder
@@ -32,8 +33,7 @@ Heard = Callable[[Outcome], None]
 Written = tuple[Outcome, list[Effect]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
+class _Wish(Struct, frozen=True):
     """One thing to be said. request_id: of the command, or empty. then: hears what became of it."""
 
     request_id: str

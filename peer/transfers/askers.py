@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wire.ids import DeviceId
 from wire.machine import Monotonic
@@ -13,8 +14,7 @@ from wire.messages.transfer import DigestPage, Fetch, Fetched, FetchRefused, Hav
 from wire.transfer.receiver import Receiver
 
 
-@dataclass(slots=True, eq=False)
-class Asker:
+class Asker(Struct, eq=False):
     """One link. say: sends messages; new_fetch: gives ids unique on it; alive: when a byte of a chunk came last.
 
     path: as `status` names it. begun_at: bytes that were verified before anything was asked for over it.

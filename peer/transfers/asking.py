@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("peer")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """One device that was asked in this life of the node.
 
     path: of its link, as `status` names it, None while it is not asked. bytes: of chunks that came from it.

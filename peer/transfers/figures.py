@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from peer.effects import Effect
 from peer.errors import PeerError
@@ -56,8 +57,7 @@ class Coming(Counted, Protocol):
         """Whom it asks."""
 
 
-@dataclass(slots=True)
-class _Row:
+class _Row(Struct):
     """What is shown of one transfer.
 
     resumed_at: bytes that were there when it went on last. is_known: whether its figures are. is_fresh: it

@@ -10,7 +10,8 @@ takes it or not. One that does not want it keeps nobody else from it.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer.effects import Effect, WakeTransfers
 from peer.log.membership import Conversation
@@ -52,8 +53,7 @@ _END = {
 _REFUSALS = frozenset({OfferAnswer.DECLINED, OfferAnswer.CANCELLED})
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(Struct, frozen=True):
     """A word about an offer, and who said it when. is_own: as of `OfferRow`."""
 
     content: Withdrawal | Answer

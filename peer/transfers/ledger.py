@@ -10,8 +10,9 @@ import json
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from peer import api
 from peer.effects import Effect, Tell
@@ -52,8 +53,7 @@ HELD_THERE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Struct, frozen=True):
     """What only the running node knows of a transfer.
 
     rate: bytes per second over the last seconds, or None. path: of its link, as `status` names it. resumed_at:
@@ -69,8 +69,7 @@ class Live:
     sources: tuple[Source, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TransferRow:
+class TransferRow(Struct, frozen=True):
     """One transfer, as far as decisions need it. offer: the row of its offer."""
 
     number: int

@@ -10,8 +10,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from peer.transfers.sharing import Taken
 from peer.transfers.taken import TakenRecord
@@ -30,8 +31,7 @@ _OPEN = 16  # descriptors kept
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | getattr(os, "O_NOFOLLOW", 0)
 
 
-@dataclass(slots=True)
-class Lent:
+class Lent(Struct):
     """An offer that this device took, as far as it lends it.
 
     manifest: its bytes; files: its entries that are files. open_part: opens what came of a file, as long as it is

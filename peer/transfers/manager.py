@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from peer import api
 from peer.conversations import add_own
@@ -36,8 +38,7 @@ from wire.transfer.states import ENDED, TransferState
 Connection = sqlite3.Connection
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """What an offer says of what is in it.
 
     title: 1 to 255 bytes. size: bytes of all files; holes: of those, what takes no space. top_names: what stands
@@ -55,8 +56,7 @@ class Contents:
     holes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(Struct, frozen=True):
     """A transfer to be fetched. identity, friend: who offers; folder: absolute, where it lands."""
 
     number: int

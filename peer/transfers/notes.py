@@ -11,7 +11,8 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from peer.transfers.disk import Disk
 from peer.transfers.journal import (
@@ -45,8 +46,7 @@ class Found(enum.Enum):
     FOREIGN = "foreign"  # of another offer, or no journal at all
 
 
-@dataclass(slots=True)
-class ChunkNotes:
+class ChunkNotes(Struct):
     """Of a file with a chunk beyond the first: which chunks, their digests, which are in doubt."""
 
     known: RangeSet = field(default_factory=RangeSet)
@@ -80,8 +80,7 @@ class ChunkNotes:
             chunks.remove(first, stop)
 
 
-@dataclass(slots=True)
-class Notes:
+class Notes(Struct):
     """What a journal says.
 
     singles: the digest by file, where the first chunk is all there is. several: other files. wholes: files

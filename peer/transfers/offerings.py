@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from peer import api
 from peer.effects import Effect, Tell
@@ -29,8 +30,7 @@ RANK = {"offered": 0, "accepted": 1, "declined": 2, "withdrawn": 3, "done": 4}
 """The states of an offer; the highest that was ever true is the one it has."""
 
 
-@dataclass(frozen=True, slots=True)
-class OfferRow:
+class OfferRow(Struct, frozen=True):
     """One offer in one conversation. friend: at the other end, whoever offers. event: that made it.
 
     is_own: this account offers it; with oneself, where every device is the account's: this very device does.

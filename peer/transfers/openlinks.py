@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from peer.links import Links
 from peer.reach.moved import Surroundings
@@ -18,8 +18,7 @@ from wire.messages.session import Ping
 STOP_S = 3.0
 
 
-@dataclass(slots=True, eq=False)
-class OpenLink:
+class OpenLink(Struct, eq=False):
     """One open data link; the first five as of `peer.links.PeerLink`."""
 
     device: DeviceId

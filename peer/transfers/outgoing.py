@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from blake3 import blake3
+from msgspec import Struct
 
 from peer.transfers.digestlog import DigestLog
 from peer.transfers.lent import LentReader
@@ -25,8 +25,7 @@ from wire.transfer.steps import CheckPin, Read, ReadDigests, Say
 _SAID_AT_ONCE = 16  # messages that go out with the chunk behind them
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(Struct, frozen=True):
     """An offer of ours as one friend may have it, or one that we lend. number: the transfer's row in the book.
 
     digests: where what was hashed is kept, so that another life need not read it; None of what is lent.

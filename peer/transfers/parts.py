@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer.transfers.disk import CREATE_FILE, REOPEN_FILE, Disk, write_all
 from peer.transfers.restoring import Slot, is_own_file, times
@@ -20,8 +21,7 @@ class Disturbed(OSError):
     """Somebody replaced or removed a part while it was under way."""
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(Struct):
     descriptor: int
     end: int  # where the bytes end that the file has
     reserved: range  # for which space was set aside

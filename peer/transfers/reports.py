@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from peer.errors import PeerError
 from peer.transfers import ledger
@@ -12,39 +13,33 @@ from wire.codes import Code, code_of
 from wire.messages.transfer import FetchRefused
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(Struct, frozen=True):
     """It waits for space, its folder or a friend who holds it; tried again later."""
 
     reason: str
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fails:
+class Fails(Struct, frozen=True):
     """It cannot go on by itself."""
 
     code: Code
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stumbles:
+class Stumbles(Struct, frozen=True):
     """A fault of ours: what it believes may not be what is on the disk, so it is opened anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fits:
+class Fits(Struct, frozen=True):
     """All its files are of the types that are taken without asking; it goes on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unfit:
+class Unfit(Struct, frozen=True):
     """One of its files is not of those types: nothing was asked for, and its person decides."""
 
 
-@dataclass(frozen=True, slots=True)
-class Landed:
+class Landed(Struct, frozen=True):
     """All of it stands in its place. skipped: {"path", "reason"} of files that the friend could not give."""
 
     path: Path

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from operator import attrgetter
 
 import msgspec
@@ -30,8 +29,7 @@ _LATEST_MTIME_MS = 4_102_444_800_000  # the year 2100; beyond it or before 1970 
 _SLACK_NS = 200_000_000  # a kill between a chunk's write and its entry; nobody edits a part so soon after it
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(msgspec.Struct, frozen=True):
     """What an earlier life left of one file.
 
     chunks: (index, digest) of those that are right, to be read once; none of a whole file, which needs
@@ -52,17 +50,16 @@ class Slot(msgspec.Struct, frozen=True, gc=False):
     name: bytes
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(msgspec.Struct):
     """What looking at the disk gave.
 
     dropped: (file, first, stop) that do not count any more. unsynced: files with chunks that are right and
     perhaps not on the disk. inodes: of the parts that go on. held_bytes: what need not be found again.
     """
 
-    dropped: list[tuple[int, int, int]] = field(default_factory=list)
-    unsynced: set[int] = field(default_factory=set)
-    inodes: dict[int, int] = field(default_factory=dict)
+    dropped: list[tuple[int, int, int]] = msgspec.field(default_factory=list)
+    unsynced: set[int] = msgspec.field(default_factory=set)
+    inodes: dict[int, int] = msgspec.field(default_factory=dict)
     held_bytes: int = 0
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from peer.store import own
 from peer.store.devices import signing_key_of
@@ -25,8 +26,7 @@ Connection = sqlite3.Connection
 _KEY_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """This device's part in an offer that others take as well. others: whose devices may have it."""
 
     device: DeviceId
@@ -39,8 +39,7 @@ class Share:
         return own_start(count, self.identity, self.others, drawn)
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """An offer that was taken here and may be lent. landed: where all of it stands, None while it comes."""
 
     number: int

@@ -10,7 +10,6 @@ import errno
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, overload
 
@@ -58,8 +57,7 @@ class PinnedFiles(Sequence[PinnedFile]):
         return _unpack(self._packed[index])
 
 
-@dataclass(frozen=True, slots=True)
-class Shelved:
+class Shelved(msgspec.Struct, frozen=True):
     """One offer as it was kept: the manifest's bytes, its files in the manifest's order, the bytes of each."""
 
     manifest: bytes

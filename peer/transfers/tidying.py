@@ -11,8 +11,9 @@ import logging
 import os
 import sqlite3
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from peer.errors import PeerError
 from peer.store.database import Database
@@ -26,8 +27,7 @@ Connection = sqlite3.Connection
 log = logging.getLogger("peer")
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
+class Leftover(Struct, frozen=True):
     """A transfer that came and is over. folder: absolute, where its work folder may stand."""
 
     number: int

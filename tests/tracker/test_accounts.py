@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from tests.harness.people import Person, person
 from tests.tracker.world import NOW, World
@@ -74,13 +75,13 @@ def test_a_reserved_name_is_refused(world: World, name: str) -> None:
 
 def test_a_registration_is_bound_to_its_link(world: World) -> None:
     alice, mallory = person("alice"), person("mallory")
-    other_link = replace(alice.channel(), handshake_hash=b"x" * 32)
+    other_link = structs.replace(alice.channel(), handshake_hash=b"x" * 32)
     assert register_refused(world, alice, other_link) is Code.SIGNATURE_INVALID
-    other_tracker = replace(alice.channel(), tracker_key=LinkKey(b"x" * 32))
+    other_tracker = structs.replace(alice.channel(), tracker_key=LinkKey(b"x" * 32))
     assert register_refused(world, alice, other_tracker) is Code.SIGNATURE_INVALID
     other_name = register_refused(world, alice, name=AccountName("alicia"))
     assert other_name is Code.SIGNATURE_INVALID
-    stolen = replace(alice.channel(), remote_static=mallory.keys.link_key)
+    stolen = structs.replace(alice.channel(), remote_static=mallory.keys.link_key)
     assert register_refused(world, alice, stolen) is Code.IDENTITY_MISMATCH
 
 
@@ -132,8 +133,8 @@ def test_a_login_is_bound_to_password_link_and_tracker(world: World) -> None:
     wrong = replace(alice, auth_seed=b"w" * 32).log_in()
     assert world.refused(accounts.log_in, wrong, channel) is Code.WRONG_PASSWORD
     for other in (
-        replace(channel, handshake_hash=b"x" * 32),
-        replace(channel, tracker_key=LinkKey(b"x" * 32)),
+        structs.replace(channel, handshake_hash=b"x" * 32),
+        structs.replace(channel, tracker_key=LinkKey(b"x" * 32)),
     ):
         assert world.refused(accounts.log_in, message, other) is Code.WRONG_PASSWORD
     bob = person("bob")

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
+from msgspec.structs import replace
 
 from tracker.config import Limits, ListenAddress, parse_count, parse_limits, parse_listen
 from tracker.errors import TrackerError
@@ -46,7 +45,7 @@ def test_what_is_no_port_is_refused(port: str) -> None:
 
 def test_limits_are_changed_by_name_with_either_dash() -> None:
     limits = parse_limits(["open-timeout-s=0.5", "sockets_per_address=40", "open_timeout_s=0.75"])
-    assert limits == dataclasses.replace(Limits(), open_timeout_s=0.75, sockets_per_address=40)
+    assert limits == replace(Limits(), open_timeout_s=0.75, sockets_per_address=40)
     assert parse_limits([]) == Limits()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from tests.harness.people import Person, person
 from tests.tracker.world import NOW, World
@@ -91,10 +92,12 @@ def test_a_change_needs_the_former_password_on_this_link_for_this_change(
         case "password":
             message = replace(alice, auth_seed=b"w" * 32).change_password()
         case "link":
-            message = alice.change_password(channel=replace(channel, handshake_hash=b"x" * 32))
+            message = alice.change_password(
+                channel=structs.replace(channel, handshake_hash=b"x" * 32)
+            )
         case "tracker":
             message = alice.change_password(
-                channel=replace(channel, tracker_key=LinkKey(b"x" * 32))
+                channel=structs.replace(channel, tracker_key=LinkKey(b"x" * 32))
             )
         case "auth_key":
             message = msgspec.structs.replace(message, auth_key=AuthKey(b"o" * 32))
@@ -195,7 +198,7 @@ def test_deleting_needs_the_password_on_this_link_for_this(
         case "password":
             message = replace(alice, auth_seed=b"w" * 32).delete_account()
         case "link":
-            message = alice.delete_account(replace(channel, handshake_hash=b"x" * 32))
+            message = alice.delete_account(structs.replace(channel, handshake_hash=b"x" * 32))
         case _:
             message = msgspec.structs.replace(message, signature=alice.log_in().signature)
     account = world.account(alice).id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tests.harness.people import Person
 from tests.tracker.town import HERE, LATER, Town, friend, read, said

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
+from msgspec.structs import replace
 
 from tests.harness.entropy import SeededEntropy
 from tracker.config import Limits
@@ -21,7 +20,7 @@ TODAY = UnixMillis(20_000 * DAY_MS + 1000)
 
 
 def books(*, is_on: bool = True, **chosen: int) -> Books:
-    return Books(dataclasses.replace(Limits(), **chosen), SeededEntropy(7), is_on=is_on)
+    return Books(replace(Limits(), **chosen), SeededEntropy(7), is_on=is_on)
 
 
 def opened(

@@ -8,8 +8,9 @@ the model in the tests, which runs in lockstep with it.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from tracker.storage.port_mail import AccountId as AccountId  # noqa: PLC0414 - said here for all
 from tracker.storage.port_mail import MailStore
@@ -29,8 +30,7 @@ class Role(enum.StrEnum):
     USER = "user"
 
 
-@dataclass(frozen=True, slots=True)
-class KdfChoice:
+class KdfChoice(Struct, frozen=True):
     """How the client of one account makes its keys of the password (Argon2id)."""
 
     salt: bytes  # 16
@@ -40,8 +40,7 @@ class KdfChoice:
     has_recovery_key: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Applicant:
+class Applicant(Struct, frozen=True):
     """An account that is about to be made: what Register brought."""
 
     name: AccountName
@@ -54,8 +53,7 @@ class Applicant:
     list_counter: int
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """An account as it is stored, without its state."""
 
     id: AccountId
@@ -73,8 +71,7 @@ class Account:
     last_seen: UnixMillis  # when friends last saw it go offline; 0: never
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Struct, frozen=True):
     """A device as it is stored."""
 
     id: DeviceId
@@ -88,8 +85,7 @@ class Device:
     last_seen: UnixMillis
 
 
-@dataclass(frozen=True, slots=True)
-class Entrant:
+class Entrant(Struct, frozen=True):
     """Whose device has a link key: all that admitting it needs."""
 
     account: AccountId
@@ -100,8 +96,7 @@ class Entrant:
     is_revoked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class FriendRow:
+class FriendRow(Struct, frozen=True):
     """One friend of an account."""
 
     id: AccountId
@@ -110,8 +105,7 @@ class FriendRow:
     last_seen: UnixMillis
 
 
-@dataclass(frozen=True, slots=True)
-class FriendRequestRow:
+class FriendRequestRow(Struct, frozen=True):
     """A friend request that waits. `name` is the asker's."""
 
     name: AccountName
@@ -120,8 +114,7 @@ class FriendRequestRow:
     at: UnixMillis
 
 
-@dataclass(frozen=True, slots=True)
-class FriendAnswerRow:
+class FriendAnswerRow(Struct, frozen=True):
     """An answer that waits to be taken. `name` is the answerer's."""
 
     name: AccountName
@@ -130,8 +123,7 @@ class FriendAnswerRow:
     at: UnixMillis
 
 
-@dataclass(frozen=True, slots=True)
-class PersonRow:
+class PersonRow(Struct, frozen=True):
     """Somebody whom a tie binds to an account. signed: the request or answer; empty where there is none."""
 
     name: AccountName
@@ -140,8 +132,7 @@ class PersonRow:
     signed: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StateSlice:
+class StateSlice(Struct, frozen=True):
     """A piece of the sealed account state; version 0 and size 0 when nothing was ever put."""
 
     version: int
@@ -149,8 +140,7 @@ class StateSlice:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class UserRow:
+class UserRow(Struct, frozen=True):
     """One account in the list for whoever runs the tracker."""
 
     id: AccountId

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NewType, Protocol
+
+from msgspec import Struct
 
 from wire.ids import AccountName, DeviceId
 from wire.machine import UnixMillis
@@ -12,8 +13,7 @@ AccountId = NewType("AccountId", int)
 """A small number of the tracker's own; it never crosses the wire."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """An item that comes."""
 
     device: DeviceId  # for whom
@@ -24,8 +24,7 @@ class Item:
     sealed: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class MailRow:
+class MailRow(Struct, frozen=True):
     """An item that waits. `name` is the sender's."""
 
     number: int
@@ -37,8 +36,7 @@ class MailRow:
     at: UnixMillis
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(Struct, frozen=True):
     """How much waits for a device."""
 
     items: int

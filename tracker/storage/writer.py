@@ -13,8 +13,9 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from tracker.errors import TrackerError
 from tracker.storage.port import Store
@@ -31,8 +32,7 @@ Callbacks = list[Callable[[], object]]
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(Struct, frozen=True):
     work: Work[Any]
     done: Callable[[Any], object]
     failed: Callable[[TrackerError], object]

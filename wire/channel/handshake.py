@@ -8,8 +8,9 @@ here (`hybrid`).
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from wire.channel.primitives import KEY_BYTES, KeyPair
 from wire.channel.symmetric import CipherState, Suite, SymmetricState
@@ -43,8 +44,7 @@ class Token(enum.Enum):
     PSK = "psk"
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """One handshake pattern (Noise, section 7).
 
     name: with its modifiers, as in a protocol name. initiator_known, responder_known: that side's

@@ -8,8 +8,9 @@ not known here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from wire.channel import primitives
 from wire.codes import Code
@@ -39,8 +40,7 @@ class Aead(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Suite:
+class Suite(Struct, frozen=True):
     """The functions of one Noise cipher suite.
 
     name: as in a protocol name, `25519_AESGCM_SHA256`. hash_length: 32 or 64 bytes. hash: bytes to

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wire import limits
 from wire.codes import Code, code_of
@@ -17,21 +18,18 @@ from wire.messages.session import Refused
 REQUEST_IDS = 2**32
 
 
-@dataclass(frozen=True, slots=True)
-class AskerEvent:
+class AskerEvent(Struct, frozen=True):
     """Something came from the tracker; the subclasses are the closed list."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answered(AskerEvent):
+class Answered(AskerEvent, frozen=True):
     """A request got its result."""
 
     request: RequestId
     answer: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Denied(AskerEvent):
+class Denied(AskerEvent, frozen=True):
     """A request was not carried out. retry_after_s: seconds, 0 if the tracker did not say."""
 
     request: RequestId
@@ -40,15 +38,13 @@ class Denied(AskerEvent):
     retry_after_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed(AskerEvent):
+class Pushed(AskerEvent, frozen=True):
     """The tracker said something unasked."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(Struct, frozen=True):
     """A request that has no answer yet."""
 
     kind: type[Message]

@@ -7,7 +7,8 @@ Every request may be answered by Refused as well.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wire.messages import Message
 from wire.messages.accounts import (
@@ -84,8 +85,7 @@ class SessionState(enum.Enum):
     ENTERED = "entered"  # and its session has begun
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """Where one request belongs: the states in which it is legal, and what answers it."""
 
     states: frozenset[SessionState]

@@ -14,7 +14,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wire.address import TrackerAddress
 from wire.channel.primitives import sha256
@@ -58,8 +59,7 @@ def direct_conversation(one: IdentityKey, other: IdentityKey) -> ConversationId:
     return ConversationId(sha256(b"hobnob/v1/direct\0" + b"".join(sorted((one, other)))))
 
 
-@dataclass(frozen=True, slots=True)
-class FriendCode:
+class FriendCode(Struct, frozen=True):
     """What a friend code says: who, where, and the whole identity key."""
 
     name: AccountName

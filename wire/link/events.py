@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from wire import limits
 from wire.codes import Code
 from wire.errors import LocalProtocolError
@@ -63,8 +65,7 @@ class LinkConfig:
             raise LocalProtocolError("only data links are taken over")
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(Struct, frozen=True):
     """Who is at the other end.
 
     hello: as it came, None once forgotten. certificate, device_list: verified on peer and data links; on a tracker's side the
@@ -77,47 +78,40 @@ class Remote:
     link_key: LinkKey
 
 
-@dataclass(frozen=True, slots=True)
-class LinkEvent:
+class LinkEvent(Struct, frozen=True):
     """Something happened on a link; the subclasses are the closed list."""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkIdentified(LinkEvent):
+class LinkIdentified(LinkEvent, frozen=True):
     """A responder knows who calls and waits for `admit` or `refuse`."""
 
     remote: Remote
 
 
-@dataclass(frozen=True, slots=True)
-class LinkOpened(LinkEvent):
+class LinkOpened(LinkEvent, frozen=True):
     """Both sides are proven; the application may speak. handshake_hash: 32 bytes."""
 
     remote: Remote
     handshake_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class MessageReceived(LinkEvent):
+class MessageReceived(LinkEvent, frozen=True):
     """The other side said something."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkReceived(LinkEvent):
+class ChunkReceived(LinkEvent, frozen=True):
     """The bytes that a Piece or Pack announced; at most 1 MiB."""
 
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LinkAged(LinkEvent):
+class LinkAged(LinkEvent, frozen=True):
     """This link has lived or carried enough: dial a new one; it goes on until that stands."""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkClosed(LinkEvent):
+class LinkClosed(LinkEvent, frozen=True):
     """The last event: why it ended, in whose words, and who ended it."""
 
     code: Code

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from wire import limits
 from wire.channel.primitives import sha256
@@ -184,8 +183,7 @@ class Header(Packed, frozen=True):
     body_bytes: Annotated[int, Meta(ge=limits.SALT_BYTES, le=limits.EVENT_BODY_BYTES)]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """A verified event. sealed: as it travels. content: None if the body is gone or its kind unknown."""
 
     id: EventId
@@ -194,8 +192,7 @@ class Event:
     content: Content | None
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """Where one device stands in one conversation: what its next event continues.
 
     seq, clock: of the last event, 0 before the first; head: its id, empty before the first.

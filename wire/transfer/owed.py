@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wire import limits
 from wire.ids import ChunkDigest
@@ -17,8 +18,7 @@ from wire.transfer.signing import Unsigned
 from wire.transfer.steps import Part, Read
 
 
-@dataclass(slots=True)
-class Work:
+class Work(Struct):
     """One open request: chunks to send, a page of the manifest, or one of digests once they are known."""
 
     fetch: int
@@ -31,8 +31,7 @@ class Work:
     digest: ChunkDigest | None = None  # of a file of one chunk
 
 
-@dataclass(slots=True)
-class Line:
+class Line(Struct):
     """What one link still owes for one offer."""
 
     holding: Holding

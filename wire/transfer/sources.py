@@ -7,7 +7,8 @@ window of its own, and `wire.transfer.swarm` says which chunks are asked of whom
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wire import limits
 from wire.ids import DeviceId
@@ -22,16 +23,14 @@ from wire.transfer.swarm import RETRY_S, Swarm
 _OPEN_ROOTS = limits.FETCHES_PER_TRANSFER - limits.CHUNK_FETCHES - 1  # one is a Watch
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(Struct):
     """One open Fetch. owed: places that have not come, kept where there are several sources."""
 
     ranges: tuple[ChunkRange, ...]
     owed: RangeSet
 
 
-@dataclass(slots=True)
-class Requests:
+class Requests(Struct):
     """The open requests of one source. new_fetch: gives fetch ids that are unique on its link."""
 
     new_fetch: Callable[[], int]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import msgspec
@@ -20,15 +19,13 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Say:
+class Say(msgspec.Struct, frozen=True):
     """Send these messages."""
 
     messages: tuple[Message, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True):
     """Read these chunks one after another into one buffer, hash each, then call `on_read`.
 
     run: how many consecutive chunks from the first on are asked for; if the shell knows that some of
@@ -42,8 +39,7 @@ class Read:
     is_sent: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CheckPin:
+class CheckPin(msgspec.Struct, frozen=True):
     """Look whether this file is still the one that was offered, then call `on_pin`."""
 
     key: OfferKey
@@ -51,8 +47,7 @@ class CheckPin:
     file: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReadDigests:
+class ReadDigests(msgspec.Struct, frozen=True):
     """Read one page of a file's digests, all of which are known, then call `on_digests`."""
 
     key: OfferKey

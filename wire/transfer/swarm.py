@@ -11,7 +11,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wire import limits
 from wire.codes import Code
@@ -35,8 +36,7 @@ _LOOK_S = 1.0  # what at most counts as waited between two looks: for more we di
 RETRY_S = 15.0  # the offering device stalled: it is asked again
 
 
-@dataclass(slots=True)
-class Wait:
+class Wait(Struct):
     """How long we have waited in vain for a sign of a source, by our own looks: not while we were held ourselves."""
 
     sign_at: Monotonic = _NEVER
@@ -51,8 +51,7 @@ class Wait:
         return self.waited_s
 
 
-@dataclass(slots=True)
-class Member:
+class Member(Struct):
     """One source. held: places it says it has; None: everything, the offering device."""
 
     held: RangeSet | None

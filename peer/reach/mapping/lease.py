@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from peer.errors import PeerError
 from wire.codes import Code
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """A port of the router that leads to a port of this machine.
 
     by: the protocol, in words. host: the router's outside address, numeric. port: outside. lifetime_s: from now

@@ -12,8 +12,9 @@ and for taking back, which is asking for lifetime 0.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from ipaddress import IPv6Address
+
+from msgspec import Struct
 
 from peer.reach.mapping.lease import nonsense, refused
 
@@ -48,8 +49,7 @@ class OlderRouter(Exception):
     """The router knows NAT-PMP only: it answers in version 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(Struct, frozen=True):
     """An outside address (numeric) and port, for lifetime_s seconds; 0: taken back."""
 
     host: str

@@ -44,7 +44,7 @@ def transfer(**changed: Any) -> dict[str, Any]:
         "sources": [],
     }
     shown = {**fields, **changed}
-    assert shown.keys() == set(api.Transfer.__dataclass_fields__)
+    assert shown.keys() == set(api.Transfer.__struct_fields__)
     return shown
 
 
