@@ -55,7 +55,7 @@ FINAL = frozenset(
 
 MEETING = (reach.RelayOffered, reach.PunchOffered, reach.PunchGo)
 EARLY_MESSAGES = 4096  # words about people not known here yet; the oldest go
-FLUSH_S = 2.0
+FLUSH_S = 4.0  # a busy machine may need some of that for one commit at the tracker
 
 
 class Uplink:

@@ -81,7 +81,7 @@ def test_37_who_says_nothing_more_on_an_open_link_is_dropped_after_a_minute(door
         while (record := link.record())[:2] != b"\x80\x04":
             records += 1
         assert b"link-silent" in record
-    assert 59 < time.monotonic() - began < 75
+    assert 59 < time.monotonic() - began < 90
     door.weathered(port, "link-silent", before)
 
 
@@ -203,7 +203,7 @@ def test_55_addresses_are_tried_one_after_another_and_at_most_eight(scene: Scene
         knocks = 0
         waiting = set(canaries)
         while knocks < 5:
-            ready, _, _ = select.select(list(waiting), [], [], 30)
+            ready, _, _ = select.select(list(waiting), [], [], 90)
             assert ready, "nobody came"
             for canary in ready:
                 knock, _ = canary.accept()
