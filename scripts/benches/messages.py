@@ -23,7 +23,7 @@ from benches.people import Pair, pair
 
 from peer.control import client
 
-PAGES = (14, 9, 3)
+PAGES = (10, 9, 3)
 """Pages in our commits of a message where it leaves, where it comes, and of its receipt, but one (2026-11, by strace)."""
 
 PAUSE_S = 0.0005
