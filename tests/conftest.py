@@ -29,6 +29,17 @@ for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"):
 
 MakeFolder = Callable[[str], Path]
 
+ADDING_NOTHING = (
+    "tests/fuzz/",
+    "tests/house/",
+    "tests/independent/",
+    "tests/net/",
+    # Days of simulated talk and mail walk again and again through what tests beside them cover.
+    "tests/peer/mail/test_simnet_mail.py",
+    "tests/peer/talk/test_simnet_talk.py",
+    "tests/peer/test_simnet.py",
+)
+
 
 @pytest.fixture(scope="module")
 def module_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeFolder]:
@@ -90,9 +101,7 @@ def _adds_nothing(item: pytest.Item) -> bool:
     """Say whether a test runs our code in other processes, or code that other tests cover."""
     if item.nodeid.startswith("tests/e2e/"):
         return item.get_closest_marker("measured") is None
-    return item.nodeid.startswith(
-        ("tests/fuzz/", "tests/house/", "tests/independent/", "tests/net/")
-    )
+    return item.nodeid.startswith(ADDING_NOTHING)
 
 
 def _waits(item: pytest.Item) -> bool:
