@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from peer.reach import shown
 from wire import limits
@@ -29,8 +30,7 @@ RECORD_BYTES = 64  # at most, around what is in a letter
 NACKS_PER_LETTER = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Enclosed:
+class Enclosed(Struct, frozen=True):
     """What one letter holds beside events. size: bytes it takes at most."""
 
     records: tuple[Message, ...]
