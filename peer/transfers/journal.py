@@ -100,11 +100,16 @@ class Journal:
         self._append([ENTRY.pack(Kind.WHOLE, file, 0, b"") for file in files], Kind.PROOF)
 
     def dropped(self, ranges: Iterable[tuple[int, int, int]]) -> None:
-        """Note chunks that do not count any more: (file, first, stop) each."""
+        """Note durably chunks that do not count any more, (file, first, stop) each.
+
+        Before anything is written in their place: of that the name, length and time could be on the disk before the
+        bytes are, and an earlier mark would vouch for it.
+        """
         self._append(
             [ENTRY.pack(Kind.DROPPED, f, first, _STOP.pack(stop)) for f, first, stop in ranges],
             Kind.PROOF,
         )
+        self.sync()
 
     def failed(self, file: int, code: str) -> None:
         """Note that nothing of a file counts, since it cannot be had; code: why, at most 32 bytes."""

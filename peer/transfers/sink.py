@@ -188,6 +188,8 @@ class Sink:
         if found.dropped:
             self._journal.dropped(found.dropped)
         self._unsynced.add(found.unsynced)
+        with self._lock:
+            self._folders.doubt(self._slots[file].parent for file in found.unsynced)
         self._inodes.update(found.inodes)
         self._missing_bytes -= found.held_bytes
         for file in self._notes.wholes:

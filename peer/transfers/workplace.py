@@ -16,7 +16,7 @@ import os
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from peer.errors import PeerError
@@ -158,6 +158,15 @@ class Folders:
         if len(self._open) > FOLDERS_OPEN:
             self._disk.close(self._open.popitem(last=False)[1])
         return found
+
+    def doubt(self, numbers: Iterable[int]) -> None:
+        """Take note that names in these folders, and theirs in those above, may not be on the disk. With the lock held."""
+        for number in set(numbers):
+            place = number
+            while place != TOP and place not in self.touched:
+                self.touched.add(place)
+                place = self._places[place].parent
+            self.touched.add(TOP)
 
     def top_of(self, number: int) -> str:
         """Give the name of the folder at the top of the tree that holds a folder, or is it."""

@@ -53,7 +53,7 @@ class MemoryDisk:
     def power_cut(self, dice: random.Random, chance: float) -> None:
         """Lose power: names and pages that were not synced survive with this chance, each by itself."""
         self.reboot()
-        nodes = {node for change in self._changes for node in nodes_of(change)}
+        nodes = dict.fromkeys(node for change in self._changes for node in nodes_of(change))
         for node in (self.root, *nodes):
             node.entries = {}
         for change in self._changes:

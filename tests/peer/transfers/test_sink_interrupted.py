@@ -9,10 +9,24 @@ from pathlib import Path
 
 import pytest
 
+from peer.transfers.disk import READ_FOLDER
 from tests.conftest import PROFILE
 from tests.harness.disks import MemoryDisk
 from tests.harness.dying import DyingDisk, Killed
-from tests.peer.transfers.landings import LANDED, ROOT, Transfer, check_whole_or_absent
+from tests.peer.transfers.landings import (
+    FILES,
+    LANDED,
+    ROOT,
+    WORK,
+    Transfer,
+    bring,
+    check_whole_or_absent,
+    digest,
+    missing_of,
+    open_sink,
+)
+
+TOP_FILE = 3
 
 
 def steps_of_a_whole_run(*, has_extras: bool) -> int:
@@ -98,6 +112,41 @@ def test_interrupted_again_and_again_it_lands_in_the_end(has_extras: bool) -> No
                 check_whole_or_absent(disk.tree())
         transfer.run(disk)
         assert disk.tree() == LANDED, seed
+
+
+def test_what_a_mark_of_a_later_life_vouches_for_has_its_name_on_the_disk_as_well() -> None:
+    disk = MemoryDisk(ROOT, has_extras=False)
+    bring(open_sink(disk))
+    disk.reboot()
+    open_sink(disk).sync()
+    disk.power_cut(random.Random(0), 0.0)
+    assert not any(missing for _, missing in missing_of(open_sink(disk)))
+
+
+def test_what_was_gone_and_is_written_anew_is_believed_by_no_earlier_mark() -> None:
+    for seed in range(200):
+        disk = MemoryDisk(ROOT, has_extras=False)
+        sink = open_sink(disk)
+        bring(sink)
+        sink.sync()
+        remove_from_outside(disk, b"top.txt")
+        disk.reboot()
+        sink = open_sink(disk)
+        sink.write(TOP_FILE, 0, memoryview(FILES[TOP_FILE]), digest(FILES[TOP_FILE]))
+        sink.finish_files([TOP_FILE])
+        dice = random.Random(seed)
+        disk.power_cut(dice, dice.random())
+        Transfer().run(disk)
+        assert disk.tree() == LANDED, seed
+
+
+def remove_from_outside(disk: MemoryDisk, name: bytes) -> None:
+    """Take a file of the tree away, durably."""
+    folder = disk.open(ROOT, READ_FOLDER)
+    for inner in (f"stuff{WORK}".encode(), b"tree"):
+        folder = disk.open(inner, READ_FOLDER, dir_fd=folder)
+    disk.unlink(name, dir_fd=folder)
+    disk.fsync(folder)
 
 
 def test_once_finish_returned_a_power_cut_takes_nothing_back() -> None:
