@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import MakeFolder
 from tests.harness.actors import Item
-from tests.harness.strangers import Scene
+from tests.harness.strangers import Scene, below
 from tests.harness.trackers import FOLDER, PYTHON
 from tests.independent.account import Person
 from tests.independent.files import (
@@ -78,7 +78,7 @@ def serve(
 
 def written(folder: Path) -> set[str]:
     """Give every file in a folder, its work folders apart."""
-    inside = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    inside = (path.relative_to(folder) for path in below(folder) if path.is_file())
     return {str(path) for path in inside if not path.parts[0].endswith(".part")}
 
 

@@ -125,8 +125,15 @@ class Scene:
     def files(self) -> set[str]:
         """Give every path below the folder of this test, but for what the programs keep for themselves."""
         own = (self.bob.home, self.folder / "tracker")
-        found = {path for path in self.folder.rglob("*") if not any(o in path.parents for o in own)}
+        found = {path for path in below(self.folder) if not any(o in path.parents for o in own)}
         return {str(path.relative_to(self.folder)) for path in found - set(own)}
+
+
+def below(folder: Path) -> set[Path]:
+    """Give every path below a folder; what goes away meanwhile may be among them or not."""
+    return {
+        Path(place, name) for place, folders, files in os.walk(folder) for name in folders + files
+    }
 
 
 def listens_at(node: Node) -> Place:
