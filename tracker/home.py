@@ -1,6 +1,7 @@
 """Where a tracker keeps what it keeps: the folder, its files, and the link key.
 
 HOME/tracker.db        the database (and SQLite's -wal and -shm beside it)
+HOME/tracker.db.made   says that there was a database: one that is missing is a loss then, and no first start
 HOME/link-key          the private half of the key in the tracker's address, mode 0600
 HOME/link-key.second   the same once more: without it no peer would know this tracker again
 HOME/lock, lock.pid    held while a tracker runs

@@ -19,6 +19,7 @@ from peer.identity import Profile, forget_kept, has_key_file, needs_password, re
 from peer.locations import Locations
 from peer.store import own
 from peer.store.database import Database
+from peer.store.place import stamp_path
 from wire.codes import Code
 from wire.entropy import SystemEntropy
 from wire.messages import accounts
@@ -140,6 +141,7 @@ async def wipe(locations: Locations, database: Database) -> None:
     keys = (locations.key_file, locations.key_file_before, locations.key_file_fresh)
     for path in (*keys, locations.last_run):
         path.unlink(missing_ok=True)
+    stamp_path(locations.database).unlink(missing_ok=True)  # first: without it nothing is missed
     for path in locations.home.glob(f"{locations.database.name}*"):
         path.unlink(missing_ok=True)
     for folder in (locations.offers, locations.stdin):

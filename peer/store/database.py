@@ -95,6 +95,7 @@ class Database:
     def _open(
         cls, path: Path, entropy: Entropy, busy_timeout_s: float, reserve: Reserve
     ) -> Database:
+        place.check_not_lost(path)
         writer = open_file(path, busy_timeout_s=busy_timeout_s)
         try:
             is_restored = place.check(writer, path, entropy, wall())

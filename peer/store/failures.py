@@ -16,6 +16,8 @@ _DAMAGED_REMEDY = (
     "it was left as it is; put a backup in its place, or log in again in a new home folder"
 )
 
+_LOST_REMEDY = "put a backup in its place, or log in again in a new home folder"
+
 
 def translate(error: sqlite3.Error, where: str = "") -> PeerError:
     """Give the PeerError that says what `error` means.
@@ -60,6 +62,13 @@ def unwritable(error: OSError, where: str) -> PeerError:
         return PeerError(Code.NO_SPACE, detail, remedy=_SPACE_REMEDY)
     detail = f"{subject} cannot be written ({error.strerror})"
     return PeerError(Code.HOME_UNUSABLE, detail)
+
+
+def lost(where: str, *, is_there: bool) -> PeerError:
+    """Give the error for a database that was made before and is gone, or is there and has no bytes."""
+    state = "is empty" if is_there else "is gone"
+    detail = f"{where} {state}, and what was in it with it"
+    return PeerError(Code.DATABASE_CORRUPT, detail, remedy=_LOST_REMEDY)
 
 
 def foreign(where: str) -> PeerError:

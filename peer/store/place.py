@@ -12,6 +12,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+from peer.store.failures import lost
 from peer.store.opening import sync_folder
 from wire.ids import Epoch
 from wire.machine import Entropy, UnixMillis
@@ -23,6 +24,20 @@ EPOCH_BYTES = 8
 def stamp_path(path: Path) -> Path:
     """Give the path of the stamp that belongs to the database at `path`."""
     return path.with_name(path.name + ".stamp")
+
+
+def check_not_lost(path: Path) -> None:
+    """Refuse to make a database anew where one was: its stamp says so.
+
+    A damaged disk, or a program that was to empty another file, leaves none or one of no bytes; begun anew in silence,
+    a person would be told that there is no account. Raises PeerError(DATABASE_CORRUPT).
+    """
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        size = None
+    if not size and stamp_path(path).exists():
+        raise lost(str(path), is_there=size is not None)
 
 
 def check(connection: sqlite3.Connection, path: Path, entropy: Entropy, now: UnixMillis) -> bool:

@@ -194,6 +194,8 @@ DAMAGES = pytest.mark.parametrize(
         (_make_noise, "database-corrupt"),
         (_break_a_page, "database-corrupt"),
         (_halve, "database-corrupt"),
+        (_empty, "database-corrupt"),
+        (_remove, "database-corrupt"),
     ],
 )
 

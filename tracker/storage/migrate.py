@@ -34,6 +34,7 @@ def open_database(
     DATABASE_NEWER, DATABASE_CORRUPT (the file stays untouched) or DATABASE_FAILED.
     """
     try:
+        _check_not_lost(path)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise TrackerError(Code.DATABASE_FAILED, f"{path}: {error.strerror}") from error
@@ -48,6 +49,10 @@ def open_database(
         _check(connection, path)
         _configure(connection)
         _upgrade(connection, path, schema)
+        _mark(path)
+    except OSError as error:
+        connection.close()
+        raise TrackerError(Code.DATABASE_FAILED, f"{_mark_of(path)}: {error.strerror}") from error
     except sqlite3.OperationalError as error:
         connection.close()
         raise TrackerError(Code.DATABASE_FAILED, f"{path}: {error}") from error
@@ -78,6 +83,37 @@ def _corrupt(path: Path, what: str) -> TrackerError:
         Code.DATABASE_CORRUPT,
         f"the database {path} is damaged ({what})",
         remedy="it was left as it is; put a backup in its place, or start with another --home",
+    )
+
+
+def _mark_of(path: Path) -> Path:
+    """Give where it is noted that a database was made."""
+    return path.with_name(f"{path.name}.made")
+
+
+def _mark(path: Path) -> None:
+    """Note durably that the database was made: from now on a missing one is a loss."""
+    if _mark_of(path).exists():
+        return
+    os.close(os.open(_mark_of(path), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _check_not_lost(path: Path) -> None:
+    """Refuse to begin without accounts, in silence, where there was a database: whoever is quick would take the names."""
+    mark = _mark_of(path)
+    size = path.stat().st_size if path.exists() else None
+    if size or not mark.exists():
+        return
+    state = "is gone" if size is None else "is empty"
+    raise TrackerError(
+        Code.DATABASE_CORRUPT,
+        f"the database {path} {state}, and all accounts with it",
+        remedy=f"put a backup in its place; or delete {mark} to begin with no accounts",
     )
 
 

@@ -38,7 +38,35 @@ def test_opening_again_changes_nothing_and_copies_nothing(tmp_path: Path) -> Non
     before = path.read_bytes()
     open_database(path).close()
     assert path.read_bytes() == before
-    assert [file.name for file in tmp_path.iterdir()] == ["tracker.db"]
+    assert {file.name for file in tmp_path.iterdir()} == {"tracker.db", "tracker.db.made"}
+
+
+def test_a_mark_that_cannot_be_made_is_named_and_the_next_start_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "tracker.db"
+    mark = path.with_name("tracker.db.made")
+    mark.symlink_to(tmp_path / "nowhere" / "mark")
+    error = refused(path)
+    assert error.code is Code.DATABASE_FAILED
+    assert str(mark) in error.message
+    mark.unlink()
+    open_database(path).close()
+    assert mark.exists()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_database_that_was_made_and_is_lost_is_not_begun_anew(
+    tmp_path: Path, is_there: bool
+) -> None:
+    path = tmp_path / "tracker.db"
+    open_database(path).close()
+    if is_there:
+        path.write_bytes(b"")
+    else:
+        path.unlink()
+    error = refused(path)
+    assert error.code is Code.DATABASE_CORRUPT
+    assert str(path.with_name("tracker.db.made")) in error.remedy
+    assert path.exists() == is_there
 
 
 def test_every_column_of_every_schema_file_has_a_comment() -> None:
