@@ -75,6 +75,7 @@ def _held(store: Store, device: Device) -> HeldDevice:
         mail_items=mail.items,
         mail_bytes=mail.size_bytes,
         prekeys=store.count_prekeys(device.id),
+        mail_left=store.mail_left(device.id),
     )
 
 

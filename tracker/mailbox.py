@@ -46,6 +46,7 @@ def state(store: Store, device: DeviceId) -> MailboxState:
         store.mail_load(device, None).items,
         store.count_prekeys(device),
         store.weekly_prekey(device) is not None,
+        store.mail_left(device),
     )
 
 

@@ -131,6 +131,7 @@ def _device(device: held.HeldDevice) -> Item:
         "addresses": addresses,
         "mail": {"items": device.mail_items, "bytes": device.mail_bytes},
         "prekeys": device.prekeys,
+        "mail_left": max(device.mail_left - 1, 0),
         "certificate": _sealed(device.certificate),
         "address_record": _sealed(device.addresses),
     }

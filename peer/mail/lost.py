@@ -30,6 +30,19 @@ def tracker_went_back(connection: Connection, now: UnixMillis) -> None:
     prekeys.doubt_all(connection)
 
 
+def told_left(connection: Connection, left: int, now: UnixMillis) -> None:
+    """Take the tracker's first word on a link on how much this device ever left there.
+
+    Less than is known here shows that it went back to a backup, whatever others left or put there since.
+    left: as in `MailboxState`; 0 where a former version of the tracker tells nothing.
+    """
+    (known,) = connection.execute("SELECT mail_left FROM own").fetchone()
+    if left and left != known:
+        connection.execute("UPDATE own SET mail_left = ?", (left,))
+    if 0 < left < known:
+        tracker_went_back(connection, now)
+
+
 def unsure(connection: Connection, now: UnixMillis) -> tuple[Addressee, tuple[bytes, ...]] | None:
     """Give items for one device that nobody receipted for so long that the tracker is asked about them; None: none.
 

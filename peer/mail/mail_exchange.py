@@ -70,6 +70,7 @@ class MailExchange:
         self._publish_at = 0.0
         self._told = NOTHING
         self._is_told = asyncio.Event()
+        self._left = 0  # as the first word on this link says, before anything was left on it
         self._paused: dict[DeviceId, tuple[IdentityKey, float]] = {}  # whose, and until when
         self._unpaused: set[IdentityKey] = set()  # whose pauses end, those that begin right now too
         self._noted: set[tuple[str, bytes]] = set()  # lists that something was told of
@@ -90,6 +91,8 @@ class MailExchange:
     def told(self, state: mailbox.MailboxState) -> None:
         """Take the tracker's word on how the mailbox stands."""
         self._told = state
+        if not self._is_told.is_set():
+            self._left = state.left
         self._is_told.set()
         self._news.set()
 
@@ -103,6 +106,7 @@ class MailExchange:
         """Fetch, publish and leave what there is, until cancelled or the link ends."""
         try:
             await self._is_told.wait()  # how the mailbox stands is the first that is said of it
+            await self._database.write_patiently(lost.told_left, self._left, wall())
             while True:
                 self._news.clear()
                 wait_s = await self.run(link)

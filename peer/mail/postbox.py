@@ -172,6 +172,7 @@ def left(connection: Connection, parcel: Parcel, item: bytes, now: UnixMillis) -
         )
         if is_said_to(connection, parcel.to.identity, part.chain):
             effects += mark(connection, part, ("queued",), "sent", now)
+    connection.execute("UPDATE own SET mail_left = mail_left + 1 WHERE mail_left > 0")
     to = parcel.to
     enclosed.left(connection, to.device, to.identity, parcel.enclosed, item, now)
     return effects

@@ -55,6 +55,7 @@ def remember(
         " certificate = excluded.certificate, device_list = excluded.device_list,"
         " list_counter = excluded.list_counter, vault = excluded.vault,"
         " vault_counter = excluded.vault_counter, is_logged_in = 1, deleted = 0,"
+        " mail_left = iif(deleted > 0 OR device <> excluded.device, 0, mail_left),"
         " state_version = iif(deleted > 0, 0, state_version),"
         " state_counter = iif(deleted > 0, 0, state_counter)",
         (

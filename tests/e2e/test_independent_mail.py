@@ -61,7 +61,7 @@ def test_two_of_it_leave_mail_for_each_other(tracker: TrackerProcess) -> None:
         assert sorted(used) == [1, 2, 3]
     with Session(friend) as there:
         _, state = there.link.hear("MailboxState")
-        assert state == [3, 0, True]
+        assert state == [3, 0, True, 1]
         letters = box.collect(there)
         assert [certificate.device for certificate, _ in letters] == [stranger.device.id] * 3
         reader = Talk(friend.device, letters[0][0])
@@ -74,6 +74,9 @@ def test_two_of_it_leave_mail_for_each_other(tracker: TrackerProcess) -> None:
         assert list(box.keys) == [box.weekly]
         with pytest.raises(Refused, match="not-friends"):
             there.link.ask("AskPrekeys", "nobody.here")
+    with Session(stranger) as here:
+        _, state = here.link.hear("MailboxState")
+        assert state[3] == 4  # one more than it ever left
 
 
 def own_certificate(person: Person) -> Certificate:

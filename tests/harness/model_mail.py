@@ -20,6 +20,7 @@ class ModelMail:
         self.gifts: list[tuple[DeviceId, AccountId, UnixMillis]] = []
         self.mail: dict[int, tuple[Item, UnixMillis]] = {}
         self.mail_given = 0
+        self.left: dict[DeviceId, int] = {}
 
     def forget_mail_of(self, account: AccountId, devices: set[DeviceId]) -> None:
         """What goes with an account and its devices."""
@@ -57,6 +58,7 @@ class ModelMail:
         if self.has_mail(mail.device, mail.sender_device, mail.item):
             return False
         self.mail_given += 1
+        self.left[mail.sender_device] = self.left.get(mail.sender_device, 0) + 1
         self.mail[self.mail_given] = (mail, now)
         return True
 
@@ -73,6 +75,9 @@ class ModelMail:
             if m.device == device and sender in (None, m.sender)
         ]
         return Load(len(sizes), sum(sizes))
+
+    def mail_left(self, device: DeviceId) -> int:
+        return self.left.get(device, 0) + 1 if device in self.devices else 0
 
     def mail_for(self, device: DeviceId, after: int, limit: int) -> list[MailRow]:
         rows = [

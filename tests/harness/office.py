@@ -118,6 +118,8 @@ class Office:
             return
         caller = self.tracker.do(accounts.admit, peer.keys.link_key)
         self._show_devices(peer)
+        told = mailbox.state(self.tracker.store, caller.device)
+        peer.database.write(lost.told_left, told.left, peer.wall())
         self.follow(peer, caller)
         self.fetch(peer, caller)
         self.publish(peer, caller)

@@ -110,6 +110,9 @@ def test_mail_that_waits_is_counted(world: World, alice: Person) -> None:
         world.store.put_mail(mail, NOW)
     [held_device] = devices(world, alice)
     assert (held_device.mail_items, held_device.mail_bytes, held_device.prekeys) == (3, 3000, 1)
+    assert held_device.mail_left == 1
+    [held_device] = devices(world, bob)
+    assert held_device.mail_left == 4
 
 
 def test_every_tie_is_told_from_its_own_side(world: World, alice: Person) -> None:

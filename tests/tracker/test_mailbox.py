@@ -115,7 +115,7 @@ def test_the_owner_hears_once_that_prekeys_run_short(world: World) -> None:
         told += outcome.effects
     [effect] = told
     assert isinstance(effect, TellDevice)
-    assert effect.message == MailboxState(0, limits.PREKEYS_LOW - 1, has_weekly=False)
+    assert effect.message == MailboxState(0, limits.PREKEYS_LOW - 1, has_weekly=False, left=1)
 
 
 def test_more_prekeys_than_the_limit_are_left_out(world: World) -> None:
@@ -143,7 +143,10 @@ def test_an_item_waits_for_its_device_until_it_is_taken(world: World) -> None:
     assert outcome.answer == Done(REQUEST)
     [told] = outcome.effects
     assert isinstance(told, TellDevice)
-    assert (told.device, told.message) == (bob.keys.device, MailboxState(1, 0, has_weekly=False))
+    assert (told.device, told.message) == (
+        bob.keys.device,
+        MailboxState(1, 0, has_weekly=False, left=1),
+    )
     [waiting] = mail_of(world, bob).items
     assert (waiting.name, waiting.device, waiting.prekey) == (alice.name, alice.keys.device, 7)
     assert mail_of(world, alice).items == ()

@@ -86,6 +86,10 @@ class MailStore(Protocol):
         """Give how much waits for a device, of one sender or of all."""
         ...
 
+    def mail_left(self, device: DeviceId) -> int:
+        """Give one more than how many items a device ever left for others; 0 for one that nobody has."""
+        ...
+
     def mail_for(self, device: DeviceId, after: int, limit: int) -> list[MailRow]:
         """List the items for a device above a number, oldest first, at most `limit`."""
         ...

@@ -112,6 +112,11 @@ class SqliteMail(Asking):
         assert row is not None
         return Load(row[0], row[1])
 
+    def mail_left(self, device: DeviceId) -> int:
+        """See the port."""
+        row = self._one("SELECT mail_left FROM devices WHERE id = ?", device)
+        return 0 if row is None else int(row[0])
+
     def mail_for(self, device: DeviceId, after: int, limit: int) -> list[MailRow]:
         """See the port."""
         rows = self._all(

@@ -86,6 +86,7 @@ class HeldDevice(Message, frozen=True):
     mail_items: Counter = 0  # items of sealed mail that wait for it
     mail_bytes: SizeBytes = 0  # of them, as sealed
     prekeys: Counter = 0  # one-time prekeys that are left
+    mail_left: Counter = 0  # one more than the items of sealed mail that it ever left for others
 
 
 @message(0x0024, Purpose.TRACKER)

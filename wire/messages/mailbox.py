@@ -109,6 +109,7 @@ class MailboxState(Message, frozen=True):
     waiting: Counter  # items
     one_time: Counter  # prekeys of this device that are held
     has_weekly: bool  # prekey of this device that is held
+    left: Counter = 0  # one more than the items that this device ever left; 0: not told
 
 
 @message(0x0076, Purpose.TRACKER)

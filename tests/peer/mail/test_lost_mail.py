@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 
+from peer import api
 from peer.mail import lost, prekeys
+from peer.store import own
+from peer.talk import seen
 from tests.harness.office import Office
 from tests.harness.post import say, states
 from tests.harness.simnet import SimPeer, Simulation, befriend
@@ -50,13 +53,61 @@ def settle(office: Office, *peers: SimPeer) -> None:
             office.visit(peer)
 
 
-def test_what_a_tracker_lost_with_its_disk_is_left_again_a_day_later() -> None:
+def test_what_a_tracker_lost_with_its_disk_is_left_again_at_once() -> None:
     office, alice, bob = town()
     office.save()
     say(alice, "bob", "not lost")
     office.visit(alice)
     assert states(alice) == ["sent"]
     assert office.go_back()
+    settle(office, alice, bob)
+    assert bob.texts("alice") == ["not lost"]
+    assert states(alice) == ["delivered"]
+
+
+def test_a_tracker_that_went_back_is_seen_whatever_state_others_put_there_since() -> None:
+    office, alice, bob = town()
+    caller = office.tracker.caller(office.people["bob"])
+    say(alice, "bob", "is it read?")
+    settle(office, alice, bob)
+    office.save()
+    asked = api.ReadMessages("alice")
+    bob.database.write(seen.read_and_tell, bob.keys, asked, (), bob.wall())
+    office.visit(bob)
+    version = bob.database.read(own.state_version)
+    assert office.go_back()
+    while office.tracker.store.state_version(caller.account) < version:  # other devices of his
+        office.tracker.store.put_state(caller.account, version, b"newer")
+    settle(office, bob, alice)
+    assert states(alice) == ["read"]
+
+
+def test_nothing_is_asked_about_or_left_again_where_no_tracker_went_back() -> None:
+    office, alice, bob = town()
+    image = alice.database.image()
+    for text in ("one", "two"):
+        say(alice, "bob", text)
+        office.visit(alice)
+    before = office.deposits
+    settle(office, alice)
+    assert office.deposits == before
+    alice.restore(image)  # who went back herself does not take the tracker for it
+    alice.database.write(prekeys.replaced, alice.wall())
+    office.visit(alice)
+    assert not alice.database.read(prekeys.are_doubted)
+    settle(office, bob, alice)
+    (known,) = alice.database.connection.execute("SELECT mail_left FROM own").fetchone()
+    assert known == office.tracker.store.mail_left(alice.keys.device)
+
+
+def test_what_a_tracker_lost_that_does_not_count_is_left_again_a_day_later() -> None:
+    office, alice, bob = town()
+    office.save()
+    say(alice, "bob", "not lost")
+    office.visit(alice)
+    assert states(alice) == ["sent"]
+    assert office.go_back()
+    alice.database.write(lambda c: c.execute("UPDATE own SET mail_left = 0"))
     settle(office, alice, bob)
     assert (states(alice), bob.texts("alice")) == (["sent"], [])
     alice.jump(DAY_MS + 1)

@@ -263,6 +263,7 @@ class Lockstep(RuleBasedStateMachine):
             self.both("weekly_prekey", device)
             self.both("mail_for", device, 0, 100)
             self.both("mail_load", device, None)
+            self.both("mail_left", device)
             for sender in self.alive:
                 self.both("mail_load", device, sender)
 

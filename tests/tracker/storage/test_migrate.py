@@ -22,7 +22,7 @@ def refused(path: Path, schema: Path = SCHEMA) -> TrackerError:
 def test_a_fresh_database_has_the_newest_schema_and_is_closed_to_others(tmp_path: Path) -> None:
     path = tmp_path / "tracker.db"
     with closing(open_database(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (4,)
+        assert database.execute("PRAGMA user_version").fetchone() == (5,)
         assert database.execute("PRAGMA secure_delete").fetchone() == (1,)
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert database.execute("PRAGMA synchronous").fetchone() == (2,)
