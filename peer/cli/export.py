@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from peer.cli import plain, render
 from peer.cli.exit_codes import Failure
+from peer.markup import as_html
 
 Item = Mapping[str, object]
 
@@ -91,10 +92,10 @@ def _html_line(item: Item) -> str:
     if origin := item.get("forwarded_from"):
         marks.append(f"forwarded from {origin}")
     said = "something is missing here" if item["kind"] == "gap" else item["text"]
-    text = html.escape(plain.clean_block(said, ""))
+    text = as_html(plain.clean_block(said, ""))
     return (
         f'<li class="{kind}" id="{event}"><time datetime="{at}">{at}</time> <b>{sender}</b>'
-        f'{_quote(item)} <span dir="auto">{text}</span>{_reactions(item)}'
+        f'{_quote(item)} <div dir="auto">{text}</div>{_reactions(item)}'
         f" <i>{_escaped(', '.join(marks))}</i></li>\n"
     )
 
@@ -128,7 +129,9 @@ _HEAD = """<!doctype html>
 <style>
 body {{ font: 16px/1.4 sans-serif; max-width: 50em; margin: 2em auto; }}
 ol {{ list-style: none; padding: 0; }}
-span {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
+div {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
+p, blockquote, pre {{ margin: 0.2em 0; white-space: pre-wrap; }}
+blockquote {{ border-left: 3px solid #ccc; padding-left: 0.6em; }}
 time, i, q {{ color: #666; font-size: 80%; }}
 .gap, .notice {{ color: #666; }}
 </style>

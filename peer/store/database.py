@@ -206,14 +206,6 @@ class Database:
                 return value
             await asyncio.sleep(AGAIN_S)
 
-    def write_now(
-        self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Do what `write` does, blocking the calling thread: for callers without a loop."""
-        outcome: Future[T] = Future()
-        self._submit(Job(lambda connection: fn(connection, *args, **kwargs), outcome))
-        return outcome.result()
-
     def read(
         self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:

@@ -176,24 +176,6 @@ def own_list(connection: sqlite3.Connection) -> DeviceList:
     return read_device_list(own.device_list, own.identity)
 
 
-def set_device_list(connection: sqlite3.Connection, signed: bytes) -> bool:
-    """Take a newer list of this account; False for one that is not newer. Raises WireError."""
-    own = need_account(connection)
-    came = read_device_list(signed, own.identity)
-    if came.counter <= own.list_counter:
-        return False
-    state_key_named(connection, came)
-    connection.execute("UPDATE own SET device_list = ?, list_counter = ?", (signed, came.counter))
-    connection.executemany(
-        "UPDATE devices SET is_listed = ?, revoked = ? WHERE device = ? AND identity = ?",
-        [
-            (not entry.is_revoked, entry.revoked_at, entry.device, own.identity)
-            for entry in came.devices
-        ],
-    )
-    return True
-
-
 def state_key_named(connection: sqlite3.Connection, came: DeviceList) -> None:
     """Take note, before a list of this account is kept, of another state key that it names.
 

@@ -22,7 +22,7 @@ from peer.history import transcript
 from peer.log import live, syncing
 from peer.log.sessions import Session
 from peer.people import befriending, overtures
-from peer.store import own, place
+from peer.store import devices, own, place
 from peer.store.memory import Connection, MemoryDatabase
 from tests.harness.cables import Cable
 from tests.harness.entropy import SeededEntropy
@@ -124,7 +124,7 @@ class SimPeer:
 
     def learn_list(self, device_list: bytes) -> None:
         """Take a newer list of the own account, as a tracker would say it at every login."""
-        self.database.write(own.set_device_list, device_list)
+        self.database.write(devices.note_list, self.keys.identity, device_list)
         self._note_stored()
         self.database.commit()
 

@@ -25,10 +25,6 @@ def by_note(connection: Connection, keys: DeviceKeys, signed: bytes) -> None:
     note_list(connection, keys.identity, signed)
 
 
-def by_set(connection: Connection, _: DeviceKeys, signed: bytes) -> None:
-    own.set_device_list(connection, signed)
-
-
 def by_login(connection: Connection, keys: DeviceKeys, signed: bytes) -> None:
     again = DeviceKeys(
         keys.device, keys.identity, keys.link_private, keys.signing_seed, keys.certificate, signed
@@ -66,7 +62,7 @@ class Desk:
         self.database.write(account_state.put, snapshot, snapshot.base_version + 1)
 
 
-@pytest.mark.parametrize("take", [by_note, by_set, by_login])
+@pytest.mark.parametrize("take", [by_note, by_login])
 def test_all_is_due_again_once_and_only_for_another_key(take: Take) -> None:
     desk = Desk()
     phone = desk.with_phone()

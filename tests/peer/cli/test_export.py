@@ -50,13 +50,22 @@ def test_a_page_holds_no_element_that_a_peer_wrote() -> None:
     tags = Tags()
     tags.feed(page)
     assert {name for name, _ in tags.seen} == {
-        "html", "meta", "title", "style", "h1", "ol", "li", "time", "b", "q", "span", "em", "i",
+        "html", "meta", "title", "style", "h1", "ol", "li", "time", "b", "q", "div", "p", "br", "em", "i",
     }  # fmt: skip
     assert all(name in ("lang", "charset", "http-equiv", "content", "name", "class", "id", "datetime", "dir")
                for _, names in tags.seen for name in names)  # fmt: skip
     assert "\x1b" not in page
     assert "\u202e" not in page
     assert "default-src 'none'" in page
+
+
+def test_a_page_shows_the_styles_of_a_message_and_its_links_as_they_lead() -> None:
+    said = "**no** `a_b_c`\n> as you said\n```\n<i> & **code**\n```\n[here](https://example.org/)"
+    page = export.FORMATS["html"].line(item(text=said))
+    assert "<p><strong>no</strong> <code>a_b_c</code></p>" in page
+    assert "<blockquote>as you said</blockquote>" in page
+    assert "<pre><code>&lt;i&gt; &amp; **code**</code></pre>" in page
+    assert ">here</a> (https://example.org/)" in page
 
 
 def test_lines_of_json_give_back_what_was_said() -> None:

@@ -13,7 +13,7 @@ from peer.effects import Effect, Tell
 from peer.errors import PeerError
 from peer.people.ownlist import ListWatch
 from peer.store import own
-from peer.store.devices import list_of, note_device
+from peer.store.devices import list_of, note_device, note_list
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
@@ -42,7 +42,7 @@ class Watched:
         self.asked += 1
         if self.truth is None:
             raise PeerError(Code.TRACKER_UNREACHABLE)
-        self.alice.database.write(own.set_device_list, self.truth)
+        self.alice.database.write(note_list, self.alice.keys.identity, self.truth)
 
     async def _write(self, fn: Callable[[sqlite3.Connection], list[Effect]]) -> None:
         effects = self.alice.database.write(fn)
@@ -98,7 +98,7 @@ async def test_what_the_tracker_does_not_show_is_told_once_and_stays_an_alarm(
     assert str(watched.told[0]["message"]).startswith("bob saw a newer list")
     assert await watched.hears(counter) == []
     assert watched.alarms == ["list-outdated"]
-    watched.alice.database.write(own.set_device_list, watched.longer_list())
+    watched.alice.database.write(note_list, watched.alice.keys.identity, watched.longer_list())
     assert await watched.hears(2) == []
     assert watched.alarms == []
 

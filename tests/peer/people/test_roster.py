@@ -122,7 +122,6 @@ def test_counters_of_an_account_only_go_up(
     alice, _ = pair
     first = alice.database.write(own.next_counter, world.wall())
     assert alice.database.write(own.next_counter, world.wall()) == first + 1
-    assert not alice.database.write(own.set_device_list, alice.keys.device_list)
     assert alice.database.read(own.own_list).counter == 1
     alice.database.write(own.set_logged_in, False)
     account = alice.database.read(own.account)

@@ -47,6 +47,11 @@ def database(path: Any) -> Iterator[Database]:
     opened.close_now()
 
 
+def written(database: Database, fn: Callable[..., object], *args: object) -> None:
+    """Write from where no loop runs."""
+    asyncio.run(database.write(fn, *args))
+
+
 def refused(path: Path, **settings: Any) -> PeerError:
     with pytest.raises(PeerError) as caught:
         Database.open(path, entropy=SeededEntropy(2), **settings)
@@ -207,7 +212,7 @@ def test_a_loop_that_is_closed_does_not_stop_the_writer(database: Database) -> N
     with pytest.raises(TimeoutError):
         asyncio.run(ask_and_leave())
     gate.set()
-    database.write_now(add, b"after")
+    written(database, add, b"after")
     assert database.read(nonces) == [b"after"]
 
 
@@ -216,10 +221,10 @@ def test_a_function_that_raises_undoes_its_own_changes_only(database: Database) 
         add(connection, b"lost")
         raise KeyError("mine")
 
-    database.write_now(add, b"before")
+    written(database, add, b"before")
     with pytest.raises(KeyError):
-        database.write_now(fail)
-    database.write_now(add, b"then")
+        written(database, fail)
+    written(database, add, b"then")
     assert database.read(nonces) == [b"before", b"then"]
 
 
@@ -229,9 +234,9 @@ def test_a_commit_that_fails_fails_what_it_would_have_made_durable(database: Dat
         connection.execute("INSERT INTO conversations (id, contact) VALUES (x'00', 99)")
 
     with pytest.raises(PeerError) as caught:
-        database.write_now(orphan)
+        written(database, orphan)
     assert caught.value.code is Code.DATABASE_FAILED
-    database.write_now(add, b"alive")
+    written(database, add, b"alive")
     assert database.read(nonces) == [b"alive"]
 
 
@@ -239,12 +244,12 @@ def test_a_full_disk_is_an_error_and_the_writer_lives(database: Database) -> Non
     def limit(connection: Any, pages: Any) -> None:
         connection.execute(f"PRAGMA max_page_count = {pages}")
 
-    database.write_now(limit, 1)
+    written(database, limit, 1)
     with pytest.raises(PeerError) as caught:
-        database.write_now(lambda c: [add(c, b"%d" % n * 500) for n in range(500)])
+        written(database, lambda c: [add(c, b"%d" % n * 500) for n in range(500)])
     assert caught.value.code is Code.NO_SPACE
-    database.write_now(limit, 1_000_000)
-    database.write_now(add, b"space again")
+    written(database, limit, 1_000_000)
+    written(database, add, b"space again")
     assert database.read(nonces) == [b"space again"]
 
 
@@ -262,13 +267,13 @@ async def test_a_closed_database_refuses(path: Path) -> None:
         await database.close()
     assert waiting.result() == b"n"
     with pytest.raises(PeerError):
-        database.write_now(add, b"late")
+        await database.write(add, b"late")
     with pytest.raises(PeerError):
         database.read(nonces)
 
 
 def test_every_file_is_for_its_owner_only(database: Database, path: Path) -> None:
-    database.write_now(add, b"n")
+    written(database, add, b"n")
     modes = {f.name: stat.S_IMODE(f.stat().st_mode) for f in path.parent.iterdir()}
     assert set(modes.values()) == {0o600}
     assert "database-wal" in modes
