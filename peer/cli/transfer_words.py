@@ -123,8 +123,9 @@ def _share(items: Sequence[Item]) -> int:
 
 def _pace(items: Sequence[Item]) -> list[str]:
     """Say how fast, and how long it takes at that pace."""
-    rate = sum(number_of(item["rate"] or 0) for item in items)
+    rates = [number_of(item["rate"]) for item in items if item["rate"] is not None]
+    rate = sum(rates)
     if rate <= 0:
-        return []
+        return ["stands still"] if rates else []
     left = sum(number_of(item["bytes"]) - number_of(item["verified_bytes"]) for item in items)
     return [f"{size_text(rate)}/s", f"{seconds_text(left / rate)} left"]

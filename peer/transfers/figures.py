@@ -62,7 +62,7 @@ class _Row(Struct):
 
     resumed_at: bytes that were there when it went on last. is_known: whether its figures are. is_fresh: it
     goes on over a link. begun: how often one that comes did so. path: of its link. sources: of one that comes.
-    is_told: of its newest figures. is_due: they are to be kept at once.
+    is_told: of its newest figures. told_rate: with them. kept: at which beat. is_due: they are to be kept at once.
     """
 
     rate: Rate = field(default_factory=Rate)
@@ -76,6 +76,8 @@ class _Row(Struct):
     verified_bytes: int = 0
     resent_bytes: int = 0
     is_told: bool = True
+    told_rate: float | None = None
+    kept: int = -NOTE_EVERY
     is_due: bool = False
 
 
@@ -158,14 +160,18 @@ class Figures:
             for number, row in list(self._rows.items()):
                 if row.is_known:
                     row.rate.note(loop.time(), row.verified_bytes)
-                if not row.is_told:
-                    row.is_told = True
-                    await self._tell(number, row, is_kept=beats % NOTE_EVERY == 0)
+                # Of what stands still no bytes tell: its rate is told while it falls.
+                is_slower = beats % NOTE_EVERY == 0 and row.rate.per_s() != row.told_rate
+                if not row.is_told or is_slower:
+                    await self._tell(number, row, beats)
 
-    async def _tell(self, number: int, row: _Row, *, is_kept: bool) -> None:
-        if is_kept or row.is_due:
+    async def _tell(self, number: int, row: _Row, beat: int) -> None:
+        if not row.is_told and (row.is_due or beat - row.kept >= NOTE_EVERY):
             row.is_due = False
+            row.kept = beat
             await self.keep(number, row)
+        row.is_told = True
+        row.told_rate = row.rate.per_s()
         live = self.live().get(number)
         self._carry_out([self._database.read(ledger.tell_transfer, number, live)])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,26 @@ def goes_on(peer: Peer, offer: str) -> Item:
             and item["resumed_at"] is not None
         )
     )
+
+
+def test_what_stands_still_shows_no_pace_that_it_does_not_have(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
+    alice, bob = friends
+    path = tmp_path / "film.bin"
+    path.write_bytes(os.urandom(SIZE))
+    alice.do("config", "set", "bandwidth.up", RATE)
+    offer = alice.one("send", "bob", str(path))["offer"]
+    bob.node.event("offer", offer=offer, state="offered")
+    bob.do("accept", offer, "--to", str(tmp_path / "in"))
+    bob.node.wait(lambda item: item["event"] == "transfer" and bool(item["rate"]))
+    alice.node.process.send_signal(signal.SIGSTOP)
+    still = bob.node.event("transfer", offer=offer, rate=0.0)  # nobody asked for it
+    assert (still["state"], still["eta"]) == ("running", None)
+    assert "  stands still  " in bob.plain("transfers")
+    alice.node.process.send_signal(signal.SIGCONT)
+    alice.do("config", "set", "bandwidth.up", "off")
+    bob.node.event("transfer", offer=offer, state="done")
 
 
 @pytest.mark.parametrize("is_stopped", [False, True], ids=["killed", "stopped"])
