@@ -85,7 +85,7 @@ class Transfer(Result, frozen=True):
     files: int
     files_done: int
     skipped: list[dict[str, str]]  # {"path", "reason"}: what the sender left out
-    place: int | None  # in the queue, from 1; of incoming ones that wait
+    place: int | None  # in the queue, from 1; of those that wait for their turn
     bytes: int
     verified_bytes: int
     resent_bytes: int

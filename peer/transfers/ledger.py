@@ -342,8 +342,8 @@ def shown_transfers(
 
 _TRANSFER_COLUMNS = (
     "SELECT t.number, t.id, o.offer, t.is_out, c.name, o.title, t.saved_as, o.files, t.files_done,"
-    " t.skipped, CASE WHEN t.state = 'waiting' AND NOT t.is_out THEN (SELECT count(*) FROM"
-    " transfers q WHERE NOT q.is_out AND q.ended IS NULL AND q.state = 'waiting'"
+    " t.skipped, CASE WHEN t.state = 'waiting' AND t.reason = 'slot' THEN (SELECT count(*) FROM"
+    " transfers q WHERE q.ended IS NULL AND q.state = 'waiting' AND q.reason = 'slot'"
     " AND q.number <= t.number) END, o.size, t.verified_bytes, t.resent_bytes, t.state, t.reason,"
     " t.code, t.detail FROM transfers t JOIN offers o ON o.number = t.offer"
     " JOIN contacts c ON c.number = t.contact"

@@ -104,7 +104,12 @@ def test_the_sender_has_a_waiting_transfer_at_once_and_the_receiver_from_the_acc
     assert transfers(bob) == []
     _, accepted = accept(bob, offered[:8])
     [comes] = transfers(bob)
-    assert (comes.direction, comes.state, comes.place, comes.saved_as) == ("in", "waiting", 1, None)
+    assert (comes.direction, comes.state, comes.reason, comes.saved_as) == (
+        "in",
+        "waiting",
+        "friend",
+        None,
+    )
     assert comes.id == leaves.id
     assert WakeTransfers(OfferId(bytes.fromhex(offered))) in accepted
 

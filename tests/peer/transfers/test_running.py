@@ -79,22 +79,20 @@ def test_what_is_due_names_all_that_a_fetch_needs(pair: tuple[SimPeer, SimPeer])
     assert alice.database.read(manager.due) == []
 
 
-def test_the_queue_keeps_the_order_of_acceptance_and_says_each_ones_place(
+def test_the_queue_keeps_the_order_of_acceptance_and_counts_who_waits_for_a_turn(
     pair: tuple[SimPeer, SimPeer],
 ) -> None:
     alice, bob = pair
-    for title in ("one", "two", "three"):
-        accepted(alice, bob, title)
-    assert [incoming.title for incoming in bob.database.read(manager.due)] == [
-        "one",
-        "two",
-        "three",
-    ]
-    assert [t.place for t in transfers(bob)] == [1, 2, 3]
-    first = bob.database.read(manager.due)[0].number
-    write(bob, manager.started, first, 5)
-    assert [t.place for t in transfers(bob)] == [None, 1, 2]
-    assert [t.place for t in transfers(alice)] == [None, None, None]
+    reasons = ("slot", "friend", "slot", "space", "slot")
+    numbers = [accepted(alice, bob, reason)[2] for reason in reasons]
+    assert [t.place for t in transfers(bob)] == [None] * 5  # nobody knows yet
+    for number, reason in zip(numbers, reasons, strict=True):
+        write(bob, manager.waiting, number, reason, 4)
+    assert [incoming.title for incoming in bob.database.read(manager.due)] == list(reasons)
+    assert [t.place for t in transfers(bob)] == [1, None, 2, None, 3]
+    write(bob, manager.started, numbers[0], 5)
+    assert [t.place for t in transfers(bob)] == [None, None, 1, None, 2]
+    assert [t.place for t in transfers(alice)] == [None] * 5
 
 
 def test_figures_are_the_last_that_were_told_and_never_beyond_what_was_offered(
