@@ -81,9 +81,9 @@ def _one_switch(text: str) -> str:
 def _one_types(text: str) -> str:
     patterns = [part.strip() for part in text.split(",") if part.strip()]
     one = ",".join(patterns)
-    if not patterns or one.lower() in NONE:
+    if one != "0" and one.lower() in NONE:  # a file may be called so
         return OFF
-    if len(one) > limits.ACCEPT_TYPES_CHARS or "/" in one or not one.isprintable():
+    if not patterns or len(one) > limits.ACCEPT_TYPES_CHARS or "/" in one or not one.isprintable():
         raise ValueError(text)
     return one
 
@@ -114,8 +114,8 @@ def _one_folder(text: str) -> str:
     return path
 
 
-_SIZE_FORM = "bytes or a number with KB, MB, GB, KiB, MiB or GiB, like 25MB, or off"
-_SCHEDULE_FORM = "hours and limits like 08:00-18:00 up 1MB/s down 5MB/s, 22:00-06:00 up off, or off"
+_SIZE_FORM = "bytes or a number with KB, MB, GB, KiB, MiB or GiB, at least 1, like 25MB, or off"
+_SCHEDULE_FORM = "hours and limits like 08:00-18:00 up 1MB/s down 5MB/s, 22:00-06:00 up off (no hour twice), or off"
 _RATE_FORM = "bytes a second like 10MB/s, at least 10KB/s, or off"
 
 KEYS = {

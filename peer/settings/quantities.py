@@ -58,9 +58,12 @@ def rate_bytes_per_s(text: str) -> int | None:
 
 
 def one_size(text: str) -> str:
-    """Give a SIZE, or `off`, in its one spelling; raises ValueError."""
+    """Give a SIZE of at least a byte, or `off`, in its one spelling; raises ValueError, for 0 as well.
+
+    Who bounds something by 0 does not mean that it has no bound.
+    """
     folded = text.strip().lower()
-    if folded in NONE:
+    if folded in NONE and folded != "0":
         return OFF
     if not 1 <= size_bytes(text) <= limits.FILE_BYTES:
         raise ValueError(text)
