@@ -93,8 +93,9 @@ async def accept(
     node: Node, command: api.AcceptOffer, request_id: str
 ) -> AsyncGenerator[api.Result, None]:
     """Take an offer; with `wait` stay until it is here and the friend knows."""
-    need_bytes = node.database.read(manager.need_bytes, command.offer)
-    chosen = Path(command.folder) if command.folder else node.database.read(configuring.downloads)
+    named = Path(command.folder) if command.folder else None
+    need_bytes = node.database.read(manager.need_bytes, command.offer, named)
+    chosen = named or node.database.read(configuring.downloads)
     folder = await asyncio.to_thread(_folder, node, chosen, need_bytes)
     queue, leave = node.audience.subscribe()
     try:

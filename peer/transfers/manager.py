@@ -142,18 +142,27 @@ def recipients(connection: Connection, to: Sequence[str]) -> list[contacts.Conta
     return friends
 
 
-def need_bytes(connection: Connection, prefix: str) -> int:
+def need_bytes(connection: Connection, prefix: str, named: Path | None = None) -> int:
     """Give the space that has to be there to accept an offer: none for one that was accepted here before.
 
     Holes that the friend tells of need none; who lies about them meets a full disk, which is no harm.
-
-    Raises as `accept` does, about the offer itself.
+    named: the folder that the person named, absolute. Raises as `accept` does, about the offer itself, and
+    OFFER_ANSWERED if it goes to another folder already.
     """
     row = offerings.find_incoming(connection, prefix)
     if row.state in ("withdrawn", "declined"):
         raise _over(row)
-    is_begun = ledger.transfer_for(connection, row) is not None
-    return 0 if is_begun else offerings.needed_bytes(connection, row.number)
+    transfer = ledger.transfer_for(connection, row)
+    if transfer is None:
+        return offerings.needed_bytes(connection, row.number)
+    if named and row.state == "accepted" and transfer[1] is not TransferState.FAILED:
+        (raw,) = connection.execute(
+            "SELECT folder FROM transfers WHERE number = ?", transfer[:1]
+        ).fetchone()
+        folder = os.fsdecode(raw or os.fsencode(named))
+        if os.path.normpath(folder) != os.path.normpath(named):
+            raise PeerError(Code.OFFER_ANSWERED, f"this offer was accepted already, into {folder}")
+    return 0
 
 
 def accept(

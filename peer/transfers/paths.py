@@ -121,6 +121,10 @@ def work_name(title: str, offer: OfferId) -> str:
     return _cut(landing(title, is_top=True), limits.NAME_BYTES - len(suffix)) + suffix
 
 
+_CHOOSE = "see that it is there and can be written, or choose another folder"
+"""What to do about a folder while nothing goes there yet: what does goes on by itself once it is back."""
+
+
 def check_folder(folder: Path, home: Path, need_bytes: int = 0) -> None:
     """Refuse a folder that nothing can be received into.
 
@@ -144,10 +148,12 @@ def check_folder(folder: Path, home: Path, need_bytes: int = 0) -> None:
         if not folder.is_dir():
             raise PeerError(Code.FILE_EXISTS, f"{folder} is no folder")
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            raise PeerError(Code.FOLDER_GONE, f"{folder} cannot be written")
+            raise PeerError(Code.FOLDER_GONE, f"{folder} cannot be written", remedy=_CHOOSE)
         found = os.statvfs(folder)
     except OSError as error:
-        raise fault(error, folder) from error
+        found_wrong = fault(error, folder)
+        remedy = _CHOOSE if found_wrong.code is Code.FOLDER_GONE else ""
+        raise PeerError(found_wrong.code, found_wrong.detail, remedy=remedy) from error
     except ValueError as error:
         raise PeerError(Code.NAME_UNSAFE, "a folder's path has a zero byte") from error
     if (have := found.f_bavail * found.f_frsize) < need_bytes:

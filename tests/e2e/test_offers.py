@@ -147,6 +147,15 @@ def test_what_cannot_be_answered_is_named(friends: tuple[Peer, Peer], tmp_path: 
     inside = bob.try_to("accept", made["offer"], "--to", str(bob.home))
     assert (inside.code, inside.error["code"]) == (1, "home-unusable")
     assert bob.do("offers")[0]["state"] == "offered"
+    assert alice.node.stop() == 0
+    taken = tmp_path / "taken"
+    for folder in (str(taken), f"{taken}/"):
+        assert bob.one("accept", made["offer"], "--to", folder)["state"] == "accepted"
+    assert bob.one("accept", made["offer"])["state"] == "accepted"  # wherever it goes
+    elsewhere = bob.try_to("accept", made["offer"], "--to", str(tmp_path / "other"))
+    assert (elsewhere.code, elsewhere.error["code"]) == (1, "offer-answered")
+    assert elsewhere.error["message"].endswith(f"accepted already, into {taken}")
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_stream_is_offered_under_its_name_and_swept_when_its_offer_is_over(

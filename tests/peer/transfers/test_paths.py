@@ -188,6 +188,14 @@ def test_a_download_folder_is_made_when_only_its_last_component_is_missing(tmp_p
     assert refused(tmp_path / "gone" / "downloads", tmp_path / "home") is Code.FOLDER_GONE
 
 
+def test_nobody_is_told_that_what_never_began_goes_on_by_itself(tmp_path: Path) -> None:
+    with pytest.raises(PeerError) as problem:
+        check_folder(tmp_path / "gone" / "downloads", tmp_path / "home")
+    assert problem.value.remedy == (
+        "see that it is there and can be written, or choose another folder"
+    )
+
+
 def test_a_download_folder_that_is_a_file_or_cannot_be_named_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     assert refused(tmp_path / "file", tmp_path / "home") is Code.FILE_EXISTS
