@@ -100,7 +100,7 @@ class Walk:
     """Kills a program at one moment after the other, and counts.
 
     seed, sample: a usual run tries so many moments, drawn by that seed; the profile `deep` tries all, each call
-    until a run passes untouched.
+    until a run passes untouched, or, where a last one is named, up to that one whatever passes.
     """
 
     def __init__(self, log: Path, *, seed: int, sample: int) -> None:
@@ -119,10 +119,14 @@ class Walk:
                 self.killed = 1
             return
         for span in [spanned(AT)] if AT else map(spanned, {each.call: 0 for each in self.moments}):
+            *_, last = span
             for moment in upwards(*span):
-                if not attempt(moment):
+                if attempt(moment):
+                    self.killed += 1
+                elif last is None:
                     break
-                self.killed += 1
+                else:  # no two runs make the same calls in the same threads: a later one may come to more
+                    continue
                 print(f"{moment.call}:{moment.n}", end=" ", flush=True)
         print(
             f"\nkilled at {self.killed} moments, {len(self.moments)} in an untouched run:", end=" "
