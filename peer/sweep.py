@@ -10,6 +10,7 @@ from peer.effects import Effect
 from peer.history import indexing
 from peer.linking import Linking
 from peer.log import retention
+from peer.mail import restored
 from peer.people import reissuing
 from peer.reach.moved import Surroundings
 from peer.store import done
@@ -49,6 +50,9 @@ async def sweep(
         if database.read(seen.is_due):  # a verb without keys read it
             devices = linking.devices()
             carry_out(await database.write_patiently(seen.tell, keys, devices, wall()))
+        if database.read(restored.is_due):
+            devices = linking.devices()
+            carry_out(await database.write_patiently(restored.tell, keys, devices, wall()))
         if patience.is_due(loop.time(), wall()):
             count = await database.write_patiently(retention.drop_old, wall())
             patience.looked(loop.time(), is_more=count == retention.BATCH)

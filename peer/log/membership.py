@@ -57,7 +57,8 @@ def with_friend(connection: Connection, contact: contacts.Contact) -> Conversati
         return Conversation(*row)
     conversation = direct_conversation(own.this_device(connection)[1], contact.identity)
     connection.execute(
-        "INSERT INTO conversations (id, contact, identity) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO conversations (id, contact, identity, is_to_tell)"
+        " SELECT ?, ?, ?, count(*) > 1 FROM epochs WHERE true ON CONFLICT DO NOTHING",
         (conversation, contact.number, contact.identity),
     )
     return of_id(connection, conversation)

@@ -164,7 +164,13 @@ def _remind(
 def _sign_above(
     connection: Connection, keys: DeviceKeys, conversation: Conversation, now: UnixMillis
 ) -> list[Effect]:
-    """Sign anew above what this device was reminded of: it was put back from a backup, and its clock, too."""
+    """Sign anew above what this device was reminded of: it was put back from a backup, and its clock, too.
+
+    Nobody believed what it told since, so that all are to be told once more (`peer.mail.restored`).
+    """
+    connection.execute(
+        "UPDATE conversations SET is_to_tell = 1 WHERE number = ?", (conversation.number,)
+    )
     sign_receipt(connection, keys, conversation, now)
     return [PushEvents(conversation.id)]
 

@@ -73,6 +73,16 @@ def owe_to(
     return bool(away)
 
 
+def owe_reminder(connection: Connection, device: DeviceId, conversation: bytes) -> None:
+    """Note that a device is to be given the newest receipt of its own, which it does not seem to know."""
+    connection.execute(
+        "INSERT INTO owed_receipts (device, conversation, is_reminder)"
+        " SELECT ?, number, 1 FROM conversations WHERE id = ?"
+        " ON CONFLICT DO UPDATE SET is_again = 0, is_reminder = 1",
+        (device, conversation),
+    )
+
+
 def owe_nack(connection: Connection, device: DeviceId, item: bytes) -> None:
     """Note that an item of a device did not open here; beyond NACKS_OWED nobody is told any more."""
     connection.execute(
@@ -123,16 +133,20 @@ def enclose(connection: Connection, keys: DeviceKeys, device: DeviceId, room: in
         room -= RECORD_BYTES
     receipts: list[int] = []
     rows = connection.execute(
-        "SELECT w.conversation, r.signed FROM owed_receipts w JOIN receipts r"
-        " ON r.conversation = w.conversation AND r.device = ? WHERE w.device = ?",
+        "SELECT w.conversation, mine.signed, theirs.signed FROM owed_receipts w"
+        " LEFT JOIN receipts mine ON mine.conversation = w.conversation AND mine.device = ?"
+        " LEFT JOIN receipts theirs ON theirs.conversation = w.conversation"
+        " AND theirs.device = w.device AND w.is_reminder WHERE w.device = ?",
         (keys.device, device),
     )
-    for number, signed in rows.fetchall():
-        if len(signed) + RECORD_BYTES > room:
+    for number, *found in rows.fetchall():
+        given = [Receipt(signed) for signed in found if signed is not None]
+        size = sum(len(receipt.signed) + RECORD_BYTES for receipt in given)
+        if size > room:
             break
-        records.append(Receipt(signed))
+        records += given
         receipts.append(number)
-        room -= len(signed) + RECORD_BYTES
+        room -= size
     return Enclosed(tuple(records), tuple(receipts), tuple(nacks), has_key, before - room)
 
 
@@ -158,8 +172,8 @@ def left(
         row = (device, conversation)
         connection.execute("DELETE FROM enclosed WHERE device = ? AND conversation = ?", row)
         connection.execute(
-            "INSERT INTO enclosed (item, device, conversation, at) SELECT ?3, device, conversation, ?4"
-            " FROM owed_receipts WHERE device = ?1 AND conversation = ?2 AND NOT is_again",
+            "INSERT INTO enclosed (item, device, conversation, at, is_reminder)"
+            " SELECT ?3, device, conversation, ?4, is_reminder FROM owed_receipts WHERE device = ?1 AND conversation = ?2 AND NOT is_again",
             (*row, item, now),
         )
         connection.execute("DELETE FROM owed_receipts WHERE device = ? AND conversation = ?", row)
@@ -177,9 +191,10 @@ def on_nack(connection: Connection, device: DeviceId, item: bytes) -> None:
     """Owe once more what was in a letter that a device could not open."""
     letter = (item, device)
     connection.execute(
-        "INSERT INTO owed_receipts (device, conversation, is_again)"
-        " SELECT device, conversation, 1 FROM enclosed WHERE item = ? AND device = ?"
-        " AND conversation IS NOT NULL ON CONFLICT DO NOTHING",
+        "INSERT INTO owed_receipts (device, conversation, is_again, is_reminder)"
+        " SELECT device, conversation, 1, is_reminder FROM enclosed WHERE item = ? AND device = ?"
+        " AND conversation IS NOT NULL ON CONFLICT DO UPDATE SET"
+        " is_reminder = max(is_reminder, excluded.is_reminder)",
         letter,
     )
     connection.execute(

@@ -10,7 +10,7 @@ import sqlite3
 
 from msgspec import Struct
 
-from peer.effects import Effect, NoteDenial
+from peer.effects import Effect, NoteDenial, SendOnLink
 from peer.log import syncing
 from peer.log.membership import make_all, with_friend
 from peer.mail import enclosed, postbox, prekeys
@@ -22,6 +22,7 @@ from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.identity import DeviceKeys
 from wire.ids import DeviceId, IdentityKey
+from wire.log.receipt import peek_receipt
 from wire.machine import Entropy, UnixMillis
 from wire.mailbox import Letter, Route, open_letter, read_nack
 from wire.messages import Purpose
@@ -93,11 +94,20 @@ def _take_one(
                 nack = read_nack(message.signed, item.device, key)
                 effects += postbox.on_nack(connection, item.device, nack.item, now)
         elif isinstance(message, Events | Receipt | Devices | AddressKey):
-            effects += syncing.store(connection, keys, item.device, identity, message, now, entropy)
+            follows = syncing.store(connection, keys, item.device, identity, message, now, entropy)
+            effects += follows
             if isinstance(message, Events):
                 conversations.add(message.conversation)
+            elif isinstance(message, Receipt) and any(map(_is_reminder, follows)):
+                about = peek_receipt(message.signed).conversation
+                enclosed.owe_reminder(connection, item.device, about)
     enclosed.owe_receipts(connection, item.device, conversations)
     return effects
+
+
+def _is_reminder(effect: Effect) -> bool:
+    """Say whether a device is given a receipt on a link: its own, which it forgot."""
+    return isinstance(effect, SendOnLink) and isinstance(effect.message, Receipt)
 
 
 def _sender(connection: Connection, item: MailItem) -> IdentityKey | None:

@@ -73,7 +73,7 @@ def take_new_epoch(connection: sqlite3.Connection, entropy: Entropy, now: UnixMi
         " ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch",
         (epoch,),
     )
-    connection.execute("UPDATE conversations SET epoch = NULL WHERE epoch IS NOT NULL")
+    connection.execute("UPDATE conversations SET epoch = NULL, is_to_tell = 1")
     return epoch
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from peer.accounts import account_state
-from peer.mail import lost, mail_exchange, mailing, postbox, prekeys
+from peer.mail import lost, mail_exchange, mailing, postbox, prekeys, restored
 from peer.people import standing
 from peer.store import own
 from peer.store.devices import signing_key_of
@@ -118,6 +118,7 @@ class Office:
             return
         caller = self.tracker.do(accounts.admit, peer.keys.link_key)
         self._show_devices(peer)
+        self._tell_anew(peer)
         told = mailbox.state(self.tracker.store, caller.device)
         peer.database.write(lost.told_left, told.left, peer.wall())
         self.follow(peer, caller)
@@ -148,6 +149,14 @@ class Office:
                 )
             )
         peer.commit()
+
+    def _tell_anew(self, peer: SimPeer) -> None:
+        """Tell what a device has that was put back from a backup, as a node's sweep does."""
+        if peer.database.read(restored.is_due):
+            linked = {session.device for session in peer.sessions.values()}
+            effects = peer.database.write(restored.tell, peer.keys, linked, peer.wall())
+            peer.commit()
+            peer.carry_out(effects)
 
     def follow(self, peer: SimPeer, caller: Caller) -> None:
         """Take what other devices put into the account state, and put what changed, as a node does when it enters."""
