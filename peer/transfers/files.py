@@ -219,7 +219,7 @@ async def _offered(node: Node, command: api.OfferFiles, request_id: str) -> api.
 
 def _keep(node: Node, command: api.OfferFiles, offer_id: OfferId) -> manager.Contents:
     """Survey what is offered and keep it, durably, for whoever will fetch it; runs in a thread."""
-    found = survey([Path(path) for path in command.paths], command.name)
+    found = survey([Path(path) for path in command.paths], command.name, node.locations.home)
     Shelf(node.locations.offers).keep(offer_id, found)
     return manager.Contents(
         title=found.title,

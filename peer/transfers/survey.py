@@ -2,7 +2,8 @@
 
 Nothing is opened for its content here. Symbolic links inside folders, fifos, sockets, devices and what cannot
 be read are left out and listed with the reason; given by hand, such a thing is an error that names it. A
-link that is given by hand is followed, as every program that copies does.
+link that is given by hand is followed, as every program that copies does. So is what a profile holds: its keys and talk
+leave with no folder that it lies in.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import NamedTuple
 import msgspec
 
 from peer.errors import PeerError
+from peer.locations import Locations
 from wire import limits
 from wire.codes import Code
 from wire.errors import WireError
@@ -96,20 +98,45 @@ class Survey:
         return msgspec.msgpack.decode(self.pins, type=list[PinnedFile])
 
 
-def survey(paths: Sequence[Path], name: str | None = None) -> Survey:
+def survey(paths: Sequence[Path], name: str | None = None, home: Path | None = None) -> Survey:
     """Look at files and folders; blocks.
 
-    paths: absolute, at least one. name: title of the offer, and of what is offered if that is one thing.
-    Raises PeerError with NO_SUCH_FILE, NOT_A_REGULAR_FILE, FILE_UNREADABLE, NOTHING_TO_SEND, TOO_MANY_FILES or
-    NAME_TOO_LONG.
+    paths: absolute, at least one. name: title of the offer, and of what is offered if that is one thing. home: of
+    this profile, whose own state stays here. Raises PeerError with NO_SUCH_FILE, NOT_A_REGULAR_FILE, FILE_UNREADABLE,
+    HOME_UNUSABLE, NOTHING_TO_SEND, TOO_MANY_FILES or NAME_TOO_LONG.
     """
-    walk = _Walk()
+    walk = _Walk(home)
     tops: set[str] = set()
     for path in paths:
+        _must_be_named(path, home)
         top = name if name and len(paths) == 1 else path.name or path.resolve().name or "files"
         walk.add_top(path, _unique(_spelled(top), tops))
     title = next(iter(tops)) if len(tops) == 1 else _spelled(name or f"{len(tops)} items")
     return walk.result(title)
+
+
+def _must_be_named(path: Path, home: Path | None) -> None:
+    """Refuse what nobody means: no path at all, and what a profile keeps for itself; raises PeerError."""
+    if not path.is_absolute():
+        raise PeerError(Code.NO_SUCH_FILE, f"{str(path)!r} is no absolute path")
+    if home is None:
+        return
+    try:
+        within, homes = Path(os.path.realpath(path)), Path(os.path.realpath(home))
+    except ValueError:  # a zero byte: it is refused where it is looked at
+        return
+    places = Locations(homes)
+    is_open = any(within.is_relative_to(each) for each in (places.received, places.stdin))
+    if within.is_relative_to(homes) and not is_open:
+        raise PeerError(
+            Code.HOME_UNUSABLE,
+            f"{path} is this profile's own state",
+            remedy="send something else: who has its keys is you",
+        )
+
+
+def _place(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
 
 
 def pin_of(found: os.stat_result) -> Pin:
@@ -136,7 +163,8 @@ class _Walk:
     Nothing a manifest is sorted by has two zero bytes in a row, so records are sorted as they stand.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path | None) -> None:
+        self._home = _place(home.stat()) if home is not None and home.exists() else None
         self._records: list[bytes] = []
         self._tops: list[str] = []
         self._size = self._holes = 0
@@ -198,6 +226,9 @@ class _Walk:
             self._skip(entry.path, "its path is too long or too deep")
             return None
         if stat.S_ISDIR(found.st_mode):
+            if _place(found) == self._home:
+                self._skip(entry.path, "this profile's own state")
+                return None
             self._add_entry(Entry(name, FOLDER, 0, False, _mtime_ms(found)), None)
             return entry.path, name
         if not stat.S_ISREG(found.st_mode):

@@ -121,10 +121,14 @@ def test_what_cannot_be_sent_is_named(friends: tuple[Peer, Peer], tmp_path: Path
         ("bob", "/dev/null"): "not-a-regular-file",
         ("nobody.here", path): "no-such-friend",
         ("bob,nobody.here", path): "no-such-friend",
+        ("bob", str(alice.home / "keys")): "home-unusable",
     }
     for words, code in cases.items():
         outcome = alice.try_to("send", *words)
         assert (outcome.code, outcome.error["code"]) == (1, code), outcome
+    for empty in (("send", "bob", ""), ("send", "bob", path, ""), ("accept", "0" * 32, "--to", "")):
+        misuse = alice.try_to(*empty)
+        assert (misuse.code, misuse.error["message"]) == (2, "a path is empty"), misuse
     assert alice.do("offers") == []
     assert list((alice.home / "offers").glob("*")) == []
 

@@ -8,6 +8,7 @@ from argparse import Namespace
 from peer.cli import quantities, transfer_words
 from peer.cli.arguments import Arguments
 from peer.cli.console import Console, Item
+from peer.cli.exit_codes import Misuse
 from peer.cli.passwords import PasswordSource
 
 
@@ -60,5 +61,10 @@ def ask_about_transfer(console: Console, options: Namespace, do: str) -> None:
 
 
 def absolute(path: str) -> str:
-    """Give a path as the node has to see it: absolute, `~` as the shell left it, links untouched."""
+    """Give a path as the node has to see it: absolute, `~` as the shell left it, links untouched.
+
+    Raises Misuse for an empty one: what a script meant by it is not the folder that it runs in.
+    """
+    if not path:
+        raise Misuse("a path is empty", "name a file or folder; . is the folder that you are in")
     return os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links

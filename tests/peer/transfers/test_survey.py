@@ -97,6 +97,28 @@ def test_what_is_named_by_hand_and_cannot_be_sent_is_an_error(tmp_path: Path) ->
     assert refusal([tmp_path / "missing", tmp_path / "file"]) is Code.NO_SUCH_FILE
 
 
+def test_no_path_is_not_the_folder_that_the_program_runs_in() -> None:
+    assert refusal([Path()]) is Code.NO_SUCH_FILE
+
+
+def test_a_profile_leaves_with_no_folder_that_it_lies_in(tmp_path: Path) -> None:
+    home = tmp_path / "me" / "hobnob"
+    for inside in ("keys", "offers/1.offer", "downloads/film", "stdin/12/tape"):
+        (home / inside).parent.mkdir(parents=True, exist_ok=True)
+        (home / inside).write_bytes(b"1")
+    (tmp_path / "me" / "note").write_bytes(b"1")
+    (tmp_path / "link").symlink_to(home)
+    found = survey([tmp_path / "me"], home=home)
+    assert paths_of(found) == ["me", "me/note"]
+    assert reasons(found) == {"hobnob": "this profile's own state"}
+    for path in (home, home / "keys", tmp_path / "link", tmp_path / "link" / "offers"):
+        with pytest.raises(PeerError, match="own state") as raised:
+            survey([path], home=home)
+        assert raised.value.code is Code.HOME_UNUSABLE
+    for path, size in ((home / "downloads", 1), (home / "stdin" / "12" / "tape", 1)):
+        assert survey([path], home=home).size == size
+
+
 def test_a_link_named_by_hand_is_followed_under_its_own_name(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "x").write_bytes(b"abc")
