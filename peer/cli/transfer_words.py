@@ -57,6 +57,7 @@ def progress(items: Sequence[Item], width: int) -> str:
     total = sum(number_of(item["bytes"]) for item in items)
     amount = f"{size_text(verified)} of {size_text(total)}"
     facts = [f"{share:>3} %", amount, *_files(items), *_pace(items), *_count_sources(items)]
+    facts += sorted({clean(item["path"]) for item in items if item["path"]})
     waits = {str(item["reason"]) for item in items if item["reason"]}
     if all(item["state"] == "waiting" for item in items):
         facts += [_WAITS.get(reason, clean(reason)) for reason in sorted(waits)]

@@ -186,11 +186,13 @@ def test_a_transfer_is_one_line_that_promises_no_more_than_is_verified(
 
 
 def test_progress_has_a_bar_where_there_is_room_and_fits_where_there_is_none() -> None:
-    running = transfer(rate=16.0 * MIB)
+    running = transfer(rate=16.0 * MIB, path="punched")
     assert transfer_words.progress([running], 120) == (
         "holiday  [#######.......................]   25 %  16.0 MiB of 64.0 MiB  1 of 3 files"
-        "  16.0 MiB/s  3 s left"
+        "  16.0 MiB/s  3 s left  punched"
     )
+    still = transfer(rate=0.0, path="direct")
+    assert transfer_words.progress([still], 120).endswith("1 of 3 files  stands still  direct")
     for width in range(1, 120):
         assert len(transfer_words.progress([running], width)) <= width
 
@@ -198,6 +200,8 @@ def test_progress_has_a_bar_where_there_is_room_and_fits_where_there_is_none() -
 def test_progress_of_several_is_their_sum() -> None:
     two = [transfer(), transfer(verified_bytes=48 * MIB, bytes=64 * MIB)]
     assert " 50 %  64.0 MiB of 128.0 MiB" in transfer_words.progress(two, 100)
+    two[0]["path"], two[1]["path"] = "relayed", "direct"
+    assert transfer_words.progress(two, 100).endswith("  direct  relayed")
     waits = transfer(state="waiting", reason="friend", verified_bytes=0)
     assert transfer_words.progress([waits], 100).endswith(
         "0 bytes of 64.0 MiB  1 of 3 files  waits for the friend"
