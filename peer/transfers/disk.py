@@ -117,9 +117,9 @@ class SystemDisk:
     def files(folder: int) -> frozenset[bytes]:
         """List the plain files in a folder, by its descriptor: no links, no folders."""
         with os.scandir(folder) as found:
-            return frozenset(
-                os.fsencode(each.name) for each in found if each.is_file(follow_symlinks=False)
-            )
+            names = [each.name for each in found if each.is_file(follow_symlinks=False)]
+        joined = os.fsencode("\0".join(names))  # one by one it costs twice
+        return frozenset(joined.split(b"\0")) if names else frozenset()
 
     @staticmethod
     def free_bytes(folder: int) -> int:

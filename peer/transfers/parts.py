@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 
 from msgspec import Struct
@@ -69,6 +70,11 @@ class Parts:
             self._disk.ftruncate(part.descriptor, self._slots[file].entry.size)
             self._disk.utime(part.descriptor, ns=times(self._slots[file].entry))
         self.forget(file)
+
+    def opened(self, files: AbstractSet[int]) -> set[int]:
+        """Give those of some files that are open now."""
+        with self._lock:
+            return files & self._open.keys()
 
     def sync(self, file: int) -> bool:
         """Bring a part to the disk if it is open; False if it is not. Raises OSError."""

@@ -14,9 +14,11 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from peer.errors import PeerError
 from peer.locations import Locations
@@ -33,11 +35,14 @@ _WORK_NAME = re.compile(r"\.[0-9a-f]{8}\.part\Z", re.IGNORECASE)
 _DEVICES = re.compile(r"(con|prn|aux|nul|clock\$|conin\$|conout\$|(com|lpt)[0-9¹²³])\Z")
 _ACTING = frozenset({"desktop.ini", "autorun.inf", "thumbs.db", "folder.htt"})  # read unasked
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .()+,=@#%&'!-]*[A-Za-z0-9_()]\Z")
-_HARMLESS = re.compile(  # of those, what nothing below would change: nearly every name there is
-    r"(?!(con|prn|aux|nul|(com|lpt)[0-9]) *(\.|\Z))"
-    r"(?!(desktop\.ini|autorun\.inf|thumbs\.db|folder\.htt)\Z)" + _PLAIN.pattern,
-    re.IGNORECASE | re.ASCII,
+_HARMLESS_NAME = (  # of those, what nothing below would change: nearly every name there is
+    r"(?!(?:con|prn|aux|nul|(?:com|lpt)[0-9]) *(?:[./]|\Z))"
+    r"(?!(?:desktop\.ini|autorun\.inf|thumbs\.db|folder\.htt)(?:/|\Z))"
+    r"[A-Za-z0-9_][A-Za-z0-9_ .()+,=@#%&'!-]*[A-Za-z0-9_()]"
 )
+_HARMLESS = re.compile(rf"{_HARMLESS_NAME}\Z", re.IGNORECASE | re.ASCII)
+_ALL_HARMLESS = re.compile(rf"(?>{_HARMLESS_NAME}(?:/|\Z))*+", re.IGNORECASE | re.ASCII)
+_PLANNED_AT_ONCE = 1024
 _BLANK = "".join(filter(str.isspace, map(chr, range(0x3001))))
 _SHORT = limits.NAME_BYTES // 4  # characters that fit, whichever they are
 _EXTENSION_BYTES = 32  # longer ones are part of the name
@@ -51,7 +56,7 @@ _HARMFUL_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control, lone surro
 _INVISIBLE = str.maketrans("", "", "\u200b\u200c\u200d")  # some file systems pass over them
 
 
-class Place(NamedTuple):
+class Place(Struct, frozen=True, gc=False):
     """Where one entry of a manifest lands.
 
     parent: number of the entry whose folder it lies in, or TOP. name: one component, 1 to 255 bytes of
@@ -90,7 +95,7 @@ def numbered(name: str, number: int) -> str:
     return name if number == 1 else _fitted(name, f" ({number - 1})")
 
 
-def plan(entries: Iterable[Entry]) -> Iterator[Place]:
+def plan(entries: Sequence[Entry]) -> Iterator[Place]:
     """Say for each entry of a checked manifest where it lands.
 
     Names that would be one where case or the composition of accents does not count are kept apart: the
@@ -100,19 +105,49 @@ def plan(entries: Iterable[Entry]) -> Iterator[Place]:
     inside, parent = "", TOP  # path with "/", number
     taken: dict[str, int] = {}
     above: list[tuple[str, int, dict[str, int]]] = []
-    for number, entry in enumerate(entries):
-        path = entry.path
+    number = 0
+    while number < len(entries):
+        path = entries[number].path
         while not path.startswith(inside):
             inside, parent, taken = above.pop()
-        name = path[len(inside) :]
-        if parent != TOP and _is_harmless(name) and (key := name.lower()) not in taken:
-            taken[key] = 2  # nearly every name there is: in ASCII, and nobody's twin
-        else:
-            name = _apart(landing(name, is_top=parent == TOP), taken)
-        yield Place(parent, name)
-        if entry.kind == FOLDER:
+        if entries[number].kind == FOLDER:
+            name = _apart(landing(path[len(inside) :], is_top=parent == TOP), taken)
+            yield Place(parent, name)
             above.append((inside, parent, taken))
             inside, parent, taken = f"{path}/", number, {}
+            number += 1
+            continue
+        names = _files_from(entries, number, inside)
+        number += len(names)
+        if parent == TOP or not _take_plain(names, taken):
+            names = [_apart(landing(name, is_top=parent == TOP), taken) for name in names]
+        yield from map(Place, repeat(parent), names)
+
+
+def _files_from(entries: Sequence[Entry], number: int, inside: str) -> list[str]:
+    """List the names of the files that stand together from an entry on, in one folder."""
+    names: list[str] = []
+    for at in range(number, min(number + _PLANNED_AT_ONCE, len(entries))):
+        entry = entries[at]
+        if entry.kind == FOLDER or not entry.path.startswith(inside):
+            break
+        names.append(entry.path[len(inside) :])
+    return names
+
+
+def _take_plain(names: Sequence[str], taken: dict[str, int]) -> bool:
+    """Take names as they are if all of them are harmless and nobody's twins, as nearly all there are; else take none.
+
+    All at once, which costs a quarter of what it costs one by one, measured 2026-11. taken: as of `_apart`.
+    """
+    text = "/".join(names)
+    if max(map(len, names)) > _SHORT or _ALL_HARMLESS.fullmatch(text) is None:
+        return False
+    keys = dict.fromkeys(text.lower().split("/"), 2)
+    if len(keys) < len(names) or not taken.keys().isdisjoint(keys):
+        return False
+    taken.update(keys)
+    return True
 
 
 def work_name(title: str, offer: OfferId) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby
 from operator import attrgetter
 
 import msgspec
@@ -25,6 +26,7 @@ from wire.transfer.digests import chunk_count, chunk_length, zero_digest
 from wire.transfer.manifest import Entry
 
 EVERY_CHUNK = 2**32 - 1
+_PARENT = attrgetter("parent")  # of a slot
 _LATEST_MTIME_MS = 4_102_444_800_000  # the year 2100; beyond it or before 1970 is some mistake
 _SLACK_NS = 200_000_000  # a kill between a chunk's write and its entry; nobody edits a part so soon after it
 
@@ -119,20 +121,17 @@ def gone(
     A look at each of 100,000 small files costs a sixth of what writing them does. Call it with the lock of
     `folders` held. Raises OSError.
     """
-    parent: int | None = None
-    folder, files = -1, frozenset[bytes]()
-    for slot in sorted(
-        (slots[file] for file in wholes), key=attrgetter("parent")
-    ):  # each folder is read once
-        if slot.parent != parent:
-            parent, folder = slot.parent, folders.descriptor(slot.parent)
-            files = disk.files(folder)
-        if slot.name not in files:
-            yield slot
-        elif slot.entry.size > limits.CHUNK_BYTES:
-            found = _stat(disk, slot, folder)
-            if found is None or not is_as_left(found, slot.entry):
+    by_folder = sorted((slots[file] for file in wholes), key=_PARENT)
+    for parent, inside in groupby(by_folder, _PARENT):  # each folder is read once
+        folder = folders.descriptor(parent)
+        files = disk.files(folder)
+        for slot in inside:
+            if slot.name not in files:
                 yield slot
+            elif slot.entry.size > limits.CHUNK_BYTES:
+                found = _stat(disk, slot, folder)
+                if found is None or not is_as_left(found, slot.entry):
+                    yield slot
 
 
 def _stat(disk: Disk, slot: Slot, folder: int) -> os.stat_result | None:

@@ -37,7 +37,7 @@ from wire.errors import LocalProtocolError
 from wire.transfer import manifest
 from wire.transfer.digests import chunk_length, zero_digest
 from wire.transfer.holding import OfferKey
-from wire.transfer.manifest import Entry
+from wire.transfer.manifest import FILE, Entry
 
 _UNDER_WAY, _WHOLE, _DROPPED = range(3)
 
@@ -64,7 +64,7 @@ class Sink:
         places: dict[int, Place] = {}  # of folders alone: there may be 100,000 files
         tops: list[tuple[int, str]] = []
         for number, (entry, landing) in enumerate(zip(entries, paths.plan(entries), strict=True)):
-            if entry.is_file:
+            if entry.kind == FILE:
                 self._slots.append(Slot(entry, landing.parent, landing.name.encode()))
             else:
                 places[number] = landing

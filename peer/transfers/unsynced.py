@@ -81,7 +81,8 @@ class Unsynced:
         return count
 
     def _bring(self, dirty: set[int], touched: set[int]) -> None:
-        left = [file for file in dirty if not self._parts.sync(file)]
+        opened = self._parts.opened(dirty)
+        left = dirty - {file for file in opened if self._parts.sync(file)}
         is_much = len(left) + len(touched) > _ONE_BY_ONE
         if is_much and self._disk.sync_all(self._tree):
             return

@@ -149,11 +149,11 @@ class Folders:
         if found is not None:
             self._open.move_to_end(number)
             return found
-        parent, name = self._places[number]
-        above = self.descriptor(parent)
-        found, is_made = _open_or_make(self._disk, name.encode(), above, 0o777)
+        place = self._places[number]
+        above = self.descriptor(place.parent)
+        found, is_made = _open_or_make(self._disk, place.name.encode(), above, 0o777)
         if is_made:
-            self.touched.add(parent)
+            self.touched.add(place.parent)
         self._open[number] = found
         if len(self._open) > FOLDERS_OPEN:
             self._disk.close(self._open.popitem(last=False)[1])
@@ -170,10 +170,10 @@ class Folders:
 
     def top_of(self, number: int) -> str:
         """Give the name of the folder at the top of the tree that holds a folder, or is it."""
-        parent, name = self._places[number]
-        while parent != TOP:
-            parent, name = self._places[parent]
-        return name
+        place = self._places[number]
+        while place.parent != TOP:
+            place = self._places[place.parent]
+        return place.name
 
     def close(self) -> None:
         """Let go of all of them."""

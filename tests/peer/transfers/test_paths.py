@@ -157,6 +157,37 @@ def test_the_same_manifest_gives_the_same_places_every_time() -> None:
     assert planned(*entries) == planned(*reversed(entries))
 
 
+@pytest.mark.parametrize(
+    "odd", ["con.txt", "NUL", "Desktop.ini", "a:b", "x.", "é", "A0007", "n" * 64]
+)
+@pytest.mark.parametrize("many", [8, 1023, 1024, 1025, 2500], ids=str)
+def test_a_name_lands_in_the_same_place_among_few_and_among_many(odd: str, many: int) -> None:
+    plain = [file(f"f/a{number:04}", b"") for number in range(many)]
+    found = planned(folder("f"), *plain, file(f"f/{odd}", b""))
+    assert len(set(found.values())) == many + 2
+    changed = {path: place for path, place in found.items() if path != place}
+    if odd == "A0007":  # it stands before its twin, which gives way
+        assert changed == {"f/a0007": "f/a0007 (1)"}
+    else:
+        stored = landing(odd, is_top=False)
+        assert changed == ({} if stored == odd else {f"f/{odd}": f"f/{stored}"})
+
+
+def test_files_around_an_inner_folder_know_of_each_other() -> None:
+    assert planned(
+        folder("f"), file("f/A", b""), folder("f/inner"), file("f/inner/a", b""), file("f/xx", b""),
+        file("f/a", b""), file("f/XX", b""),
+    ) == {
+        "f": "f",
+        "f/A": "f/A",
+        "f/XX": "f/XX",
+        "f/a": "f/a (1)",
+        "f/inner": "f/inner",
+        "f/inner/a": "f/inner/a",
+        "f/xx": "f/xx (1)",
+    }  # fmt: skip
+
+
 def test_many_twins_cost_no_more_than_as_many_names() -> None:
     twins = ["".join("?*"[n >> bit & 1] for bit in range(16)) for n in range(2**16)]
     assert len({place.name for place in plan(files(*twins))}) == 2**16

@@ -85,6 +85,61 @@ def test_what_no_receiver_takes_is_refused_by_name(entries: list[Entry], code: C
             manifest.encode(entries)
 
 
+@pytest.mark.parametrize("many", [1, 1023, 1024, 1025, 3000], ids=str)
+@pytest.mark.parametrize(
+    ("entry", "code", "why"),
+    [
+        (file("0"), Code.MANIFEST_INVALID, "out of order"),
+        (file("x/y"), Code.MANIFEST_INVALID, "lies in no folder"),
+        (file("w/a/.."), Code.NAME_UNSAFE, "would leave"),
+        (file("w/./a"), Code.NAME_UNSAFE, "would leave"),
+        (file("w//a"), Code.NAME_UNSAFE, "would leave"),
+        (file("w/"), Code.NAME_UNSAFE, "would leave"),
+        (file("x\0y"), Code.NAME_UNSAFE, "zero byte"),
+        (file("é" * 2049), Code.NAME_TOO_LONG, "beyond 4096"),
+        (file("/".join("w" * 65)), Code.NAME_TOO_LONG, "deeper"),
+        (Entry("x", 2, 0, False, 0), Code.MANIFEST_INVALID, "no known kind"),
+        (Entry("x", -1, 0, False, 0), Code.MANIFEST_INVALID, "no known kind"),
+        (Entry("x", FOLDER, 1, False, 0), Code.SIZE_INVALID, "size"),
+        (Entry("x", FOLDER, 0, False, 0, 1), Code.SIZE_INVALID, "size"),
+        (file("x", -1), Code.SIZE_INVALID, "size"),
+        (file("x", limits.FILE_BYTES + 1), Code.SIZE_INVALID, "size"),
+        (file("x", 5, dense_bytes=6), Code.SIZE_INVALID, "size"),
+        (file("x", 5, dense_bytes=-2), Code.SIZE_INVALID, "size"),
+    ],
+)
+def test_what_no_receiver_takes_is_found_among_many_good_entries(
+    entry: Entry, code: Code, why: str, many: int
+) -> None:
+    good = [file(f"a{number:04}") for number in range(many - 1)]
+    with pytest.raises(RemoteProtocolError) as caught:
+        manifest.check([*good, folder("w"), entry, file("z")])
+    assert caught.value.code is code
+    assert f"entry {many}" in str(caught.value)
+    assert why in str(caught.value)
+
+
+@pytest.mark.parametrize("many", [1023, 1024, 1025], ids=str)
+def test_entries_hang_together_however_many_stand_between_them(many: int) -> None:
+    inside = [file(f"f/{number:04}") for number in range(many)]
+    manifest.check([folder("f"), *inside, file("g")])
+    for second, code in (
+        (inside[-1], Code.MANIFEST_CONFLICT),
+        (folder("f"), Code.MANIFEST_INVALID),
+    ):
+        with pytest.raises(RemoteProtocolError) as caught:
+            manifest.check([folder("f"), *inside, second])
+        assert caught.value.code is code
+    with pytest.raises(RemoteProtocolError) as caught:
+        manifest.check([folder("f"), *inside, file(f"{inside[-1].path}/x")])
+    assert caught.value.code is Code.MANIFEST_CONFLICT
+
+
+def test_a_long_path_of_few_folders_is_as_good_as_a_short_one() -> None:
+    manifest.check([folder("a" * 200), file("a" * 200 + "/" + "é" * 200)])
+    manifest.check([file("é" * 2048)])
+
+
 def test_the_limits_themselves_are_taken() -> None:
     deepest = ["/".join("a" * depth) for depth in range(1, limits.PATH_DEPTH)]
     entries = [*map(folder, deepest), file("/".join("a" * limits.PATH_DEPTH), limits.FILE_BYTES)]
