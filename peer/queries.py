@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from peer import api, asks
 from peer.accounts import alarms
 from peer.history import indexing, search
@@ -12,10 +14,11 @@ from peer.people import verifying
 from peer.reach import shown
 from peer.store import own
 from peer.talk import following, seen
-from peer.transfers import manager
+from peer.transfers import ledger, manager
 from wire.address import TrackerAddress
 from wire.codes import Code
 from wire.identity import encode_friend_code, fingerprint, peek_certificate
+from wire.transfer.states import TransferState
 
 Connection = sqlite3.Connection
 
@@ -68,7 +71,7 @@ def status_without_node(connection: Connection) -> api.Status:
         listen=[],
         tracker=api.TrackerStatus("offline", address, why),
         links=[],
-        transfers=manager.transfers(connection, only_open=True),
+        transfers=_at_rest(manager.transfers(connection, only_open=True)),
         waiting=asks.words(connection),
         alarms=alarms.standing(connection),
         unread=sum(following.unread(connection).values()),
@@ -96,8 +99,21 @@ def answer(connection: Connection, command: api.Command, sealed: str) -> Iterato
             yield from manager.offers(connection)
         case api.ListTransfers():
             own.need_account(connection)
-            yield from manager.transfers(connection)
+            yield from _at_rest(manager.transfers(connection))
         case api.SearchMessages():
             while indexing.catch_up(connection):
                 pass
             yield from search.find(connection, command)
+
+
+# --- inside
+
+
+def _at_rest(transfers: list[api.Transfer]) -> list[api.Transfer]:
+    """Give transfers as they are while no node runs: what the last one left under way waits, as the next one will say."""
+    return [
+        replace(each, state=TransferState.WAITING.value, reason=ledger.FRIEND)
+        if each.state == TransferState.RUNNING.value
+        else each
+        for each in transfers
+    ]

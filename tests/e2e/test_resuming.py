@@ -91,6 +91,8 @@ def test_what_was_interrupted_says_where_it_goes_on_and_sends_little_twice(
     else:
         left = alice.node.event("transfer", offer=offer, state="waiting", reason="friend")
         assert (left["rate"], left["path"]) == (None, None)
+    for shown in (*ended.do("transfers"), *ended.one("status")["transfers"]):  # nothing runs there
+        assert (shown["state"], shown["reason"]) == ("waiting", "friend")
     ended.up()
     again = goes_on(bob, offer)
     assert again["resumed_at"] >= here["verified_bytes"]
