@@ -13,6 +13,9 @@ from wire import limits
 from wire.codes import Code
 
 _OPEN = 16  # descriptors kept; a file of one chunk is read and closed
+_LOOKED_AT_EVERY = 16 * limits.CHUNK_BYTES
+"""Bytes after which a file is looked at again while it leaves: its last digests wait for its pin anyhow, but hours of
+sending what changed in the first minute would be for nothing."""
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
@@ -38,6 +41,9 @@ class Reader:
             descriptor = self._descriptor(file)
             if isinstance(descriptor, Code):
                 return descriptor
+            if offset % _LOOKED_AT_EVERY == 0 and not is_held(os.fstat(descriptor), pinned):
+                self._forget(file)
+                return Code.CHANGED_AT_SENDER
             return None if _filled(descriptor, offset, into) else Code.CHANGED_AT_SENDER
         except OSError:
             self._forget(file)

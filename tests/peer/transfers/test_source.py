@@ -86,6 +86,22 @@ def test_a_file_that_changed_is_never_taken_for_the_one_offered(
         reader.close()
 
 
+def test_a_file_that_changes_while_it_leaves_is_noticed_long_before_its_end(tmp_path: Path) -> None:
+    path = filled(tmp_path / "file", 40 * CHUNK_BYTES)
+    reader = reader_of(path)
+    read(reader, 0, 0, CHUNK_BYTES)
+    found = path.stat()
+    with path.open("r+b") as file:
+        file.write(b"another")
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns - 1))
+    noticed = [
+        index
+        for index in range(1, 18)
+        if read(reader, 0, index * CHUNK_BYTES, CHUNK_BYTES) is Code.CHANGED_AT_SENDER
+    ]
+    assert noticed == [16, 17]  # and from there on at once
+
+
 def test_a_file_that_is_cut_while_it_is_open_gives_no_bytes_behind_its_end(tmp_path: Path) -> None:
     path = filled(tmp_path / "file", 3 * CHUNK_BYTES)
     reader = reader_of(path)
