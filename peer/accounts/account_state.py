@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from peer.accounts import alarms
 from peer.effects import Effect, FriendsChanged
+from peer.mail import posted
 from peer.people import befriending, contacts
 from peer.store import settings
 from peer.talk import following, readmarks
@@ -57,7 +58,8 @@ class Snapshot(Struct, frozen=True):
 
 
 def mirror(connection: Connection) -> None:
-    """Bring the entries about people up to date with `contacts`."""
+    """Bring the entries about people up to date with `contacts`, and that of what this device left as mail."""
+    posted.mirror(connection)
     rows = connection.execute(
         "SELECT name, state, identity, is_by_code, pinned, since, request_hash, verified,"
         " list_counter FROM contacts WHERE state <> 'own'"
@@ -248,6 +250,8 @@ def _apply(connection: Connection, entry: Entry) -> list[Effect]:
         return []
     if entry.key.startswith(READ):
         return following.merge(connection, entry.key, entry.value)
+    if entry.key.startswith(posted.POSTED):
+        return posted.merge(connection, entry.key, entry.value)
     if entry.key.startswith(LIST):
         seen = read_list_seen(entry.value)
         # The list itself is not in the state: the directory has it, and an older one is refused.

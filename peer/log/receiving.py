@@ -30,6 +30,7 @@ from peer.log.showing import (
     on_shown,
     show,
 )
+from peer.mail import posted
 from peer.people import reissuing
 from peer.store.devices import certificate_of
 from peer.talk import about
@@ -295,7 +296,7 @@ def _embody(connection: Connection, batch: Batch, number: int, sealed: SealedEve
 
 
 def _mark_own(connection: Connection, batch: Batch, stored: list[Event]) -> list[Effect]:
-    """Mark what came of this account's chains and was receipted before it came."""
+    """Mark what came of this account's chains and was receipted, or left as mail, before it came."""
     touched = {
         (event.header.device, event.header.epoch)
         for event in stored
@@ -306,5 +307,7 @@ def _mark_own(connection: Connection, batch: Batch, stored: list[Event]) -> list
     for device, epoch in sorted(touched):
         chain = chains.find(connection, batch.conversation.number, device, epoch)
         if chain is not None:
+            if device != batch.keys.device:
+                effects += posted.mark(connection, batch.conversation, chain)
             effects += mark_delivered(connection, batch.conversation, chain, batch.now)
     return effects

@@ -7,6 +7,7 @@ Keys in use, and whether they travel with the account state (`peer.accounts.acco
     verified/NAME                 the identity whose safety number was compared      travels, at once
     list/NAME                     newest device list seen of a person                travels
     read/CONVERSATION             how far it was seen, see `peer.talk.readmarks`     travels
+    posted/DEVICE                 how much of what a device said lies at the tracker, see `peer.mail.posted`    travels
     mute/NAME, draft/NAME         see `peer.talk.mutes` and `drafts`                 travels
     share/NAME                    that a friend's devices may have all of it, and until when made      travels
     config/KEY[/NAME]             what `config` and `accept-policy` set              travels
