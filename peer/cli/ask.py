@@ -64,7 +64,8 @@ def drive(
 ) -> None:
     """Run an asynchronous iterator of results to its end, or until a signal comes.
 
-    flush: called FLUSHED_S after the first item that was not flushed, and at the end by `guard`.
+    flush: called when an item came, at once but FLUSHED_S after the last time at the soonest, and at the end by
+    `guard`.
     SIGTERM and SIGINT cancel it once, so that its clean-up runs; then raises Terminated or
     KeyboardInterrupt.
     """
@@ -86,9 +87,12 @@ def drive(
                 task.cancel()
 
         flushing: list[asyncio.Handle] = []
+        flushed_at = loop.time() - FLUSHED_S
 
         def flush_all(flush: Callable[[], None]) -> None:
+            nonlocal flushed_at
             flushing.clear()
+            flushed_at = loop.time()
             try:
                 flush()
             except OutputFailed as failed:
@@ -103,7 +107,8 @@ def drive(
             async for result in results:
                 on_item(api.as_json(result))
                 if flush is not None and not flushing:
-                    flushing.append(loop.call_later(FLUSHED_S, flush_all, flush))
+                    due = max(flushed_at + FLUSHED_S, loop.time())
+                    flushing.append(loop.call_at(due, flush_all, flush))
         finally:
             close = getattr(results, "aclose", None)
             if close is not None:
