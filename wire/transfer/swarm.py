@@ -26,7 +26,11 @@ from wire.transfer.ranges import RangeSet
 _NEVER = Monotonic(0.0)
 _MEMORY_S = 3.0  # of what a rate is made of
 _RATE_COUNTS_S = 30.0  # then the offering device is tried again
-_PROBE_S = 3.0  # others alone are asked for so long before the offering device's rate is tried
+_PROBE_S = (
+    3.0  # others alone are asked for so long at most before the offering device's rate is tried
+)
+_PROBE_LEAST_S = 0.25
+_PROBE_SHARE = 0.1  # of the time in which they would bring all that is missing
 _NEARLY = 0.9  # of the offering device's rate: others below it are too slow alone
 _RARITY_SPANS = 256  # looked at in one choice
 _RACE_AFTER_S = 2.0  # a source needs longer for its last range: another may be asked, too
@@ -167,7 +171,7 @@ class Swarm:
             return list(self._turned(alone))
         if self._alone_since is None:
             self._alone_since = now
-        return list(self._turned(missing)) if self._are_slow(device, now) else []
+        return list(self._turned(missing)) if self._are_slow(device, missing, now) else []
 
     def race(
         self,
@@ -228,9 +232,15 @@ class Swarm:
             member for each, member in self.members.items() if each not in (device, self._offering)
         )
 
-    def _are_slow(self, device: DeviceId, now: Monotonic) -> bool:
-        """Say whether the others, tried alone for a while, bring less than the offering device could."""
-        if self._alone_since is None or now - self._alone_since < _PROBE_S:
+    def _are_slow(self, device: DeviceId, missing: RangeSet, now: Monotonic) -> bool:
+        """Say whether the others, tried alone for a while, bring less than the offering device could.
+
+        How long they are tried goes by what there is to win: who joins late and lacks little would be done by then.
+        """
+        rate = sum(other.rate or 0.0 for other in self._others(device))
+        left_s = self._places.bytes_of(missing) / rate if rate else math.inf
+        probe_s = min(_PROBE_S, max(_PROBE_LEAST_S, _PROBE_SHARE * left_s))
+        if self._alone_since is None or now - self._alone_since < probe_s:
             return False
         member = self.members[device]
         at = member.brought_at
@@ -240,7 +250,6 @@ class Swarm:
         takers = 1 + sum(
             other.held is not None and other.held.count < self._places.count for other in others
         )  # who are served by it, too, if each asks it for more
-        rate = sum(other.rate or 0.0 for other in others)
         return rate < _NEARLY * member.rate / takers
 
     def _turned(self, places: RangeSet) -> Iterator[tuple[int, int]]:

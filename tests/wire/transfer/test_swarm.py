@@ -95,6 +95,30 @@ def test_the_offering_device_helps_where_the_others_together_are_slower_than_it(
     assert made.choose(A, ALL, ALL, at(40)) == [(0, 100)]  # its rate was true long ago
 
 
+@pytest.mark.parametrize(
+    ("lacks", "rate", "tried_s"),
+    [
+        (100, 1.0, 3.0),
+        (20, 1.0, 2.0),
+        (5, 1.0, 0.5),
+        (5, 10.0, 0.25),
+        (1, 1.0, 0.25),
+        (1, 0.0, 3.0),  # they brought nothing yet: nobody knows how long they will need
+    ],
+)
+def test_the_others_are_tried_alone_for_as_long_as_there_is_something_to_win(
+    lacks: int, rate: float, tried_s: float
+) -> None:
+    made, missing = swarm(B), RangeSet([(0, lacks)])
+    made.on_have(B, have((0, 100)), at(1))
+    made.members[B].ask(10 * MIB, at(1))
+    if rate:
+        made.members[B].bring(int(rate * MIB), at(2))
+    assert made.choose(A, missing, ALL, at(2)) == []
+    assert made.choose(A, missing, ALL, at(2 + tried_s - 0.01)) == []
+    assert made.choose(A, missing, ALL, at(2 + tried_s)) == [(0, lacks)]
+
+
 def test_a_window_is_what_a_source_brings_in_a_few_seconds() -> None:
     made = swarm(B)
     assert made.window(B) == limits.WINDOW_LEAST_BYTES
