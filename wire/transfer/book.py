@@ -161,6 +161,7 @@ class Book:
         """Count the first chunks of several files as here; False at one that is not expected (any more)."""
         sizes, here, of = self.sizes, self.here, self.places.of
         first = stop = 0  # of small files that lie side by side
+        around = range(0)  # asked for, around the last one
         try:
             for chunk in chunks:
                 file, size = chunk.file, chunk.length
@@ -170,7 +171,9 @@ class Book:
                     self.take(file, 0, chunk.digest)
                     continue
                 place = of(file, 0)
-                if file in here or place not in self.asked:
+                if place not in around:
+                    around = range(*(self.asked.around(place) or (0, 0)))
+                if file in here or place not in around:
                     return False
                 if place != stop:
                     self._came(first, stop)

@@ -275,11 +275,11 @@ class Receiver:
                 raise RemoteProtocolError(
                     Code.VERIFICATION_FAILED, "a packed file is not what was announced"
                 )
-        places = [self._book.places.of(chunk.file, 0) for chunk in pack.chunks]
-        signed = [
-            self._check(source, place, digest)
-            for place, digest in zip(places, digests, strict=True)
-        ]
+        places: list[int] = []
+        signed: list[bytes | None] = []
+        if self.lending is not None:  # else the offering device is the one source there is
+            places += [self._book.places.of(chunk.file, 0) for chunk in pack.chunks]
+            signed += [self._check(source, *each) for each in zip(places, digests, strict=True)]
         if not self._book.take_packed(pack.chunks):
             raise RemoteProtocolError(Code.MANIFEST_INVALID, "a pack names a file twice")
         if self.lending is None:
