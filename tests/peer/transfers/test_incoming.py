@@ -266,7 +266,8 @@ def test_small_files_that_were_asked_for_before_a_kill_count_as_sent_again(
     again.run()
     assert again.reports == [Landed(ROOT / "small", [])]
     assert 0 < again.incoming.resent_bytes <= limits.WINDOW_BYTES
-    assert again.incoming.resent_bytes >= limits.WINDOW_BYTES - had
+    asked = limits.WINDOW_BYTES - 300_000  # at least: a file that does not fit waits
+    assert again.incoming.resent_bytes >= asked - had
     again.incoming.close()
 
 

@@ -13,9 +13,11 @@ from wire import limits
 from wire.codes import Code
 from wire.errors import LocalProtocolError, RemoteProtocolError
 from wire.ids import DeviceId
+from wire.machine import Monotonic
 from wire.messages.transfer import (
     ChunkRange,
     DigestPage,
+    Fetch,
     Fetched,
     FetchRefused,
     Pack,
@@ -33,6 +35,7 @@ from wire.transfer.digests import (
 )
 from wire.transfer.proofs import FileFailed, FileVerified
 from wire.transfer.receiver import Receiver
+from wire.transfer.sources import BRISK_S
 
 DATA = b"x" * MIB
 DIGEST = chunk_digest(DATA)
@@ -234,6 +237,29 @@ def test_a_window_smaller_than_a_chunk_still_asks_for_one() -> None:
     exchange = Exchange([b"x" * (2 * MIB + 1), b"y" * MIB], window_bytes=5)
     exchange.run()
     exchange.check_whole()
+
+
+@pytest.mark.parametrize(("each_s", "most_at_once"), [(BRISK_S / 8, 4), (BRISK_S, 2)])
+def test_a_fast_source_is_asked_for_half_a_window_at_a_time(
+    each_s: float, most_at_once: int
+) -> None:
+    receiver = Receiver(KEY, (100 * MIB,), SIGNING_KEY)
+    receiver.start()
+    ids = itertools.count()
+    receiver.linked(lambda: next(ids))
+    asked = [ask for ask in receiver.asks(now=Monotonic(0.0)) if isinstance(ask, Fetch)]
+    for index in range(40):
+        now = Monotonic((index + 1) * each_s)
+        piece = Piece(0, 0, index, MIB, DIGEST)
+        assert receiver.expects(piece)
+        assert receiver.on_piece(piece, DIGEST, now=now)
+        for ask in asked:
+            if ask.ranges[-1].first + ask.ranges[-1].count == index + 1:
+                receiver.on_fetched(Fetched(ask.fetch))
+        asked += [ask for ask in receiver.asks(now=now) if isinstance(ask, Fetch)]
+    window = limits.WINDOW_BYTES // MIB
+    counts = [sum(wanted.count for wanted in ask.ranges) for ask in asked]
+    assert counts == [window, *[most_at_once] * (40 // most_at_once)]
 
 
 def test_a_small_file_waits_for_room_in_the_window() -> None:
