@@ -15,6 +15,7 @@ from peer.transfers.workplace import Folders, remove_tree
 from wire import limits
 
 FILES_OPEN = 16
+_STEP_BYTES = 4 * limits.MIB  # set aside with one write
 _ZEROS = bytes(limits.CHUNK_BYTES)
 
 
@@ -176,19 +177,27 @@ class Parts:
         return None
 
     def _reserve(self, part: _Part, slot: Slot, offset: int, length: int) -> None:
-        """Set space aside ahead of the writes, unless the file is said to have holes."""
-        wanted = range(offset, offset + length)
-        if slot.entry.needed_bytes < slot.entry.size or (
-            wanted.start in part.reserved and wanted.stop <= part.reserved.stop
-        ):
+        """Set space aside ahead of the writes, a step with each, unless the file is said to have holes.
+
+        All of it at once would hold up the line: on a tmpfs it takes as long as writing does.
+        """
+        size, stop, here = slot.entry.size, offset + length, part.reserved
+        if slot.entry.needed_bytes < size:
             return
-        ahead = min(limits.RESERVE_AHEAD_BYTES, slot.entry.size - offset)
+        is_here = offset in here and stop <= here.stop
+        start = here.stop if is_here else offset
+        wanted = min(max(start, stop) + _STEP_BYTES, stop + limits.RESERVE_AHEAD_BYTES, size)
+        if is_here and wanted < min(start + _STEP_BYTES, size):
+            return
         try:
-            self._disk.reserve(part.descriptor, offset, ahead)
+            if wanted > start:
+                self._disk.reserve(part.descriptor, start, wanted - start)
         except OSError:
+            if is_here:
+                return  # whoever writes there meets it
             self._disk.reserve(part.descriptor, offset, length)  # a little may fit yet
-            ahead = length
-        part.reserved = range(offset, offset + ahead)
+            wanted = stop
+        part.reserved = range(here.start if is_here else offset, wanted)
 
 
 def create(disk: Disk, slot: Slot, folder: int) -> int:

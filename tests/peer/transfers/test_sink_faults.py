@@ -31,7 +31,7 @@ from tests.peer.transfers.landings import (
     open_sink,
 )
 from wire.codes import Code
-from wire.limits import CHUNK_BYTES
+from wire.limits import CHUNK_BYTES, RESERVE_AHEAD_BYTES
 from wire.transfer.manifest import FILE, Entry
 
 BIG_FILE = 1
@@ -176,14 +176,51 @@ def test_space_is_set_aside_ahead_of_dense_files_alone_and_less_where_there_is_l
     for index in (0, 1, 63, 64, 99):
         sink.write(0, index, data, digest(data))
         sink.write(1, index, data, digest(data))
-    ahead = 64 * CHUNK_BYTES
-    assert disk.asked == [(0, ahead), (ahead, 36 * CHUNK_BYTES)]
+    steps = [(0, 5), (5, 4), (63, 5), (68, 4), (99, 1)]
+    assert disk.asked == [(first * CHUNK_BYTES, count * CHUNK_BYTES) for first, count in steps]
     disk.capacity = disk._used() + 3 * CHUNK_BYTES
     sink.write(0, 40, data, digest(data))
     disk.asked.clear()
     sink.discard()
     sink = Sink.open(ROOT, KEY, "films", entries[:1], disk=MemoryDisk(ROOT))
     sink.discard()
+
+
+def test_space_is_set_aside_in_steps_up_to_a_bound_ahead_of_whoever_writes_on() -> None:
+    class Setting(MemoryDisk):
+        aside = 0
+
+        def reserve(self, descriptor: int, offset: int, length: int) -> bool:
+            assert offset == self.aside
+            self.aside = offset + length
+            return super().reserve(descriptor, offset, length)
+
+    disk = Setting(ROOT)
+    count = 100
+    entries = [Entry("a", FILE, count * CHUNK_BYTES, False, MTIME_MS)]
+    sink = Sink.open(ROOT, KEY, "film", entries, disk=disk)
+    data = chunk(BIG, 0)
+    most = RESERVE_AHEAD_BYTES // CHUNK_BYTES
+    for index in range(count):
+        sink.write(0, index, data, digest(data))
+        ahead = disk.aside // CHUNK_BYTES - (index + 1)
+        assert min(4, count - index - 1) <= ahead <= most
+        assert ahead > most - 4 or index < 24 or disk.aside == count * CHUNK_BYTES
+    sink.discard()
+
+
+def test_a_disk_too_full_to_set_more_aside_is_met_by_whoever_writes_there() -> None:
+    disk = MemoryDisk(ROOT, capacity=200 * CHUNK_BYTES)
+    sink = Sink.open(ROOT, KEY, "film", [file("film", bytes(100 * CHUNK_BYTES))], disk=disk)
+    data = chunk(BIG, 0)
+    sink.write(0, 0, data, digest(data))
+    disk.capacity = disk._used() + 3 * CHUNK_BYTES
+    sink.write(0, 1, data, digest(data))
+    disk.capacity = disk._used()
+    with pytest.raises(PeerError) as full:
+        sink.write(0, 70, data, digest(data))
+    assert full.value.code is Code.NO_SPACE
+    sink.close()
 
 
 def test_a_little_that_fits_is_written_though_a_lot_does_not() -> None:
