@@ -15,7 +15,7 @@ from wire import limits
 
 KILLS = 100 if IS_DEEP else 4
 SIZE = (2048 if IS_DEEP else 40) * limits.MIB + 77
-RATE = "60MB/s" if IS_DEEP else "10MB/s"
+RATE = "30MB/s" if IS_DEEP else "10MB/s"
 SEED = 20261121
 
 
