@@ -15,7 +15,7 @@ class Audience:
 
     def __init__(self) -> None:
         self._watchers: dict[Hear, None] = {}
-        self._next: list[Event] = []  # told in the loop's next round
+        self._next: list[Event | Callable[[], Event]] = []  # told in the loop's next round
 
     def tell(self, event: Event) -> None:
         """Tell everybody, after what waits to be told; a verb that waits before `up`, which prints."""
@@ -24,8 +24,8 @@ class Audience:
         else:
             self._tell(event)
 
-    def tell_next(self, event: Event) -> None:
-        """Tell everybody in the loop's next round, after what was put into that round before."""
+    def tell_next(self, event: Event | Callable[[], Event]) -> None:
+        """Tell everybody in the loop's next round, after what was put into that round before. event: or what makes it then."""
         if not self._next:
             asyncio.get_running_loop().call_soon(self._tell_all)
         self._next.append(event)
@@ -33,7 +33,7 @@ class Audience:
     def _tell_all(self) -> None:
         events, self._next = self._next, []
         for event in events:
-            self._tell(event)
+            self._tell(event if isinstance(event, Event) else event())
 
     def _tell(self, event: Event) -> None:
         for hear in reversed(self._watchers):

@@ -7,6 +7,8 @@ of the very transaction that decided them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from peer import api
@@ -103,9 +105,14 @@ class FriendsChanged(Effect, frozen=True):
 
 
 class Tell(Effect, frozen=True):
-    """Tell the faces."""
+    """Tell the faces. told: the event, or what makes it of values that do not change: then that is done when it is told."""
 
-    event: api.Event
+    told: api.Event | Callable[[], api.Event]
+
+    @property
+    def event(self) -> api.Event:
+        """What is told."""
+        return self.told if isinstance(self.told, api.Event) else self.told()
 
 
 class NoteTyping(Effect, frozen=True):

@@ -284,10 +284,12 @@ class Node:
             if not isinstance(effect, Tell):
                 self._carry_out_one(effect, link)
         is_pushed = any(isinstance(effect, PushEvents) for effect in effects)
-        tell = self.audience.tell_next if is_pushed else self.audience.tell
         for effect in effects:
             if isinstance(effect, Tell):
-                tell(effect.event)
+                if is_pushed:
+                    self.audience.tell_next(effect.told)
+                else:
+                    self.audience.tell(effect.event)
 
     def _carry_out_one(self, effect: Effect, link: PeerLink | None) -> None:
         match effect:

@@ -11,12 +11,11 @@ import sqlite3
 from collections.abc import Sequence
 
 from peer.effects import Effect
-from peer.history.history import message_of_new
 from peer.log import chains
 from peer.log.batches import Batch, is_label_off, known_clock
 from peer.log.chains import ChainRow
 from peer.log.rows import insert_next
-from peer.log.showing import Known, known_among, named_by, take_heads, tell
+from peer.log.showing import Known, known_among, named_by, take_heads, tell_new
 from peer.store.listed import listed
 from peer.talk import mutes
 from wire.errors import RemoteProtocolError
@@ -158,8 +157,9 @@ def _shown(
     effects: list[Effect] = []
     for event, is_off in zip(run, offs, strict=True):
         if isinstance(event.content, Text):
-            line = message_of_new(
-                event, event.content, conversation, conversation.me, is_own=False, is_off=is_off
-            )
-            effects.append(tell(line, is_muted=is_muted))
+            told = tell_new(
+                event, event.content, conversation,
+                is_own=False, is_off=is_off, is_muted=is_muted,
+            )  # fmt: skip
+            effects.append(told)
     return effects

@@ -74,15 +74,15 @@ def on_shown(
         is_plain = stored.is_new and not (
             stored.is_void or is_spoken_of or conversation.is_with_oneself
         )
+        is_muted = None if stored.is_own else mutes.is_muted(connection, conversation.friend, now)
         if isinstance(content, Text) and is_plain:
-            shown = message_of_new(
-                stored.event, content, conversation, conversation.me,
-                is_own=stored.is_own, is_off=stored.is_clock_off,
+            told = tell_new(
+                stored.event, content, conversation,
+                is_own=stored.is_own, is_off=stored.is_clock_off, is_muted=is_muted,
             )  # fmt: skip
         else:
-            shown = message_of(connection, stored.number)
-        is_muted = None if stored.is_own else mutes.is_muted(connection, conversation.friend, now)
-        return [*effects, tell(shown, is_muted=is_muted)]
+            told = tell(message_of(connection, stored.number), is_muted=is_muted)
+        return [*effects, told]
     if stored.is_void:
         return []
     return heard.on_event(
@@ -92,10 +92,34 @@ def on_shown(
 
 def tell(shown: api.Message, *, is_muted: bool | None) -> Tell:
     """Give what tells the faces a message. is_muted: whether its author is; None for an own one."""
+    return Tell(_told(shown, is_muted))
+
+
+def _told(shown: api.Message, is_muted: bool | None) -> api.Event:
     body = api.as_json(shown)
     if is_muted is not None:
         body["muted"] = is_muted
-    return Tell(api.Event("message", body))
+    return api.Event("message", body)
+
+
+def tell_new(
+    event: Event,
+    content: Text,
+    conversation: Conversation,
+    *,
+    is_own: bool,
+    is_off: bool,
+    is_muted: bool | None,
+) -> Tell:
+    """Do what `tell` does, for one as of `message_of_new`; it is made once it is told, when what hurries has left."""
+
+    def told() -> api.Event:
+        shown = message_of_new(
+            event, content, conversation, conversation.me, is_own=is_own, is_off=is_off
+        )
+        return _told(shown, is_muted)
+
+    return Tell(told)
 
 
 def show(

@@ -38,6 +38,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Connection = sqlite3.Connection
 
+CACHE_KIB = 8192
+"""Most pages that the writer keeps in memory, once they were used: ids stand all over their index, and with SQLite's 2 MiB
+each message reads several pages again as soon as there are some thousands."""
+
 AGAIN_S = 1.0
 """Between two tries of a patient write."""
 
@@ -104,6 +108,7 @@ class Database:
             writer.execute(
                 "PRAGMA wal_autocheckpoint = 0"
             )  # and folds the log after a commit, not in it
+            writer.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         except sqlite3.Error as error:
             writer.close()
             raise translate(error, str(path)) from error

@@ -67,7 +67,8 @@ class Voice:
     def say(self, command: api.SendText, request_id: str, then: Heard) -> None:
         """Keep what a command says; what was said under that id before is given as far as it has come.
 
-        then: called in the loop's thread, before what was said leaves.
+        then: called in the loop's thread, right after what was said left on the links that stand: before any receipt
+        can come, and without a friend waiting for that.
         """
         if not self._wishes:
             asyncio.get_running_loop().call_soon(self._begin)
@@ -89,8 +90,7 @@ class Voice:
         written = kept.result() if error is None else [(error, [])] * len(wishes)
         for _, effects in written:
             self._carry_out(effects)
-        for wish, (outcome, _) in zip(wishes, written, strict=True):
-            wish.then(outcome)
+        asyncio.get_running_loop().call_soon(_answer, wishes, written)
 
     # --- in the transaction
 
@@ -128,6 +128,11 @@ class Voice:
             if len(sayings) == 1:
                 return [(error, [])]
         return [one for saying in sayings for one in self._say_all(connection, to, [saying])]
+
+
+def _answer(wishes: list[_Wish], written: list[Written]) -> None:
+    for wish, (outcome, _) in zip(wishes, written, strict=True):
+        wish.then(outcome)
 
 
 def _named(results: list[tuple[str | int, Outcome]]) -> Iterator[tuple[str, api.Result]]:
