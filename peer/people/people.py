@@ -63,9 +63,11 @@ async def carry_out(node: Node, command: Command, request_id: str) -> Sequence[a
             return node.database.read(roster.requests)
         case api.ListFriends(online_only=online_only):
             await node.settle(SETTLE_S)
+            is_told = node.uplink.state == "online"
+            told = node.database.read(roster.names_listed) if is_told else frozenset[str]()
             return _shown(
                 node.database.read(_friends, wall(), online_only=False),
-                node.linking.linked_friends(),
+                node.linking.linked_friends() - told,
                 online_only=online_only,
             )
 
@@ -81,7 +83,10 @@ def _friends(
 
 
 def _shown(listed: list[api.Friend], linked: set[str], *, online_only: bool) -> list[api.Friend]:
-    """List friends with whom we are linked as there, whatever the tracker says or cannot say."""
+    """List friends with whom we are linked as there. linked: those of whom no tracker says it.
+
+    Where one does, its word holds: who chose to be invisible keeps the links that stand.
+    """
     shown = [
         replace(friend, presence="available")
         if friend.presence == "offline" and friend.friend in linked

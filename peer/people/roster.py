@@ -85,6 +85,14 @@ def list_friends(connection: Connection, *, online_only: bool) -> list[api.Frien
     return listed
 
 
+def names_listed(connection: Connection) -> frozenset[str]:
+    """Give the names of friends that the tracker knows as ours, and so tells the presence of."""
+    rows = connection.execute(
+        "SELECT name FROM contacts WHERE state = 'friends' AND is_listed = 1"
+    ).fetchall()
+    return frozenset(name for (name,) in rows)
+
+
 # --- what the tracker says
 
 
@@ -141,13 +149,8 @@ def on_friends(connection: Connection, rows: list[friends.Friend], now: UnixMill
     """
     connection.execute("UPDATE contacts SET shown = 0")
     effects = [effect for row in rows for effect in _note_friend(connection, row, now)]
-    listed = {row.name for row in rows}  # one under another key is an alarm already
-    before = connection.execute(
-        "SELECT name FROM contacts WHERE state = 'friends' AND is_listed = 1"
-    ).fetchall()
-    for (name,) in before:
-        if name not in listed:
-            effects += overtures.on_removed(connection, name, now)
+    for name in sorted(names_listed(connection) - {row.name for row in rows}):
+        effects += overtures.on_removed(connection, name, now)  # another key is an alarm already
     return effects
 
 

@@ -163,6 +163,23 @@ def test_who_gives_no_command_for_a_while_is_away_until_the_next(friends: Friend
     alice.node.event("presence", friend="bob", presence="available", text="")
 
 
+def test_who_is_invisible_looks_offline_to_a_linked_friend_too(
+    friends: Friends, tracker: TrackerProcess
+) -> None:
+    alice, bob = friends
+    bob.one("presence", "invisible")
+    alice.node.event("presence", friend="bob", presence="offline")
+    assert alice.one("friend", "list")["presence"] == "offline"
+    assert alice.do("friend", "list", "--online") == []
+    assert alice.one("say", "bob", "still", "--wait", "20")["state"] == "delivered"
+    bob.one("presence", "available")
+    alice.node.event("presence", friend="bob", presence="available")
+    assert alice.one("friend", "list")["presence"] == "available"
+    tracker.kill()  # nobody says it now: the link does
+    alice.node.event("notice", code="tracker-connecting")
+    assert alice.one("friend", "list")["presence"] == "available"
+
+
 def test_what_is_shown_for_a_time_ends_though_the_tracker_was_started_anew(
     friends: Friends, tracker: TrackerProcess
 ) -> None:
