@@ -205,7 +205,7 @@ class Restoring:
             self._notes.doubtful.discard(file)
             notes.doubtful.add(0, 1)
         count = chunk_count(slot.entry.size)
-        notes.drop(count, EVERY_CHUNK)
+        notes.drop(count, EVERY_CHUNK + 1)  # a damaged entry may name the last number, no drop can
         is_whole = file in self._notes.wholes and notes.known.count == count
         if not notes.known and not is_whole:
             return

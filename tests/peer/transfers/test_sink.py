@@ -217,6 +217,18 @@ def test_what_was_dropped_once_is_not_believed_after_a_later_mark(tmp_path: Path
     assert (tmp_path / "stuff/inner/big").read_bytes() == BIG
 
 
+def test_a_chunk_that_no_file_has_is_not_believed_whatever_number_a_damaged_journal_gives_it(
+    tmp_path: Path,
+) -> None:
+    sink = open_sink(SystemDisk(), tmp_path)
+    bring(sink)
+    sink._journal.chunks((BIG_FILE, number, bytes(32)) for number in (3, 2**32 - 2, 2**32 - 1))
+    sink._let_go()  # killed: no mark
+    sink = open_sink(SystemDisk(), tmp_path)
+    assert dict(missing_of(sink))[BIG_FILE] is None  # whole
+    sink.close()
+
+
 def test_a_transfer_lands_in_a_later_life_where_it_said_it_would(tmp_path: Path) -> None:
     sink = open_sink(SystemDisk(), tmp_path)
     bring(sink)
