@@ -80,6 +80,7 @@ class TransferTalk:
         with self._lock:
             if self._is_over():
                 return
+            self._told.pop(incoming.due.key, None)  # if it asked here before, it goes on now
             self._incoming[incoming.due.key] = incoming
 
         def new_fetch() -> int:

@@ -1,0 +1,73 @@
+"""What both ends show of one transfer over real sockets: how far it is, where it goes on, how far it came."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peer import api
+from peer.transfers import manager, stopping
+from tests.harness.simnet import SimPeer, Simulation, befriend
+from tests.harness.stations import Station, stations
+from wire import limits
+
+Two = tuple[Station, Station]
+RATE = 2 * limits.MIB
+
+
+@pytest.fixture
+async def two(tmp_path: Path) -> AsyncIterator[Two]:
+    world = Simulation(1)
+    people = [SimPeer.make(world, name) for name in ("alice", "bob")]
+    befriend(*people)
+    async with stations(tmp_path, *people) as made:
+        alice, bob = made
+        yield alice, bob
+
+
+def do(station: Station, fn: Callable[..., Any], *arguments: object) -> None:
+    """Do something durably at somebody's, and what follows."""
+    _, effects = station.one.database.write(fn, *arguments)
+    station.one.database.commit()
+    station._carry_out(effects)
+    for each in (station, *station.stations.values()):
+        each.links.wake()
+
+
+def shown(station: Station) -> api.Transfer:
+    """Give the one transfer as its person sees it."""
+    [transfer] = station.one.database.read(manager.transfers, station.links.live())
+    return transfer
+
+
+async def half_way(alice: Station, bob: Station, folder: Path) -> Path:
+    """Let a file come slowly from alice to bob until some of it is there; gives its path."""
+    path = folder / "letter"
+    path.write_bytes(os.urandom(16 * limits.MIB))
+    alice.limit_up(RATE)
+    alice.offer(bob, path)
+    await bob.until(lambda: shown(bob).verified_bytes >= 2 * limits.MIB)
+    return path
+
+
+@pytest.mark.parametrize("who", ["alice", "bob"])
+async def test_where_it_goes_on_is_what_was_verified_though_its_link_stood_all_the_time(
+    two: Two, tmp_path: Path, who: str
+) -> None:
+    alice, bob = two
+    await half_way(alice, bob, tmp_path)
+    one = alice if who == "alice" else bob
+    do(one, stopping.pause, shown(one).id, one.one.world.wall())
+    await alice.until(lambda: not alice.links.live())
+    await bob.until(lambda: not bob.links.live())
+    was = shown(bob).verified_bytes
+    do(one, stopping.resume, shown(one).id, one.one.world.wall())
+    alice.links.linked(bob.one.keys.device)
+    bob.links.linked(alice.one.keys.device)
+    for each in two:
+        await each.until(lambda each=each: shown(each).resumed_at is not None)  # type: ignore[misc]
+    assert (shown(bob).resumed_at, shown(alice).resumed_at) == (was, was)
