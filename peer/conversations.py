@@ -18,7 +18,7 @@ from peer.history.history import find_event, state_of
 from peer.log import chains, oneself, rows
 from peer.log.membership import with_friend
 from peer.log.showing import Stored, next_due, on_shown, show_due, take_heads
-from peer.people import contacts
+from peer.people import contacts, standing
 from peer.talk import about, drafts
 from wire import limits
 from wire.codes import Code
@@ -70,8 +70,8 @@ def say_all(
 ) -> list[tuple[api.MessageState, list[Effect]]]:
     """Commit messages to one friend, in this order, or none of them (promise D1).
 
-    Raises PeerError with NO_SUCH_FRIEND, BLOCKED, UNKNOWN_MESSAGE, TEXT_INVALID; LocalProtocolError with
-    MESSAGE_EMPTY or MESSAGE_TOO_LONG. To a friend whose key has changed they wait (`keychange`).
+    Raises PeerError with NO_SUCH_FRIEND, BLOCKED, UNKNOWN_MESSAGE, TEXT_INVALID, DEVICE_REVOKED;
+    LocalProtocolError with MESSAGE_EMPTY or MESSAGE_TOO_LONG. To a friend whose key has changed they wait (`keychange`).
     """
     for saying in sayings:
         check_text(saying.text)
@@ -143,8 +143,9 @@ def write_own(
 ) -> list[tuple[EventId, list[Effect]]]:
     """Write the next events of this device in the conversation with a friend, at least one, each after the other.
 
-    Gives of each its id and what follows from it.
+    Gives of each its id and what follows from it. Raises PeerError(DEVICE_REVOKED) on a device that was taken off.
     """
+    standing.check_may_write(connection)
     conversation = with_friend(connection, contact)
     epoch, list_counter, chain = chains.of_this_device(connection, conversation.number, keys.device)
     if chain is None:
@@ -192,8 +193,8 @@ def retry(
 ) -> tuple[api.MessageState, list[Effect]]:
     """Give a failed message another 30 days; one of a forked chain is said anew in its present run.
 
-    event: an id or its beginning. Raises PeerError with UNKNOWN_MESSAGE or AMBIGUOUS_ID; what has not
-    failed is left as it is.
+    event: an id or its beginning. Raises PeerError with UNKNOWN_MESSAGE, AMBIGUOUS_ID or DEVICE_REVOKED; what
+    has not failed is left as it is.
     """
     number, found = find_event(connection, event)
     row = connection.execute(
@@ -208,6 +209,7 @@ def retry(
     state, friend, identity, header, body, seq, is_fork, forked_at = row
     if state != "failed":
         return api.MessageState(found.hex(), state), []
+    standing.check_may_write(connection)
     if is_fork or 0 < forked_at <= seq:
         content = read_body(peek_header(header), body)
         if content is not None:

@@ -17,7 +17,7 @@ from peer.effects import Effect
 from peer.history import indexing
 from peer.log import bodies
 from peer.log.membership import Conversation
-from peer.people import contacts
+from peer.people import contacts, standing
 from peer.talk.lines import text_of
 from peer.transfers import ledger, offerings
 from wire.codes import Code
@@ -49,9 +49,9 @@ class _Waiting(Struct, frozen=True):
 
 
 def is_due(connection: Connection, keys: DeviceKeys) -> bool:
-    """Say whether anything waits for a key that counts no more."""
+    """Say whether anything waits for a key that counts no more, and this device may say it anew."""
     row = connection.execute(f"SELECT 1{_WAITING} LIMIT 1", (keys.device,)).fetchone()
-    return row is not None
+    return row is not None and standing.may_write(connection)
 
 
 def reissue(

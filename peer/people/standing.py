@@ -8,6 +8,7 @@ for a list but the identity that signed it.
 from __future__ import annotations
 
 import sqlite3
+from functools import lru_cache
 
 from peer import api
 from peer.accounts import alarms
@@ -196,6 +197,24 @@ def looked_at(connection: Connection, certificates: tuple[bytes, ...]) -> None:
 def is_off(connection: Connection) -> bool:
     """Say whether this device was taken off, by the newest list of the account that is known here."""
     return own.this_device(connection)[0] not in own.own_list(connection).standing
+
+
+def check_may_write(connection: Connection) -> None:
+    """Raise PeerError(DEVICE_REVOKED) where this device was taken off: nobody takes what it says any more."""
+    if not may_write(connection):
+        raise PeerError(Code.DEVICE_REVOKED)
+
+
+def may_write(connection: Connection) -> bool:
+    """Say whether others still take what this device says, by the newest list of the account that is known here."""
+    row = connection.execute("SELECT device_list, identity, device FROM own").fetchone()
+    return row is None or _stands(*row)
+
+
+@lru_cache(maxsize=16)
+def _stands(signed: bytes, identity: IdentityKey, device: DeviceId) -> bool:
+    """Say whether a list has a device; kept, as it is asked for every event of ours and a signature costs more than that."""
+    return device in read_device_list(signed, identity).standing
 
 
 def show(connection: Connection) -> list[Effect]:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from peer import api, conversations
 from peer.effects import Effect
+from peer.errors import PeerError
 from peer.history import history
 from peer.talk import acts
 from peer.talk.voice import Heard, Outcome
 from peer.times import wall
+from wire.codes import Code
 from wire.ids import account_name
 
 if TYPE_CHECKING:
@@ -26,11 +28,29 @@ Said = api.MessageState | api.MessageChanged
 Write = Callable[..., tuple[Said, list[Effect]]]
 
 
+def check_may_write(node: Node) -> None:
+    """Raise PeerError(DEVICE_REVOKED) where the tracker says that this device was taken off, and nobody else listens.
+
+    What a signed list says is asked where events are written (`standing.check_may_write`). The tracker's word is no
+    proof: while a link stands, whoever is there takes what is said.
+    """
+    failure = node.uplink.failure
+    if failure is None or failure.code is not Code.DEVICE_REVOKED:
+        return
+    if not node.linking.linked_friends():
+        raise failure
+
+
 def begin(node: Node, command: api.Command, request_id: str, then: Heard) -> bool:
     """Keep what is to be said and stay as long as it wishes for a receipt, without a task; False for every other command."""
     if not isinstance(command, api.SendText):
         return False
     wait_s = command.wait_s
+    try:
+        check_may_write(node)
+    except PeerError as error:
+        then(error)
+        return True
 
     def stay(kept: Outcome) -> None:
         if isinstance(kept, BaseException) or not wait_s:
@@ -57,6 +77,7 @@ async def carry_out(node: Node, command: Command, request_id: str) -> api.Result
             raise outcome
         return outcome
     assert not isinstance(command, api.SendText)
+    check_may_write(node)
     kept = await _kept(node, command, request_id)
     event = _event_of(kept)
     if not command.wait_s or event is None or kept.state is None:

@@ -12,6 +12,7 @@ from peer import api
 from peer.errors import PeerError
 from peer.settings import configuring
 from peer.store import done
+from peer.talk import saying
 from peer.times import wall
 from peer.transfers import manager, offerings, stopping
 from peer.transfers.paths import check_folder
@@ -44,12 +45,16 @@ FileCommand: TypeAlias = (
     | api.ResumeTransfer
 )
 COMMANDS: tuple[type[FileCommand], ...] = get_args(FileCommand)
+WORDS = (api.OfferFiles, api.AcceptOffer, api.DeclineOffer, api.WithdrawOffer)
+"""What is said to friends, and so not by a device that was taken off; the rest this machine does for itself."""
 
 
 async def carry_out(
     node: Node, command: FileCommand, request_id: str
 ) -> AsyncGenerator[api.Result, None]:
     """Carry out one of these commands, see `peer.commands`."""
+    if isinstance(command, WORDS):
+        saying.check_may_write(node)
     async with aclosing(_results(node, command, request_id)) as results:
         async for result in results:
             yield result

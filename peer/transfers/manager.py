@@ -20,7 +20,7 @@ from peer import api
 from peer.conversations import add_own
 from peer.effects import Effect, WakeTransfers
 from peer.errors import PeerError
-from peer.people import contacts
+from peer.people import contacts, standing
 from peer.store.devices import signing_key_of
 from peer.transfers import ledger, offerings
 from peer.transfers.ledger import Live
@@ -311,8 +311,8 @@ def gave_up(
     row = connection.execute("SELECT offer FROM transfers WHERE number = ?", (number,)).fetchone()
     offered = None if row is None else offerings.of_number(connection, row[0])
     if effects and offered is not None and offered.state == "accepted":
-        friend = contacts.of_identity(connection, offered.identity)
-        if friend is not None and friend.may_be_told:
+        friend = listener(connection, offered)
+        if friend is not None:
             word = Answer(offered.key.offer, OfferAnswer.FAILED, code.value)
             effects += add_own(connection, keys, friend, word, now=now, entropy=entropy)[1]
     return effects
@@ -364,6 +364,8 @@ def finished(
 
 def listener(connection: Connection, row: OfferRow) -> contacts.Contact | None:
     """Give the friend of an offer's conversation, or None where nothing is said to them now."""
+    if not standing.may_write(connection):
+        return None
     friend = contacts.of_identity(connection, row.identity)
     return friend if friend and friend.may_be_told else None
 

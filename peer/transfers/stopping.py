@@ -13,6 +13,7 @@ from peer import api
 from peer.conversations import add_own
 from peer.effects import Effect, OfferAgain, WakeTransfers
 from peer.errors import PeerError
+from peer.people.standing import check_may_write
 from peer.transfers import heard, ledger, manager, offerings
 from peer.transfers.ledger import TransferRow
 from peer.transfers.offerings import OfferRow
@@ -34,13 +35,16 @@ def withdraw(
     """Take an own offer back from everybody who does not have it; taking it back again changes nothing.
 
     prefix: of the offer's id, 8 or more hex digits. Gives the offer as it is with the first friend. Raises
-    PeerError with UNKNOWN_OFFER, AMBIGUOUS_ID, OFFER_NOT_OWN, or OFFER_ANSWERED where nobody is left.
+    PeerError with UNKNOWN_OFFER, AMBIGUOUS_ID, OFFER_NOT_OWN, OFFER_ANSWERED where nobody is left, or
+    DEVICE_REVOKED where nobody would hear of it.
     """
     rows = offerings.find_outgoing(connection, prefix)
     standing = [row for row in rows if row.state in _STANDS]
     if not standing and all(row.state != "withdrawn" for row in rows):
         raise PeerError(Code.OFFER_ANSWERED, "nobody is left to take this offer")
     effects: list[Effect] = []
+    if standing:
+        check_may_write(connection)
     for row in standing:
         effects += _take_back(connection, keys, row, now, entropy)
     return offerings.shown(connection, rows[0].number), effects

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from peer.errors import PeerError
 from peer.history import history
 from peer.log import syncing
 from peer.log.sessions import Session
@@ -24,6 +25,7 @@ from tests.harness.talk import (
     say,
     told,
 )
+from wire.codes import Code
 from wire.errors import WireError
 from wire.identity import read_device_list, revoke_device
 from wire.ids import EventId
@@ -214,6 +216,22 @@ def test_events_of_a_device_that_was_taken_off_count_if_a_live_one_builds_on_the
     )
     give(events_of(phone, [after]), bob, alice)
     assert alice.texts("bob") == ["before it was stolen", "I hear you"]
+
+
+def test_a_device_that_knows_it_was_taken_off_says_nothing_more(
+    pair: tuple[SimPeer, SimPeer], world: Simulation
+) -> None:
+    alice, _ = pair
+    phone = alice.log_in("alice-2")
+    say(phone, "bob", "before")
+    listed = read_device_list(listed_bytes(alice), alice.keys.identity)
+    phone.learn_list(
+        revoke_device(alice.seed, listed, phone.keys.device, now=world.wall()),
+    )
+    with pytest.raises(PeerError) as caught:
+        say(phone, "bob", "after")
+    assert caught.value.code is Code.DEVICE_REVOKED
+    assert phone.texts("bob") == ["before"]
 
 
 def test_certificates_are_taken_of_known_accounts_only_and_old_ones_still_verify(

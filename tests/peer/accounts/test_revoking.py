@@ -102,13 +102,56 @@ async def test_a_revoked_device_is_out_at_once_everywhere_and_says_so(town: Town
 
     await bob.first(api.SendText("alice", "only for the desk", wait_s=20.0))
     await desk.hears("only for the desk")
-    said = await phone.first(api.SendText("bob", "from nobody"))
-    assert isinstance(said, api.MessageState)
-    assert said.state == "queued"
+    with pytest.raises(PeerError) as caught:
+        await phone.first(api.SendText("bob", "from nobody"))
+    assert caught.value.code is Code.DEVICE_REVOKED
     heard = [m for m in await phone.all(api.GetHistory("bob")) if isinstance(m, api.Message)]
     assert "only for the desk" not in {m.text for m in heard}
     devices = [d for d in await desk.all(api.ListDevices()) if isinstance(d, api.Device)]
     assert {d.name: d.revoked is not None for d in devices} == {"test": False, "phone": True}
+
+
+async def test_what_a_revoked_device_says_is_refused_by_name(town: Town) -> None:
+    desk, bob = await town.up("desk"), await town.up("bob")
+    await befriend(desk, bob)
+    await town.log_in("phone", "phone")
+    phone = await town.up("phone")
+    await phone.until(linked("bob"))
+    offered = town.folder / "song"
+    offered.write_bytes(b"la")
+    mine = await phone.first(api.SendText("bob", "before", wait_s=20.0))
+    assert isinstance(mine, api.MessageState)
+    from_phone = await phone.first(api.OfferFiles(("bob",), (str(offered),)))
+    from_bob = await bob.first(api.OfferFiles(("alice",), (str(offered),)))
+    ids = [str(api.as_json(made)["offer"]) for made in (from_phone, from_bob)]
+    await phone.until(lambda event: event.body.get("offer") == ids[1])
+    await desk.first(api.RevokeDevice("phone", PASSWORD))
+    await phone.until(noticed(Code.DEVICE_REVOKED))
+    await phone.until(linked("bob", "down"))
+    await phone.until(linked("alice", "down"))
+    said: list[api.Command] = [
+        api.SendText("bob", "after"),
+        api.SendText("alice", "a note of nobody's"),
+        api.EditText(mine.id, "otherwise"),
+        api.DeleteText(mine.id),
+        api.React(mine.id, "👍"),
+        api.PinText(mine.id, is_pinned=True),
+        api.ForwardText(mine.id, "bob"),
+        api.OfferFiles(("bob",), (str(offered),)),
+        api.WithdrawOffer(ids[0]),
+        api.AcceptOffer(ids[1]),
+        api.DeclineOffer(ids[1]),
+    ]
+    codes: list[Code] = []
+    for command in said:
+        with pytest.raises(PeerError) as caught:
+            await phone.first(command)
+        codes.append(caught.value.code)
+    assert codes == [Code.DEVICE_REVOKED] * len(said)
+    lines = [m for m in await phone.all(api.GetHistory("bob")) if isinstance(m, api.Message)]
+    assert [m.text for m in lines if m.kind == "message"] == ["before"]
+    offers = [o for o in await phone.all(api.ListOffers()) if isinstance(o, api.Offer)]
+    assert {o.offer: o.state for o in offers} == dict.fromkeys(ids, "offered")
 
 
 async def test_the_devices_that_stay_go_on_under_another_state_key(town: Town) -> None:
