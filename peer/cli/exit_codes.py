@@ -23,6 +23,9 @@ FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
 
+SHOWN_CHARS = 1000  # of what happened; a sentence may quote an argument, and an argument 128 KiB
+LEFT_CHARS = 200  # of its end where it is cut: there stands what is wrong with what it quotes
+
 
 class Failure(Exception):
     """A verb did not do what was asked; `code` is one of the closed list of `wire.codes`.
@@ -132,6 +135,7 @@ def _report(failure: Failure, is_json: bool, exit_code: int) -> int:
 
         what, known_remedy = SENTENCES.get(failure.code, SENTENCES["internal"])
         message, remedy = message or what, remedy or known_remedy
+    message, remedy = _bounded(message), _bounded(remedy)
     if is_json:
         body = {"code": failure.code, "message": message, "remedy": remedy}
         note(json.dumps({"error": body}))
@@ -140,6 +144,13 @@ def _report(failure: Failure, is_json: bool, exit_code: int) -> int:
 
         note(f"error: {failure.code}: {clean(message)}; {clean(remedy)}")
     return exit_code
+
+
+def _bounded(sentence: str) -> str:
+    """Give a sentence that a person can read, whatever it quotes."""
+    if len(sentence) <= SHOWN_CHARS:
+        return sentence
+    return f"{sentence[: SHOWN_CHARS - LEFT_CHARS]}[...]{sentence[-LEFT_CHARS:]}"
 
 
 def hold_standard_descriptors() -> None:

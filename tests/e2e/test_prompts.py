@@ -178,3 +178,21 @@ def test_a_safety_number_is_drawn_at_a_terminal(friends: tuple[Peer, Peer]) -> N
     number = alice.one("friend", "verify", "bob")["number"]
     assert number[:5] + " " + number[5:10] in session.shown
     assert "\u2588" in session.shown or "\u2580" in session.shown  # the picture's blocks
+
+
+@pytest.mark.parametrize(
+    ("size", "encoding", "is_drawn"),
+    [((24, 80), "utf-8", True), ((5, 20), "utf-8", False), ((24, 80), "ascii", False)],
+    ids=["as most are", "narrow", "without blocks"],
+)
+def test_a_friend_code_is_drawn_only_where_the_terminal_shows_it_whole(
+    sealed: Peer, size: tuple[int, int], encoding: str, is_drawn: bool
+) -> None:
+    environment = {**sealed.environment, "TERM": "xterm", "PYTHONIOENCODING": encoding}
+    session = at_a_terminal(
+        "peer", ["--home", str(sealed.home), "friend", "code"], environment, size=size
+    )
+    assert session.code == 0, session
+    *drawn, code, end = session.shown.replace("\r", "").split("\n")
+    assert (code, end) == (sealed.one("whoami")["code"], "")
+    assert bool(drawn) == is_drawn, session

@@ -26,7 +26,7 @@ def run_code(console: Console, options: Namespace) -> None:
 
     def show(item: Item) -> None:
         code = clean(item["code"])
-        text = f"{picture.of(code)}\n{code}" if console.is_terminal() else code
+        text = picture.above(code, code) if console.is_terminal() else code
         if item["lan_until"] is not None:
             text += "\nfor 10 minutes people on this network can ask by it: hobnob friend requests"
         console.emit(item, text)

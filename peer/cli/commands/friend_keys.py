@@ -51,14 +51,13 @@ def _text(item: Item, *, is_compared: bool, with_picture: bool) -> str:
         return f"{name} is verified"
     groups = [number[at : at + 5] for at in range(0, len(number), 5)]
     lines = [" ".join(groups[at : at + 4]) for at in range(0, len(groups), 4)]
-    if with_picture:
-        lines.insert(0, picture.of(number))
     lines.append(
         f"{name} is verified"
         if item["verified"]
         else f"not verified; if {name} sees the same: hobnob friend verify {name} --number DIGITS"
     )
-    return "\n".join(lines)
+    text = "\n".join(lines)
+    return picture.above(number, text) if with_picture else text
 
 
 def declare_accept_key(arguments: Arguments) -> None:

@@ -141,3 +141,14 @@ def test_the_note_goes_nowhere_without_complaint_when_stderr_is_gone(
 ) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     exit_codes.note("nobody hears it")
+
+
+@pytest.mark.parametrize("is_json", [False, True])
+def test_a_sentence_that_quotes_an_argument_stays_one_that_a_person_reads(
+    capsys: pytest.CaptureFixture[str], is_json: bool
+) -> None:
+    assert run(Misuse(f"{'x' * 100_000} is no duration"), is_json=is_json) == 2
+    line = capsys.readouterr().err
+    assert len(line) < 1500
+    assert "[...]" in line
+    assert "x is no duration" in line
