@@ -88,6 +88,7 @@ class TransferLinks:
             self._figures,
             carry_out=carry_out,
             release=self._release,
+            tell_last=self._tell_last,
             on_closed=lambda transfer: self.wake(transfer.due.key.offer),
             entropy=entropy,
         )
@@ -198,6 +199,10 @@ class TransferLinks:
     def live(self) -> dict[int, Live]:
         """Give what is known better than in the database, by the transfer's row."""
         return self._figures.live()
+
+    async def keep_figures(self) -> None:
+        """Write down how far all transfers are, for a verb that is about to say so."""
+        await self._figures.keep_all()
 
     async def close(self) -> None:
         """End everything in good order: what was written is synced and marked."""
@@ -368,6 +373,10 @@ class TransferLinks:
     def _release(self, transfer: Incoming) -> None:
         for link in self._links.every:
             link.talk.release(transfer)
+
+    def _tell_last(self, transfer: Incoming) -> None:
+        for link in self._links.every:
+            link.talk.tell_last(transfer)
 
     def _soon(self, call: Callable[..., object], *arguments: object) -> None:
         """Call something on the loop, from a thread; one that outlives the loop has nobody to tell."""

@@ -63,6 +63,7 @@ class _Row(Struct):
     resumed_at: bytes that were there when it went on last. is_known: whether its figures are. is_fresh: it
     goes on over a link. begun: how often one that comes did so. path: of its link. sources: of one that comes.
     is_told: of its newest figures. told_rate: with them. kept: at which beat. is_due: they are to be kept at once.
+    is_kept: whether the book has them. is_resting: nothing is asked for now, so what comes yet is the last word.
     """
 
     rate: Rate = field(default_factory=Rate)
@@ -79,6 +80,8 @@ class _Row(Struct):
     told_rate: float | None = None
     kept: int = -NOTE_EVERY
     is_due: bool = False
+    is_kept: bool = True
+    is_resting: bool = False
 
 
 class Figures:
@@ -102,9 +105,23 @@ class Figures:
         """Begin to measure one that leaves, or take note that it goes on over another link."""
         row = self._rows.setdefault(number, _Row())
         row.is_fresh = True
+        row.is_resting = False
 
-    def end(self, number: int) -> None:
-        """Measure it no more."""
+    def rest(self, number: int) -> None:
+        """Take note that no more is asked of one that leaves: what is told of it yet is kept as it comes."""
+        row = self._rows.get(number)
+        if row is not None:
+            row.is_resting = True
+
+    async def end(self, number: int) -> None:
+        """Measure it no more; how far it came is kept and told."""
+        row = self._rows.pop(number, None)
+        if row is not None and not row.is_kept:
+            await self.keep(number, row)
+            self.tell(number)
+
+    def forget(self, number: int) -> None:
+        """Measure one that comes no more; it keeps how far it is by itself."""
         self._rows.pop(number, None)
 
     def note(self, number: int, counted: Counted, path: str | None = None) -> None:
@@ -161,19 +178,42 @@ class Figures:
                 if row.is_known:
                     row.rate.note(loop.time(), row.verified_bytes)
                 # Of what stands still no bytes tell: its rate is told while it falls.
-                is_slower = beats % NOTE_EVERY == 0 and row.rate.per_s() != row.told_rate
+                is_time = beats % NOTE_EVERY == 0 and not row.is_resting
+                is_slower = is_time and row.rate.per_s() != row.told_rate
+                is_due = row.is_due or row.is_resting or beats - row.kept >= NOTE_EVERY
+                if not row.is_kept and is_due:
+                    row.is_due = row.is_told = False
+                    row.kept = beats
+                    await self._keep_row(number, row)
                 if not row.is_told or is_slower:
-                    await self._tell(number, row, beats)
+                    self._tell(number, row)
 
-    async def _tell(self, number: int, row: _Row, beat: int) -> None:
-        if not row.is_told and (row.is_due or beat - row.kept >= NOTE_EVERY):
-            row.is_due = False
-            row.kept = beat
-            await self.keep(number, row)
+    def _tell(self, number: int, row: _Row) -> None:
         row.is_told = True
         row.told_rate = row.rate.per_s()
+        self.tell(number)
+
+    def tell(self, number: int) -> None:
+        """Tell the faces how far a transfer is, if there still is one."""
         live = self.live().get(number)
-        self._carry_out([self._database.read(ledger.tell_transfer, number, live)])
+        self._carry_out(self._database.read(ledger.tell_again, number, live))
+
+    async def keep_all(self) -> None:
+        """Write down how far all are: somebody is about to end or hold one, and to be told how far it came."""
+        for number, coming in list(self._incoming.items()):
+            await self.keep_coming(number, coming)
+        for number in list(self._rows):
+            await self.keep_newest(number)
+
+    async def keep_newest(self, number: int) -> None:
+        """Write down how far one is that is being measured, unless that is written."""
+        row = self._rows.get(number)
+        if row is not None and not row.is_kept:
+            await self._keep_row(number, row)
+
+    async def _keep_row(self, number: int, row: _Row) -> None:
+        row.is_kept = True  # but for what comes meanwhile
+        await self.keep(number, row)
 
     async def keep_coming(self, number: int, coming: Coming) -> None:
         """Write down how far a transfer that comes is, if it knows."""
@@ -200,10 +240,12 @@ def _go_on(row: _Row, verified_bytes: int) -> None:
 
 
 def _count(row: _Row, counted: Counted) -> None:
+    if counted.verified_bytes < row.verified_bytes:
+        row.is_due = True  # what was taken back is not shown for longer than need be
     row.is_known = True
     row.files_done = counted.files_done
     row.verified_bytes = counted.verified_bytes
     if row.resent_bytes != counted.resent_bytes:
         row.resent_bytes = counted.resent_bytes
         row.is_due = True  # it comes right after an interruption, and another may follow
-    row.is_told = False
+    row.is_told = row.is_kept = False

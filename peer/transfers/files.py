@@ -144,6 +144,7 @@ async def withdraw(
     """Take an offer back; a node that runs for this alone stays a moment for the friends to learn it."""
     queue, leave = node.audience.subscribe()
     try:
+        await _keep_figures(node)
         taken = await node.write(
             request_id, stopping.withdraw, node.profile.keys, command.offer, wall(), node.entropy
         )
@@ -161,6 +162,7 @@ async def cancel(
     """Call a transfer off; a node that runs for this alone stays a moment for the friend to learn it."""
     queue, leave = node.audience.subscribe()
     try:
+        await _keep_figures(node)
         ended = await node.write(
             request_id, stopping.cancel, node.profile.keys, command.id, wall(), node.entropy
         )
@@ -178,6 +180,7 @@ async def hold(
 ) -> AsyncGenerator[api.Result, None]:
     """Hold a transfer, or let it go on."""
     does = stopping.pause if isinstance(command, api.PauseTransfer) else stopping.resume
+    await _keep_figures(node)
     yield await node.write(request_id, does, command.id, wall())
 
 
@@ -240,6 +243,11 @@ def _keep(node: Node, command: api.OfferFiles, offer_id: OfferId) -> manager.Con
 
 def _listed(node: Node) -> list[api.Transfer]:
     return node.database.read(manager.transfers, node.live())
+
+
+async def _keep_figures(node: Node) -> None:
+    if node.linking.data_links is not None:
+        await node.linking.data_links.keep_figures()
 
 
 def _folder(node: Node, chosen: Path | None, need_bytes: int) -> Path:

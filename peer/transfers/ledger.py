@@ -25,7 +25,6 @@ from peer.transfers.blame import AT_SOURCE, error_of
 from peer.transfers.offerings import OfferRow
 from wire.channel.primitives import sha256
 from wire.codes import Code
-from wire.ids import OfferId
 from wire.machine import UnixMillis
 from wire.transfer.holding import OfferKey
 from wire.transfer.states import ENDED, FOLLOWS, TransferState
@@ -204,13 +203,14 @@ def progressed(
     verified_bytes: int,
     resent_bytes: int,
 ) -> None:
-    """Note how far an open transfer is: less than before where a power cut took some of it back.
+    """Note how far a transfer is: less than before where a power cut took some of it back.
 
-    Never beyond what was offered. What came twice only goes up, and may be told when all is over.
+    Never beyond what was offered. How far one came that was called off or failed is told last, and what is done is
+    done. What came twice only goes up.
     """
     connection.execute(
-        "UPDATE transfers SET files_done = iif(ended IS NULL, min(?1, o.files), files_done),"
-        " verified_bytes = iif(ended IS NULL, min(?2, o.size), verified_bytes),"
+        "UPDATE transfers SET files_done = iif(state <> 'done', min(?1, o.files), files_done),"
+        " verified_bytes = iif(state <> 'done', min(?2, o.size), verified_bytes),"
         " resent_bytes = max(resent_bytes, ?3)"
         " FROM (SELECT number AS its, files, size FROM offers) o"
         " WHERE transfers.number = ?4 AND o.its = transfers.offer",
@@ -279,24 +279,6 @@ def note_missing(connection: Connection, number: int, missing: Sequence[dict[str
     )
 
 
-def standing(connection: Connection) -> list[OfferId]:
-    """List the own offers that somebody may still take."""
-    rows = connection.execute(
-        "SELECT DISTINCT offer FROM offers WHERE is_own AND state NOT IN ('declined', 'withdrawn')"
-    )
-    return [OfferId(row[0]) for row in rows]
-
-
-def is_over(connection: Connection, offer: OfferId) -> bool:
-    """Say whether an own offer was made and nobody may take it any more."""
-    (made, stand) = connection.execute(
-        "SELECT count(*), count(*) FILTER (WHERE state NOT IN ('declined', 'withdrawn'))"
-        " FROM offers WHERE is_own AND offer = ?",
-        (offer,),
-    ).fetchone()
-    return bool(made) and not stand
-
-
 def end_all_with(connection: Connection, contact: int, code: Code, now: UnixMillis) -> list[Effect]:
     """Call off every transfer with somebody, and every offer that is not over; code: why."""
     effects: list[Effect] = []
@@ -321,6 +303,12 @@ def end_all_with(connection: Connection, contact: int, code: Code, now: UnixMill
 def tell_transfer(connection: Connection, number: int, live: Live | None = None) -> Tell:
     """Give what tells the faces of a transfer."""
     return Tell(api.Event("transfer", api.as_json(shown_transfer(connection, number, live))))
+
+
+def tell_again(connection: Connection, number: int, live: Live | None = None) -> list[Effect]:
+    """Give what tells the faces how far a transfer is; nothing for one that is not there any more."""
+    row = connection.execute("SELECT 1 FROM transfers WHERE number = ?", (number,)).fetchone()
+    return [] if row is None else [tell_transfer(connection, number, live)]
 
 
 def shown_transfer(connection: Connection, number: int, live: Live | None = None) -> api.Transfer:

@@ -213,6 +213,24 @@ def pending_with(connection: Connection, contact: int) -> int:
     return int(count)
 
 
+def standing(connection: Connection) -> list[OfferId]:
+    """List the own offers that somebody may still take."""
+    rows = connection.execute(
+        "SELECT DISTINCT offer FROM offers WHERE is_own AND state NOT IN ('declined', 'withdrawn')"
+    )
+    return [OfferId(row[0]) for row in rows]
+
+
+def is_over(connection: Connection, offer: OfferId) -> bool:
+    """Say whether an own offer was made and nobody may take it any more."""
+    (made, stand) = connection.execute(
+        "SELECT count(*), count(*) FILTER (WHERE state NOT IN ('declined', 'withdrawn'))"
+        " FROM offers WHERE is_own AND offer = ?",
+        (offer,),
+    ).fetchone()
+    return bool(made) and not stand
+
+
 def raise_to(connection: Connection, offer: OfferRow, state: str) -> list[Effect]:
     """Note that a state was reached; one that does not come after what is known changes nothing."""
     below = [name for name, rank in RANK.items() if rank < RANK[state]]

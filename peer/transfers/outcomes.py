@@ -36,8 +36,8 @@ RETRY_S = {
 class Outcomes:
     """The ends of transfers, and what holds them up.
 
-    coming: those under way. carry_out: does effects. release: lets every link forget a transfer. on_closed:
-    called when nothing of one is open any more.
+    coming: those under way. carry_out: does effects. release: lets every link forget a transfer. tell_last: says
+    on them how far one came that is closed. on_closed: called when nothing of one is open any more.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Outcomes:
         *,
         carry_out: Callable[[list[Effect]], None],
         release: Callable[[Incoming], None],
+        tell_last: Callable[[Incoming], None],
         on_closed: Callable[[Incoming], None],
         entropy: Entropy,
     ) -> None:
@@ -58,20 +59,23 @@ class Outcomes:
         self._figures = figures
         self._carry_out = carry_out
         self._release = release
+        self._tell_last = tell_last
         self._on_closed = on_closed
         self._entropy = entropy
 
     def take_out(self, number: int) -> Incoming:
         """Take a transfer out of those under way; `end` closes it."""
         transfer = self._coming.take_out(number)
-        self._figures.end(number)
+        self._figures.forget(number)
         self._release(transfer)
         return transfer
 
     async def end(self, transfer: Incoming) -> None:
         """Close a transfer that was taken out; the book says what becomes of its parts."""
-        await self._figures.keep_coming(transfer.due.number, transfer)
         await asyncio.to_thread(transfer.close)
+        self._tell_last(transfer)
+        await self._figures.keep_coming(transfer.due.number, transfer)
+        self._figures.tell(transfer.due.number)
         self._closed(transfer)
 
     async def wait(self, number: int, reason: str, detail: str = "") -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from blake3 import blake3
 from msgspec import Struct
+from msgspec.structs import replace
 
 from peer.transfers.digestlog import DigestLog
 from peer.transfers.lent import LentReader
@@ -60,6 +61,7 @@ class Outgoing:
         self._lock = threading.Lock()
         self._served: dict[OfferKey, Served] = {}
         self._stopped: set[OfferKey] = set()  # of those: found anew when they are asked for again
+        self._withdrawn: dict[OfferKey, Served] = {}
 
     def heard(self, message: Message) -> bool:
         """Take a request; False if it is none. Raises RemoteProtocolError."""
@@ -74,6 +76,7 @@ class Outgoing:
                     if isinstance(found, Served):
                         self._served[key] = found
                         self._stopped.discard(key)
+                        self._withdrawn.pop(key, None)
                     match message:
                         case FetchManifest():
                             self._sender.on_fetch_manifest(message, holding)
@@ -106,10 +109,16 @@ class Outgoing:
         """Whether anything is served on this link."""
         return bool(self._served)
 
-    def find_served(self, key: OfferKey) -> Served | None:
-        """Give an offer that was asked for on this link, or None."""
+    @property
+    def ever_served(self) -> list[Served]:
+        """Those, and the ones that are served no more."""
         with self._lock:
-            return self._served.get(key)
+            return [*self._served.values(), *self._withdrawn.values()]
+
+    def find_served(self, key: OfferKey) -> Served | None:
+        """Give an offer that was asked for on this link, or None: how far it came may be told after its end."""
+        with self._lock:
+            return self._served.get(key) or self._withdrawn.get(key)
 
     def stopped(self, key: OfferKey) -> None:
         """Take note that an offer is not asked for now: it is found anew when it is."""
@@ -119,7 +128,9 @@ class Outgoing:
     def withdraw(self, key: OfferKey, code: Code) -> None:
         """Serve an offer no more; code: what its open requests are refused with."""
         with self._lock:
-            self._served.pop(key, None)
+            served = self._served.pop(key, None)
+            if served is not None and not served.is_lent:  # its files are let go of
+                self._withdrawn[key] = replace(served, reader=Reader(()))
             self._sender.withdraw(key, code)
 
     def next_record(self, into: memoryview) -> tuple[list[Message], int] | None:

@@ -130,7 +130,7 @@ class Serving:
                 talk.withdraw(key, Code.PAUSED)
             else:
                 continue
-            self._figures.end(served.number)
+            self._figures.rest(served.number)
 
     async def stopped(
         self, served: Served, why: Code | None = None, said: Counted | None = None
@@ -141,11 +141,12 @@ class Serving:
         """
         if served.is_lent:
             return
-        self._figures.end(served.number)
+        self._figures.rest(served.number)
         if why is not None:
             self._held[served.number] = ledger.HELD_THERE.get(why, ledger.FRIEND)
         if said is not None and said.verified_bytes:
-            await self._figures.keep(served.number, said)
+            self._figures.note(served.number, said)
+        await self._figures.keep_newest(served.number)
         await self._waits(served.number)
 
     async def _waits(self, number: int) -> None:
@@ -158,12 +159,12 @@ class Serving:
 
         What the friend was told cannot be had, in all its files, has failed: nothing will bring it back.
         """
-        for served in talk.served:
+        for served in talk.ever_served:
             served.reader.close()
             if served.digests is None:
                 continue
             await asyncio.to_thread(served.digests.close)
-            self._figures.end(served.number)
+            await self._figures.end(served.number)
             await self.note_lost(served)
             failed = list(served.holding.failed.values())
             if failed and len(failed) == len(served.holding.sizes):

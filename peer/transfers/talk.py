@@ -108,8 +108,17 @@ class TransferTalk:
         is_told = incoming.due.key.device == self._device and (
             incoming.is_counting or bool(incoming.waits_for)
         )
-        said: list[Message] = [incoming.progress()] if is_told else []
+        said: list[Message] = []
+        if is_told:
+            progress = self._told[incoming.due.key] = incoming.progress()
+            said = [progress]
         self._bulk.say(*said, *map(StopFetch, stopped))  # the last figures, whatever the pace
+
+    def tell_last(self, incoming: Incoming) -> None:
+        """Say how far a transfer came that was released and is closed, if more came while it was."""
+        told, progress = self._told.get(incoming.due.key), incoming.progress()
+        if told is not None and told != progress:
+            self._bulk.say(progress)
 
     def take_progress(self) -> list[tuple[Served, Verified]]:
         """Give how far the other side is with each offer of ours that it told of since the last call.
@@ -135,6 +144,11 @@ class TransferTalk:
     def served(self) -> list[Served]:
         """The offers that are served on it."""
         return self._outgoing.served
+
+    @property
+    def ever_served(self) -> list[Served]:
+        """Those, and the ones that are served no more."""
+        return self._outgoing.ever_served
 
     # --- from the link's threads
 

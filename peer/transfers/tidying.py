@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from peer.errors import PeerError
 from peer.store.database import Database
-from peer.transfers import ledger, sharing, taken
+from peer.transfers import offerings, sharing, taken
 from peer.transfers.shelf import Shelf
 from peer.transfers.sink import Sink
 from wire.ids import DeviceId, OfferId
@@ -46,7 +46,7 @@ class Tidying:
 
     async def begin(self) -> None:
         """Tidy all that a former node left; called before anything may be offered."""
-        standing = self._database.read(ledger.standing)
+        standing = self._database.read(offerings.standing)
         await asyncio.to_thread(self._shelf.sweep, standing)
         lent = self._database.read(sharing.lent)
         await asyncio.to_thread(taken.sweep, self._shelf.taken, lent)
@@ -55,7 +55,7 @@ class Tidying:
         """Tidy what became of some offers. busy: rows of transfers whose work folders are open."""
         async with self._turn:
             for offer in offers:
-                if self._database.read(ledger.is_over, offer):
+                if self._database.read(offerings.is_over, offer):
                     await asyncio.to_thread(self._shelf.drop, offer)
             await self._clear([each for each in self._left(offers) if each.number not in busy])
 

@@ -44,6 +44,12 @@ def shown(station: Station) -> api.Transfer:
     return transfer
 
 
+def came(station: Station) -> tuple[int, int]:
+    """Give how far the one transfer is in the book alone."""
+    [transfer] = station.one.database.read(manager.transfers)
+    return transfer.verified_bytes, transfer.resent_bytes
+
+
 async def half_way(alice: Station, bob: Station, folder: Path) -> Path:
     """Let a file come slowly from alice to bob until some of it is there; gives its path."""
     path = folder / "letter"
@@ -62,8 +68,8 @@ async def test_where_it_goes_on_is_what_was_verified_though_its_link_stood_all_t
     await half_way(alice, bob, tmp_path)
     one = alice if who == "alice" else bob
     do(one, stopping.pause, shown(one).id, one.one.world.wall())
-    await alice.until(lambda: not alice.links.live())
     await bob.until(lambda: not bob.links.live())
+    await alice.until(lambda: came(alice) == came(bob))
     was = shown(bob).verified_bytes
     do(one, stopping.resume, shown(one).id, one.one.world.wall())
     alice.links.linked(bob.one.keys.device)
@@ -71,3 +77,57 @@ async def test_where_it_goes_on_is_what_was_verified_though_its_link_stood_all_t
     for each in two:
         await each.until(lambda each=each: shown(each).resumed_at is not None)  # type: ignore[misc]
     assert (shown(bob).resumed_at, shown(alice).resumed_at) == (was, was)
+
+
+@pytest.mark.parametrize("who", ["alice", "bob"])
+async def test_what_is_held_is_as_far_at_the_sender_as_at_the_receiver(
+    two: Two, tmp_path: Path, who: str
+) -> None:
+    alice, bob = two
+    await half_way(alice, bob, tmp_path)
+    one = alice if who == "alice" else bob
+    do(one, stopping.pause, shown(one).id, one.one.world.wall())
+    await bob.until(lambda: not bob.links.live())
+    assert shown(bob).state in ("paused", "waiting")
+    await alice.until(lambda: came(alice) == came(bob))
+
+
+@pytest.mark.parametrize("who", ["alice", "bob"])
+async def test_what_is_called_off_came_as_far_at_the_sender_as_at_the_receiver(
+    two: Two, tmp_path: Path, who: str
+) -> None:
+    alice, bob = two
+    await half_way(alice, bob, tmp_path)
+    was = shown(bob).verified_bytes
+    one = alice if who == "alice" else bob
+    keys, entropy = one.one.keys, one.one.entropy
+    do(one, stopping.cancel, keys, shown(one).id, one.one.world.wall(), entropy)
+    await bob.links._coming.all_closed()
+    assert was <= shown(bob).verified_bytes < shown(bob).bytes
+    await alice.until(lambda: came(alice) == came(bob))
+    assert (shown(alice).state, shown(bob).state) == ("cancelled", "cancelled")
+
+
+async def test_what_failed_came_as_far_at_the_sender_as_at_the_receiver(
+    two: Two, tmp_path: Path
+) -> None:
+    alice, bob = two
+    path = await half_way(alice, bob, tmp_path)
+    with path.open("r+b") as file:
+        file.write(b"another beginning")
+    alice.limit_up(None)
+    await bob.until(lambda: shown(bob).state == "failed")
+    assert shown(bob).verified_bytes == 0  # what came of a file that changed does not count
+    await alice.until(lambda: shown(alice).state == "failed" and came(alice) == came(bob))
+
+
+async def test_a_link_that_is_cut_takes_nothing_back_of_what_was_shown(
+    two: Two, tmp_path: Path
+) -> None:
+    alice, bob = two
+    await half_way(alice, bob, tmp_path)
+    await alice.until(lambda: shown(alice).verified_bytes > 0)
+    alice.cut()
+    least = shown(alice).verified_bytes
+    await alice.until(lambda: shown(alice).state == "waiting" and not alice.links.live())
+    assert least <= came(alice)[0] <= shown(bob).verified_bytes

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from peer.people import befriending
 from peer.store.opening import connect, migrate, schema_steps
-from peer.transfers import ledger, manager
+from peer.transfers import ledger, manager, offerings
 from peer.transfers.asking import Source
 from peer.transfers.ledger import Live
 from tests.harness.offers import (
@@ -239,8 +239,13 @@ def test_what_comes_late_for_one_that_ended_changes_nothing(pair: tuple[SimPeer,
         (manager.finished, bob.keys, 999, Path("/x"), 10, bob.entropy),
     ):
         assert write(bob, *late) == []
-    write(bob, ledger.progressed, number, files_done=1, verified_bytes=1, resent_bytes=1)
-    assert transfers(bob) == [replace(ended, resent_bytes=1)]  # that is told last
+    write(bob, ledger.progressed, number, files_done=1, verified_bytes=2, resent_bytes=3)
+    figures = {"files_done": 1, "verified_bytes": 2, "resent_bytes": 3}
+    assert transfers(bob) == [replace(ended, **figures)]  # how far it came is told last
+    bob.database.connection.execute("UPDATE transfers SET state = 'done'")
+    write(bob, ledger.progressed, number, files_done=0, verified_bytes=0, resent_bytes=4)
+    [done] = transfers(bob)
+    assert (done.files_done, done.verified_bytes, done.resent_bytes) == (1, 2, 4)
 
 
 @pytest.mark.parametrize("before", TransferState)
@@ -333,11 +338,11 @@ def test_what_stands_stays_on_the_shelf(pair: tuple[SimPeer, SimPeer]) -> None:
     alice, bob = pair
     first, _, _ = accepted(alice, bob)
     second, _ = offer(alice, "bob")
-    standing = {one.hex() for one in alice.database.read(ledger.standing)}
+    standing = {one.hex() for one in alice.database.read(offerings.standing)}
     assert standing == {first, second}
-    assert bob.database.read(ledger.standing) == []
+    assert bob.database.read(offerings.standing) == []
     write(alice, befriending.remove, "bob", 9)
-    assert alice.database.read(ledger.standing) == []
+    assert alice.database.read(offerings.standing) == []
 
 
 def test_need_of_space_is_asked_for_once(pair: tuple[SimPeer, SimPeer]) -> None:

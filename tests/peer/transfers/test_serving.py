@@ -11,7 +11,7 @@ import pytest
 
 from peer.effects import OfferAgain
 from peer.people import befriending
-from peer.transfers import ledger, manager, stopping
+from peer.transfers import manager, offerings, stopping
 from peer.transfers.figures import Figures
 from peer.transfers.ledger import Live
 from peer.transfers.outgoing import Outgoing, Served
@@ -36,6 +36,7 @@ class Talk:
 
     def __init__(self, *served: Any) -> None:
         self.served = list(served)
+        self.ever_served = self.served
         self.withdrawn: list[Any] = []
 
     def withdraw(self, key: OfferKey, code: Code) -> None:
@@ -276,7 +277,7 @@ async def test_another_device_of_a_friend_may_have_what_is_done(
     assert served is not None
     await sender.serving.left(a_talk(served))
     assert [t.state for t in transfers(alice)] == ["done"]
-    assert alice.database.read(ledger.standing) == [key.offer]
+    assert alice.database.read(offerings.standing) == [key.offer]
 
 
 async def test_figures_are_told_while_they_change_and_kept_now_and_then(

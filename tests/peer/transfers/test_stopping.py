@@ -11,7 +11,7 @@ import pytest
 from peer.effects import Effect, OfferAgain, WakeTransfers
 from peer.errors import PeerError
 from peer.people import befriending
-from peer.transfers import ledger, manager, stopping
+from peer.transfers import ledger, manager, offerings, stopping
 from tests.harness.offers import (
     accept,
     bring,
@@ -102,8 +102,8 @@ def test_who_had_not_answered_sees_the_offer_withdrawn_and_cannot_take_it(pair: 
     assert ended.error is not None
     assert (ended.state, ended.error["code"]) == ("cancelled", "offer-withdrawn")
     assert alice.database.read(manager.outgoing, bob.keys.identity, key_of(alice, offered)) is None
-    assert alice.database.read(ledger.standing) == []
-    assert alice.database.read(ledger.is_over, OfferId(bytes.fromhex(offered)))
+    assert alice.database.read(offerings.standing) == []
+    assert alice.database.read(offerings.is_over, OfferId(bytes.fromhex(offered)))
 
 
 def test_a_withdrawal_is_told_to_each_friend_who_does_not_have_it(
@@ -132,7 +132,9 @@ def test_a_withdrawal_is_told_to_each_friend_who_does_not_have_it(
         [("in", "withdrawn")],
     )
     assert [t.state for t in transfers(carol)] == ["cancelled"]
-    assert alice.database.read(ledger.standing) == [bytes.fromhex(offered)]  # bob's other devices
+    assert alice.database.read(offerings.standing) == [
+        bytes.fromhex(offered)
+    ]  # bob's other devices
 
 
 def test_withdrawing_again_changes_nothing(pair: Pair) -> None:
@@ -184,7 +186,7 @@ def test_the_receiver_calls_a_transfer_off_and_the_sender_learns_it(pair: Pair) 
     assert cancel(bob, transfer) == (ended, [])
     assert cancel(alice, transfer)[1] == []
     assert refused(accept, bob, offered) is Code.OFFER_ANSWERED
-    assert alice.database.read(ledger.is_over, OfferId(bytes.fromhex(offered)))
+    assert alice.database.read(offerings.is_over, OfferId(bytes.fromhex(offered)))
 
 
 def test_the_sender_calls_a_transfer_off_for_one_friend_and_the_others_keep_theirs(
@@ -207,7 +209,7 @@ def test_the_sender_calls_a_transfer_off_for_one_friend_and_the_others_keep_thei
     assert [t.state for t in transfers(bob)] == ["cancelled"]
     assert [t.state for t in transfers(carol)] == ["waiting"]
     assert cancel(alice, leaves.id) == (ended, [])
-    assert not alice.database.read(ledger.is_over, OfferId(bytes.fromhex(offered)))
+    assert not alice.database.read(offerings.is_over, OfferId(bytes.fromhex(offered)))
 
 
 def test_what_is_done_or_refused_cannot_be_called_off_or_held(pair: Pair) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from peer.effects import Effect
-from peer.transfers import ledger, manager, stopping
+from peer.transfers import manager, offerings, stopping
 from peer.transfers.incoming import Incoming
 from peer.transfers.shelf import Shelf
 from peer.transfers.sink import Sink
@@ -247,5 +247,5 @@ def test_an_offer_that_was_never_made_is_not_over(pair: Pair) -> None:
     alice, bob = pair
     offered, effects = offer(alice, "bob")
     bring(effects, alice, bob)
-    assert not alice.database.read(ledger.is_over, offer_id("00" * 16))
-    assert not alice.database.read(ledger.is_over, offer_id(offered))
+    assert not alice.database.read(offerings.is_over, offer_id("00" * 16))
+    assert not alice.database.read(offerings.is_over, offer_id(offered))
