@@ -255,9 +255,11 @@ class TransferLinks:
             def on_progress() -> None:
                 self._soon(self._note_progress, made[0])
 
+            def on_begin(served: Served) -> None:
+                self._soon(lambda: self._spawn(self._serving.started(served)))
+
             def on_stop(served: Served) -> None:
-                stopped = self._serving.stopped
-                self._loop.call_soon_threadsafe(lambda: self._spawn(stopped(served)))
+                self._soon(lambda: self._spawn(self._serving.stopped(served)))
 
             def on_end(code: Code, text: str) -> None:
                 self._soon(self._on_end, made[0], code, text)
@@ -267,6 +269,7 @@ class TransferLinks:
                 device,
                 find=find,
                 on_progress=on_progress,
+                on_begin=on_begin,
                 on_stop=on_stop,
                 on_end=on_end,
                 is_kept=lambda: is_punched and self._spares.keeps(device),
@@ -303,13 +306,11 @@ class TransferLinks:
     async def _find(
         self, device: DeviceId, identity: IdentityKey, key: OfferKey, before: Served | None
     ) -> Served | Code:
-        """Give what somebody may fetch, or why not; that it is fetched is noted meanwhile."""
+        """Give what somebody may fetch, or why not."""
         found = await self._serving.find(identity, key, before)
         if key.device != self._keys.device:
             self._fetching.is_asked_by(device, key)
-        if isinstance(found, Served):
-            self._spawn(self._serving.started(found))
-        else:
+        if not isinstance(found, Served):
             self._carry_out([NoteDenial.of(device, "a request for a file", found)])
         return found
 

@@ -196,7 +196,7 @@ class Figures:
     def tell(self, number: int) -> None:
         """Tell the faces how far a transfer is, if there still is one."""
         live = self.live().get(number)
-        self._carry_out(self._database.read(ledger.tell_again, number, live))
+        self._carry_out(self._database.read(ledger.tell_shown, number, live))
 
     async def keep_all(self) -> None:
         """Write down how far all are: somebody is about to end or hold one, and to be told how far it came."""

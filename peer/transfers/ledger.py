@@ -183,7 +183,7 @@ def move(
             number,
         ),
     )
-    return [tell_transfer(connection, number)]
+    return tell_shown(connection, number)
 
 
 def is_paused(connection: Connection, number: int) -> bool:
@@ -305,9 +305,11 @@ def tell_transfer(connection: Connection, number: int, live: Live | None = None)
     return Tell(api.Event("transfer", api.as_json(shown_transfer(connection, number, live))))
 
 
-def tell_again(connection: Connection, number: int, live: Live | None = None) -> list[Effect]:
-    """Give what tells the faces how far a transfer is; nothing for one that is not there any more."""
-    row = connection.execute("SELECT 1 FROM transfers WHERE number = ?", (number,)).fetchone()
+def tell_shown(connection: Connection, number: int, live: Live | None = None) -> list[Effect]:
+    """Give what tells the faces of a transfer; nothing for one that is not shown, or not there any more."""
+    row = connection.execute(
+        f"SELECT 1 FROM transfers t WHERE t.number = ? AND {_IS_SHOWN}", (number,)
+    ).fetchone()
     return [] if row is None else [tell_transfer(connection, number, live)]
 
 
@@ -324,9 +326,12 @@ def shown_transfers(
 
     live: by the row's number, what the running node knows better.
     """
-    condition = "WHERE t.ended IS NULL ORDER BY t.number" if only_open else "ORDER BY t.number"
-    return _shown_transfers(connection, condition, (), live)
+    which = f"{_IS_SHOWN} AND t.ended IS NULL" if only_open else _IS_SHOWN
+    return _shown_transfers(connection, f"WHERE {which} ORDER BY t.number", (), live)
 
+
+_IS_SHOWN = "(t.types IS NULL OR t.state = 'failed')"
+"""One that is begun for its list of files alone is none yet to its person: the offer waits for an answer."""
 
 _TRANSFER_COLUMNS = (
     "SELECT t.number, t.id, o.offer, t.is_out, c.name, o.title, t.saved_as, o.files, t.files_done,"

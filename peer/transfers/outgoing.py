@@ -47,20 +47,23 @@ class Outgoing:
     """The answers of one link.
 
     find: gives what an asker may have under a key, or why not; it may block, and is told what it gave before.
-    on_stop: called with an offer of which the asker wants nothing more for now.
+    on_begin: called with an offer when more of it is asked for than its list of files, again after a stop. on_stop: called with an offer of which the asker wants nothing more for now.
     """
 
     def __init__(
         self,
         find: Callable[[OfferKey, Served | None], Served | Code],
+        on_begin: Callable[[Served], None],
         on_stop: Callable[[Served], None],
     ) -> None:
         self._find = find
+        self._on_begin = on_begin
         self._on_stop = on_stop
         self._sender = Sender()
         self._lock = threading.Lock()
         self._served: dict[OfferKey, Served] = {}
         self._stopped: set[OfferKey] = set()  # of those: found anew when they are asked for again
+        self._begun: set[OfferKey] = set()
         self._withdrawn: dict[OfferKey, Served] = {}
 
     def heard(self, message: Message) -> bool:
@@ -71,6 +74,8 @@ class Outgoing:
                 before = self._served.get(key)
                 is_current = before is not None and key not in self._stopped
                 found = before if is_current and before else self._find(key, before)
+                if not is_current:
+                    self._begun.discard(key)
                 holding = found if isinstance(found, Code) else found.holding
                 with self._lock:
                     if isinstance(found, Served):
@@ -86,6 +91,10 @@ class Outgoing:
                             self._sender.on_fetch_digests(message, holding)
                         case Watch():
                             self._sender.on_watch(message, holding, _now())
+                is_list = isinstance(message, FetchManifest)
+                if isinstance(found, Served) and not is_list and key not in self._begun:
+                    self._begun.add(key)
+                    self._on_begin(found)
             case StopFetch():
                 with self._lock:
                     stopped = self._sender.on_stop(message)

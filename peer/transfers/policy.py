@@ -3,7 +3,7 @@
 What `verdicts` noted when an offer was shown is done right after by whoever runs the node, or by the next one.
 Where the policy asks for types of files, the transfer begins before the offer is answered: its list of files
 comes first, and only then it is known whether all of them match. If they do not, the offer waits for its
-person like any other.
+person like any other; until then no transfer is shown.
 """
 
 from __future__ import annotations
@@ -82,10 +82,12 @@ def fit(
     if row is None:
         return []
     connection.execute("UPDATE transfers SET types = NULL WHERE number = ?", (number,))
+    effects = ledger.tell_shown(connection, number)
     friend = manager.listener(connection, row)
     if friend is None or row.state != "offered":
-        return []
-    return manager.answer(connection, keys, friend, row, OfferAnswer.ACCEPTED, now, entropy)
+        return effects
+    accepted = OfferAnswer.ACCEPTED
+    return effects + manager.answer(connection, keys, friend, row, accepted, now, entropy)
 
 
 def unfit(connection: Connection, number: int) -> list[Effect]:
@@ -115,9 +117,10 @@ def _take(
         return manager.failed(connection, number, folder.code, now, folder.detail)
     types = preferences.held(connection, "accept.types", friend)
     number = ledger.add_transfer(connection, row, now, folder=str(folder))
-    effects: list[Effect] = [ledger.tell_transfer(connection, number)]
+    effects: list[Effect] = []
     if types == OFF:
         accepted = OfferAnswer.ACCEPTED
+        effects += ledger.tell_shown(connection, number)
         effects += manager.answer(connection, keys, friend, row, accepted, now, entropy)
     else:
         connection.execute("UPDATE transfers SET types = ? WHERE number = ?", (types, number))

@@ -41,7 +41,7 @@ class TransferTalk:
     """One data link's talk, see `peer.transfers.bulk.Talk`.
 
     device: at the other end. find: as of `Outgoing`. on_progress: called from a thread when
-    `take_progress` has something new. on_stop: called with an offer of which the other end wants nothing more for
+    `take_progress` has something new. on_begin: as of `Outgoing`. on_stop: called with an offer of which the other end wants nothing more for
     now. on_end: called once, from a thread. is_kept: as of `Talk`.
     """
 
@@ -52,13 +52,14 @@ class TransferTalk:
         *,
         find: Callable[[OfferKey, Served | None], Served | Code],
         on_progress: Callable[[], None],
+        on_begin: Callable[[Served], None],
         on_stop: Callable[[Served], None],
         on_end: Callable[[Code, str], None],
         is_kept: Callable[[], bool] = lambda: False,
     ) -> None:
         self._bulk = bulk
         self._device = device
-        self._outgoing = Outgoing(find, on_stop)
+        self._outgoing = Outgoing(find, on_begin, on_stop)
         self._on_progress = on_progress
         self._on_end = on_end
         self.is_kept = is_kept

@@ -12,10 +12,11 @@ import pytest
 from peer.effects import Effect
 from peer.settings import preferences
 from peer.settings.preferences import KEYS
-from peer.transfers import policy, stopping
+from peer.transfers import manager, policy, stopping
 from tests.harness.offers import transfers
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.stations import Station, stations
+from tests.harness.talk import told
 from wire import limits
 from wire.ids import OfferId
 
@@ -189,12 +190,14 @@ async def test_what_is_taken_on_condition_is_answered_when_its_files_are_known(
     bob.one.database.commit()
     carry_out(bob, effects)
     if is_taken:
-        await bob.until(lambda: bob.states()[offered][0] == "done")
+        await bob.until(lambda: bob.states().get(offered) == ("done", None))
         assert (bob.downloads / "notes" / "one.txt").read_bytes() == b"one"
         await alice.until(lambda: alice.states()[offered] == ("done", None))
     else:
-        await bob.until(lambda: bob.states() == {})
-        assert parts(bob) == []
+        await bob.until(lambda: not bob.one.database.read(manager.due))
+        assert (bob.states(), parts(bob)) == ({}, [])
+        assert alice.states()[offered] == ("waiting", "friend")
+        assert told(bob.effects, "transfer") == []
 
 
 async def test_of_many_accepted_at_once_some_come_and_the_others_have_their_place(

@@ -200,7 +200,12 @@ def test_where_types_count_the_list_of_files_comes_before_the_answer(pair: Pair)
     assert states(bob) == [("in", "offered")]
     [due] = bob.database.read(manager.due)
     assert due.types == "*.jpg"
+    for reached in (manager.started, manager.restarted):
+        numbers = (due.number, 5) if reached is manager.started else ()
+        assert not bob.database.write(reached, *numbers)  # nothing is told of it
+        assert transfers(bob) == []
     fits = bob.database.write(policy.fit, bob.keys, due.number, bob.world.wall(), bob.entropy)
+    assert [body["offer"] for body in told(fits, "transfer")] == [due.key.offer.hex()]
     assert told(bring(fits, bob, alice), "offer")[0]["state"] == "accepted"
     assert bob.database.read(manager.due)[0].types is None
     now = bob.world.wall()
@@ -219,6 +224,14 @@ def test_what_does_not_match_waits_for_its_person_as_if_nothing_had_been(pair: P
     assert bob.database.read(manager.due)[0].types is None
 
 
+def test_what_went_wrong_with_its_list_of_files_is_shown(pair: Pair) -> None:
+    alice, bob = pair
+    provisional(alice, bob)
+    number, now = number_of(bob), bob.world.wall()
+    bob.database.write(manager.gave_up, bob.keys, number, Code.MANIFEST_INVALID, now, bob.entropy)
+    assert [t.state for t in transfers(bob)] == ["failed"]
+
+
 def test_a_person_decides_while_the_list_of_files_is_on_its_way(pair: Pair) -> None:
     alice, bob = pair
     made = provisional(alice, bob)
@@ -230,7 +243,7 @@ def test_a_person_decides_while_the_list_of_files_is_on_its_way(pair: Pair) -> N
     assert [t.state for t in transfers(bob)] == ["waiting"]
     made = provisional(alice, bob)
     assert decline(bob, made)[0].state == "declined"
-    assert [t.state for t in transfers(bob)] == ["waiting", "declined"]
+    assert [t.state for t in transfers(bob)] == ["waiting"]
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ async def test_what_was_hashed_is_known_to_another_life_and_to_another_device(
     path.write_bytes(content)
     key = sender.offer(bob, path)
     served = await sender.find(bob.keys.identity, key)
-    outgoing = Outgoing(lambda key, _: served, lambda _: None)
+    outgoing = Outgoing(lambda key, _: served, lambda _: None, lambda _: None)
     outgoing.heard(Fetch(1, *key, (ChunkRange(0, 0, 3),)))
     into = memoryview(bytearray(MIB))
     while outgoing.next_record(into) is not None:

@@ -54,6 +54,7 @@ class Line:
     def __init__(self) -> None:
         self.link = Link()
         self.calls = 0
+        self.begun: list[Served] = []
         self.stopped: list[Served] = []
         self.found: list[OfferKey] = []
         self.served = {
@@ -70,6 +71,7 @@ class Line:
             KEY.device,
             find=self._find,
             on_progress=self._on_progress,
+            on_begin=self.begun.append,
             on_stop=self.stopped.append,
             on_end=lambda code, text: None,
         )
@@ -187,6 +189,25 @@ def test_an_offer_of_which_nothing_more_is_wanted_is_told_and_found_anew_when_it
     assert line.found == [KEY, KEY]
     line.talk.withdraw(KEY, Code.PAUSED)
     assert line.talk.served == []
+
+
+def test_who_asks_for_the_list_of_files_alone_has_not_begun() -> None:
+    line = Line()
+    line.talk.heard(FetchManifest(1, *KEY, 0))
+    assert line.begun == []
+    for fetch in (2, 3):
+        line.talk.heard(Fetch(fetch, *KEY, (ChunkRange(0, 0, 1),)))
+    assert line.begun == [line.served[KEY]]
+    for fetch in (1, 2, 3):
+        line.talk.heard(StopFetch(fetch))
+    line.talk.heard(FetchManifest(4, *KEY, 0))
+    assert len(line.begun) == 1
+    line.talk.heard(Fetch(5, *KEY, (ChunkRange(0, 0, 1),)))
+    line.talk.withdraw(KEY, Code.PAUSED)
+    line.talk.heard(Fetch(6, *KEY, (ChunkRange(0, 0, 1),)))
+    assert len(line.begun) == 3
+    line.talk.heard(Fetch(7, KEY.device, OfferId(b"x" * 16), (ChunkRange(0, 0, 1),)))
+    assert len(line.begun) == 3
 
 
 def test_a_link_on_which_something_is_served_may_be_idle_for_longer() -> None:
