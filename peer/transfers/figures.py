@@ -1,4 +1,7 @@
-"""How far transfers are while a node runs: told to the faces a few times a second, to the database less often."""
+"""How far transfers are while a node runs: told to the faces a few times a second, to the database less often.
+
+Places in the queue as well.
+"""
 
 from __future__ import annotations
 
@@ -100,6 +103,7 @@ class Figures:
         self._incoming = incoming
         self._carry_out = carry_out
         self._rows: dict[int, _Row] = {}
+        self._places: dict[int, int] = {}
 
     def begin(self, number: int) -> None:
         """Begin to measure one that leaves, or take note that it goes on over another link."""
@@ -187,6 +191,18 @@ class Figures:
                     await self._keep_row(number, row)
                 if not row.is_told or is_slower:
                     self._tell(number, row)
+            if beats % NOTE_EVERY == 0:
+                self._tell_places()
+
+    def _tell_places(self) -> None:
+        """Tell of those whose place in the queue is another: whoever was in front of them may be gone for any reason.
+
+        Once a second, not with each that goes: of many small ones each would be told of each.
+        """
+        before, self._places = self._places, self._database.read(ledger.places)
+        for number, place in self._places.items():
+            if before.get(number) != place:
+                self.tell(number)
 
     def _tell(self, number: int, row: _Row) -> None:
         row.is_told = True

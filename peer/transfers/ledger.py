@@ -279,6 +279,16 @@ def note_missing(connection: Connection, number: int, missing: Sequence[dict[str
     )
 
 
+def places(connection: Connection) -> dict[int, int]:
+    """Give the places in the queue, from 1, by the rows of those that wait for their turn."""
+    rows = connection.execute(
+        "SELECT number FROM transfers WHERE NOT is_out AND ended IS NULL AND state = ?"
+        " AND reason = ? ORDER BY number",
+        (TransferState.WAITING.value, SLOT),
+    )
+    return {number: place for place, (number,) in enumerate(rows, 1)}
+
+
 def end_all_with(connection: Connection, contact: int, code: Code, now: UnixMillis) -> list[Effect]:
     """Call off every transfer with somebody, and every offer that is not over; code: why."""
     effects: list[Effect] = []

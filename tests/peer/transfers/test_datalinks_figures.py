@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from peer import api
 from peer.transfers import manager, stopping
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.stations import Station, stations
+from tests.harness.talk import told
 from wire import limits
 
 Two = tuple[Station, Station]
@@ -131,3 +133,28 @@ async def test_a_link_that_is_cut_takes_nothing_back_of_what_was_shown(
     least = shown(alice).verified_bytes
     await alice.until(lambda: shown(alice).state == "waiting" and not alice.links.live())
     assert least <= came(alice)[0] <= shown(bob).verified_bytes
+
+
+async def test_who_waits_for_a_turn_is_told_each_place_on_the_way_up(
+    two: Two, tmp_path: Path
+) -> None:
+    alice, bob = two
+    alice.limit_up(RATE)
+    offers = []
+    for number in range(limits.TRANSFERS_AT_ONCE + 3):
+        path = tmp_path / f"part {number}"
+        path.write_bytes(os.urandom(8 * limits.MIB))  # none is done soon
+        offers.append(alice.offer(bob, path))
+
+    def of(offer: str) -> list[dict[str, Any]]:
+        return [body for body in told(bob.effects, "transfer") if body["offer"] == offer]
+
+    def places() -> list[int]:
+        seen = [body["place"] for body in of(offers[-1]) if body["place"] is not None]
+        return [place for place, _ in groupby(seen)]
+
+    await bob.until(lambda: places() == [3])
+    keys, entropy, wall = bob.one.keys, bob.one.entropy, bob.one.world.wall
+    for gone, expected in ((offers[-2], [3, 2]), (offers[-3], [3, 2, 1])):
+        do(bob, stopping.cancel, keys, of(gone)[-1]["id"], wall(), entropy)
+        await bob.until(lambda expected=expected: places() == expected)  # type: ignore[misc]

@@ -92,6 +92,7 @@ def test_the_queue_keeps_the_order_of_acceptance_and_counts_who_waits_for_a_turn
     assert [t.place for t in transfers(bob)] == [1, None, 2, None, 3]
     write(bob, manager.started, numbers[0], 5)
     assert [t.place for t in transfers(bob)] == [None, None, 1, None, 2]
+    assert bob.database.read(ledger.places) == {numbers[2]: 1, numbers[4]: 2}
     assert [t.place for t in transfers(alice)] == [None] * 5
 
 
