@@ -131,7 +131,7 @@ class Figures:
     def note(self, number: int, counted: Counted, path: str | None = None) -> None:
         """Take note of how far a transfer is, if it is being measured: what is told first is where it goes on.
 
-        path: of its link.
+        Its pace is that at which this comes: between two looks of ours lies another time. path: of its link.
         """
         row = self._rows.get(number)
         if row is not None:
@@ -139,6 +139,7 @@ class Figures:
                 _go_on(row, counted.verified_bytes)
             row.path = path or row.path
             _count(row, counted)
+            row.rate.note(asyncio.get_running_loop().time(), row.verified_bytes)
 
     def note_coming(self, number: int, coming: Coming) -> None:
         """Take note of how far one that comes is, and of whom it asks: who joins is no new beginning."""

@@ -186,13 +186,15 @@ def move(
     return tell_shown(connection, number)
 
 
+def state_of(connection: Connection, number: int) -> TransferState | None:
+    """Give the state of a transfer, or None if there is none any more."""
+    row = connection.execute("SELECT state FROM transfers WHERE number = ?", (number,)).fetchone()
+    return None if row is None else TransferState(row[0])
+
+
 def is_paused(connection: Connection, number: int) -> bool:
     """Say whether a person holds a transfer here."""
-    row = connection.execute(
-        "SELECT 1 FROM transfers WHERE number = ? AND state = ?",
-        (number, TransferState.PAUSED.value),
-    ).fetchone()
-    return row is not None
+    return state_of(connection, number) is TransferState.PAUSED
 
 
 def progressed(

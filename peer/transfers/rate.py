@@ -12,6 +12,7 @@ from itertools import pairwise
 SPAN_S = 4.0
 LEAST_S = 0.2
 LEAST_STEPS = 3
+SAME_S = 0.05  # what comes at once after a wait was on its way at other times: the newest counts
 STANDS_AFTER_GAPS = 2.0  # of the longest between two steps: later than that it stands still
 
 
@@ -32,6 +33,8 @@ class Rate:
             was_still = len(steps) >= LEAST_STEPS and self._stands_still()
             if steps and (was_still or total_bytes < steps[-1][1]):
                 steps.clear()  # what stood still, or was taken back, says nothing about what comes now
+            if steps and now - steps[-1][0] < SAME_S:
+                steps.pop()
             steps.append((now, total_bytes))
         while len(steps) > LEAST_STEPS and now - steps[1][0] >= SPAN_S:
             steps.popleft()

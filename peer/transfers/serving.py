@@ -24,6 +24,7 @@ from wire.identity import DeviceKeys
 from wire.ids import IdentityKey, OfferId
 from wire.transfer import manifest
 from wire.transfer.holding import Holding, OfferKey
+from wire.transfer.states import ENDED
 
 
 class Serving:
@@ -115,7 +116,10 @@ class Serving:
         self._carry_out(await change)
 
     def withdraw(self, identity: IdentityKey, talk: TransferTalk) -> None:
-        """Serve no more on a link what was withdrawn, answered, held or taken from a friend."""
+        """Serve no more on a link what was withdrawn, answered, held or taken from a friend.
+
+        What is done or failed may be asked for again, and has no pace until it is.
+        """
         for served in talk.served:
             key = served.holding.key
             if served.is_lent:
@@ -128,7 +132,7 @@ class Serving:
                 talk.withdraw(key, Code.UNKNOWN_OFFER)
             elif self._database.read(ledger.is_paused, number):
                 talk.withdraw(key, Code.PAUSED)
-            else:
+            elif self._database.read(ledger.state_of, number) not in ENDED:
                 continue
             self._figures.rest(served.number)
 

@@ -68,3 +68,10 @@ def test_what_a_power_cut_took_back_is_no_pace() -> None:
     assert rate.per_s() is None
     rate.note(10.25, 3 * MIB)
     assert rate.per_s() == 4 * MIB
+
+
+def test_what_came_at_once_after_a_wait_is_not_taken_for_the_pace_of_a_moment() -> None:
+    rate = Rate()
+    for now, came in ((1.0, 0), (1.01, 8), (1.25, 10), (1.5, 12)):
+        rate.note(now, came * MIB)
+    assert rate.per_s() == pytest.approx(8 * MIB, rel=0.1)

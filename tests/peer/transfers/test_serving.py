@@ -11,7 +11,7 @@ import pytest
 
 from peer.effects import OfferAgain
 from peer.people import befriending
-from peer.transfers import manager, offerings, stopping
+from peer.transfers import ledger, manager, offerings, stopping
 from peer.transfers.figures import Figures
 from peer.transfers.ledger import Live
 from peer.transfers.outgoing import Outgoing, Served
@@ -27,6 +27,7 @@ from wire.ids import IdentityKey, OfferId
 from wire.messages.transfer import ChunkRange, Fetch, Verified
 from wire.transfer import manifest
 from wire.transfer.holding import OfferKey
+from wire.transfer.states import TransferState
 
 UNKNOWN = Code.UNKNOWN_OFFER
 
@@ -320,3 +321,38 @@ async def test_where_a_transfer_goes_on_is_what_is_told_first_over_a_link(
         assert (live[served.number].verified_bytes, live[served.number].resumed_at) == (has, 4)
         [shown] = alice.database.read(manager.transfers, live)
         assert (shown.verified_bytes, shown.resumed_at) == (has, 4)
+
+
+async def test_the_pace_of_what_leaves_is_that_at_which_word_of_it_comes(
+    pair: tuple[SimPeer, SimPeer], sender: Sender, path: Path
+) -> None:
+    _, bob = pair
+    key = sender.offer(bob, path)
+    served = await sender.find(bob.keys.identity, key)
+    figures, loop = sender.figures, asyncio.get_running_loop()
+    begins = loop.time()
+    figures.note(served.number, Verified(key.device, key.offer, 0, 0, 0))
+    async with asyncio.TaskGroup() as group:
+        telling = group.create_task(figures.keep_telling())
+        for has in (2, 4):
+            came = asyncio.Event()
+            loop.call_at(begins + has / 6, came.set)
+            await came.wait()
+            figures.note(served.number, Verified(key.device, key.offer, has, 0, 0))
+        takes = loop.time() - begins
+        telling.cancel()
+    assert figures.live()[served.number].rate == pytest.approx(4 / takes, rel=0.05)
+
+
+async def test_what_is_done_is_told_no_more_though_its_link_stands(
+    pair: tuple[SimPeer, SimPeer], sender: Sender, path: Path
+) -> None:
+    alice, bob = pair
+    key = sender.offer(bob, path)
+    served = await sender.find(bob.keys.identity, key)
+    alice.database.write(ledger.move, served.number, TransferState.DONE, alice.world.wall())
+    alice.database.commit()
+    sender.serving.withdraw(bob.keys.identity, a_talk(served))
+    assert sender.figures._rows[served.number].is_resting
+    assert isinstance(await sender.serving.find(bob.keys.identity, key, served), Served)
+    assert not sender.figures._rows[served.number].is_resting
