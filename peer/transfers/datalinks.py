@@ -214,8 +214,7 @@ class TransferLinks:
         with suppress(TimeoutError):  # a disk that refuses
             async with asyncio.timeout(STOP_S):
                 await self._coming.all_closed()  # what was taken out is closed in tasks of its own
-        for number, transfer in list(self._coming.open.items()):
-            await self._figures.keep_coming(number, transfer)
+        await self._figures.keep_all()
         self._serving.close()
 
     # --- links

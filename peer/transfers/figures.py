@@ -66,7 +66,8 @@ class _Row(Struct):
     resumed_at: bytes that were there when it went on last. is_known: whether its figures are. is_fresh: it
     goes on over a link. begun: how often one that comes did so. path: of its link. sources: of one that comes.
     is_told: of its newest figures. told_rate: with them. kept: at which beat. is_due: they are to be kept at once.
-    is_kept: whether the book has them. is_resting: nothing is asked for now, so what comes yet is the last word.
+    is_kept: whether the book has them. said: what was told last. is_resting: nothing is asked for now, so what
+    comes yet is the last word.
     """
 
     rate: Rate = field(default_factory=Rate)
@@ -84,6 +85,7 @@ class _Row(Struct):
     kept: int = -NOTE_EVERY
     is_due: bool = False
     is_kept: bool = True
+    said: list[Effect] = field(default_factory=list)
     is_resting: bool = False
 
 
@@ -208,18 +210,24 @@ class Figures:
     def _tell(self, number: int, row: _Row) -> None:
         row.is_told = True
         row.told_rate = row.rate.per_s()
-        self.tell(number)
+        said = self._words(number)
+        if said != row.said:  # the pace of what does not run is not shown
+            row.said = said
+            self._carry_out(said)
 
     def tell(self, number: int) -> None:
         """Tell the faces how far a transfer is, if there still is one."""
+        self._carry_out(self._words(number))
+
+    def _words(self, number: int) -> list[Effect]:
         live = self.live().get(number)
-        self._carry_out(self._database.read(ledger.tell_shown, number, live))
+        return self._database.read(ledger.tell_shown, number, live)
 
     async def keep_all(self) -> None:
         """Write down how far all are: somebody is about to end or hold one, and to be told how far it came."""
         for number, coming in list(self._incoming.items()):
             await self.keep_coming(number, coming)
-        for number in list(self._rows):
+        for number in self._rows.keys() - self._incoming.keys():
             await self.keep_newest(number)
 
     async def keep_newest(self, number: int) -> None:

@@ -158,3 +158,14 @@ async def test_who_waits_for_a_turn_is_told_each_place_on_the_way_up(
     for gone, expected in ((offers[-2], [3, 2]), (offers[-3], [3, 2, 1])):
         do(bob, stopping.cancel, keys, of(gone)[-1]["id"], wall(), entropy)
         await bob.until(lambda expected=expected: places() == expected)  # type: ignore[misc]
+
+
+async def test_a_sender_that_ends_shows_no_less_than_it_had_shown(two: Two, tmp_path: Path) -> None:
+    alice, bob = two
+    await half_way(alice, bob, tmp_path)
+    await alice.until(lambda: came(alice)[0] > 0)  # it is kept now and then
+    was = came(alice)[0]
+    await alice.until(lambda: shown(alice).verified_bytes > was)
+    least = shown(alice).verified_bytes
+    await alice.links.close()
+    assert came(alice)[0] >= least

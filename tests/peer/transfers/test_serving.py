@@ -356,3 +356,20 @@ async def test_what_is_done_is_told_no_more_though_its_link_stands(
     assert sender.figures._rows[served.number].is_resting
     assert isinstance(await sender.serving.find(bob.keys.identity, key, served), Served)
     assert not sender.figures._rows[served.number].is_resting
+
+
+async def test_what_waits_is_not_told_of_while_nothing_of_it_changes(
+    pair: tuple[SimPeer, SimPeer], sender: Sender, path: Path
+) -> None:
+    alice, bob = pair
+    key = sender.offer(bob, path)
+    served = await sender.find(bob.keys.identity, key)
+    sender.figures.note(served.number, Verified(key.device, key.offer, 5, 0, 2))
+    row = sender.figures._rows[served.number]
+    sender.figures._tell(served.number, row)
+    alice.database.write(manager.waiting, served.number, ledger.FRIEND, alice.world.wall())
+    alice.database.commit()
+    sender.effects.clear()
+    for _ in range(3):
+        sender.figures._tell(served.number, row)
+    assert sender.states() == ["waiting"]
