@@ -318,6 +318,8 @@ class Receiver:
         if self.lending is not None and self._fresh:
             self.lending.hold(self._fresh)
         self._fresh.clear()
+        if self.lending is not None and self.is_finished:
+            self.lending.fetching = RangeSet()  # what is not signed by now is never lent from here
 
     def on_have(self, have: Have, source: DeviceId, *, now: Monotonic) -> None:
         """Take what a holder says it has."""

@@ -115,6 +115,27 @@ def test_what_came_and_will_not_be_signed_is_claimed_no_more() -> None:
     assert made.lending.has(0, 0, 1)  # others had it signed
 
 
+def test_who_has_all_of_it_claims_nothing_of_which_the_digests_were_not_signed() -> None:
+    """Only the root was, which proves the file to its receiver; others would wait for what is never lent."""
+    made = receiver(2 * MIB, holders=())
+    made.linked(itertools.count().__next__, now=NOW)
+    [ask] = [ask for ask in made.asks(now=NOW) if isinstance(ask, Fetch)]
+    made.asks(now=NOW)
+    table = DigestTable(2 * MIB)
+    for index in (0, 1):
+        piece = Piece(ask.fetch, 0, index, MIB, DIGEST)
+        assert made.expects(piece, now=NOW)
+        assert made.on_piece(piece, DIGEST, now=NOW)
+        table.put(index, DIGEST)
+    made.lend()
+    assert made.lending is not None
+    assert list(made.lending.fetching) == [(0, 2)]
+    made.on_signed(SignedDigests(batch(run(0, 0, root=table.root()))))
+    assert made.is_finished
+    made.lend()
+    assert (list(made.lending.fetching), made.lending.has(0, 0, 1)) == ([], False)
+
+
 def test_a_small_file_of_a_holder_is_verified_as_it_comes() -> None:
     made = receiver(7, 8)
     made.on_signed(SignedDigests(batch(run(0, 0, DIGEST), run(1, 0, OTHER))), B)
