@@ -133,8 +133,8 @@ class TransferLinks:
         self._spawn(self._pacing.run())
         self._spawn(self._tidying.tidy_folders())
         while True:
+            self._wanted.clear()  # what changes while we look is looked at next
             await self._look()
-            self._wanted.clear()
             try:
                 async with asyncio.timeout(LOOK_S):
                     await self._wanted.wait()

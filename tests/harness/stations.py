@@ -39,6 +39,8 @@ class Rows:
     def __init__(self, one: SimPeer) -> None:
         self._database = one.database
         self.held: Callable[..., Any] | None = None  # what is never committed: the disk refuses
+        self.gate: tuple[Callable[..., Any], asyncio.Event] | None = None  # what waits for that
+        self.is_at_gate = asyncio.Event()
 
     def read(self, fn: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         return self._database.read(fn, *arguments, **named)
@@ -51,6 +53,9 @@ class Rows:
     async def write_patiently(self, fn: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         if fn is self.held:
             await asyncio.Event().wait()
+        if self.gate is not None and fn is self.gate[0]:
+            self.is_at_gate.set()
+            await self.gate[1].wait()
         return await self.write(fn, *arguments, **named)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from peer.transfers import manager
+from peer.transfers import datalinks, manager
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.stations import Station, stations
 from wire import limits
@@ -74,6 +75,23 @@ async def test_a_note_that_cannot_be_written_holds_no_transfer(
         one.offer(bob, file(tmp_path, name, 5)) for one, name in ((alice, "a"), (carol, "c"))
     ]
     await bob.until(lambda: all(bob.states()[each][0] == "done" for each in offered))
+
+
+async def test_what_changes_while_the_links_are_looked_at_is_looked_at_next(
+    three: Three, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob, carol = three
+    alice.limit_up(limits.MIB)
+    slow = alice.offer(bob, file(tmp_path, "slow", 16 * limits.MIB))
+    await bob.until(lambda: bob.states()[slow][0] == "running")
+    monkeypatch.setattr(datalinks, "LOOK_S", 3600.0)
+    opened = asyncio.Event()
+    bob.rows.gate = manager.waiting, opened
+    alice.cut()
+    await bob.rows.is_at_gate.wait()  # in the middle of a look
+    late = carol.offer(bob, file(tmp_path, "late", 5))
+    opened.set()
+    await bob.until(lambda: bob.states()[late][0] == "done")
 
 
 async def test_of_many_links_with_one_device_the_newest_stay(three: Three) -> None:
