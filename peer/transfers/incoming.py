@@ -65,6 +65,7 @@ class Incoming:
         self._landfall: Landfall | None = None
         self._receiver: Receiver | None = None
         self._is_over = False
+        self._unwritten = 0  # bytes that are right, of a write that is not over, or failed
         self.waits_for = ""  # the code of what holds it, once that is reported
         self.resumed_at = 0  # bytes that were verified when it last began to ask, or went on
         self.begun = 0  # how often it did
@@ -84,7 +85,7 @@ class Incoming:
     @property
     def verified_bytes(self) -> int:
         """Bytes that are here and right."""
-        return 0 if self._receiver is None else self._receiver.verified_bytes
+        return 0 if self._receiver is None else self._receiver.verified_bytes - self._unwritten
 
     @property
     def resent_bytes(self) -> int:
@@ -202,8 +203,7 @@ class Incoming:
             if self._is_over:
                 return
             if isinstance(message, ManifestPage):
-                content = self._assembling.on_page(message, source)
-                if content is not None:
+                if (content := self._assembling.on_page(message, source)) is not None:
                     self._begin(content)
                 return
             is_offering = source == self.due.key.device
@@ -249,23 +249,23 @@ class Incoming:
             digests = [part[3] for part in parts]
             if isinstance(announced, Pack):
                 receiver.on_pack(announced, digests, source, now=now())
-                landfall.write(parts)
-            elif receiver.on_piece(announced, digests[0], source, now=now()):
-                landfall.write(parts)
+            elif not receiver.on_piece(announced, digests[0], source, now=now()):
+                parts = []
+            self._unwritten = len(data) if parts else 0
+            landfall.write(parts)
+            self._unwritten = 0
             self._after()
 
     # --- ends
 
     def close(self) -> None:
         """Stop in good order: what was written is synced; another life goes on from here."""
-        landfall = self._let_go()
-        if landfall is not None:
+        if (landfall := self._let_go()) is not None:
             landfall.close()
 
     def discard(self) -> None:
         """Stop and take the work folder away: it is done, or nobody wants it. Raises PeerError."""
-        landfall = self._let_go()
-        if landfall is not None:
+        if (landfall := self._let_go()) is not None:
             landfall.discard()
         else:
             Sink.clear(self.due.folder, self.due.key, self.due.title, disk=self._disk)

@@ -218,6 +218,26 @@ def test_a_disk_that_fails_when_a_link_comes_is_reported_and_raises_nothing(
     transfer.incoming.close()
 
 
+def test_a_chunk_that_the_disk_did_not_take_counts_for_nobody(disk: MemoryDisk) -> None:
+    transfer = Transfer(disk)
+    transfer.attach()
+    while transfer.incoming.verified_bytes < 3 * limits.CHUNK_BYTES:
+        transfer.step()
+    failing(disk, lambda: failure(ENOSPC))
+    transfer.run()
+    assert [type(report) for report in transfer.reports] == [Waits]
+    disk.fault = lambda operation: None
+    transfer.incoming.close()
+    had = transfer.incoming.verified_bytes
+    assert transfer.incoming.progress().verified_bytes == had
+    again = Transfer(disk)
+    again.attach()
+    while not again.incoming.is_counting:
+        again.step()
+    assert again.incoming.resumed_at == had == 3 * limits.CHUNK_BYTES
+    again.incoming.close()
+
+
 def test_an_offer_whose_manifest_cannot_be_is_reported_and_raises_nothing(
     disk: MemoryDisk,
 ) -> None:
