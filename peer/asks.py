@@ -1,4 +1,8 @@
-"""What must reach the tracker: kept in the database, in order, until it answers."""
+"""What must reach the tracker: kept in the database, in order, until it answers.
+
+A yes to somebody who asked over a link is kept longer. The tracker may know nothing of that request, as the asker has
+another one or none; then nobody but the asker has to have the answer, who is told on each link until they talk as a friend.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,15 @@ import sqlite3
 from msgspec import Struct
 
 from peer.effects import Ask, Effect
+from peer.store import settings
 from peer.times import wall
 from wire import codec
 from wire.codes import Code
 from wire.messages import NUMBER_OF, Message, Purpose, friends
+
+NEAR = f"{settings.HERE}near/"
+"""Of whose request came over a link, by name: whether the tracker may still know of it, too."""
+MAYBE, UNKNOWN_THERE = b"maybe", b"unknown"
 
 
 class Waiting(Struct, frozen=True):
@@ -24,6 +33,8 @@ def add(connection: sqlite3.Connection, message: Message) -> None:
     """Keep an ask; one of the same kind about the same person replaces what waited."""
     name = str(getattr(message, "name", ""))
     number = NUMBER_OF[type(message)]
+    if isinstance(message, friends.RemoveFriend | friends.BlockUser):
+        heard(connection, name)  # nobody is to have that answer any more
     connection.execute("DELETE FROM asks WHERE name = ? AND message = ?", (name, number))
     connection.execute(
         "INSERT INTO asks (message, fields, name, made) VALUES (?, ?, ?, ?)",
@@ -73,17 +84,49 @@ def words(connection: sqlite3.Connection) -> list[str]:
     ]
 
 
+def came_near(connection: sqlite3.Connection, name: str) -> None:
+    """Take note that somebody asked for friendship over a link."""
+    settings.write(connection, f"{NEAR}{name}", MAYBE)
+
+
+def heard(connection: sqlite3.Connection, name: str) -> None:
+    """Take note that somebody who was told our answer over a link talks as a friend.
+
+    They have it. What the tracker may still take stays for the tracker.
+    """
+    if settings.read(connection, f"{NEAR}{name}") == UNKNOWN_THERE:
+        number = NUMBER_OF[friends.AnswerFriend]
+        connection.execute("DELETE FROM asks WHERE name = ? AND message = ?", (name, number))
+        settings.write(connection, f"{NEAR}{name}", b"")
+
+
 def done(connection: sqlite3.Connection, ask: Waiting) -> None:
     """Forget an ask that was carried out."""
     connection.execute("DELETE FROM asks WHERE number = ?", (ask.number,))
+    if isinstance(ask.message, friends.AnswerFriend):
+        settings.write(connection, f"{NEAR}{ask.message.name}", b"")
 
 
-def refused(connection: sqlite3.Connection, ask: Waiting, code: Code) -> None:
-    """Forget an ask that was refused; a friend request that was is no request any more."""
+def refused(connection: sqlite3.Connection, ask: Waiting, code: Code) -> bool:
+    """Forget an ask that was refused, and say whether that is news to a person.
+
+    A friend request that was is no request any more. What somebody asked over a link the tracker need not know: a yes
+    to it stays, for the links.
+    """
+    message = ask.message
+    if isinstance(message, friends.AnswerFriend) and code is Code.REQUEST_UNKNOWN:
+        near = f"{NEAR}{message.name}"
+        came_so = settings.read(connection, near) is not None
+        if came_so and message.is_yes:
+            settings.write(connection, near, UNKNOWN_THERE)
+        else:
+            done(connection, ask)
+        return not came_so
     done(connection, ask)
-    if isinstance(ask.message, friends.AskFriend) and code is not Code.ALREADY_FRIENDS:
+    if isinstance(message, friends.AskFriend) and code is not Code.ALREADY_FRIENDS:
         connection.execute(
             "UPDATE contacts SET state = 'removed', request = NULL"
             " WHERE name = ? AND state = 'asked_out'",
-            (ask.message.name,),
+            (message.name,),
         )
+    return True

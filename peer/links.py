@@ -63,7 +63,7 @@ class PeerLink(Struct, eq=False):
     """One open link.
 
     initiator: the link key of the side that dialled; is_ours: whether that is us. boot_id: of the other
-    end's present run. since: milliseconds, UTC.
+    end's present run. since: milliseconds, UTC. is_answered: began with our answer to their request, and nothing was heard since.
     """
 
     pump: Pump
@@ -75,6 +75,7 @@ class PeerLink(Struct, eq=False):
     since: int
     path: str = DIRECT
     is_pushing: bool = False
+    is_answered: bool = False
 
     @property
     def device(self) -> DeviceId:

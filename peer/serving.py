@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from peer import asks
 from peer.accounts.state_links import StateLinks
 from peer.effects import Effect, Tell
 from peer.errors import PeerError
@@ -91,6 +92,9 @@ class Serving:
 
     async def _on_message(self, link: PeerLink, message: Message) -> None:
         keys, database = self._keys, self._database
+        if link.is_answered and not isinstance(message, AskFriendship):
+            link.is_answered = False
+            await database.write_patiently(asks.heard, link.friend)
         if isinstance(message, AskDial):
             await self._asked_to_dial(link, message)
         if isinstance(message, StateEntries):

@@ -358,8 +358,8 @@ class Uplink:
             except PeerError as error:
                 if link.closed is not None or error.code is Code.TRACKER_UNREACHABLE:
                     raise
-                refused = error
-                await self._database.write_patiently(asks.refused, waiting, error.code)
+                if await self._database.write_patiently(asks.refused, waiting, error.code):
+                    refused = error
             else:
                 await self._database.write_patiently(asks.done, waiting)
         return refused

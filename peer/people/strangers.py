@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from peer import asks
 from peer.effects import Ask, Effect
 from peer.people import contacts, keychange, overtures
 from wire.codes import Code
@@ -38,7 +39,10 @@ def asked(
     if known is not None and keychange.is_another(known, identity):
         raise RemoteProtocolError(Code.NAME_TAKEN, "somebody else has that name there")
     said = friends.FriendAsked(request.asker_name, signed, now)
-    return overtures.on_asked(connection, keys, said, now)
+    effects = overtures.on_asked(connection, keys, said, now)
+    if effects:
+        asks.came_near(connection, request.asker_name)
+    return effects
 
 
 def answered(

@@ -191,6 +191,7 @@ class Doorway:
         """Say first on a friend's link what we answered, as long as no tracker took it: it may not have come."""
         if (told := self._database.read(asks.answer_to, link.friend)) is not None:
             link.pump.send(AnswerFriendship(told))
+            link.is_answered = True
 
     # --- inside
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.actors import Peer
+from tests.harness.trackers import TrackerProcess
 
 pytestmark = pytest.mark.measured
 
@@ -27,7 +28,7 @@ def people(tmp_path: Path) -> Iterator[tuple[Peer, Peer]]:
 def ask(alice: Peer, bob: Peer) -> None:
     code = bob.one("friend", "code", "--lan")["code"]
     assert alice.one("friend", "add", code, "--at", bob.node.address)["state"] == "asked"
-    bob.node.event("friend-request", friend="alice", direction="in")
+    bob.node.event("friend-request", friend=alice.name, direction="in")
 
 
 def talk(alice: Peer, bob: Peer) -> None:
@@ -54,6 +55,54 @@ def test_an_answer_that_found_nobody_comes_with_the_next_link(people: tuple[Peer
     assert dialled["friend"] == "alice"
     alice.node.event("friend", friend="bob", state="friends")
     talk(alice, bob)
+
+
+@pytest.fixture
+def guest_and_host(tmp_path: Path, tracker: TrackerProcess) -> Iterator[tuple[Peer, Peer]]:
+    """A local account, and one that is online at a tracker which never hears of the other."""
+    with ExitStack() as stack:
+        guest, host = (
+            stack.enter_context(closing(Peer(tmp_path, name))) for name in ("guest", "host")
+        )
+        for peer, address in ((guest, None), (host, tracker.address)):
+            peer.register(address, "--unsealed")
+            peer.up()
+        host.node.event("notice", code="tracker-online")
+        yield guest, host
+
+
+def test_somebody_whom_the_tracker_does_not_know_is_answered_all_the_same(
+    guest_and_host: tuple[Peer, Peer],
+) -> None:
+    guest, host = guest_and_host
+    ask(guest, host)
+    assert host.one("friend", "accept", "guest") == {"friend": "guest", "state": "friends"}
+    guest.node.event("friend", friend="host", state="friends")
+    talk(guest, host)
+
+
+def test_the_answer_waits_for_somebody_whom_the_tracker_does_not_know(
+    guest_and_host: tuple[Peer, Peer],
+) -> None:
+    guest, host = guest_and_host
+    ask(guest, host)
+    guest.node.stop()
+    assert host.one("friend", "accept", "guest")["state"] == "friends"
+    guest.up()
+    host.one("friend", "dial", "guest", guest.node.address)
+    guest.node.event("friend", friend="host", state="friends")
+    talk(guest, host)
+    host.node.stop()
+    assert host.one("status")["waiting"] == []
+
+
+def test_a_no_to_somebody_whom_the_tracker_does_not_know_is_told(
+    guest_and_host: tuple[Peer, Peer],
+) -> None:
+    guest, host = guest_and_host
+    ask(guest, host)
+    host.do("friend", "reject", "guest")
+    guest.node.event("friend", friend="host", state="rejected")
 
 
 def test_a_no_is_told_and_the_door_is_shut_again(people: tuple[Peer, Peer]) -> None:
