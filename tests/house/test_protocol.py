@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 
@@ -14,6 +15,7 @@ from wire.frames import REFUSALS
 from wire.identity import SignPurpose
 from wire.identity.naming import SAFETY_ROUNDS
 from wire.log.event import EventKind
+from wire.log.marks import is_mark
 from wire.messages import NUMBER_OF
 from wire.messages.registry import Purpose
 
@@ -121,3 +123,18 @@ def test_the_prose_has_the_figures_of_the_code(what: str) -> None:
     assert SAID[what] in PROSE
     assert limits.STRAY_CHUNKS == 100
     assert limits.MAIL_ITEM_BYTES == 96 * 1024
+
+
+def test_what_a_mark_is_says_the_text_for_every_character() -> None:
+    rule = re.search(r"^sign   one of (.+?)^```", section("### Events"), re.MULTILINE | re.DOTALL)
+    assert rule is not None
+    signs: set[int] = set()
+    for first, last in re.findall(r"U\+([0-9A-F]+)(?:-U\+([0-9A-F]+))?", rule[1]):
+        signs |= set(range(int(first, 16), int(last or first, 16) + 1))
+    assert {code for code in range(sys.maxunicode + 1) if is_mark(chr(code))} == signs
+
+
+def test_nothing_has_to_be_looked_up_in_the_code() -> None:
+    rules = TEXT[: TEXT.index("\n## 8. Attacks\n")]
+    named = re.findall(r"`(?:wire|peer|tracker)[./][\w./]+`", rules)
+    assert named == []
