@@ -18,6 +18,13 @@ from wire import limits
 UNSENT_BYTES: Final = 128 * limits.KIB
 """What the kernel takes ahead of a paced link: enough to keep it busy, too little to be late by."""
 
+_FAST_UNSENT_BYTES: Final = 512 * limits.KIB
+"""What it takes ahead of one without a pace: more than leaves a line of 10 Gbit/s while the next chunk is read.
+
+Whatever waits here when room is made at the other end is sent by whoever made it: over loopback, where both ends
+are one kernel, the receiver then does the sender's work (a tenth of its time, measured 2026-11).
+"""
+
 _MAX_PACING_RATE: Final = (
     47  # <asm-generic/socket.h> SO_MAX_PACING_RATE, which Python does not name
 )
@@ -41,6 +48,7 @@ class Outlet:
         self._paces = (*paces, self._own)
         self._has_kernel = sys.platform == "linux" and not is_portable
         self._sent = 0
+        self.set_pace(None)
 
     def send(self, sealed: memoryview) -> None:
         """Send records that wait for nothing."""
@@ -77,9 +85,11 @@ class Outlet:
     def set_pace(self, bytes_per_s: int | None) -> None:
         """Let this link's bytes leave no faster; None: as fast as they can."""
         if self._has_kernel:
+            is_fast = bytes_per_s is None
+            unsent = _FAST_UNSENT_BYTES if is_fast else UNSENT_BYTES
             try:
-                rate = struct.pack("@L", _UNLIMITED if bytes_per_s is None else bytes_per_s)
-                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+                rate = struct.pack("@L", _UNLIMITED if is_fast else bytes_per_s)
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, unsent)
                 self._socket.setsockopt(socket.SOL_SOCKET, _MAX_PACING_RATE, rate)
                 return
             except OSError:

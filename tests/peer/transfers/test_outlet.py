@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -70,6 +71,22 @@ def test_a_pace_of_its_own_holds_a_link_back_and_is_lifted(
     assert took_s > 0.5  # the kernel's own start is quicker than a second
     outlet.set_pace(None)
     assert carried(ends, outlet, data)[0] == data
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there the kernel is asked to")
+def test_the_kernel_takes_less_ahead_of_a_link_with_a_pace_and_never_all_it_could(
+    ends: Ends,
+) -> None:
+    def ahead() -> int:
+        return ends.ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+
+    outlet = Outlet(ends.ours, [])
+    assert 0 < ahead() <= MIB
+    unpaced = ahead()
+    outlet.set_pace(2 * MIB)
+    assert 0 < ahead() < unpaced
+    outlet.set_pace(None)
+    assert ahead() == unpaced
 
 
 def test_every_rate_is_met_and_the_lowest_shows(ends: Ends) -> None:
