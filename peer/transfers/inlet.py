@@ -36,54 +36,59 @@ class Inlet:
         on_silence: Callable[[], None],
     ) -> None:
         self._socket = connection
-        self._leftover = memoryview(leftover)
+        self._held = memoryview(bytearray(leftover))  # received and not given yet
         self._paces = tuple(paces)
         self._is_over = is_over
         self._on_silence = on_silence
         self._ahead = memoryview(bytearray(_AHEAD_BYTES))
-        self._head = memoryview(bytearray(limits.LENGTH_BYTES))
         self._sealed = memoryview(bytearray(_SEALED_BYTES))
         self.part_came_at = _now()  # a part of a long record over a slow line
 
     def record(self) -> memoryview | None:
-        """Give the next record, sealed, without its length: good until the next call. None: it is over.
+        """Give the next record, sealed, without its length: to be opened in its place, good until the next call.
 
-        Raises RemoteProtocolError for a length no record has, ConnectionError when the stream ends, OSError.
+        None: it is over. Raises RemoteProtocolError for a length no record has, ConnectionError when the stream ends,
+        OSError.
         """
-        if not self._begin():
+        if len(self._held) < limits.LENGTH_BYTES and not self._begin():
             return None
-        length = int.from_bytes(self._head, "big")
+        length = int.from_bytes(self._held[: limits.LENGTH_BYTES], "big")
         if length <= limits.TAG_BYTES:
             raise RemoteProtocolError(Code.FRAME_EMPTY, "a record carries at least one byte")
         if length > _SEALED_BYTES:
             raise RemoteProtocolError(Code.RECORD_TOO_LARGE, f"{length} bytes")
+        stop = limits.LENGTH_BYTES + length
+        found, self._held = self._held[limits.LENGTH_BYTES : stop], self._held[stop:]
+        if len(found) == length:
+            return found
         sealed = self._sealed[:length]
-        return sealed if self._fill(sealed) else None
+        sealed[: len(found)] = found
+        return sealed if self._fill(sealed[len(found) :]) else None
 
     def _begin(self) -> bool:
         """Receive a record's length, and what there is behind it; False if it is over."""
-        position = self._take_leftover(self._head)
+        position = len(self._held)
+        self._ahead[:position] = bytes(self._held)  # which may be a part of it
         while position < limits.LENGTH_BYTES:
-            count = self._receive(self._ahead, 0, is_between=position == 0)
-            if not count:
-                return False
-            self._leftover = self._ahead[:count]
-            position += self._take_leftover(self._head[position:])
-        return True
-
-    def _fill(self, view: memoryview) -> bool:
-        """Receive what a record carries; False if it is over."""
-        position, length = self._take_leftover(view), len(view)
-        while position < length:
-            paces = [pace for pace in self._paces if pace.is_set]
-            part = view[position : position + SLICE_BYTES] if paces else view[position:]
-            count = self._receive(part, socket.MSG_WAITALL)
+            count = self._receive(self._ahead[position:], 0, is_between=position == 0)
             if not count:
                 return False
             position += count
+        self._held = self._ahead[:position]
+        return True
+
+    def _fill(self, view: memoryview) -> bool:
+        """Receive the rest of what a record carries; False if it is over."""
+        while len(view):
+            paces = [pace for pace in self._paces if pace.is_set]
+            part = view[:SLICE_BYTES] if paces else view
+            count = self._receive(part, socket.MSG_WAITALL)
+            if not count:
+                return False
             for pace in paces:
                 pace.take(count, self._is_over)
-            if position < length:
+            view = view[count:]
+            if len(view):
                 self.part_came_at = _now()
         return True
 
@@ -101,14 +106,6 @@ class Inlet:
                 raise ConnectionError(f"the connection ended{where}")
             return count
         return 0
-
-    def _take_leftover(self, view: memoryview) -> int:
-        """Begin to fill a buffer with what came before; gives how many bytes of it."""
-        count = min(len(view), len(self._leftover))
-        if count:
-            view[:count] = self._leftover[:count]
-            self._leftover = self._leftover[count:]
-        return count
 
 
 def _now() -> Monotonic:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 
 from msgspec import Struct
 
@@ -48,15 +47,19 @@ class Parts:
 
     def write(self, file: int, data: memoryview, offset: int) -> None:
         """Put bytes in their place, with space set aside ahead of them. Raises OSError."""
-        with self._used(file) as part:
+        part = self._take(file)
+        try:
             self._reserve(part, self._slots[file], offset, len(data))
             write_all(self._disk, part.descriptor, data, offset)
             with self._lock:
                 part.end = max(part.end, offset + len(data))
+        finally:
+            self._let_go(part)
 
     def write_zeros(self, file: int, offset: int, length: int) -> None:
         """Have zeros there: what was written before becomes a hole, else there is one. Raises OSError."""
-        with self._used(file) as part:
+        part = self._take(file)
+        try:
             length = min(length, part.end - offset)
             if length <= 0 or self._disk.punch(part.descriptor, offset, length):
                 return
@@ -64,12 +67,17 @@ class Parts:
             for start in range(offset, offset + length, len(zeros)):
                 left = min(len(zeros), offset + length - start)
                 write_all(self._disk, part.descriptor, zeros[:left], start)
+        finally:
+            self._let_go(part)
 
     def settle(self, file: int) -> None:
         """Give a whole file its length and time, and close it. Raises OSError."""
-        with self._used(file) as part:
+        part = self._take(file)
+        try:
             self._disk.ftruncate(part.descriptor, self._slots[file].entry.size)
             self._disk.utime(part.descriptor, ns=times(self._slots[file].entry))
+        finally:
+            self._let_go(part)
         self.forget(file)
 
     def opened(self, files: AbstractSet[int]) -> set[int]:
@@ -117,8 +125,8 @@ class Parts:
             while self._open:
                 self._disk.close(self._open.popitem()[1].descriptor)
 
-    @contextmanager
-    def _used(self, file: int) -> Iterator[_Part]:
+    def _take(self, file: int) -> _Part:
+        """Open a part, or find it open, for somebody who lets go of it again."""
         with self._lock:
             part = self._open.get(file)
             if part is None:
@@ -127,10 +135,7 @@ class Parts:
             else:
                 self._open.move_to_end(file)
             part.users += 1
-        try:
-            yield part
-        finally:
-            self._let_go(part)
+        return part
 
     def _let_go(self, part: _Part) -> None:
         with self._lock:

@@ -6,7 +6,7 @@ window of its own, and `wire.transfer.swarm` says which chunks are asked of whom
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct, field
 
@@ -118,13 +118,12 @@ class Sources:
             return []
         asks: list[Fetch | FetchDigests | Watch] = []
         if source == self._key.device:
-            asks += self._ask_roots(requests)
+            if self.rootless:
+                asks += self._ask_roots(requests)
         elif requests.watch is None:
             requests.watch = requests.new_fetch()
             asks.append(Watch(requests.watch, self._key.device, self._key.offer))
-        for ranges in self._plan(source, now):
-            fetch = self._open(source, ranges)
-            asks.append(Fetch(fetch, self._key.device, self._key.offer, ranges))
+        asks += self._ask_chunks(source, requests, now)
         if asks and source == self._key.device:
             self.claim()
         return asks
@@ -143,26 +142,26 @@ class Sources:
             owed.update(asked.owed)
         return owed.intersection(self._book.asked)
 
-    def _plan(self, source: DeviceId, now: Monotonic) -> Iterator[tuple[ChunkRange, ...]]:
-        """Give what to ask a source for, a Fetch each, counted as asked; the caller opens each at once."""
-        requests = self.every[source]
-        is_first = True
+    def _ask_chunks(self, source: DeviceId, requests: Requests, now: Monotonic) -> list[Fetch]:
+        """Ask a source for as many chunks as its window has room for; nearly always for none."""
+        asks: list[Fetch] = []
         while len(requests.fetches) < limits.CHUNK_FETCHES:
             asked, window = self._book.asked_bytes, self._window
             if self._swarm is not None:
                 asked, window = self._swarm.members[source].asked_bytes, self._swarm.window(source)
             room = window - asked
-            if room <= 0 or (is_first and asked and room < self._least(requests, window, now)):
-                return  # a few larger requests instead of many small ones
-            is_first = False
+            if room <= 0 or (not asks and asked and room < self._least(requests, window, now)):
+                break  # a few larger requests instead of many small ones
             if self._swarm is None:
                 ranges = self._book.choose(room, is_idle=not asked)
             else:
                 ranges = self._of_several(self._swarm, source, room, now)
             if not ranges:
-                return
+                break
             requests.asked_at = now
-            yield tuple(ranges)
+            fetch = self._open(requests, tuple(ranges))
+            asks.append(Fetch(fetch, self._key.device, self._key.offer, tuple(ranges)))
+        return asks
 
     def _least(self, requests: Requests, window: int, now: Monotonic) -> int:
         """Say how much room there has to be for it to be asked for more: half the window of a fast one.
@@ -173,9 +172,8 @@ class Sources:
         is_fast = requests.asked_at is not None and now - requests.asked_at < BRISK_S
         return window // 2 if is_fast else window // 4
 
-    def _open(self, source: DeviceId, ranges: tuple[ChunkRange, ...]) -> int:
-        """Open a Fetch that was planned, and give its id."""
-        requests = self.every[source]
+    def _open(self, requests: Requests, ranges: tuple[ChunkRange, ...]) -> int:
+        """Open a Fetch, and give its id."""
         fetch = requests.new_fetch()
         owed = RangeSet()
         if self._swarm is not None:
