@@ -11,7 +11,7 @@ from peer import api
 from peer.cli import ask
 
 
-def test_the_first_item_is_passed_on_at_once_and_what_follows_it_is_gathered(
+def test_the_first_items_are_passed_on_at_once_and_what_follows_them_is_gathered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ask, "FLUSHED_S", 3600.0)
@@ -19,9 +19,11 @@ def test_the_first_item_is_passed_on_at_once_and_what_follows_it_is_gathered(
     is_passed_on = asyncio.Event()
 
     async def items() -> AsyncIterator[api.Result]:
-        yield api.Nothing()
-        async with asyncio.timeout(60):
-            await is_passed_on.wait()
+        for _ in range(ask.FLUSHES_AT_ONCE):
+            yield api.Nothing()
+            async with asyncio.timeout(60):
+                await is_passed_on.wait()
+            is_passed_on.clear()
         yield api.Nothing()
         yield api.Nothing()
         await _turn_of_the_loop()
@@ -31,7 +33,7 @@ def test_the_first_item_is_passed_on_at_once_and_what_follows_it_is_gathered(
         is_passed_on.set()
 
     ask.drive(items, lambda _: seen.append("item"), pass_on)
-    assert seen == ["item", "passed on", "item", "item"]
+    assert seen == ["item", "passed on"] * ask.FLUSHES_AT_ONCE + ["item", "item"]
 
 
 async def _turn_of_the_loop() -> None:
