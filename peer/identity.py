@@ -17,7 +17,7 @@ import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -175,10 +175,10 @@ def write_key_file(
     entropy: Entropy,
     *,
     keep_former: bool = True,
-) -> None:
+) -> Profile:
     """Write the keys; password: seals them, through the keyring if one answers; None leaves them to the file's mode.
 
-    keep_former: let the former generation stay beside; else it is written over once the new one stands, since
+    Gives the profile with the seal that the file has now, for whoever writes it anew later. keep_former: let the former generation stay beside; else it is written over once the new one stands, since
     another password opens it. Raises PeerError with NO_SPACE or HOME_UNUSABLE; the former file stands then.
     """
     own_kdf = KdfParameters(entropy.bytes(16))
@@ -191,6 +191,7 @@ def write_key_file(
             spare = seal_box(wrap, "key-file-key", kept, profile.name.encode(), entropy)
             seal = Seal(BY_KEYRING, own_kdf, kept, spare)
     _write(locations, profile, seal, entropy, keep_former=keep_former)
+    return replace(profile, seal=seal)
 
 
 def rewrite_key_file(locations: Locations, profile: Profile, entropy: Entropy) -> None:

@@ -152,7 +152,7 @@ async def change_password(
         changed = await _change_at_tracker(profile, command, recovery, known, entropy)
     sealed_by = command.new_password if seal_of(locations) != "none" else None
     try:
-        await asyncio.to_thread(
+        changed = await asyncio.to_thread(
             write_key_file, locations, changed, sealed_by, entropy, keep_former=False
         )
     except PeerError as error:

@@ -86,6 +86,24 @@ def test_a_node_that_is_up_goes_on_and_starts_again_with_the_new_password(
     alice.up()
 
 
+def test_keys_that_are_written_anew_later_are_sealed_by_the_new_password(
+    tracker: TrackerProcess, make_peer: MakePeer, alice: Any, passwords: Any
+) -> None:
+    phone = make_peer("phone")
+    phone.one("login", "alice", "--tracker", tracker.address, "--device", "phone")
+    node = alice.up()
+    alice.one("passwd", *passwords)
+    before = (alice.home / "keys").read_bytes()
+    assert alice.try_to("device", "revoke", "phone", HOBNOB_PASSWORD=NEW).code == 0
+    assert (alice.home / "keys").read_bytes() != before
+    assert node.stop() == 0
+    assert opens(alice, NEW)
+    assert not opens(alice, PASSWORD)
+    (alice.home / "keys").unlink()  # the former generation
+    assert opens(alice, NEW)
+    assert not opens(alice, PASSWORD)
+
+
 REFUSED = [
     ("not the password", NEW, "wrong-password"),
     (PASSWORD, "short", "password-weak"),
