@@ -268,6 +268,7 @@ class TransferLinks:
                 device,
                 find=find,
                 on_progress=on_progress,
+                on_counting=lambda: self._soon(self.wake),
                 on_begin=on_begin,
                 on_stop=on_stop,
                 on_end=on_end,

@@ -27,6 +27,8 @@ from wire.transfer.holding import OfferKey
 
 PARK_AFTER_S = 20.0  # without a link, although the friend is there
 QUIET_S = 5.0  # nothing comes, and nothing more is asked of anybody: it waits for a source
+HELD = frozenset({ledger.SPACE, ledger.FOLDER, ledger.PAUSED})
+"""What a transfer is tried again for without a word of its end: it runs when it turns out to be over."""
 ASK_AGAIN_S = (2.0, 300.0)  # somebody who might have it, and had not
 
 
@@ -75,6 +77,8 @@ class Fetching:
             await self._begin(due, link)
         has_others = due.share is not None and await self._consider_others(due, due.share)
         if link is not None:
+            if transfer is not None and transfer.is_counting and asks and due.waits_for in HELD:
+                await self._note_started(due.number)
             return
         transfer = self._coming.open.get(due.number)
         is_quiet = transfer is None or (
@@ -124,7 +128,7 @@ class Fetching:
             self._coming.open[due.number] = transfer
         self._attaching.add((due.number, link.device))
         self._spawn(self._attach(link, transfer))
-        if link.device == due.key.device:
+        if link.device == due.key.device and due.waits_for not in HELD:
             self._spawn(self._note_started(due.number))
         return True
 

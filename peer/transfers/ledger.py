@@ -159,13 +159,13 @@ def move(
     reason: of a waiting one. code, detail: why it failed or was called off.
     """
     row = connection.execute(
-        "SELECT state, reason FROM transfers WHERE number = ?", (number,)
+        "SELECT state, reason, detail FROM transfers WHERE number = ?", (number,)
     ).fetchone()
     if row is None:
         return []
     before = TransferState(row[0])
     if state is before:
-        if not FOLLOWS[state] or reason == row[1]:
+        if not FOLLOWS[state] or (reason, detail or None) == row[1:]:
             return []
     elif state not in FOLLOWS[before]:
         return []

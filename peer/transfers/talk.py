@@ -41,7 +41,8 @@ class TransferTalk:
     """One data link's talk, see `peer.transfers.bulk.Talk`.
 
     device: at the other end. find: as of `Outgoing`. on_progress: called from a thread when
-    `take_progress` has something new. on_begin: as of `Outgoing`. on_stop: called with an offer of which the other end wants nothing more for
+    `take_progress` has something new. on_counting: called from a thread when a transfer knows how far it is and
+    begins to ask. on_begin: as of `Outgoing`. on_stop: called with an offer of which the other end wants nothing more for
     now. on_end: called once, from a thread. is_kept: as of `Talk`.
     """
 
@@ -52,6 +53,7 @@ class TransferTalk:
         *,
         find: Callable[[OfferKey, Served | None], Served | Code],
         on_progress: Callable[[], None],
+        on_counting: Callable[[], None],
         on_begin: Callable[[Served], None],
         on_stop: Callable[[Served], None],
         on_end: Callable[[Code, str], None],
@@ -61,6 +63,7 @@ class TransferTalk:
         self._device = device
         self._outgoing = Outgoing(find, on_begin, on_stop)
         self._on_progress = on_progress
+        self._on_counting = on_counting
         self._on_end = on_end
         self.is_kept = is_kept
         self._lock = threading.Lock()
@@ -264,8 +267,11 @@ class TransferTalk:
                 incoming.look()
             if key.device != self._device:
                 continue  # whoever lends need not know
-            if incoming.is_counting and (is_time or key not in self._told):
-                progress = incoming.progress(is_first=key not in self._told)
+            is_first = key not in self._told
+            if incoming.is_counting and (is_time or is_first):
+                progress = incoming.progress(is_first=is_first)
+                if is_first:
+                    self._on_counting()
                 if self._told.get(key) != progress:
                     self._told[key] = progress
                     said.append(progress)

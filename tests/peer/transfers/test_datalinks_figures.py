@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from peer import api
-from peer.transfers import manager, stopping
+from peer.effects import NoteDenial
+from peer.transfers import datalinks, ledger, manager, outcomes, stopping
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.stations import Station, stations
 from tests.harness.talk import told
@@ -169,3 +170,26 @@ async def test_a_sender_that_ends_shows_no_less_than_it_had_shown(two: Two, tmp_
     least = shown(alice).verified_bytes
     await alice.links.close()
     assert came(alice)[0] >= least
+
+
+async def test_what_is_tried_again_runs_when_that_was_not_in_vain(
+    two: Two, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(outcomes.RETRY_S, ledger.PAUSED, (0.01, 0.01))
+    monkeypatch.setattr(datalinks, "LOOK_S", 0.02)
+    alice, bob = two
+    await half_way(alice, bob, tmp_path)
+    transfer = shown(alice).id
+    do(alice, stopping.pause, transfer, alice.one.world.wall())
+    await bob.until(lambda: shown(bob).reason == "friend-paused")
+    bob.effects.clear()
+
+    def refusals() -> int:
+        return sum(isinstance(effect, NoteDenial) for effect in alice.effects)
+
+    before = refusals()
+    await alice.until(lambda: refusals() >= before + 3)
+    do(alice, stopping.resume, transfer, alice.one.world.wall())
+    await bob.until(lambda: shown(bob).state == "running")
+    states = [body["state"] for body in told(bob.effects, "transfer")]
+    assert [state for state, _ in groupby(states)] in (["waiting", "running"], ["running"])

@@ -124,6 +124,10 @@ def test_a_reason_to_wait_is_told_once_and_goes_when_it_runs(pair: tuple[SimPeer
     effects = write(bob, manager.waiting, number, ledger.SPACE, 8)
     assert [(t["state"], t["reason"]) for t in told(effects, "transfer")] == [("waiting", "space")]
     assert write(bob, manager.waiting, number, ledger.SPACE, 9) == []
+    for free in ("5 bytes free", "7 bytes free"):
+        [held] = told(write(bob, manager.waiting, number, ledger.SPACE, 9, free), "transfer")
+        assert held["error"]["message"] == free
+        assert write(bob, manager.waiting, number, ledger.SPACE, 9, free) == []
     assert told(write(bob, manager.waiting, number, ledger.FRIEND, 9), "transfer") != []
     [running] = told(write(bob, manager.started, number, 10), "transfer")
     assert (running["state"], running["reason"]) == ("running", None)
