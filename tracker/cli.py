@@ -250,9 +250,10 @@ def print_users(users: Iterable[dict[str, object]], output: Output) -> int:
 
 def _user_line(user: dict[str, object]) -> str:
     seen = user["last_seen"] or "never"
+    devices = "1 device" if user["devices"] == 1 else f"{user['devices']} devices"
     return (
         f"{user['name']:<32} {user['role']:<9} {user['presence']:<9}"
-        f" {user['devices']} devices  last seen {seen}"
+        f" {devices:<10}  last seen {seen}"
     )
 
 

@@ -277,3 +277,10 @@ def test_a_home_that_is_read_only_is_named(alice: Peer, tmp_path: Path) -> None:
             done = short.run(words, environment=alice.environment, timeout_s=WAIT_S)
             ran = Ran(words, done.returncode, done.stdout.decode(), done.stderr.decode())
             check_refused(ran, "text", "home-unusable")
+
+
+def test_who_has_no_tracker_reads_so(tmp_path: Path) -> None:
+    with closing(Peer(tmp_path, "alice")) as alice:
+        assert "tracker  none" in alice.plain("status").splitlines()
+        alice.register(None)
+        assert "tracker  none" in alice.plain("status").splitlines()

@@ -127,7 +127,7 @@ ROWS = (
     ),
     Row(
         "friend reject",
-        "",
+        "friend state",
         Call(lambda s, _: (s.suitor,)),
         refused=call(TO_NOBODY, code="friend-request-unknown"),
     ),

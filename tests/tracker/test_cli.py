@@ -171,6 +171,8 @@ def test_users_are_printed_as_lines_or_objects(capsys: pytest.CaptureFixture[str
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == rows
     assert cli.print_users(rows, Output(is_json=False)) == 0
     assert capsys.readouterr().out.split() == "alice user busy 2 devices last seen never".split()
+    assert cli.print_users([{**rows[0], "devices": 1}], Output(is_json=False)) == 0
+    assert "busy      1 device    last seen never" in capsys.readouterr().out
 
 
 class Broken(io.StringIO):

@@ -28,7 +28,9 @@ def _text(item: Item) -> str:
     lines = [
         f"account  {clean(item['account']) if item['account'] else 'none; hobnob register makes one'}",
         f"node     {node}",
-        f"tracker  {clean(tracker['state'])} {clean(tracker['address']) if tracker['address'] else ''}{why}".rstrip(),
+        f"tracker  {clean(tracker['state'])} {clean(tracker['address'])}{why}"
+        if tracker["address"]
+        else "tracker  none",
     ]
     if item.get("unread"):
         lines.append(f"unread   {count_text(item['unread'], 'message')}; hobnob read --unread")
