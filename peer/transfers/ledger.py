@@ -207,12 +207,12 @@ def progressed(
 ) -> None:
     """Note how far a transfer is: less than before where a power cut took some of it back.
 
-    Never beyond what was offered. How far one came that was called off or failed is told last, and what is done is
-    done. What came twice only goes up.
+    Never beyond what was offered. How far one came that ended is told last; what is done only goes up, and so
+    does what came twice.
     """
     connection.execute(
-        "UPDATE transfers SET files_done = iif(state <> 'done', min(?1, o.files), files_done),"
-        " verified_bytes = iif(state <> 'done', min(?2, o.size), verified_bytes),"
+        "UPDATE transfers SET files_done = max(iif(state = 'done', files_done, 0), min(?1, o.files)),"
+        " verified_bytes = max(iif(state = 'done', verified_bytes, 0), min(?2, o.size)),"
         " resent_bytes = max(resent_bytes, ?3)"
         " FROM (SELECT number AS its, files, size FROM offers) o"
         " WHERE transfers.number = ?4 AND o.its = transfers.offer",

@@ -251,6 +251,9 @@ def test_what_comes_late_for_one_that_ended_changes_nothing(pair: tuple[SimPeer,
     write(bob, ledger.progressed, number, files_done=0, verified_bytes=0, resent_bytes=4)
     [done] = transfers(bob)
     assert (done.files_done, done.verified_bytes, done.resent_bytes) == (1, 2, 4)
+    write(bob, ledger.progressed, number, files_done=2, verified_bytes=5, resent_bytes=4)
+    [done] = transfers(bob)  # a file of it could not be had, and the last word came late
+    assert (done.files_done, done.verified_bytes) == (2, 5)
 
 
 @pytest.mark.parametrize("before", TransferState)
