@@ -183,6 +183,7 @@ async def _set_presence(node: Node, command: api.SetPresence) -> api.Result:
         raise PeerError(
             Code.TEXT_LENGTH, f"a presence text has at most {PRESENCE_TEXT_CHARS} characters"
         )
+    keeping.check_span(command.for_s)
     show = SHOWS[command.presence]
     until = 0 if command.for_s is None else wall() + int(command.for_s * 1000)
     await node.database.write(roster.set_own_presence, show, command.text, until)

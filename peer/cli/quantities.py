@@ -8,6 +8,7 @@ from peer.cli.exit_codes import Misuse
 
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _NUMBER = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([A-Za-z]*)\Z")  # [0-9]: int('٣٤') is 34
+LONGEST_S = 36_500 * 86_400.0
 _PORT = re.compile(r"[0-9]{1,5}\Z")
 
 
@@ -17,6 +18,14 @@ def duration(text: str) -> float:
     if match is None or match[2] not in _SECONDS:
         raise Misuse(f"{text!r} is no duration: seconds, or a number with s, m, h or d (like 90s)")
     return float(match[1]) * _SECONDS[match[2]]
+
+
+def span(text: str) -> float:
+    """Give the seconds of a DURATION for which something is to hold: more than none; raises Misuse."""
+    seconds = duration(text)
+    if not 0 < seconds <= LONGEST_S:
+        raise Misuse(f"{text!r} is no time to hold for: more than 0, and at most 36500d")
+    return seconds
 
 
 def count(text: str) -> int:

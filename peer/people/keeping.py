@@ -15,7 +15,13 @@ from wire.machine import UnixMillis
 
 Command = api.MuteFriend | api.KeepDraft
 COMMANDS: tuple[type[Command], ...] = get_args(Command)
-LONGEST_S = 100 * 365 * 24 * 3600.0
+LONGEST_S = 36_500 * 86_400.0  # a hundred years
+
+
+def check_span(for_s: float | None) -> None:
+    """Raise PeerError(USAGE) for a time that is over as it begins, or that no clock of ours can tell the end of."""
+    if for_s is not None and not 0 < for_s <= LONGEST_S:
+        raise PeerError(Code.USAGE, "a duration is more than nothing and less than a life")
 
 
 def carry_out(connection: sqlite3.Connection, command: Command, now: UnixMillis) -> api.Result:
@@ -23,8 +29,7 @@ def carry_out(connection: sqlite3.Connection, command: Command, now: UnixMillis)
     own.need_account(connection)
     match command:
         case api.MuteFriend(name=name, is_muted=is_muted, for_s=for_s):
-            if for_s is not None and not 0 < for_s <= LONGEST_S:
-                raise PeerError(Code.USAGE, "a duration is more than nothing and less than a life")
+            check_span(for_s)
             until: UnixMillis | None = None
             if is_muted:
                 until = UnixMillis(0 if for_s is None else now + int(for_s * 1000))

@@ -46,6 +46,7 @@ def requests(connection: Connection) -> list[api.FriendRequest]:
     ]
 
 
+_LAST_MS = 2**53  # what messages have for an instant ends there
 SHOWN = {
     Show.OFFLINE: "offline",
     Show.AVAILABLE: "available",
@@ -263,9 +264,13 @@ def own_presence(connection: Connection) -> tuple[Show, str]:
 
 
 def presence_until(connection: Connection) -> int:
-    """Give when that ends and AVAILABLE comes back, in milliseconds; 0: it stays until changed."""
+    """Give when that ends and AVAILABLE comes back, in milliseconds; 0: it stays until changed.
+
+    A time that no message can carry, as earlier versions of this program kept it, is as good as none.
+    """
     raw = settings.read(connection, "presence-until")
-    return 0 if raw is None else int.from_bytes(raw, "big")
+    until = 0 if raw is None else int.from_bytes(raw, "big")
+    return until if until <= _LAST_MS else 0
 
 
 def to_show(connection: Connection, now: UnixMillis) -> tuple[Show, str, int]:

@@ -176,7 +176,12 @@ ROWS = (
         call("away", "--text", "at lunch"),
         refused=call("sleeping", code="usage"),
     ),
-    Row("busy", "presence text", call("--for", "10m"), refused=call("--for", "soon", code="usage")),
+    Row(
+        "busy",
+        "presence text",
+        call("--for", "10m"),
+        refused=call("--for", "99999999999d", code="usage"),
+    ),
     Row("free", "presence text", call(), refused=call("--text", "x" * 500, code="text-length")),
     Row(
         "say",

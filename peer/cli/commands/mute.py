@@ -28,7 +28,7 @@ def declare_unmute(arguments: Arguments) -> None:
 
 def run_mute(console: Console, options: Namespace) -> None:
     """Let nobody be disturbed by what a friend says."""
-    for_s = quantities.duration(options.for_) if options.for_ is not None else None
+    for_s = quantities.span(options.for_) if options.for_ is not None else None
     _mute(console, {"name": options.to, "is_muted": True, "for_s": for_s})
 
 

@@ -56,7 +56,7 @@ def run_free(console: Console, options: Namespace) -> None:
 
 
 def _set(console: Console, options: Namespace, presence: str) -> None:
-    for_s = quantities.duration(options.for_text) if options.for_text is not None else None
+    for_s = quantities.span(options.for_text) if options.for_text is not None else None
     request: Item = {"presence": presence, "text": options.text, "for_s": for_s}
     console.ask(
         "SetPresence",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peer.cli.exit_codes import Misuse
-from peer.cli.quantities import count, duration, host_and_port
+from peer.cli.quantities import count, duration, host_and_port, span
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,13 @@ def test_a_duration_is_seconds_or_has_a_unit(text: str, seconds: float) -> None:
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(Misuse, match="no duration"):
         duration(text)
+
+
+@pytest.mark.parametrize("text", ["0", "0.0h", "36501d", "99999999999d", "-1", "soon"])
+def test_what_is_no_time_to_hold_for_is_refused(text: str) -> None:
+    with pytest.raises(Misuse):
+        span(text)
+    assert span("36500d") == 36_500 * 86_400
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "٣٤", "99999999999", "4294967296", "+1", "1_0"])

@@ -10,7 +10,7 @@ import pytest
 
 from peer import api
 from peer.errors import PeerError
-from peer.people import roster
+from peer.people import keeping, roster
 from peer.people.idling import Idleness, patience_s
 from peer.settings import preferences
 from tests.harness.simnet import SimPeer, Simulation
@@ -107,3 +107,16 @@ def test_what_was_shown_for_a_time_is_shown_up_to_its_end_whoever_restarts() -> 
     assert alice.database.read(roster.to_show, UnixMillis(1000)) == (Show.AVAILABLE, "", 0)
     alice.database.write(roster.set_own_presence, Show.AWAY, "till I am back")
     assert alice.database.read(roster.to_show, UnixMillis(10**13))[0] is Show.AWAY
+
+
+def test_a_presence_that_would_end_beyond_all_time_stays_until_changed() -> None:
+    alice = SimPeer.make(Simulation(1), "alice")
+    alice.database.write(roster.set_own_presence, Show.BUSY, "", 2**53 + 1)
+    assert alice.database.read(roster.to_show, UnixMillis(5)) == (Show.BUSY, "", 0)
+
+
+@pytest.mark.parametrize("for_s", [0.0, -1.0, float("inf"), float("nan"), 1e15])
+def test_what_holds_for_no_time_or_beyond_a_life_is_refused(for_s: float) -> None:
+    with pytest.raises(PeerError) as caught:
+        keeping.check_span(for_s)
+    assert caught.value.code is Code.USAGE
