@@ -21,7 +21,7 @@ from peer.transfers.datalinks import TransferLinks
 from peer.transfers.shelf import Shelf
 from peer.transfers.survey import survey
 from tests.harness.offers import accept, bring, offer, transfers
-from tests.harness.simnet import SimPeer
+from tests.harness.simnet import SimPeer, Simulation, befriend
 from wire.codes import Code
 from wire.entropy import SystemEntropy
 from wire.ids import BootId, DeviceId, IdentityKey, OfferId
@@ -233,6 +233,19 @@ class Station:
                 return transfer.verified_bytes
         return 0
 
+    def do(self, fn: Callable[..., Any], *arguments: object) -> Any:
+        """Do something durably here, and what follows; gives what is shown of it."""
+        result, effects = self.one.database.write(fn, *arguments)
+        self.one.database.commit()
+        self.follow(effects)
+        return result
+
+    def follow(self, effects: list[Effect]) -> None:
+        """Do what follows from something that was done here, and have everybody look."""
+        self._carry_out(effects)
+        for each in (self, *self.stations.values()):
+            each.links.wake()
+
     async def until(self, is_it: Callable[[], bool]) -> None:
         """Wait until something is true, looking whenever this station's book has changed."""
         async with asyncio.timeout(PATIENCE_S):
@@ -297,3 +310,14 @@ async def stations(folder: Path, *people: SimPeer) -> AsyncIterator[list[Station
         finally:
             for station in made:
                 await station.close()
+
+
+@asynccontextmanager
+async def two_friends(folder: Path) -> AsyncIterator[tuple[Station, Station]]:
+    """Run the data links of Alice and Bob until the block is left."""
+    world = Simulation(1)
+    people = [SimPeer.make(world, name) for name in ("alice", "bob")]
+    befriend(*people)
+    async with stations(folder, *people) as made:
+        alice, bob = made
+        yield alice, bob

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,7 @@ import pytest
 from peer import api
 from peer.effects import NoteDenial
 from peer.transfers import datalinks, ledger, manager, outcomes, stopping
-from tests.harness.simnet import SimPeer, Simulation, befriend
-from tests.harness.stations import Station, stations
+from tests.harness.stations import Station, two_friends
 from tests.harness.talk import told
 from wire import limits
 
@@ -24,21 +23,8 @@ RATE = 2 * limits.MIB
 
 @pytest.fixture
 async def two(tmp_path: Path) -> AsyncIterator[Two]:
-    world = Simulation(1)
-    people = [SimPeer.make(world, name) for name in ("alice", "bob")]
-    befriend(*people)
-    async with stations(tmp_path, *people) as made:
-        alice, bob = made
-        yield alice, bob
-
-
-def do(station: Station, fn: Callable[..., Any], *arguments: object) -> None:
-    """Do something durably at somebody's, and what follows."""
-    _, effects = station.one.database.write(fn, *arguments)
-    station.one.database.commit()
-    station._carry_out(effects)
-    for each in (station, *station.stations.values()):
-        each.links.wake()
+    async with two_friends(tmp_path) as both:
+        yield both
 
 
 def shown(station: Station) -> api.Transfer:
@@ -70,11 +56,11 @@ async def test_where_it_goes_on_is_what_was_verified_though_its_link_stood_all_t
     alice, bob = two
     await half_way(alice, bob, tmp_path)
     one = alice if who == "alice" else bob
-    do(one, stopping.pause, shown(one).id, one.one.world.wall())
+    one.do(stopping.pause, shown(one).id, one.one.world.wall())
     await bob.until(lambda: not bob.links.live())
     await alice.until(lambda: came(alice) == came(bob))
     was = shown(bob).verified_bytes
-    do(one, stopping.resume, shown(one).id, one.one.world.wall())
+    one.do(stopping.resume, shown(one).id, one.one.world.wall())
     alice.links.linked(bob.one.keys.device)
     bob.links.linked(alice.one.keys.device)
     for each in two:
@@ -89,7 +75,7 @@ async def test_what_is_held_is_as_far_at_the_sender_as_at_the_receiver(
     alice, bob = two
     await half_way(alice, bob, tmp_path)
     one = alice if who == "alice" else bob
-    do(one, stopping.pause, shown(one).id, one.one.world.wall())
+    one.do(stopping.pause, shown(one).id, one.one.world.wall())
     await bob.until(lambda: not bob.links.live())
     assert shown(bob).state in ("paused", "waiting")
     await alice.until(lambda: came(alice) == came(bob))
@@ -104,7 +90,7 @@ async def test_what_is_called_off_came_as_far_at_the_sender_as_at_the_receiver(
     was = shown(bob).verified_bytes
     one = alice if who == "alice" else bob
     keys, entropy = one.one.keys, one.one.entropy
-    do(one, stopping.cancel, keys, shown(one).id, one.one.world.wall(), entropy)
+    one.do(stopping.cancel, keys, shown(one).id, one.one.world.wall(), entropy)
     await bob.links._coming.all_closed()
     assert was <= shown(bob).verified_bytes < shown(bob).bytes
     await alice.until(lambda: came(alice) == came(bob))
@@ -157,7 +143,7 @@ async def test_who_waits_for_a_turn_is_told_each_place_on_the_way_up(
     await bob.until(lambda: places() == [3])
     keys, entropy, wall = bob.one.keys, bob.one.entropy, bob.one.world.wall
     for gone, expected in ((offers[-2], [3, 2]), (offers[-3], [3, 2, 1])):
-        do(bob, stopping.cancel, keys, of(gone)[-1]["id"], wall(), entropy)
+        bob.do(stopping.cancel, keys, of(gone)[-1]["id"], wall(), entropy)
         await bob.until(lambda expected=expected: places() == expected)  # type: ignore[misc]
 
 
@@ -180,7 +166,7 @@ async def test_what_is_tried_again_runs_when_that_was_not_in_vain(
     alice, bob = two
     await half_way(alice, bob, tmp_path)
     transfer = shown(alice).id
-    do(alice, stopping.pause, transfer, alice.one.world.wall())
+    alice.do(stopping.pause, transfer, alice.one.world.wall())
     await bob.until(lambda: shown(bob).reason == "friend-paused")
     bob.effects.clear()
 
@@ -189,7 +175,7 @@ async def test_what_is_tried_again_runs_when_that_was_not_in_vain(
 
     before = refusals()
     await alice.until(lambda: refusals() >= before + 3)
-    do(alice, stopping.resume, transfer, alice.one.world.wall())
+    alice.do(stopping.resume, transfer, alice.one.world.wall())
     await bob.until(lambda: shown(bob).state == "running")
     states = [body["state"] for body in told(bob.effects, "transfer")]
     assert [state for state, _ in groupby(states)] in (["waiting", "running"], ["running"])

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from peer.effects import Effect
 from peer.settings import preferences
 from peer.settings.preferences import KEYS
 from peer.transfers import manager, policy, stopping
 from tests.harness.offers import transfers
-from tests.harness.simnet import SimPeer, Simulation, befriend
-from tests.harness.stations import Station, stations
+from tests.harness.stations import Station, two_friends
 from tests.harness.talk import told
 from wire import limits
 from wire.ids import OfferId
@@ -26,26 +23,8 @@ SLOW = "2MB/s"
 
 @pytest.fixture
 async def two(tmp_path: Path) -> AsyncIterator[Two]:
-    world = Simulation(1)
-    people = [SimPeer.make(world, name) for name in ("alice", "bob")]
-    befriend(*people)
-    async with stations(tmp_path, *people) as made:
-        alice, bob = made
-        yield alice, bob
-
-
-def do(station: Station, fn: Callable[..., Any], *arguments: object) -> Any:
-    """Do something durably at somebody's, and what follows; gives what is shown of it."""
-    result, effects = station.one.database.write(fn, *arguments)
-    station.one.database.commit()
-    carry_out(station, effects)
-    return result
-
-
-def carry_out(station: Station, effects: list[Effect]) -> None:
-    station._carry_out(effects)
-    for each in (station, *station.stations.values()):
-        each.links.wake()
+    async with two_friends(tmp_path) as both:
+        yield both
 
 
 def limit(station: Station, rate: str, friend: str | None = None) -> None:
@@ -74,12 +53,12 @@ async def test_a_download_that_is_held_lets_the_sender_wait_and_goes_on(
 ) -> None:
     alice, bob = two
     offered, transfer, path = await under_way(alice, bob, tmp_path)
-    held = do(bob, stopping.pause, transfer, bob.one.world.wall())
+    held = bob.do(stopping.pause, transfer, bob.one.world.wall())
     assert held.state == "paused"
     await alice.until(lambda: alice.states()[offered] == ("waiting", "friend"))
     assert bob.states()[offered] == ("paused", None)
     limit(alice, "off")
-    do(bob, stopping.resume, transfer, bob.one.world.wall())
+    bob.do(stopping.resume, transfer, bob.one.world.wall())
     await bob.until(lambda: bob.states()[offered][0] == "done")
     assert (bob.downloads / "letter").read_bytes() == path.read_bytes()
 
@@ -89,11 +68,11 @@ async def test_what_its_sender_holds_waits_for_the_friend_and_asks_again_when_it
 ) -> None:
     alice, bob = two
     offered, transfer, path = await under_way(alice, bob, tmp_path)
-    do(alice, stopping.pause, transfer, alice.one.world.wall())
+    alice.do(stopping.pause, transfer, alice.one.world.wall())
     await bob.until(lambda: bob.states()[offered] == ("waiting", "friend-paused"))
     assert alice.states()[offered] == ("paused", None)
     limit(alice, "off")
-    do(alice, stopping.resume, transfer, alice.one.world.wall())
+    alice.do(stopping.resume, transfer, alice.one.world.wall())
     bob.links.asked_to_dial(alice.one.keys.identity, alice.one.keys.device)
     await bob.until(lambda: bob.states()[offered][0] == "done")
     assert (bob.downloads / "letter").read_bytes() == path.read_bytes()
@@ -117,7 +96,7 @@ async def test_what_is_called_off_leaves_nothing_behind(two: Two, tmp_path: Path
     offered, transfer, _ = await under_way(alice, bob, tmp_path)
     await bob.until(lambda: len(parts(bob)) == 1)
     now = bob.one.world.wall()
-    do(bob, stopping.cancel, bob.one.keys, transfer, now, bob.one.entropy)
+    bob.do(stopping.cancel, bob.one.keys, transfer, now, bob.one.entropy)
     await bob.links.settle(OfferId(bytes.fromhex(offered)))
     assert parts(bob) == []
     assert alice.states()[offered] == ("cancelled", None)
@@ -129,7 +108,7 @@ async def test_what_is_withdrawn_leaves_nothing_behind_on_either_side(
     alice, bob = two
     offered, _, _ = await under_way(alice, bob, tmp_path)
     now = alice.one.world.wall()
-    do(alice, stopping.withdraw, alice.one.keys, offered, now, alice.one.entropy)
+    alice.do(stopping.withdraw, alice.one.keys, offered, now, alice.one.entropy)
     for each in two:
         assert each.states()[offered] == ("cancelled", None)
         await each.links.settle(OfferId(bytes.fromhex(offered)))
@@ -149,7 +128,7 @@ async def test_a_refusal_that_comes_before_the_word_of_it_does_not_fail_the_tran
     alice.one.database.commit()
     alice.links.wake()  # the data link hears it first, the conversation later
     await bob.until(lambda: bob.states()[offered] == ("waiting", "source"))
-    carry_out(alice, effects)
+    alice.follow(effects)
     await bob.until(lambda: bob.states()[offered] == ("cancelled", None))
     [ended] = transfers(bob.one)
     assert ended.error is not None
@@ -188,7 +167,7 @@ async def test_what_is_taken_on_condition_is_answered_when_its_files_are_known(
         policy.apply, bob.one.keys, bob.downloads, now, bob.one.entropy
     )
     bob.one.database.commit()
-    carry_out(bob, effects)
+    bob.follow(effects)
     if is_taken:
         await bob.until(lambda: bob.states().get(offered) == ("done", None))
         assert (bob.downloads / "notes" / "one.txt").read_bytes() == b"one"
