@@ -12,6 +12,9 @@ from wire.codes import Code
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
+SHOWN_CHARS = 1000  # of what happened; a sentence may quote an argument, and an argument 128 KiB
+LEFT_CHARS = 200  # of its end where it is cut: there stands what is wrong with what it quotes
+
 WRONG_USAGE = frozenset({Code.USAGE, Code.PORT_INVALID, Code.ADDRESS_INVALID, Code.CONFIG_INVALID})
 
 
@@ -49,11 +52,12 @@ class Output:
 
     def error(self, error: TrackerError) -> None:
         """Print an error as the one line of the contract; a closed stderr is nobody's fault."""
+        message, remedy = _bounded(error.message), _bounded(error.remedy)
         if self.is_json:
-            what = {"code": error.code.value, "message": error.message, "remedy": error.remedy}
+            what = {"code": error.code.value, "message": message, "remedy": remedy}
             line = json.dumps({"error": what}, ensure_ascii=False)
         else:
-            line = f"error: {error}".replace("\n", " ")
+            line = f"error: {error.code.value}: {message}; {remedy}".replace("\n", " ")
         if sys.stderr is None:
             return
         try:
@@ -61,6 +65,13 @@ class Output:
             sys.stderr.flush()
         except (OSError, ValueError):
             _discard(sys.stderr)
+
+
+def _bounded(sentence: str) -> str:
+    """Give a sentence that a person can read, whatever it quotes."""
+    if len(sentence) <= SHOWN_CHARS:
+        return sentence
+    return f"{sentence[: SHOWN_CHARS - LEFT_CHARS]}[...]{sentence[-LEFT_CHARS:]}"
 
 
 def output_failed() -> TrackerError:

@@ -115,6 +115,20 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
         assert hint in line
 
 
+@pytest.mark.parametrize("json_too", [[], ["--json"]])
+@pytest.mark.parametrize(
+    "words",
+    [["LONG"], ["serve", "LONG"], ["serve", "--listen", "LONG"], ["serve", "--limit", "LONG"]],
+)
+def test_an_error_that_quotes_an_argument_stays_a_line_that_a_person_reads(
+    words: list[str], json_too: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([word.replace("LONG", "x" * 100_000) for word in words] + json_too) == 2
+    line = capsys.readouterr().err
+    assert len(line) < 1500
+    assert "[...]" in line
+
+
 def test_a_home_that_nobody_can_have_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--home", "a\0b"]) == 1
     assert "home-unusable" in capsys.readouterr().err
