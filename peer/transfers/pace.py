@@ -18,6 +18,10 @@ SLICE_BYTES: Final = 64 * limits.KIB
 CREDIT_S: Final = 0.25
 """Time that was not used counts so far back: threads wake late, and the rate shall be met all the same."""
 
+IDLE_S: Final = 1.0
+"""Longer than a thread wakes late: nothing was to go, so none of that time counts. Else what begins went faster at
+first than its person allows, and the pace that is shown of it said so for seconds."""
+
 TICK_S: Final = 0.5
 
 
@@ -37,7 +41,8 @@ class Bucket:
         """Reserve room for some bytes and give the instant from which they may go."""
         if self._rate is None:
             return now
-        starts = max(self._free_at, now - CREDIT_S)
+        was_idle = now - self._free_at > IDLE_S
+        starts = now if was_idle else max(self._free_at, now - CREDIT_S)
         self._free_at = starts + count / self._rate
         return starts
 

@@ -36,7 +36,13 @@ def test_time_that_was_not_used_counts_for_a_moment_only() -> None:
     bucket = Bucket()
     bucket.set(100, 10.0)
     assert bucket.reserve(50, 10.6) == 10.6 - CREDIT_S
-    assert bucket.reserve(50, 100.0) == 100.0 - CREDIT_S
+
+
+def test_what_begins_after_nothing_went_has_no_more_than_its_rate_from_the_first_byte_on() -> None:
+    bucket = Bucket()
+    bucket.set(100, 10.0)
+    assert bucket.reserve(50, 100.0) == 100.0
+    assert bucket.reserve(50, 100.0) == 100.5
 
 
 def test_a_new_rate_forgets_what_was_reserved_under_the_old_one() -> None:
