@@ -13,6 +13,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
+from msgspec.structs import replace
+
 from peer.effects import Effect, NoteDenial
 from peer.pump import Pump
 from peer.reach.moved import Surroundings
@@ -44,6 +46,7 @@ from wire.ids import BootId, DeviceId, IdentityKey, LinkKey, OfferId
 from wire.link import Role
 from wire.machine import Entropy
 from wire.messages.session import Hello
+from wire.messages.transfer import Verified
 from wire.transfer.holding import OfferKey
 
 log = logging.getLogger("peer")
@@ -357,6 +360,9 @@ class TransferLinks:
     def _stop_unwanted(self, due: list[manager.Incoming]) -> None:
         """Stop what is not to be fetched or served any more."""
         wanted = {each.number for each in due}
+        for number, said in self._coming.told_but(wanted).items():
+            if self._database.read(ledger.is_paused, number):
+                self._tell_last(replace(said, waits=Code.PAUSED.value))
         self._coming.forget_all_but(wanted)
         for number in [number for number in self._coming.open if number not in wanted]:
             if self._database.read(ledger.is_paused, number):
@@ -375,9 +381,9 @@ class TransferLinks:
         for link in self._links.every:
             link.talk.release(transfer)
 
-    def _tell_last(self, transfer: Incoming) -> None:
+    def _tell_last(self, progress: Verified) -> None:
         for link in self._links.every:
-            link.talk.tell_last(transfer)
+            link.talk.tell_last(progress)
 
     def _soon(self, call: Callable[..., object], *arguments: object) -> None:
         """Call something on the loop, from a thread; one that outlives the loop has nobody to tell."""

@@ -21,6 +21,7 @@ from peer.transfers.underway import UnderWay
 from wire.codes import Code
 from wire.identity import DeviceKeys
 from wire.machine import Entropy
+from wire.messages.transfer import Verified
 
 log = logging.getLogger("peer")
 RETRY_S = {
@@ -49,7 +50,7 @@ class Outcomes:
         *,
         carry_out: Callable[[list[Effect]], None],
         release: Callable[[Incoming], None],
-        tell_last: Callable[[Incoming], None],
+        tell_last: Callable[[Verified], None],
         on_closed: Callable[[Incoming], None],
         entropy: Entropy,
     ) -> None:
@@ -73,7 +74,7 @@ class Outcomes:
     async def end(self, transfer: Incoming) -> None:
         """Close a transfer that was taken out; the book says what becomes of its parts."""
         await asyncio.to_thread(transfer.close)
-        self._tell_last(transfer)
+        self._tell_last(transfer.progress())
         await self._figures.keep_coming(transfer.due.number, transfer)
         self._figures.tell(transfer.due.number)
         self._closed(transfer)

@@ -14,7 +14,7 @@ from peer.transfers.outgoing import Outgoing, Served
 from wire import limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
-from wire.ids import DeviceId
+from wire.ids import DeviceId, OfferId
 from wire.machine import Monotonic
 from wire.messages import Message
 from wire.messages.transfer import (
@@ -120,10 +120,12 @@ class TransferTalk:
             said = [progress]
         self._bulk.say(*said, *map(StopFetch, stopped))  # the last figures, whatever the pace
 
-    def tell_last(self, incoming: Incoming) -> None:
-        """Say how far a transfer came that was released and is closed, if more came while it was."""
-        told, progress = self._told.get(incoming.due.key), incoming.progress()
+    def tell_last(self, progress: Verified) -> None:
+        """Say how far a transfer of which no more is asked came, or why, if the other end heard something else."""
+        key = OfferKey(DeviceId(progress.offering_device), OfferId(progress.offer))
+        told = self._told.get(key)
         if told is not None and told != progress:
+            self._told[key] = progress
             self._bulk.say(progress)
 
     def take_progress(self) -> list[tuple[Served, Verified]]:

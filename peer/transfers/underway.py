@@ -11,6 +11,7 @@ from typing import Any
 from peer.transfers.incoming import Incoming
 from peer.transfers.lent import Lent
 from wire.ids import DeviceId
+from wire.messages.transfer import Verified
 from wire.transfer.holding import OfferKey
 
 
@@ -24,6 +25,7 @@ class UnderWay:
         self._held: dict[int, DeviceId] = {}  # set aside since that device's person paused them
         self._patience: dict[int, float] = {}  # how long those waited last
         self._refused: set[int] = set()
+        self._told: dict[int, Verified] = {}  # of those set aside: what their sender heard last
 
     @property
     def busy(self) -> set[int]:
@@ -44,7 +46,7 @@ class UnderWay:
     def forget_all_but(self, due: set[int]) -> None:
         """Forget what was noted of transfers that are over. due: the rows that are not."""
         noted: dict[int, Any]
-        for noted in (self._not_before, self._held, self._patience):
+        for noted in (self._not_before, self._held, self._patience, self._told):
             for number in noted.keys() - due:
                 del noted[number]
         self._refused &= due
@@ -72,6 +74,7 @@ class UnderWay:
         say that it goes on.
         """
         number = transfer.due.number
+        self._told[number] = transfer.progress()
         if is_held:
             self._held[number] = transfer.due.key.device
         elif transfer.verified_bytes > transfer.resumed_at:
@@ -79,6 +82,10 @@ class UnderWay:
         first, most = wait_s
         waits = self._patience[number] = min(2 * self._patience.get(number, first / 2), most)
         self._not_before[number] = now + waits
+
+    def told_but(self, due: set[int]) -> dict[int, Verified]:
+        """Give what the sender heard last of each that was set aside and is not due any more."""
+        return {number: said for number, said in self._told.items() if number not in due}
 
     def let_ask(self, device: DeviceId) -> None:
         """Let what a device's person had paused ask again at once."""

@@ -63,6 +63,22 @@ async def test_a_download_that_is_held_lets_the_sender_wait_and_goes_on(
     assert (bob.downloads / "letter").read_bytes() == path.read_bytes()
 
 
+async def test_a_download_that_is_held_while_its_folder_is_gone_waits_for_its_person_at_the_sender(
+    two: Two, tmp_path: Path
+) -> None:
+    alice, bob = two
+    offered, transfer, path = await under_way(alice, bob, tmp_path)
+    away = bob.downloads.rename(tmp_path / "away")
+    await alice.until(lambda: alice.states()[offered] == ("waiting", "friend-folder"))
+    bob.do(stopping.pause, transfer, bob.one.world.wall())
+    await alice.until(lambda: alice.states()[offered] == ("waiting", "friend-paused"))
+    away.rename(bob.downloads)
+    limit(alice, "off")
+    bob.do(stopping.resume, transfer, bob.one.world.wall())
+    await bob.until(lambda: bob.states()[offered][0] == "done")
+    assert (bob.downloads / "letter").read_bytes() == path.read_bytes()
+
+
 async def test_what_its_sender_holds_waits_for_the_friend_and_asks_again_when_it_is_told_to(
     two: Two, tmp_path: Path
 ) -> None:
