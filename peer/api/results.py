@@ -94,7 +94,7 @@ class Transfer(Result, frozen=True):
     state: str  # waiting, running, paused, done, declined, cancelled, failed
     reason: (
         str | None
-    )  # of a waiting one: friend, slot, source, space, folder, friend-paused, friend-space, friend-folder
+    )  # of a waiting one: friend, slot, source, space, folder, friend-paused, -space, -folder, other-device
     path: str | None  # of its link, as in LinkStatus
     error: dict[str, str] | None  # {"code", "message", "remedy"}
     resumed_at: (

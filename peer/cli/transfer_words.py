@@ -44,6 +44,7 @@ _WAITS = {
     "friend-paused": "waits: the friend has paused it",
     "friend-space": "waits: the friend has no space for it",
     "friend-folder": "waits: the friend's folder for it is not there",
+    "other-device": "sent by another machine of yours, where it shows how far it is",
 }
 
 

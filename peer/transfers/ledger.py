@@ -34,10 +34,10 @@ ENDED_VALUES = frozenset(state.value for state in ENDED)
 
 FRIEND, SLOT, SOURCE, SPACE, FOLDER = "friend", "slot", "source", "space", "folder"
 PAUSED, SOURCE_OFFLINE, TRACKER = "friend-paused", "source-offline", "tracker"
-FRIEND_SPACE, FRIEND_FOLDER = "friend-space", "friend-folder"
-"""What a transfer waits for: the friend, its turn, somebody who has the file, space, the folder; the friend's
-going on, and, of one with several sources, one that has the rest, or the
-tracker, without which the two cannot meet for files; the friend's space and folder."""
+FRIEND_SPACE, FRIEND_FOLDER, OTHER_DEVICE = "friend-space", "friend-folder", "other-device"
+"""What a transfer waits for: the friend, its turn, somebody who has the file, space, the folder; the friend's going on;
+of one with several sources, one that has the rest; the tracker, without which the two cannot meet for files; the
+friend's space and folder; another own device, which sends it and knows how far it is."""
 
 WAITS_HERE = {Code.NO_SPACE: SPACE, Code.FOLDER_GONE: FOLDER}
 HELD_HERE = {
@@ -96,6 +96,7 @@ def add_transfer(
     connection.execute(
         "DELETE FROM transfers WHERE offer = ? AND contact = ?", (offer.number, offer.contact)
     )
+    is_here = not offer.is_own or offer.key.device == own.this_device(connection)[0]
     cursor = connection.execute(
         "INSERT INTO transfers (id, offer, contact, is_out, state, reason, folder, made)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -105,7 +106,7 @@ def add_transfer(
             offer.contact,
             offer.is_own,
             TransferState.WAITING.value,
-            FRIEND,
+            FRIEND if is_here else OTHER_DEVICE,
             None if folder is None else os.fsencode(folder),
             now,
         ),

@@ -14,6 +14,7 @@ from peer.conversations import add_own
 from peer.effects import Effect, OfferAgain, WakeTransfers
 from peer.errors import PeerError
 from peer.people.standing import check_may_write
+from peer.store import own
 from peer.transfers import heard, ledger, manager, offerings
 from peer.transfers.ledger import TransferRow
 from peer.transfers.offerings import OfferRow
@@ -80,8 +81,17 @@ def cancel(
 def pause(
     connection: Connection, prefix: str, now: UnixMillis
 ) -> tuple[api.Transfer, list[Effect]]:
-    """Hold a transfer until it is resumed, over restarts too; what is verified stays. Raises as `cancel`."""
+    """Hold a transfer until it is resumed, over restarts too; what is verified stays.
+
+    Raises as `cancel`, and OFFER_NOT_OWN for what another own device sends: that would go on.
+    """
     row = _open(connection, prefix)
+    if _is_elsewhere(connection, row):
+        raise PeerError(
+            Code.OFFER_NOT_OWN,
+            "another machine of yours sends this",
+            remedy="pause it there, or cancel it here",
+        )
     effects = ledger.move(connection, row.number, TransferState.PAUSED, now)
     return ledger.shown_transfer(connection, row.number), [*effects, _wake(connection, row)]
 
@@ -93,9 +103,9 @@ def resume(
     row = _open(connection, prefix)
     effects: list[Effect] = []
     if row.state is TransferState.PAUSED:
-        effects = ledger.move(
-            connection, row.number, TransferState.WAITING, now, reason=ledger.FRIEND
-        )
+        is_elsewhere = _is_elsewhere(connection, row)
+        reason = ledger.OTHER_DEVICE if is_elsewhere else ledger.FRIEND
+        effects = ledger.move(connection, row.number, TransferState.WAITING, now, reason=reason)
         effects.append(_wake(connection, row))
         if row.is_out:
             effects.append(OfferAgain(offerings.of_number(connection, row.offer).identity))
@@ -110,6 +120,12 @@ def _open(connection: Connection, prefix: str) -> TransferRow:
     if row.state in ENDED:
         raise _over(row)
     return row
+
+
+def _is_elsewhere(connection: Connection, row: TransferRow) -> bool:
+    """Say whether another device of this account sends it."""
+    device = offerings.of_number(connection, row.offer).key.device
+    return row.is_out and device != own.this_device(connection)[0]
 
 
 def _over(row: TransferRow) -> PeerError:

@@ -333,3 +333,32 @@ def test_one_offer_goes_to_a_friend_and_to_the_own_machines(home: Desk) -> None:
     finish(home.laptop)
     home.meet(home.desk, home.laptop, bob)
     assert sorted(ways(home.desk)) == [("out", "done"), ("out", "waiting")]
+
+
+def test_what_another_own_machine_sends_says_so_and_is_held_there(home: Desk) -> None:
+    bob = SimPeer.make(home.world, "bob")
+    befriend(home.desk, bob)
+    home.meet(*home.machines)
+    laptop: Any = home.laptop.database.connection
+    laptop.execute(
+        "INSERT INTO contacts (name, identity, state, since) VALUES ('bob', ?, 'friends', 0)",
+        (bob.keys.identity,),
+    )
+    made, _ = offer(home.desk, "bob")
+    home.meet(home.desk, home.laptop, bob)
+    accept(bob, made, str(FOLDER))
+    home.meet(home.desk, home.laptop, bob)
+    [there], [here] = transfers(home.laptop), transfers(home.desk)
+    assert (there.id, there.state, there.reason) == (here.id, "waiting", "other-device")
+    assert here.reason == "friend"
+    with pytest.raises(PeerError) as caught:
+        home.laptop.database.write(stopping.pause, there.id, home.world.wall())
+    assert caught.value.code is Code.OFFER_NOT_OWN
+    home.desk.database.write(stopping.pause, here.id, home.world.wall())
+    home.desk.database.write(stopping.resume, here.id, home.world.wall())
+    assert transfers(home.desk)[0].reason == "friend"
+    home.laptop.database.write(
+        stopping.cancel, home.laptop.keys, there.id, home.world.wall(), home.laptop.entropy
+    )
+    home.meet(home.desk, home.laptop, bob)
+    assert [transfers(each)[0].state for each in (home.desk, home.laptop, bob)] == ["cancelled"] * 3
