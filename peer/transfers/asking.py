@@ -12,6 +12,8 @@ from msgspec import Struct
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
 from wire.ids import DeviceId
+from wire.machine import Monotonic
+from wire.transfer.receiver import Receiver
 
 if TYPE_CHECKING:
     from peer.transfers.askers import Asker
@@ -87,6 +89,13 @@ class Asking:
         """Ask over none any more."""
         for device in list(self._askers):
             self.drop(device)
+
+    def look_after(self, receiver: Receiver, now: Monotonic) -> None:
+        """Give up sources that stall."""
+        alive = {device: asker.alive() for device, asker in self._askers.items()}
+        for device, said in receiver.look(alive, now=now):
+            self._askers[device].say(*said)
+            self.stalled(device)
 
     def stalled(self, device: DeviceId) -> None:
         """Take note that a device brings nothing of what it owes, and say so; the offering one is asked again later."""

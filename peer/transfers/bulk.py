@@ -42,7 +42,7 @@ _TIMEVAL = struct.Struct("@ll")
 class Talk(Protocol):
     """What a data link is about; its methods are called in the link's own threads.
 
-    `heard` and `chunk` in the receiving one, `next_record` in the sending one, `wants` and `ended` in either.
+    `heard`, `chunk` and `rest` in the receiving one, `next_record` in the sending one, `wants` and `ended` in either.
     """
 
     def heard(self, message: Message) -> None:
@@ -53,6 +53,9 @@ class Talk(Protocol):
 
     def chunk(self, announced: Piece | Pack, data: memoryview) -> None:
         """Take the bytes that were announced; they are good until it returns. Raises as `heard`."""
+
+    def rest(self) -> None:
+        """Take note that nothing more comes for a while. Raises as `heard`."""
 
     def next_record(self, into: memoryview) -> tuple[list[Message], int] | None:
         """Give what to send next: messages, and how many bytes of a chunk in `into` follow; None: nothing."""
@@ -123,6 +126,7 @@ class Bulk:
             leftover,
             [each.down for each in paces],
             is_over=lambda: self._is_over,
+            on_part=self._come_to_rest,
             on_silence=self._check_silence,
         )
         self.outlet = Outlet(connection, [each.up for each in paces])
@@ -287,7 +291,11 @@ class Bulk:
         if held > limits.HELD_PINGS:
             raise RemoteProtocolError(Code.FLOOD, f"more than {limits.HELD_PINGS} pings at once")
 
+    def _come_to_rest(self) -> None:
+        self.talk.rest()
+
     def _check_silence(self) -> None:
+        self.talk.rest()
         if not self.talk.wants():
             self._heard_at = _now()
             if self.talk.is_kept() and self.silent_s >= self._dead_after_s:

@@ -169,7 +169,7 @@ class Fetching:
         since = time.monotonic() - PARK_AFTER_S
         for number, transfer in self._coming.open.items():
             device = transfer.due.key.device
-            if transfer.is_attached or self._links.of_device(device) is not None:
+            if transfer.asking or self._links.of_device(device) is not None:
                 continue
             if self._is_there(device) and transfer.asking.empty_since > since:
                 continue

@@ -19,13 +19,13 @@ from peer.transfers.askers import Asker, Refused, ask_all, hear, now
 from peer.transfers.asking import Asking
 from peer.transfers.assembling import Assembling
 from peer.transfers.disk import Disk
+from peer.transfers.intake import Intake, unpacked
 from peer.transfers.landfall import Landfall
 from peer.transfers.lent import Lent
 from peer.transfers.manager import Incoming as Due
 from peer.transfers.reports import Report
 from peer.transfers.sink import Sink
 from peer.transfers.taken import TakenRecord
-from peer.transfers.unpacking import unpacked
 from peer.transfers.verdicts import all_match
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
@@ -64,8 +64,8 @@ class Incoming:
         self._assembling = Assembling(due, self._record)
         self._landfall: Landfall | None = None
         self._receiver: Receiver | None = None
+        self._intake: Intake | None = None
         self._is_over = False
-        self._unwritten = 0  # bytes that are right, of a write that is not over, or failed
         self.waits_for = ""  # the code of what holds it, once that is reported
         self.resumed_at = 0  # bytes that were verified when it last began to ask, or went on
         self.begun = 0  # how often it did
@@ -85,7 +85,7 @@ class Incoming:
     @property
     def verified_bytes(self) -> int:
         """Bytes that are here and right."""
-        return 0 if self._receiver is None else self._receiver.verified_bytes - self._unwritten
+        return 0 if self._intake is None else self._intake.verified_bytes
 
     @property
     def resent_bytes(self) -> int:
@@ -117,6 +117,7 @@ class Incoming:
         with suppress(RemoteProtocolError, PeerError), self._guarded(asker.device):  # is reported
             if self._is_over:
                 return
+            self._settle()
             if self._receiver is None and not self._assembling.is_under_way:
                 self.asking.add(asker)
                 self._assemble(asker)
@@ -133,6 +134,8 @@ class Incoming:
             asker = self.asking.of(source or self.due.key.device)
             if asker is None or (say is not None and asker.say != say):
                 return
+            with suppress(RemoteProtocolError, PeerError), self._guarded(asker.device):
+                self._settle()  # or it would be asked for again
             self.asking.drop(asker.device)
             if self._receiver is not None:
                 self._receiver.unlinked(asker.device)
@@ -147,11 +150,6 @@ class Incoming:
             receiver = self._receiver
             is_waiting = receiver is not None and receiver.waits_for(device)
             return is_waiting or self._assembling.is_from(device)
-
-    @property
-    def is_attached(self) -> bool:
-        """Whether it asks over a link now."""
-        return bool(self.asking)
 
     @property
     def is_busy(self) -> bool:
@@ -184,11 +182,7 @@ class Incoming:
         try:
             if self._receiver is None or self._is_over:
                 return
-            askers = {asker.device: asker for asker in self.asking}
-            alive = {device: asker.alive() for device, asker in askers.items()}
-            for device, said in self._receiver.look(alive, now=now()):
-                askers[device].say(*said)
-                self.asking.stalled(device)
+            self.asking.look_after(self._receiver, now())
             with suppress(RemoteProtocolError, PeerError), self._guarded(self.due.key.device):
                 self._ask()
         finally:
@@ -202,6 +196,7 @@ class Incoming:
         with self._guarded(source):
             if self._is_over:
                 return
+            self._settle()
             if isinstance(message, ManifestPage):
                 if (content := self._assembling.on_page(message, source)) is not None:
                     self._begin(content)
@@ -217,10 +212,8 @@ class Incoming:
                 return
             if is_offering and isinstance(message, FetchRefused) and message.file < 0:
                 raise Refused(message)
-            if isinstance(message, Zeros):
-                kept = receiver.on_zeros(message, source, now=now())
-                if self._landfall is not None:
-                    self._landfall.write_zeros(message.range.file, (each[0] for each in kept))
+            if isinstance(message, Zeros) and self._intake is not None:
+                self._intake.take_zeros(message, source, now())
             else:
                 hear(receiver, message, source)
             if source not in receiver.sources:
@@ -230,8 +223,10 @@ class Incoming:
     def expects(self, announced: Piece | Pack, source: DeviceId | None = None) -> bool:
         """Say whether the bytes that follow were asked for; raises RemoteProtocolError(FLOOD)."""
         with self._lock:
-            receiver = self._receiver
-            return receiver is not None and receiver.expects(announced, source, now=now())
+            intake = self._intake
+            if intake is not None and not intake.goes_on(announced):
+                self.rest(source)
+            return intake is not None and intake.expects(announced, source, now())
 
     def chunk(
         self, announced: Piece | Pack, data: memoryview, source: DeviceId | None = None
@@ -241,20 +236,15 @@ class Incoming:
         parts = unpacked(announced, data)
         with self._guarded(source):
             self.asking.brought(source, len(data))
-            receiver, landfall = self._receiver, self._landfall
-            if receiver is None or landfall is None or self._is_over:
-                return
-            if self.due.share and not receiver.expects(announced, source, now=now()):
-                return  # it came from another source, or was given up, while this one was on its way
-            digests = [part[3] for part in parts]
-            if isinstance(announced, Pack):
-                receiver.on_pack(announced, digests, source, now=now())
-            elif not receiver.on_piece(announced, digests[0], source, now=now()):
-                parts = []
-            self._unwritten = len(data) if parts else 0
-            landfall.write(parts)
-            self._unwritten = 0
-            self._after()
+            intake = self._intake
+            if intake and not self._is_over and intake.take(announced, parts, source, now()):
+                self._after()
+
+    def rest(self, source: DeviceId | None = None) -> None:
+        """Count what was written, as nothing more comes for now; raises RemoteProtocolError."""
+        with self._guarded(source or self.due.key.device):
+            if self._settle():
+                self._after()
 
     # --- ends
 
@@ -280,8 +270,15 @@ class Incoming:
 
     # --- inside
 
+    def _settle(self) -> bool:
+        """Count what was written and is not counted yet; False if there is nothing. `_after` has to follow."""
+        intake = self._intake
+        return intake is not None and not self._is_over and intake.settle(now())
+
     def _let_go(self) -> Landfall | None:
         with self._lock:
+            with suppress(PeerError):  # it comes again then
+                self._settle()
             self._is_over = True
             self.asking.clear()
             landfall, self._landfall = self._landfall, None
@@ -343,6 +340,7 @@ class Incoming:
             self._land(landfall)
             return
         self._receiver = landfall.restored(self._assembling.batches)
+        self._intake = Intake(self._receiver, landfall)
         landfall.begin(content if self.due.share else b"", self._receiver.lending)
         for asker in self.asking:
             self._link(asker)
@@ -391,6 +389,8 @@ class Incoming:
 
     def _end(self, report: Report) -> None:
         """Let go of disk and links, and say so on them; what was asked for there need not come."""
+        with suppress(PeerError):  # it comes again then
+            self._settle()
         if self._receiver is not None:
             for asker in self.asking:
                 asker.say(*self._receiver.stop(asker.device))

@@ -23,7 +23,8 @@ class Inlet:
     """The way in of one link, used by its receiving thread.
 
     leftover: bytes already received. paces: that the bytes of records wait for. is_over: whether nothing more is
-    wanted. on_silence: called when nothing came for as long as the socket waits; it may raise.
+    wanted. on_part: called when a long record comes slowly, for each part but the last; on_silence: when nothing came for as
+    long as the socket waits. They may raise.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class Inlet:
         paces: Sequence[Pace],
         *,
         is_over: Callable[[], bool],
+        on_part: Callable[[], None],
         on_silence: Callable[[], None],
     ) -> None:
         self._socket = connection
         self._held = memoryview(bytearray(leftover))  # received and not given yet
         self._paces = tuple(paces)
         self._is_over = is_over
+        self._on_part = on_part
         self._on_silence = on_silence
         self._ahead = memoryview(bytearray(_AHEAD_BYTES))
         self._sealed = memoryview(bytearray(_SEALED_BYTES))
@@ -90,6 +93,7 @@ class Inlet:
             view = view[count:]
             if len(view):
                 self.part_came_at = _now()
+                self._on_part()
         return True
 
     def _receive(self, view: memoryview, flags: int, *, is_between: bool = False) -> int:

@@ -23,7 +23,6 @@ from wire.transfer.digests import chunk_count
 from wire.transfer.lending import Lending
 from wire.transfer.manifest import Entry
 from wire.transfer.proofs import FileVerified, ReceiverEvent
-from wire.transfer.ranges import RangeSet
 from wire.transfer.receiver import Receiver
 
 
@@ -77,14 +76,17 @@ class Landfall:
         """Note what is asked for, (file, first, stop) each."""
         self._sink.asked(ranges)
 
-    def write(self, chunks: Sequence[tuple[int, int, memoryview, bytes]]) -> None:
-        """Write verified chunks: (file, index, data, digest) each."""
-        self._sink.write_all(chunks)
+    def write(self, chunks: Iterable[tuple[int, int, memoryview]]) -> None:
+        """Write verified chunks, (file, index, data) each, which count when they are noted."""
+        self._sink.write(chunks)
 
-    def write_zeros(self, file: int, indexes: Iterable[int]) -> None:
+    def note(self, chunks: Sequence[tuple[int, int, bytes]]) -> None:
+        """Note chunks that were written: (file, index, digest) each."""
+        self._sink.note(chunks)
+
+    def write_zeros(self, file: int, first: int, count: int) -> None:
         """Take chunks of a file that are all zero."""
-        for first, stop in RangeSet((index, index + 1) for index in indexes):
-            self._sink.write_zeros(file, first, stop - first)
+        self._sink.write_zeros(file, first, count)
 
     def settle(self, events: Iterable[ReceiverEvent]) -> None:
         """Carry out what became of files."""

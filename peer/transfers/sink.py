@@ -218,23 +218,22 @@ class Sink:
         with self._translated():
             self._journal.asked(several, runs)
 
-    def write(self, file: int, index: int, data: memoryview, digest: bytes) -> None:
-        """Put one verified chunk in its place, then journal it."""
-        self.write_all([(file, index, data, digest)])
-
-    def write_all(self, chunks: Sequence[tuple[int, int, memoryview, bytes]]) -> None:
-        """Put verified chunks in their places, then journal them: (file, index, data, digest) each."""
+    def write(self, chunks: Iterable[tuple[int, int, memoryview]]) -> None:
+        """Put verified chunks in their places, (file, index, data) each; they count when they are noted."""
         with self._translated():
-            size = 0
-            for file, index, data, _ in chunks:
+            for file, index, data in chunks:
                 if self._slots[file].entry.size <= limits.CHUNK_BYTES:
                     self._write_single(self._slots[file], data)
                 else:
                     self._parts.write(file, data, index * limits.CHUNK_BYTES)
-                size += len(data)
+
+    def note(self, chunks: Sequence[tuple[int, int, bytes]]) -> None:
+        """Journal chunks that were written: (file, index, digest) each."""
+        size = sum(chunk_length(self._slots[file].entry.size, index) for file, index, _ in chunks)
+        with self._translated():
             self._unsynced.add([chunk[0] for chunk in chunks], size)
             self._missing_bytes -= size
-            self._journal.chunks([(file, index, digest) for file, index, _, digest in chunks])
+            self._journal.chunks(chunks)
 
     def write_zeros(self, file: int, first: int, count: int) -> None:
         """Take chunks first to first + count - 1, which are all zero: as holes."""

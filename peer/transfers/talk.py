@@ -199,6 +199,11 @@ class TransferTalk:
         if incoming is not None:  # else it was released since it was announced
             incoming.chunk(announced, data, self._device)
 
+    def rest(self) -> None:
+        """Count what came, as nothing more comes for now; see `Talk`."""
+        for incoming in self.incoming:
+            incoming.rest(self._device)
+
     def next_record(self, into: memoryview) -> tuple[list[Message], int] | None:
         """Give what to send next: how far we are, four times a second, and what is asked of us."""
         said = self._progress()

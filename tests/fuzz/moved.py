@@ -7,7 +7,7 @@ import itertools
 from tests.fuzz.offered import DIGEST, MANIFEST, batches, decoded, signed_digests
 from tests.fuzz.seeds import records
 from tests.fuzz.target import Shape, Target, check, script_of, steps_of
-from tests.wire.transfer.exchange import KEY, MIB, SEED, SIGNING_KEY
+from tests.wire.transfer.exchange import KEY, MIB, SEED, SIGNING_KEY, bring
 from wire import codec, limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
@@ -84,7 +84,7 @@ class _Asking:
             length = min(MIB, SIZES[wanted.file] - index * MIB)
             piece = Piece(ask.fetch, wanted.file, index, length, DIGEST)
             if self.receiver.expects(piece):
-                self.receiver.on_piece(piece, bytes(32) if byte & 8 else DIGEST)
+                bring(self.receiver, piece, bytes(32) if byte & 8 else DIGEST)
                 return
 
     def hear(self, message: Message | None) -> None:
@@ -93,7 +93,7 @@ class _Asking:
         match message:
             case Piece():
                 if receiver.expects(message):
-                    receiver.on_piece(message, message.digest)
+                    bring(receiver, message, message.digest)
             case Pack(chunks=chunks):
                 if receiver.expects(message):
                     receiver.on_pack(message, [chunk.digest for chunk in chunks])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tests.fuzz.moved import SIZES
 from tests.fuzz.offered import DIGEST, batches, decoded, issue_body, signed_digests
 from tests.fuzz.target import Shape, Target, check, script_of, steps_of
-from tests.wire.transfer.exchange import KEY, MIB, SEED, SIGNING_KEY
+from tests.wire.transfer.exchange import KEY, MIB, SEED, SIGNING_KEY, bring
 from wire import codec, limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
@@ -123,7 +123,7 @@ class _Asking:
         """Let a source bring one chunk."""
         piece = Piece(fetch, file, index, chunk_length(_SIZES[file], index), DIGEST)
         if self.receiver.expects(piece, device, now=self.at):
-            self.receiver.on_piece(piece, digest, device, now=self.at)
+            bring(self.receiver, piece, digest, device, now=self.at)
 
     def hear(self, device: DeviceId, message: Message | None) -> None:
         """Hear a message as the shell would bring it."""
@@ -131,7 +131,7 @@ class _Asking:
         match message:
             case Piece():
                 if receiver.expects(message, device, now=now):
-                    receiver.on_piece(message, message.digest, device, now=now)
+                    bring(receiver, message, message.digest, device, now=now)
             case Pack(chunks=chunks):
                 if receiver.expects(message, device, now=now):
                     receiver.on_pack(message, [chunk.digest for chunk in chunks], device, now=now)

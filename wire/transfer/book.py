@@ -89,7 +89,8 @@ class Book:
             place = self.places.of(file, index)
             if index < count and place in self.missing:
                 self.missing.remove(place, place + 1)
-                self._arrive(file, index, digest)
+                self.verified_bytes += chunk_length(self.sizes[file], index)
+                self._know(file, index, [digest])
         start = self.places.of(file, 0)
         for first, stop in maybe_sent:
             for span in self.missing.within(start + first, start + min(stop, count)):
@@ -147,15 +148,11 @@ class Book:
 
     # --- what comes
 
-    def take(self, file: int, index: int, digest: bytes) -> None:
-        """Count a chunk that was asked for as here; its bytes have this digest."""
-        length = chunk_length(self.sizes[file], index)
-        place = self.places.of(file, index)
-        self.asked.remove(place, place + 1)
-        self.asked_bytes -= length
-        if place in self._maybe_sent:
-            self.resent_bytes += length
-        self._arrive(file, index, digest)
+    def take(self, file: int, first: int, digests: Sequence[bytes]) -> None:
+        """Count consecutive chunks of a file that were asked for as here; their bytes have these digests."""
+        place = self.places.of(file, first)
+        self._came(place, place + len(digests))
+        self._know(file, first, digests)
 
     def take_packed(self, chunks: Iterable[PackedChunk]) -> bool:
         """Count the first chunks of several files as here; False at one that is not expected (any more)."""
@@ -168,7 +165,7 @@ class Book:
                 if file >= len(sizes) or size != sizes[file] or not size:
                     if not self.is_expected(file, 0, size):
                         return False
-                    self.take(file, 0, chunk.digest)
+                    self.take(file, 0, [chunk.digest])
                     continue
                 place = of(file, 0)
                 if place not in around:
@@ -232,13 +229,13 @@ class Book:
         if self._maybe_sent:
             self.resent_bytes += self.places.bytes_of(self._maybe_sent.within(first, stop))
 
-    def _arrive(self, file: int, index: int, digest: bytes) -> None:
+    def _know(self, file: int, first: int, digests: Sequence[bytes]) -> None:
         size = self.sizes[file]
-        self.verified_bytes += chunk_length(size, index)
         if size <= limits.CHUNK_BYTES:
-            self.here[file] = digest
+            self.here[file] = digests[0]
         else:
             table = self.several.get(file)
             if table is None:
                 table = self.several[file] = DigestTable(size)
-            table.put(index, digest)
+            for index, digest in enumerate(digests, first):
+                table.put(index, digest)

@@ -59,6 +59,13 @@ class Proofs:
         """Give the signed digest of a chunk, where those are kept and this one came."""
         return None if self._vouched is None else self._vouched.digest(place)
 
+    def check(self, place: int, digest: bytes, *, is_direct: bool) -> bytes | None:
+        """Give the signed digest of a chunk that came; is_direct: from the offering device, else it has to be that."""
+        signed = self.signed(place)
+        if signed != digest and not is_direct:
+            raise RemoteProtocolError(Code.VERIFICATION_FAILED, "a chunk is not what was signed")
+        return signed
+
     def on_signed(self, signed: bytes, *, is_direct: bool) -> None:
         """Take a batch of digests that the offering device signed, whoever passes it on; is_direct: it was that device."""
         if self._vouched is not None and self._vouched.has(signed):

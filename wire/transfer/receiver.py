@@ -32,11 +32,7 @@ from wire.messages.transfer import (
     Zeros,
 )
 from wire.transfer.book import Book
-from wire.transfer.digests import (
-    chunk_count,
-    chunk_length,
-    zero_digest,
-)
+from wire.transfer.digests import chunk_count, chunk_length, zero_digest
 from wire.transfer.holding import OfferKey
 from wire.transfer.lending import Lending
 from wire.transfer.proofs import Proofs, ReceiverEvent
@@ -234,7 +230,7 @@ class Receiver:
             self._stray(source)
         return False
 
-    def on_piece(
+    def verify(
         self,
         piece: Piece,
         digest: bytes,
@@ -242,23 +238,35 @@ class Receiver:
         *,
         now: Monotonic = _START,
     ) -> bool:
-        """Take one chunk that `expects` said yes to; False: its file has failed, it is not to be kept.
+        """Judge one chunk that `expects` said yes to, before it is written; False: its file has failed.
 
-        digest: BLAKE3 of the bytes that came.
+        digest: BLAKE3 of the bytes that came. Of a chunk that is right `take` follows before anything else of the same source.
         """
-        source = source or self.key.device
         if digest != piece.digest:
             raise RemoteProtocolError(Code.VERIFICATION_FAILED, "a chunk is not what was announced")
+        if self.lending is None:  # the offering device is the one source there is
+            return True
+        source = source or self.key.device
         place = self._book.places.of(piece.file, piece.index)
-        signed = self._check(source, place, digest)
+        if self._proofs.check(place, digest, is_direct=source == self.key.device) in {None, digest}:
+            return True
         self._sources.came(source, piece.fetch, [(place, place + 1)], now)
-        if signed not in {None, digest}:
-            self._proofs.fail(piece.file, Code.CHANGED_AT_SENDER)
-            return False
-        self._book.take(piece.file, piece.index, digest)
-        self._fresh.append((place, place + 1))
-        self._proofs.came(piece.file, signed)
-        return True
+        self._proofs.fail(piece.file, Code.CHANGED_AT_SENDER)
+        return False
+
+    def take(
+        self, pieces: Sequence[Piece], source: DeviceId | None = None, *, now: Monotonic = _START
+    ) -> None:
+        """Count consecutive chunks of one file and fetch that are right as here."""
+        file, first = pieces[0].file, pieces[0].index
+        place = self._book.places.of(file, first)
+        span = place, place + len(pieces)
+        self._sources.came(source or self.key.device, pieces[0].fetch, [span], now)
+        self._book.take(file, first, [piece.digest for piece in pieces])
+        self._fresh.append(span)
+        if self.lending is not None:
+            for each in range(*span):
+                self._proofs.came(file, self._proofs.signed(each))
 
     def on_pack(
         self,
@@ -272,22 +280,20 @@ class Receiver:
         source = source or self.key.device
         for chunk, digest in zip(pack.chunks, digests, strict=True):
             if digest != chunk.digest:
-                raise RemoteProtocolError(
-                    Code.VERIFICATION_FAILED, "a packed file is not what was announced"
-                )
-        places: list[int] = []
+                raise RemoteProtocolError(Code.VERIFICATION_FAILED, "a file is not as announced")
+        spans: list[tuple[int, int]] = []
         signed: list[bytes | None] = []
         if self.lending is not None:  # else the offering device is the one source there is
-            places += [self._book.places.of(chunk.file, 0) for chunk in pack.chunks]
-            signed += [self._check(source, *each) for each in zip(places, digests, strict=True)]
+            is_direct = source == self.key.device
+            for chunk in pack.chunks:
+                place = self._book.places.of(chunk.file, 0)
+                spans.append((place, place + 1))
+                signed.append(self._proofs.check(place, chunk.digest, is_direct=is_direct))
         if not self._book.take_packed(pack.chunks):
             raise RemoteProtocolError(Code.MANIFEST_INVALID, "a pack names a file twice")
-        if self.lending is None:
-            return
-        spans = [(place, place + 1) for place in places]
         self._sources.came(source, pack.fetch, spans, now)
         self._fresh += spans
-        for chunk, proof in zip(pack.chunks, signed, strict=True):
+        for chunk, proof in zip(pack.chunks, signed, strict=False):
             self._proofs.came(chunk.file, proof)
 
     def on_zeros(
@@ -307,7 +313,8 @@ class Receiver:
             piece = Piece(zeros.fetch, wanted.file, index, length, digest)
             before = self._strays[source]
             if self.expects(piece, source, now=now):
-                if self.on_piece(piece, digest, source, now=now):
+                if self.verify(piece, digest, source, now=now):
+                    self.take([piece], source, now=now)
                     kept.append((index, bytes(digest)))
             elif self._strays[source] != before or source not in self._sources.every:
                 break
@@ -386,13 +393,6 @@ class Receiver:
         return self._proofs.events()
 
     # --- inside
-
-    def _check(self, source: DeviceId, place: int, digest: bytes) -> bytes | None:
-        """Give the signed digest of a chunk; a holder's has to be that."""
-        signed = self._proofs.signed(place)
-        if source != self.key.device and signed != digest:
-            raise RemoteProtocolError(Code.VERIFICATION_FAILED, "a chunk is not what was signed")
-        return signed
 
     def _stray(self, source: DeviceId) -> None:
         self._strays[source] += 1

@@ -92,6 +92,12 @@ def missing_of(sink: Sink) -> Iterator[tuple[int, set[int] | None]]:
         yield number, missing
 
 
+def put(sink: Sink, file: int, index: int, data: memoryview, digest: bytes) -> None:
+    """Write one chunk and note it."""
+    sink.write([(file, index, data)])
+    sink.note([(file, index, digest)])
+
+
 def bring(sink: Sink) -> None:
     """Bring what is missing, with a sync in the middle, zeros as holes."""
     for number, missing in list(missing_of(sink)):
@@ -102,7 +108,7 @@ def bring(sink: Sink) -> None:
         for index in sorted(missing):
             data = chunk(content, index)
             if any(data):
-                sink.write(number, index, data, digest(data))
+                put(sink, number, index, data, digest(data))
             else:
                 sink.write_zeros(number, index, 1)
             if index == 1:

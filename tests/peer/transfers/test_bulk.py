@@ -38,6 +38,7 @@ class Notes:
         self.is_at_work = True
         self.is_spare = False
         self.is_waiting = True
+        self.rests = 0
         self.error: Exception | None = None
 
     def heard(self, message: Message) -> None:
@@ -50,6 +51,9 @@ class Notes:
 
     def chunk(self, announced: Piece | Pack, data: memoryview) -> None:
         self.told.put((announced, bytes(data)))
+
+    def rest(self) -> None:
+        self.rests += 1
 
     def next_record(self, into: memoryview) -> tuple[list[Message], int] | None:
         try:
@@ -293,6 +297,7 @@ def test_a_link_that_is_kept_asks_for_a_sign_of_life_and_ends_without_one() -> N
     assert isinstance(line.stranger.hear(), Ping)  # it could have ended as idle before
     assert line.notes.next() is Code.LINK_SILENT
     assert line.stranger.hear_close().code == Code.LINK_SILENT.value
+    assert line.notes.rests > 0
     line.end()
 
 

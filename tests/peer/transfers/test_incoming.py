@@ -60,6 +60,8 @@ class Transfer:
         self.fetches = itertools.count()
         self.sender = Sender()
         self.gone = gone
+        self.brought = 0  # records with bytes
+        self.last: Piece | Pack | None = None
         self.contents = list(files.values())
         content = manifest_of(files)
         sizes = [len(data) for data in self.contents]
@@ -114,6 +116,7 @@ class Transfer:
         announced = self.sender.on_read(step, outcome, Monotonic(0.0))
         if isinstance(announced, Piece | Pack) and self.incoming.expects(announced):
             self.incoming.chunk(announced, memoryview(data))
+            self.brought, self.last = self.brought + 1, announced
 
     def run(self) -> None:
         while self.step():
@@ -173,8 +176,9 @@ def test_what_is_told_first_over_a_link_is_where_it_went_on_however_late_it_is_t
     for had in (0, 3 * limits.CHUNK_BYTES):
         transfer.attach()
         first = incoming.progress(is_first=True).verified_bytes
-        while incoming.verified_bytes < had + 3 * limits.CHUNK_BYTES:
+        while transfer.brought * limits.CHUNK_BYTES < had + 3 * limits.CHUNK_BYTES:
             transfer.step()
+        incoming.rest()
         assert incoming.progress(is_first=True).verified_bytes == first == had
         assert incoming.progress().verified_bytes == had + 3 * limits.CHUNK_BYTES
         incoming.detach()
@@ -213,7 +217,7 @@ def test_a_disk_that_fails_when_a_link_comes_is_reported_and_raises_nothing(
     [told] = transfer.reports
     assert isinstance(told, Waits)
     assert told.reason == reason
-    assert not transfer.incoming.is_attached
+    assert not transfer.incoming.asking
     disk.fault = lambda operation: None
     transfer.incoming.close()
 
@@ -221,8 +225,9 @@ def test_a_disk_that_fails_when_a_link_comes_is_reported_and_raises_nothing(
 def test_a_chunk_that_the_disk_did_not_take_counts_for_nobody(disk: MemoryDisk) -> None:
     transfer = Transfer(disk)
     transfer.attach()
-    while transfer.incoming.verified_bytes < 3 * limits.CHUNK_BYTES:
+    while transfer.brought < 3:
         transfer.step()
+    transfer.incoming.rest()
     failing(disk, lambda: failure(ENOSPC))
     transfer.run()
     assert [type(report) for report in transfer.reports] == [Waits]
@@ -260,7 +265,7 @@ def test_a_fault_of_ours_while_writing_is_no_loss_another_life_goes_on(
         transfer.run()
     assert caught.value.code is Code.INTERNAL
     assert transfer.reports == [Stumbles()]
-    assert not transfer.incoming.is_attached
+    assert not transfer.incoming.asking
     assert [record.exc_info for record in caplog.records if record.levelname == "ERROR"] == [None]
     disk.fault = lambda operation: None
     transfer.incoming.close()
@@ -270,6 +275,46 @@ def test_a_fault_of_ours_while_writing_is_no_loss_another_life_goes_on(
     assert again.reports == [Landed(ROOT / "big", [])]
     assert disk.tree()["big"] == CONTENT
     again.incoming.close()
+
+
+@pytest.mark.parametrize("end", ["rest", "cut", "close"])
+def test_chunks_that_came_count_when_nothing_follows(disk: MemoryDisk, end: str) -> None:
+    transfer = Transfer(disk)
+    transfer.attach()
+    while transfer.brought < 7:
+        transfer.step()
+    if end == "rest":
+        transfer.incoming.rest()
+    elif end == "cut":
+        transfer.incoming.detach()
+    else:
+        transfer.incoming.close()
+    assert transfer.incoming.verified_bytes == 7 * limits.CHUNK_BYTES
+    before = 7 if end == "close" else 0
+    if end == "close":
+        transfer = Transfer(disk)
+    else:
+        transfer.incoming.detach()
+    transfer.sender = Sender()
+    transfer.attach()
+    transfer.run()
+    assert transfer.reports == [Landed(ROOT / "big", [])]
+    assert before + transfer.brought == 20
+    assert transfer.incoming.resent_bytes <= limits.WINDOW_BYTES
+    transfer.incoming.close()
+
+
+def test_a_chunk_that_comes_twice_is_not_written_twice(disk: MemoryDisk) -> None:
+    transfer = Transfer(disk)
+    transfer.attach()
+    while transfer.brought < 3:
+        transfer.step()
+    again = transfer.last
+    assert again is not None
+    assert not transfer.incoming.expects(again)
+    transfer.run()
+    assert transfer.reports == [Landed(ROOT / "big", [])]
+    transfer.incoming.close()
 
 
 def test_small_files_that_were_asked_for_before_a_kill_count_as_sent_again(

@@ -27,7 +27,14 @@ def ends() -> Iterator[Ends]:
 
 
 def inlet(ends: Ends, leftover: bytes = b"", *, paces: tuple[Pace, ...] = ()) -> Inlet:
-    return Inlet(ends[0], leftover, paces, is_over=lambda: False, on_silence=lambda: None)
+    return Inlet(
+        ends[0],
+        leftover,
+        paces,
+        is_over=lambda: False,
+        on_part=lambda: None,
+        on_silence=lambda: None,
+    )
 
 
 def record(content: bytes) -> bytes:
@@ -102,9 +109,17 @@ def test_a_length_that_no_record_has_is_refused_before_its_bytes(
 def test_silence_is_told_until_it_is_over(ends: Ends) -> None:
     ends[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, 1000))
     heard: list[int] = []
+    parts: list[int] = []
     way_in = Inlet(
-        ends[0], b"", (), is_over=lambda: len(heard) == 3, on_silence=lambda: heard.append(1)
+        ends[0],
+        b"",
+        (),
+        is_over=lambda: len(heard) == 3,
+        on_part=lambda: parts.append(len(heard)),
+        on_silence=lambda: heard.append(1),
     )
-    ends[1].sendall(record(bytes(20))[:10])
+    content = record(bytes(10_000))
+    ends[1].sendall(content[:9000])
     assert way_in.record() is None
     assert len(heard) == 3
+    assert parts == [0]  # what came of it by then

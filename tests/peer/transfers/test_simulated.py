@@ -10,6 +10,7 @@ import random
 
 import pytest
 
+from peer.transfers.intake import Intake
 from peer.transfers.sink import Sink
 from tests.conftest import PROFILE
 from tests.harness.disks import MemoryDisk
@@ -76,11 +77,16 @@ class Town:
             else:
                 self.receiver.restore(found.file, found.chunks, found.asked)
         self.receiver.start()
+        self.intake = Intake(self.receiver, self.sink)
         self.link()
 
     def link(self) -> None:
         self.sender = Sender()
         self.receiver.linked(lambda: next(self.fetches))
+
+    def unlink(self) -> None:
+        self.intake.settle(Monotonic(self.now))
+        self.receiver.unlinked()
 
     # --- the enemy
 
@@ -90,17 +96,16 @@ class Town:
         if throw > 0.12:
             return
         self.interruptions += 1
-        if throw < 0.03:
-            self.receiver.unlinked()
-            self.link()
-        elif throw < 0.05:
-            self.begin_sender()
-            self.receiver.unlinked()
+        if throw < 0.05:
+            if throw < 0.02:
+                self.begin_sender()
+            self.unlink()
             self.link()
         else:
             if throw < 0.07:
                 self.disk.reboot()  # the program was killed: what it wrote stays
             elif throw < 0.09:
+                self.intake.settle(Monotonic(self.now))
                 self.sink.close()
             else:
                 self.disk.power_cut(self.dice, self.dice.random())
@@ -129,7 +134,7 @@ class Town:
             elif isinstance(ask, FetchDigests):
                 self.sender.on_fetch_digests(ask, self.holding)
         step = self.sender.next_step(Monotonic(self.now))
-        self.now += 0.3
+        self.now += self.dice.choice((0.0005, 0.3))
         assert step is not None, "both wait for each other"
         match step:
             case Say(messages=messages):
@@ -154,38 +159,51 @@ class Town:
         digests = [chunk_digest(data) for data in pieces]
         message = self.sender.on_read(step, digests, Monotonic(self.now))
         if isinstance(message, Piece | Pack):
-            assert self.receiver.expects(message)
+            if not self.intake.goes_on(message):
+                self.intake.settle(Monotonic(self.now))
+            assert self.intake.expects(message, KEY.device, Monotonic(self.now))
             self.sent_bytes += sum(map(len, pieces))
             if self.dice.random() < 0.03:
-                return self.meet_a_lie(message, digests)
-            self.receive(message, digests)
-            parts = zip(step.parts, pieces, digests, strict=True)
-            self.sink.write_all([(part.file, part.index, data, d) for part, data, d in parts])
+                return self.meet_a_lie(message, step, pieces, digests)
+            self.receive(message, step, pieces, digests)
         elif message is not None:
             self.hear(message)
         return None
 
-    def receive(self, message: Piece | Pack, digests: list[ChunkDigest]) -> None:
-        if isinstance(message, Piece):
-            self.receiver.on_piece(message, digests[0])
-        else:
-            self.receiver.on_pack(message, digests)
+    def receive(
+        self,
+        message: Piece | Pack,
+        step: Read,
+        pieces: list[memoryview],
+        digests: list[ChunkDigest],
+    ) -> None:
+        parts = [
+            (part.file, part.index, data, digest)
+            for part, data, digest in zip(step.parts, pieces, digests, strict=True)
+        ]
+        self.intake.take(message, parts, KEY.device, Monotonic(self.now))
 
-    def meet_a_lie(self, message: Piece | Pack, digests: list[ChunkDigest]) -> None:
+    def meet_a_lie(
+        self,
+        message: Piece | Pack,
+        step: Read,
+        pieces: list[memoryview],
+        digests: list[ChunkDigest],
+    ) -> None:
         """Get other bytes than were announced: nothing of them is written, and their link ends."""
         digests[self.dice.randrange(len(digests))] = ChunkDigest(bytes(32))
         with pytest.raises(RemoteProtocolError) as lie:
-            self.receive(message, digests)
+            self.receive(message, step, pieces, digests)
         assert lie.value.code is Code.VERIFICATION_FAILED
         self.interruptions += 1
-        self.receiver.unlinked()
+        self.unlink()
         self.link()
 
     def hear(self, message: object) -> None:
+        self.intake.settle(Monotonic(self.now))
         match message:
             case Zeros():
-                kept = self.receiver.on_zeros(message)
-                self.sink.write_zeros(message.range.file, kept[0][0], len(kept))
+                self.intake.take_zeros(message, KEY.device, Monotonic(self.now))
             case SignedDigests():
                 self.receiver.on_signed(message)
             case Fetched():

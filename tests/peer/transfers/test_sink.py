@@ -27,6 +27,7 @@ from tests.peer.transfers.landings import (
     folder,
     missing_of,
     open_sink,
+    put,
 )
 from wire.codes import Code
 from wire.errors import LocalProtocolError
@@ -69,7 +70,7 @@ def land(root: Path, title: str, entries: list[Entry], contents: list[bytes]) ->
     sink = Sink.open(root, KEY, title, entries)
     for number, content in enumerate(contents):
         if content:
-            sink.write(number, 0, memoryview(content), digest(content))
+            put(sink, number, 0, memoryview(content), digest(content))
     sink.finish_files(range(len(contents)))
     path = sink.finish()
     sink.discard()
@@ -144,7 +145,7 @@ def test_zeros_are_holes(tmp_path: Path) -> None:
         tmp_path, KEY, "sparse", [sparse, Entry("zero", FILE, 1000, False, MTIME_MS, 0)]
     )
     sink.write_zeros(0, 0, 64)
-    sink.write(0, 64, memoryview(b"bytes"), digest(b"bytes"))
+    put(sink, 0, 64, memoryview(b"bytes"), digest(b"bytes"))
     sink.write_zeros(1, 0, 1)
     sink.finish_files([0, 1])
     sink.finish()
@@ -158,7 +159,7 @@ def test_zeros_are_holes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("disk", DISKS, ids=["all-of-linux", "portable"])
 def test_zeros_replace_what_an_earlier_life_left_there(tmp_path: Path, disk: SystemDisk) -> None:
     sink = open_sink(disk, tmp_path)
-    sink.write(BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
+    put(sink, BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
     wrong = memoryview(b"\7" * CHUNK_BYTES)
     sink._parts.write(BIG_FILE, wrong, CHUNK_BYTES)  # written, and killed before the journal knew
     sink.close()
@@ -178,9 +179,9 @@ def test_after_a_clean_stop_nothing_is_read_again(tmp_path: Path) -> None:
 
     sink = open_sink(SystemDisk(), tmp_path)
     sink.asked([(BIG_FILE, 0, 3), (SMALL_FILE, 0, 1), (3, 0, 1)])
-    sink.write(BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
+    put(sink, BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
     sink.write_zeros(BIG_FILE, 1, 1)
-    sink.write(SMALL_FILE, 0, memoryview(FILES[SMALL_FILE]), digest(FILES[SMALL_FILE]))
+    put(sink, SMALL_FILE, 0, memoryview(FILES[SMALL_FILE]), digest(FILES[SMALL_FILE]))
     sink.finish_files([SMALL_FILE])
     sink.close()
     disk: Any = Reading()
@@ -203,7 +204,7 @@ def test_after_a_clean_stop_nothing_is_read_again(tmp_path: Path) -> None:
 
 def test_what_was_dropped_once_is_not_believed_after_a_later_mark(tmp_path: Path) -> None:
     sink = open_sink(SystemDisk(), tmp_path)
-    sink.write(BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
+    put(sink, BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
     sink._let_go()  # killed: no mark
     part = next(tmp_path.glob("*.part/tree/stuff/inner/big"))
     part.write_bytes(b"\7" * CHUNK_BYTES)
@@ -330,11 +331,11 @@ def test_more_parts_than_may_be_open_take_turns(tmp_path: Path) -> None:
     sink = Sink.open(tmp_path, KEY, "many", entries)
     first = memoryview(b"x" * CHUNK_BYTES)
     for number in range(40):
-        sink.write(number, 0, first, digest(first))
+        put(sink, number, 0, first, digest(first))
     assert len(sink._parts._open) == 16
     sink.sync()
     for number in range(40):
-        sink.write(number, 1, first[:1], digest(b"x"))
+        put(sink, number, 1, first[:1], digest(b"x"))
     sink.finish_files(range(40))
     sink.finish()
     sink.discard()
@@ -348,7 +349,7 @@ def test_descriptors_are_bounded_and_all_given_back(tmp_path: Path) -> None:
         entries += [folder(f"d/{number:03}"), file(f"d/{number:03}/f", b"x")]
     sink = Sink.open(tmp_path, KEY, "d", entries)
     for number in range(200):
-        sink.write(number, 0, memoryview(b"x"), digest(b"x"))
+        put(sink, number, 0, memoryview(b"x"), digest(b"x"))
     sink.finish_files(range(200))
     sink.sync()
     assert open_descriptors() < before + 150

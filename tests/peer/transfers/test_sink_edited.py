@@ -10,7 +10,16 @@ import pytest
 
 from peer.errors import PeerError
 from peer.transfers.disk import SystemDisk
-from tests.peer.transfers.landings import BIG, WORK, bring, chunk, digest, missing_of, open_sink
+from tests.peer.transfers.landings import (
+    BIG,
+    WORK,
+    bring,
+    chunk,
+    digest,
+    missing_of,
+    open_sink,
+    put,
+)
 
 BIG_FILE = 1
 
@@ -34,7 +43,7 @@ def test_a_part_that_was_edited_in_between_is_hashed_and_what_is_wrong_comes_aga
 
 def test_a_part_that_was_edited_long_before_it_is_opened_again_is_hashed(tmp_path: Path) -> None:
     sink = open_sink(SystemDisk(), tmp_path)
-    sink.write(BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
+    put(sink, BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
     sink.sync()  # the mark covers it
     sink._let_go()  # killed
     work = next(tmp_path.glob("*.part"))

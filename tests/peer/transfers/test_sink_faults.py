@@ -29,6 +29,7 @@ from tests.peer.transfers.landings import (
     file,
     missing_of,
     open_sink,
+    put,
 )
 from wire.codes import Code
 from wire.limits import CHUNK_BYTES, RESERVE_AHEAD_BYTES
@@ -108,11 +109,11 @@ def test_a_full_disk_is_named_and_the_same_write_works_when_there_is_space(
     disk.capacity = CHUNK_BYTES // 2
     first = chunk(BIG, 0)
     with pytest.raises(PeerError) as full:
-        sink.write(BIG_FILE, 0, first, digest(first))
+        put(sink, BIG_FILE, 0, first, digest(first))
     assert full.value.code is Code.NO_SPACE
     assert f"{sum(entry.size for entry in ENTRIES)} are needed" in full.value.message
     with pytest.raises(PeerError):
-        sink.write(2, 0, memoryview(b"x" * CHUNK_BYTES), b"")
+        put(sink, 2, 0, memoryview(b"x" * CHUNK_BYTES), b"")
     disk.capacity = 2**30
     bring(sink)
     sink.finish()
@@ -141,7 +142,7 @@ def test_holes_need_no_space() -> None:
 def test_a_resumed_transfer_needs_space_only_for_what_is_missing() -> None:
     disk = MemoryDisk(ROOT)
     sink = open_sink(disk)
-    sink.write(BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
+    put(sink, BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
     sink.close()
     disk.capacity = len(BIG) + 20_000
     sink = open_sink(disk)
@@ -174,12 +175,12 @@ def test_space_is_set_aside_ahead_of_dense_files_alone_and_less_where_there_is_l
     sink = Sink.open(ROOT, KEY, "films", entries, disk=disk)
     data = chunk(BIG, 0)
     for index in (0, 1, 63, 64, 99):
-        sink.write(0, index, data, digest(data))
-        sink.write(1, index, data, digest(data))
+        put(sink, 0, index, data, digest(data))
+        put(sink, 1, index, data, digest(data))
     steps = [(0, 5), (5, 4), (63, 5), (68, 4), (99, 1)]
     assert disk.asked == [(first * CHUNK_BYTES, count * CHUNK_BYTES) for first, count in steps]
     disk.capacity = disk._used() + 3 * CHUNK_BYTES
-    sink.write(0, 40, data, digest(data))
+    put(sink, 0, 40, data, digest(data))
     disk.asked.clear()
     sink.discard()
     sink = Sink.open(ROOT, KEY, "films", entries[:1], disk=MemoryDisk(ROOT))
@@ -202,7 +203,7 @@ def test_space_is_set_aside_in_steps_up_to_a_bound_ahead_of_whoever_writes_on() 
     data = chunk(BIG, 0)
     most = RESERVE_AHEAD_BYTES // CHUNK_BYTES
     for index in range(count):
-        sink.write(0, index, data, digest(data))
+        put(sink, 0, index, data, digest(data))
         ahead = disk.aside // CHUNK_BYTES - (index + 1)
         assert min(4, count - index - 1) <= ahead <= most
         assert ahead > most - 4 or index < 24 or disk.aside == count * CHUNK_BYTES
@@ -213,12 +214,12 @@ def test_a_disk_too_full_to_set_more_aside_is_met_by_whoever_writes_there() -> N
     disk = MemoryDisk(ROOT, capacity=200 * CHUNK_BYTES)
     sink = Sink.open(ROOT, KEY, "film", [file("film", bytes(100 * CHUNK_BYTES))], disk=disk)
     data = chunk(BIG, 0)
-    sink.write(0, 0, data, digest(data))
+    put(sink, 0, 0, data, digest(data))
     disk.capacity = disk._used() + 3 * CHUNK_BYTES
-    sink.write(0, 1, data, digest(data))
+    put(sink, 0, 1, data, digest(data))
     disk.capacity = disk._used()
     with pytest.raises(PeerError) as full:
-        sink.write(0, 70, data, digest(data))
+        put(sink, 0, 70, data, digest(data))
     assert full.value.code is Code.NO_SPACE
     sink.close()
 
@@ -228,9 +229,9 @@ def test_a_little_that_fits_is_written_though_a_lot_does_not() -> None:
     sink = Sink.open(ROOT, KEY, "film", [file("film", bytes(100 * CHUNK_BYTES))], disk=disk)
     disk.capacity = 3 * CHUNK_BYTES
     data = chunk(BIG, 0)
-    sink.write(0, 0, data, digest(data))
+    put(sink, 0, 0, data, digest(data))
     with pytest.raises(PeerError) as full:
-        sink.write(0, 70, data, digest(data))
+        put(sink, 0, 70, data, digest(data))
     assert full.value.code is Code.NO_SPACE
     sink.close()
 
@@ -239,7 +240,7 @@ def test_after_a_sync_that_failed_nothing_is_vouched_for_until_it_was_hashed_aga
     """What the system could not write it counts as written: a second fsync says all is well."""
     disk = MemoryDisk(ROOT)
     sink = open_sink(disk)
-    sink.write(BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
+    put(sink, BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
     disk.fault = lambda operation: failure(errno.EIO) if operation == "fdatasync" else None
     with pytest.raises(PeerError):
         sink.sync()
@@ -248,7 +249,7 @@ def test_after_a_sync_that_failed_nothing_is_vouched_for_until_it_was_hashed_aga
         sink.sync()
     assert lost.value.code is Code.FOLDER_GONE
     with pytest.raises(PeerError):
-        sink.write(BIG_FILE, 2, chunk(BIG, 2), digest(chunk(BIG, 2)))
+        put(sink, BIG_FILE, 2, chunk(BIG, 2), digest(chunk(BIG, 2)))
     sink.close()
     part = next(iter(disk.root.entries.values())).entries[b"tree"].entries[b"stuff"]
     part.entries[b"inner"].entries[b"big"].data[:100] = bytes(100)  # what was there is lost
@@ -260,7 +261,7 @@ def test_after_a_sync_that_failed_nothing_is_vouched_for_until_it_was_hashed_aga
 def test_a_full_disk_at_the_mark_of_a_sync_loses_nothing_and_the_next_sync_covers_it() -> None:
     disk = MemoryDisk(ROOT)
     sink = open_sink(disk)
-    sink.write(BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
+    put(sink, BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
     before = sink.unsynced_bytes
     failing_once(disk, "pwrite", errno.ENOSPC)
     with pytest.raises(PeerError) as full:

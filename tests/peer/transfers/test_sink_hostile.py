@@ -29,6 +29,7 @@ from tests.peer.transfers.landings import (
     folder,
     missing_of,
     open_sink,
+    put,
 )
 from wire.codes import Code
 
@@ -198,7 +199,7 @@ def test_a_small_file_is_never_written_into_what_somebody_put_there_first(
         os.link(outside / "precious", theirs)
     else:
         theirs.write_bytes(b"longer than what comes" * 100)
-    sink.write(TOP_FILE, 0, memoryview(FILES[TOP_FILE]), digest(FILES[TOP_FILE]))
+    put(sink, TOP_FILE, 0, memoryview(FILES[TOP_FILE]), digest(FILES[TOP_FILE]))
     assert theirs.read_bytes() == FILES[TOP_FILE]
     assert not theirs.is_symlink()
     sink.close()
@@ -218,7 +219,7 @@ def test_a_large_file_is_never_written_into_what_somebody_put_there_first(
         os.link(outside / "precious", inner / "big")
     else:
         (inner / "big").write_bytes(b"\7" * len(BIG) * 2)
-    sink.write(BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
+    put(sink, BIG_FILE, 0, chunk(BIG, 0), digest(chunk(BIG, 0)))
     sink.close()
     check_landed(root)
 
@@ -230,12 +231,12 @@ def test_a_part_that_was_replaced_while_it_was_closed_is_noticed(root: Path, out
     sink = Sink.open(root, KEY, "d", entries)
     data = memoryview(b"\1" * (size // 2))
     for number in range(20):
-        sink.write(number, 0, data, digest(data))
+        put(sink, number, 0, data, digest(data))
     part = next(root.glob("*.part/tree/d/00"))
     part.unlink()
     part.symlink_to(outside / "precious")
     with pytest.raises(PeerError) as noticed:
-        sink.write(0, 1, data, digest(data))
+        put(sink, 0, 1, data, digest(data))
     assert noticed.value.code is Code.FOLDER_GONE
     sink.close()
     sink = Sink.open(root, KEY, "d", entries)
@@ -307,7 +308,7 @@ def test_somebody_who_takes_the_final_name_in_the_last_moment_keeps_it(root: Pat
             return super().rename_new(src, dst, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
     sink = Sink.open(root, KEY, "film.mkv", [file("film.mkv", b"ours")], disk=Racing())
-    sink.write(0, 0, memoryview(b"ours"), digest(b"ours"))
+    put(sink, 0, 0, memoryview(b"ours"), digest(b"ours"))
     sink.finish_files([0])
     assert sink.finish() == root / "film (3).mkv"
     sink.close()

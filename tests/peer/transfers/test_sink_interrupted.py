@@ -24,6 +24,7 @@ from tests.peer.transfers.landings import (
     digest,
     missing_of,
     open_sink,
+    put,
 )
 
 TOP_FILE = 3
@@ -132,7 +133,7 @@ def test_what_was_gone_and_is_written_anew_is_believed_by_no_earlier_mark() -> N
         remove_from_outside(disk, b"top.txt")
         disk.reboot()
         sink = open_sink(disk)
-        sink.write(TOP_FILE, 0, memoryview(FILES[TOP_FILE]), digest(FILES[TOP_FILE]))
+        put(sink, TOP_FILE, 0, memoryview(FILES[TOP_FILE]), digest(FILES[TOP_FILE]))
         sink.finish_files([TOP_FILE])
         dice = random.Random(seed)
         disk.power_cut(dice, dice.random())

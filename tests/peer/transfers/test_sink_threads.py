@@ -9,7 +9,7 @@ from typing import Any
 from peer.errors import PeerError
 from peer.transfers.disk import SystemDisk
 from peer.transfers.sink import Sink
-from tests.peer.transfers.landings import KEY, digest, file, folder
+from tests.peer.transfers.landings import KEY, digest, file, folder, put
 from wire.limits import CHUNK_BYTES
 from wire.transfer.manifest import FILE, Entry
 
@@ -37,7 +37,7 @@ def test_syncing_in_another_thread_vouches_only_for_what_it_brought(tmp_path: Pa
     thread = threading.Thread(target=sync)
     thread.start()
     for number in range(count):
-        sink.write(number, 0, memoryview(content), digest(content))
+        put(sink, number, 0, memoryview(content), digest(content))
         if number % 50 == 49:
             sink.finish_files(range(number - 49, number + 1))
     done.set()
@@ -66,7 +66,7 @@ def test_several_threads_may_write_to_more_parts_than_may_be_open(tmp_path: Path
             for index, length in ((1, size - CHUNK_BYTES), (0, CHUNK_BYTES)):
                 for number in range(own, count, writers):
                     data = memoryview(contents[number])[:length]
-                    sink.write(number, index, data, digest(data))
+                    put(sink, number, index, data, digest(data))
         except PeerError as problem:
             problems.append(problem)
 
@@ -104,13 +104,13 @@ def test_a_write_does_not_wait_for_a_sync(tmp_path: Path) -> None:
     entries = [folder("d"), file("d/big", bytes(size)), file("d/small", b"x")]
     sink = Sink.open(tmp_path, KEY, "d", entries, disk=Slow())
     data = memoryview(b"\1" * CHUNK_BYTES)
-    sink.write(0, 0, data, digest(data))
+    put(sink, 0, 0, data, digest(data))
     syncing = threading.Thread(target=sink.sync)
     syncing.start()
     assert is_syncing.wait(30)
     for index in range(1, 4):
-        sink.write(0, index, data, digest(data))
-    sink.write(1, 0, memoryview(b"x"), digest(b"x"))
+        put(sink, 0, index, data, digest(data))
+    put(sink, 1, 0, memoryview(b"x"), digest(b"x"))
     sink.finish_files([0, 1])
     assert syncing.is_alive()
     may_end.set()

@@ -17,6 +17,7 @@ from tests.peer.transfers.landings import (
     check_whole_or_absent,
     chunk,
     open_sink,
+    put,
 )
 from tests.wire.transfer.swarming import KEY, SEED, SIGNING_KEY, Party, World
 from wire import limits
@@ -113,7 +114,7 @@ class Shore(Party):
         assert self.sink is not None
         data = chunk(FILES[file], index)
         if any(data):
-            self.sink.write_all([(file, index, data, digest)])
+            put(self.sink, file, index, data, digest)
         else:
             self.sink.write_zeros(file, index, 1)
 

@@ -159,7 +159,7 @@ def test_a_link_that_has_ended_takes_no_transfer(tmp_path: Path) -> None:
     line, transfer = Line(), incoming(tmp_path)
     line.talk.ended(Code.LINK_LOST, "")
     line.talk.attach(transfer)
-    assert not transfer.is_attached
+    assert not transfer.asking
     assert line.talk.incoming == []
 
 

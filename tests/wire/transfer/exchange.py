@@ -36,6 +36,24 @@ SIGNING_KEY = SigningKey(public_of(SEED))
 MIB = limits.MIB
 
 
+_START = Monotonic(0.0)
+
+
+def bring(
+    receiver: Receiver,
+    piece: Piece,
+    digest: bytes,
+    source: DeviceId | None = None,
+    *,
+    now: Monotonic = _START,
+) -> bool:
+    """Bring a chunk that is expected; says whether it is kept."""
+    is_kept = receiver.verify(piece, digest, source, now=now)
+    if is_kept:
+        receiver.take([piece], source, now=now)
+    return is_kept
+
+
 class Exchange:
     """One offer on its way. files: what is sent. pins: files whose pin does not hold any more.
 
@@ -158,7 +176,7 @@ class Exchange:
         digests = [chunk_digest(data) for data in pieces]
         self.sent_bytes += sum(map(len, pieces))
         if isinstance(announced, Piece):
-            self.receiver.on_piece(announced, digests[0])
+            bring(self.receiver, announced, digests[0])
             self._keep(announced.file, announced.index, pieces[0], digests[0])
         else:
             self.receiver.on_pack(announced, digests)

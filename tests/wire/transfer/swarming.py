@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tests.wire.transfer.exchange import bring
 from wire import limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError, WireError
@@ -363,7 +364,7 @@ class World:
             return
         match message:
             case Piece():
-                if receiver.on_piece(message, message.digest, source, now=now):
+                if bring(receiver, message, message.digest, source, now=now):
                     party.write(message.file, message.index, message.digest)
             case Pack():
                 receiver.on_pack(

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from tests.wire.transfer.exchange import KEY, MIB, SEED, SIGNING_KEY, Exchange
+from tests.wire.transfer.exchange import KEY, MIB, SEED, SIGNING_KEY, Exchange, bring
 from wire import limits
 from wire.codes import Code
 from wire.errors import LocalProtocolError, RemoteProtocolError
@@ -81,7 +81,7 @@ def test_a_chunk_that_came_is_not_taken_again() -> None:
     receiver = linked(2 * MIB)
     piece = Piece(0, 0, 0, MIB, DIGEST)
     assert receiver.expects(piece)
-    receiver.on_piece(piece, DIGEST)
+    bring(receiver, piece, DIGEST)
     assert not receiver.expects(piece)
     assert receiver.verified_bytes == MIB
 
@@ -89,7 +89,7 @@ def test_a_chunk_that_came_is_not_taken_again() -> None:
 def test_bytes_that_are_not_what_was_announced_end_it() -> None:
     receiver = linked(2 * MIB, 5)
     piece = Piece(0, 0, 0, MIB, DIGEST)
-    assert code_of(lambda: receiver.on_piece(piece, bytes(32))) is Code.VERIFICATION_FAILED
+    assert code_of(lambda: bring(receiver, piece, bytes(32))) is Code.VERIFICATION_FAILED
     pack = Pack(0, (PackedChunk(1, 5, DIGEST),))
     assert code_of(lambda: receiver.on_pack(pack, [bytes(32)])) is Code.VERIFICATION_FAILED
     assert receiver.verified_bytes == 0
@@ -123,7 +123,7 @@ def test_a_file_that_is_not_what_was_signed_is_never_verified() -> None:
     receiver = linked(5, 2 * MIB)
     receiver.on_pack(Pack(0, (PackedChunk(0, 5, DIGEST),)), [DIGEST])
     for index in range(2):
-        receiver.on_piece(Piece(0, 1, index, MIB, DIGEST), DIGEST)
+        bring(receiver, Piece(0, 1, index, MIB, DIGEST), DIGEST)
     small = SignedDigests(signed(DigestRun(0, 0, bytes(32))))
     assert code_of(lambda: receiver.on_signed(small)) is Code.VERIFICATION_FAILED
     large = SignedDigests(signed(DigestRun(1, 0, b"", bytes(32))))
@@ -133,7 +133,7 @@ def test_a_file_that_is_not_what_was_signed_is_never_verified() -> None:
 
 def test_a_signed_digest_that_differs_from_what_came_fails_the_file() -> None:
     receiver = linked(3 * MIB)
-    receiver.on_piece(Piece(0, 0, 0, MIB, DIGEST), DIGEST)
+    bring(receiver, Piece(0, 0, 0, MIB, DIGEST), DIGEST)
     receiver.on_signed(SignedDigests(signed(DigestRun(0, 0, bytes(32)))))
     assert receiver.events() == [FileFailed(0, Code.CHANGED_AT_SENDER)]
     assert receiver.is_finished
@@ -208,7 +208,7 @@ def test_a_refusal_names_a_file_of_the_offer() -> None:
 def test_a_file_that_was_vouched_for_late_is_not_asked_about() -> None:
     receiver = linked(2 * MIB)
     for index in range(2):
-        receiver.on_piece(Piece(0, 0, index, MIB, DIGEST), DIGEST)
+        bring(receiver, Piece(0, 0, index, MIB, DIGEST), DIGEST)
     receiver.on_fetched(Fetched(0))
     table = DigestTable(2 * MIB)
     for index in range(2):
@@ -252,7 +252,7 @@ def test_a_fast_source_is_asked_for_half_a_window_at_a_time(
         now = Monotonic((index + 1) * each_s)
         piece = Piece(0, 0, index, MIB, DIGEST)
         assert receiver.expects(piece)
-        assert receiver.on_piece(piece, DIGEST, now=now)
+        assert bring(receiver, piece, DIGEST, now=now)
         for ask in asked:
             if ask.ranges[-1].first + ask.ranges[-1].count == index + 1:
                 receiver.on_fetched(Fetched(ask.fetch))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.wire.transfer.exchange import KEY, MIB, SIGNING_KEY
+from tests.wire.transfer.exchange import KEY, MIB, SIGNING_KEY, bring
 from tests.wire.transfer.swarming import batch, run
 from wire import limits
 from wire.codes import Code
@@ -74,10 +74,10 @@ def test_a_holder_is_asked_only_for_what_is_signed_and_believed_only_by_that() -
     assert not made.waits_for(C)
     right = Piece(ask.fetch, 0, 0, MIB, DIGEST)
     assert made.expects(right, B)
-    assert made.on_piece(right, DIGEST, B, now=NOW)
+    assert bring(made, right, DIGEST, B, now=NOW)
     wrong = Piece(ask.fetch, 0, 1, MIB, OTHER)
     assert made.expects(wrong, B)
-    assert code_of(lambda: made.on_piece(wrong, OTHER, B, now=NOW)) is Code.VERIFICATION_FAILED
+    assert code_of(lambda: bring(made, wrong, OTHER, B, now=NOW)) is Code.VERIFICATION_FAILED
     assert made.bar(B) == [StopFetch(ask.fetch), StopFetch(0)]
     assert not made.may_ask(B)
     assert made.may_ask(C)
@@ -95,7 +95,7 @@ def test_what_the_offering_device_brings_under_another_name_does_not_widen_its_w
     before = swarm.members[KEY.device].asked_bytes
     stray = Piece(ask.fetch + 7, 0, 0, MIB, DIGEST)
     assert made.expects(stray)
-    assert made.on_piece(stray, DIGEST, now=NOW)
+    assert bring(made, stray, DIGEST, now=NOW)
     assert swarm.members[KEY.device].asked_bytes == before
 
 
@@ -105,7 +105,7 @@ def test_what_came_and_will_not_be_signed_is_claimed_no_more() -> None:
     [ask] = [ask for ask in made.asks(now=NOW) if isinstance(ask, Fetch)]
     piece = Piece(ask.fetch, 0, 0, MIB, DIGEST)
     assert made.expects(piece, now=NOW)
-    assert made.on_piece(piece, DIGEST, now=NOW)
+    assert bring(made, piece, DIGEST, now=NOW)
     made.lend()
     assert made.lending is not None
     assert list(made.lending.fetching) == [(0, 2)]  # one asked for, one here and not yet signed
@@ -125,7 +125,7 @@ def test_who_has_all_of_it_claims_nothing_of_which_the_digests_were_not_signed()
     for index in (0, 1):
         piece = Piece(ask.fetch, 0, index, MIB, DIGEST)
         assert made.expects(piece, now=NOW)
-        assert made.on_piece(piece, DIGEST, now=NOW)
+        assert bring(made, piece, DIGEST, now=NOW)
         table.put(index, DIGEST)
     made.lend()
     assert made.lending is not None
@@ -185,7 +185,7 @@ def test_a_chunk_of_the_offering_device_that_is_not_what_it_signed_fails_the_fil
     (ask,) = made.asks(now=NOW)
     piece = Piece(ask.fetch, 0, 0, MIB, OTHER)
     assert made.expects(piece)
-    assert not made.on_piece(piece, OTHER, now=NOW)
+    assert not bring(made, piece, OTHER, now=NOW)
     assert made.events() == [FileFailed(0, Code.CHANGED_AT_SENDER)]
     assert made.on_zeros(Zeros(ask.fetch, ChunkRange(0, 0, 1)), now=NOW) == []
 
@@ -197,7 +197,7 @@ def test_digests_that_contradict_each_other_are_the_offering_devices_fault_and_n
     (ask,) = made.asks(now=NOW)
     for piece in (Piece(ask.fetch, 0, 0, MIB, DIGEST), Piece(ask.fetch, 0, 1, MIB, DIGEST)):
         assert made.expects(piece)
-        made.on_piece(piece, DIGEST, now=NOW)
+        bring(made, piece, DIGEST, now=NOW)
     pack = Pack(ask.fetch, (PackedChunk(1, 7, DIGEST),))
     asks = [ask, *made.asks(now=NOW)]
     assert any(made.expects(Pack(each.fetch, pack.chunks)) for each in asks)
@@ -308,7 +308,7 @@ def test_a_file_whose_root_was_signed_before_is_verified_with_its_last_chunk() -
     for index, digest in enumerate((DIGEST, OTHER)):
         piece = Piece(999, 0, index, MIB, digest)  # the offering device may answer in any order
         assert made.expects(piece)
-        assert made.on_piece(piece, digest, now=NOW)
+        assert bring(made, piece, digest, now=NOW)
     assert made.events() == [FileVerified(0)]
 
 
