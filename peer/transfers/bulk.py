@@ -36,6 +36,7 @@ from wire.messages.transfer import Pack, Piece
 log = logging.getLogger("peer")
 TICK_S = 0.5
 LOOK_S = 0.25  # how often a talk is asked for what it has to say, if it is not woken
+_ANNOUNCING = (Piece, Pack)
 _TIMEVAL = struct.Struct("@ll")
 
 
@@ -268,7 +269,7 @@ class Bulk:
             message = decode(Purpose.DATA, data)
             if not isinstance(message, Pong):
                 self._heard_at = self._busy_at
-            if isinstance(message, Piece | Pack):
+            if isinstance(message, _ANNOUNCING):
                 is_wanted = self.talk.expects(message)
                 if _announced_bytes(message):
                     announced = message

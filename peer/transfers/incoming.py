@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from peer.errors import PeerError
@@ -19,6 +19,7 @@ from peer.transfers.askers import Asker, Refused, ask_all, hear, now
 from peer.transfers.asking import Asking
 from peer.transfers.assembling import Assembling
 from peer.transfers.disk import Disk
+from peer.transfers.guarded import Guarded
 from peer.transfers.intake import Intake, unpacked
 from peer.transfers.landfall import Landfall
 from peer.transfers.lent import Lent
@@ -59,8 +60,7 @@ class Incoming:
         self._report = report
         self._lock = threading.RLock()
         self.asking = Asking(due.key.device, due.title)
-        is_noted = records is not None and due.share is not None
-        self._record = TakenRecord(records, due.key) if records and is_noted else None
+        self._record = TakenRecord(records, due.key) if records and due.share else None
         self._assembling = Assembling(due, self._record)
         self._landfall: Landfall | None = None
         self._receiver: Receiver | None = None
@@ -284,32 +284,32 @@ class Incoming:
             landfall, self._landfall = self._landfall, None
         return landfall
 
-    @contextmanager
-    def _guarded(self, source: DeviceId) -> Iterator[None]:
-        """Hold the lock, and sort what goes wrong: the disk's faults hold the transfer, a lie ends the link too.
+    def _guarded(self, source: DeviceId) -> Guarded[DeviceId]:
+        return Guarded(self._lock, self._meet, source)
+
+    def _meet(self, error: Exception, source: DeviceId) -> bool:
+        """Sort what goes wrong: the disk's faults hold the transfer, a lie ends the link too; True: that is all.
 
         Whose link it is matters: what a holder does wrong costs that source, not the transfer.
         """
-        with self._lock:
-            try:
-                yield
-            except PeerError as error:
-                self._end(reports.fault_report(error))
-            except Refused as refused:
-                self._end(reports.refusal_report(refused.message))
-            except RemoteProtocolError as error:
-                if source != self.due.key.device:
-                    self._bar(source, error)
-                elif error.code in reports.LIES:
-                    self._end(reports.Fails(error.code, error.detail))
-                raise
-            except Exception as error:
-                log.error("%s stumbles over a fault of ours: %r", self.due.title, error)  # noqa: TRY400
-                log.debug("where it went wrong", exc_info=True)
-                self._is_over = True
-                self.asking.clear()
-                self._report(self, reports.Stumbles())
-                raise PeerError(Code.INTERNAL, self.due.title) from error
+        if isinstance(error, PeerError):
+            self._end(reports.fault_report(error))
+        elif isinstance(error, Refused):
+            self._end(reports.refusal_report(error.message))
+        elif isinstance(error, RemoteProtocolError):
+            if source != self.due.key.device:
+                self._bar(source, error)
+            elif error.code in reports.LIES:
+                self._end(reports.Fails(error.code, error.detail))
+            return False
+        else:
+            log.error("%s stumbles over a fault of ours: %r", self.due.title, error)
+            log.debug("where it went wrong", exc_info=error)
+            self._is_over = True
+            self.asking.clear()
+            self._report(self, reports.Stumbles())
+            raise PeerError(Code.INTERNAL, self.due.title) from error
+        return True
 
     def _assemble(self, asker: Asker) -> None:
         """Begin to fetch the manifest, unless an earlier life noted it."""
@@ -340,7 +340,7 @@ class Incoming:
             self._land(landfall)
             return
         self._receiver = landfall.restored(self._assembling.batches)
-        self._intake = Intake(self._receiver, landfall)
+        self._intake = Intake(self._receiver, landfall.sink)
         landfall.begin(content if self.due.share else b"", self._receiver.lending)
         for asker in self.asking:
             self._link(asker)
@@ -372,7 +372,7 @@ class Incoming:
         """Ask every source for what is its to bring now."""
         receiver = self._receiver
         if receiver is not None and self._landfall is not None and not self._is_over:
-            ask_all(receiver, self.asking, self._landfall.asked)
+            ask_all(receiver, self.asking, self._landfall.sink.asked)
 
     def _land(self, landfall: Landfall) -> None:
         self._is_over = True

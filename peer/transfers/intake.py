@@ -44,7 +44,7 @@ class Storage(Protocol):
     def write_zeros(self, file: int, first: int, count: int) -> None:
         """Take chunks that are all zero."""
 
-    def note(self, chunks: Sequence[tuple[int, int, bytes]]) -> None:
+    def note(self, chunks: Sequence[tuple[int, int, bytes]], size_bytes: int) -> None:
         """Journal chunks that were written."""
 
 
@@ -105,7 +105,8 @@ class Intake:
             self._receiver.on_pack(announced, [part[3] for part in parts], source, now=now)
             self._unwritten = sum(chunk.length for chunk in announced.chunks)
             self._storage.write([part[:3] for part in parts])
-            self._storage.note([(file, index, digest) for file, index, _, digest in parts])
+            noted = [(file, index, digest) for file, index, _, digest in parts]
+            self._storage.note(noted, self._unwritten)
             self._unwritten = 0
             return True
         [(file, index, data, digest)] = parts
@@ -132,6 +133,7 @@ class Intake:
         written, self._written = self._written, []
         if not written:
             return False
-        self._storage.note([(piece.file, piece.index, piece.digest) for piece in written])
+        noted = [(piece.file, piece.index, piece.digest) for piece in written]
+        self._storage.note(noted, sum([piece.length for piece in written]))
         self._receiver.take(written, self._source, now=now)
         return True

@@ -36,8 +36,8 @@ class Landfall:
         if due.waits_for == ledger.FOLDER and due.verified_bytes and not self._is_back(disk):
             detail = f"{due.folder}: what came so far is not there"
             raise PeerError(Code.FOLDER_GONE, detail)
-        self._sink = Sink.open(due.folder, due.key, due.title, entries, disk=disk)
-        self._failed = self._sink.failed if self._sink.is_landing else []
+        self.sink = Sink.open(due.folder, due.key, due.title, entries, disk=disk)
+        self._failed = self.sink.failed if self.sink.is_landing else []
         self._flushing: Flushing | None = None
 
     def _is_back(self, disk: Disk | None) -> bool:
@@ -47,7 +47,7 @@ class Landfall:
     @property
     def is_landing(self) -> bool:
         """Whether an earlier life had all of it: nothing is left but `land`."""
-        return self._sink.is_landing
+        return self.sink.is_landing
 
     def restored(self, batches: Iterable[bytes]) -> Receiver:
         """Make the machine that knows what an earlier life left, once. batches: signed digests it noted."""
@@ -55,7 +55,7 @@ class Landfall:
         if due.share is not None:
             start = due.share.start(due.key, sum(map(chunk_count, sizes)))
         receiver = Receiver(due.key, sizes, due.signing_key, start=start)
-        for found in self._sink.restored():
+        for found in self.sink.restored():
             if found.is_whole:
                 receiver.restore_whole(found.file)
             else:
@@ -68,25 +68,9 @@ class Landfall:
 
     def begin(self, content: bytes, lending: Lending | None) -> None:
         """Begin to take bytes. content: the manifest's; lending: what is told to watchers, if there may be any."""
-        self._flushing = Flushing(self._sink)
+        self._flushing = Flushing(self.sink)
         if lending is not None:
-            self.lent = Lent(self._due.key, content, self.files, lending, self._sink.open_file)
-
-    def asked(self, ranges: Iterable[tuple[int, int, int]]) -> None:
-        """Note what is asked for, (file, first, stop) each."""
-        self._sink.asked(ranges)
-
-    def write(self, chunks: Iterable[tuple[int, int, memoryview]]) -> None:
-        """Write verified chunks, (file, index, data) each, which count when they are noted."""
-        self._sink.write(chunks)
-
-    def note(self, chunks: Sequence[tuple[int, int, bytes]]) -> None:
-        """Note chunks that were written: (file, index, digest) each."""
-        self._sink.note(chunks)
-
-    def write_zeros(self, file: int, first: int, count: int) -> None:
-        """Take chunks of a file that are all zero."""
-        self._sink.write_zeros(file, first, count)
+            self.lent = Lent(self._due.key, content, self.files, lending, self.sink.open_file)
 
     def settle(self, events: Iterable[ReceiverEvent]) -> None:
         """Carry out what became of files."""
@@ -95,10 +79,10 @@ class Landfall:
             if isinstance(event, FileVerified):
                 whole.append(event.file)
             else:
-                self._sink.drop_file(event.file, event.code)
+                self.sink.drop_file(event.file, event.code)
                 self._failed.append((event.file, event.code))
         if whole:
-            self._sink.finish_files(whole)
+            self.sink.finish_files(whole)
         if self._flushing is not None:
             self._flushing.wrote()
 
@@ -112,7 +96,7 @@ class Landfall:
             return Fails(code, f"{skipped[0]['path']}: {code.what}")
         if self._flushing is not None:
             self._flushing.end()
-        path = self._sink.finish()
+        path = self.sink.finish()
         if self.lent is not None:
             self.lent.landed = path
         return Landed(path, skipped)
@@ -120,12 +104,12 @@ class Landfall:
     def close(self) -> None:
         """Stop in good order: what was written is synced."""
         self._stop()
-        self._sink.close()
+        self.sink.close()
 
     def discard(self) -> None:
         """Stop and take the work folder away."""
         self._stop()
-        self._sink.discard()
+        self.sink.discard()
 
     def _stop(self) -> None:
         if self.lent is not None:

@@ -51,10 +51,10 @@ class Parts:
         try:
             self._reserve(part, self._slots[file], offset, len(data))
             write_all(self._disk, part.descriptor, data, offset)
-            with self._lock:
-                part.end = max(part.end, offset + len(data))
-        finally:
+        except BaseException:
             self._let_go(part)
+            raise
+        self._let_go(part, offset + len(data))
 
     def write_zeros(self, file: int, offset: int, length: int) -> None:
         """Have zeros there: what was written before becomes a hole, else there is one. Raises OSError."""
@@ -137,8 +137,10 @@ class Parts:
             part.users += 1
         return part
 
-    def _let_go(self, part: _Part) -> None:
+    def _let_go(self, part: _Part, end: int = 0) -> None:
+        """Use a part no more; end: where what was written ends."""
         with self._lock:
+            part.end = max(part.end, end)
             part.users -= 1
             if part.users < 0:
                 self._disk.close(part.descriptor)

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from peer.errors import PeerError
 from peer.transfers import paths, workplace
-from peer.transfers.disk import READ_FILE, Disk, SystemDisk, fault, no_space, write_all
+from peer.transfers.disk import (
+    READ_FILE,
+    Disk,
+    SystemDisk,
+    Translated,
+    fault,
+    no_space,
+    write_all,
+)
 from peer.transfers.landing import Landing
 from peer.transfers.notes import Notes
 from peer.transfers.parts import Disturbed, Parts, create
@@ -96,6 +103,7 @@ class Sink:
         self._state = bytearray(len(self._slots))
         self._is_open = True
         self._missing_bytes = sum(entry.needed_bytes for entry in entries)
+        self._translated = Translated(self._check, self._fault)
 
     # --- opening, and what an earlier life left
 
@@ -123,7 +131,7 @@ class Sink:
             raise fault(error, folder) from error
         sink = cls(disk, folder, place, entries)
         try:
-            with sink._translated():
+            with sink._translated:
                 if sink.is_landing:
                     sink._look_again()
                 if not sink.is_landing:
@@ -215,31 +223,30 @@ class Sink:
                 runs[-1] = runs[-1][0], file + 1
             else:
                 runs.append((file, file + 1))
-        with self._translated():
+        with self._translated:
             self._journal.asked(several, runs)
 
     def write(self, chunks: Iterable[tuple[int, int, memoryview]]) -> None:
         """Put verified chunks in their places, (file, index, data) each; they count when they are noted."""
-        with self._translated():
+        with self._translated:
             for file, index, data in chunks:
                 if self._slots[file].entry.size <= limits.CHUNK_BYTES:
                     self._write_single(self._slots[file], data)
                 else:
                     self._parts.write(file, data, index * limits.CHUNK_BYTES)
 
-    def note(self, chunks: Sequence[tuple[int, int, bytes]]) -> None:
-        """Journal chunks that were written: (file, index, digest) each."""
-        size = sum(chunk_length(self._slots[file].entry.size, index) for file, index, _ in chunks)
-        with self._translated():
-            self._unsynced.add([chunk[0] for chunk in chunks], size)
-            self._missing_bytes -= size
+    def note(self, chunks: Sequence[tuple[int, int, bytes]], size_bytes: int) -> None:
+        """Journal chunks that were written: (file, index, digest) each, of so many bytes in all."""
+        with self._translated:
+            self._unsynced.add([chunk[0] for chunk in chunks], size_bytes)
+            self._missing_bytes -= size_bytes
             self._journal.chunks(chunks)
 
     def write_zeros(self, file: int, first: int, count: int) -> None:
         """Take chunks first to first + count - 1, which are all zero: as holes."""
         slot = self._slots[file]
         size = slot.entry.size
-        with self._translated():
+        with self._translated:
             if size <= limits.CHUNK_BYTES:
                 self._write_single(slot, None)
             else:
@@ -255,7 +262,7 @@ class Sink:
 
     def finish_files(self, files: Sequence[int]) -> None:
         """Give files that were vouched for their length and time, and journal that they are whole."""
-        with self._translated():
+        with self._translated:
             for file in files:
                 slot = self._slots[file]
                 if slot.entry.size > limits.CHUNK_BYTES:
@@ -269,7 +276,7 @@ class Sink:
     def drop_file(self, file: int, code: Code) -> None:
         """Remove what came of a file that cannot be had, and note why; the others go on."""
         slot = self._slots[file]
-        with self._translated():
+        with self._translated:
             self._journal.failed(file, code.value)
             self._parts.forget(file)
             self._unsynced.discard(file)
@@ -307,7 +314,7 @@ class Sink:
 
     def sync(self) -> None:
         """Bring what was written to the disk, then mark it; from any thread."""
-        with self._sync_lock, self._translated():
+        with self._sync_lock, self._translated:
             self._unsynced.sync(self._journal)
             self._work.must_stand(self._folder)
 
@@ -317,7 +324,7 @@ class Sink:
         The work folder stays, as a note of where things went, until `discard`: whoever is killed before opens,
         finishes again, and gets the same path. Raises LocalProtocolError while a file is under way.
         """
-        with self._sync_lock, self._translated():
+        with self._sync_lock, self._translated:
             if not self.is_landing:
                 if _UNDER_WAY in self._state:
                     raise LocalProtocolError("a transfer cannot land before every file is whole")
@@ -378,16 +385,11 @@ class Sink:
         self._sync_folders.close()
         self._work.close()
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _check(self) -> None:
         if not self._is_open:
             raise LocalProtocolError("the sink is closed")
         if (loss := self._unsynced.loss or self._work.lost) is not None:
             raise self._fault(loss)
-        try:
-            yield
-        except OSError as error:
-            raise self._fault(error) from error
 
     def _fault(self, error: OSError) -> PeerError:
         try:

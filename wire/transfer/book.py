@@ -51,9 +51,10 @@ class Book:
 
     def is_expected(self, file: int, index: int, length: int) -> bool:
         """Say whether this very chunk was asked for and is not here."""
-        if file >= len(self.sizes) or index >= chunk_count(self.sizes[file]):
+        if file >= len(self.sizes):
             return False
-        is_its_length = length == chunk_length(self.sizes[file], index)
+        left = self.sizes[file] - index * limits.CHUNK_BYTES
+        is_its_length = left > 0 and length == min(left, limits.CHUNK_BYTES)
         return is_its_length and self.places.of(file, index) in self.asked
 
     def are_expected(self, chunks: Iterable[PackedChunk]) -> bool:
@@ -237,5 +238,4 @@ class Book:
             table = self.several.get(file)
             if table is None:
                 table = self.several[file] = DigestTable(size)
-            for index, digest in enumerate(digests, first):
-                table.put(index, digest)
+            table.put(first, *digests)

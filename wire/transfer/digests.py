@@ -78,22 +78,26 @@ class DigestTable:
         self._open: dict[int, bytearray] = {}
         self._open_counts: dict[int, int] = {}
 
-    def put(self, index: int, digest: bytes) -> None:
-        """Take the digest of one chunk; one that is known already stays as it is."""
-        if not 0 <= index < self.count or len(digest) != DIGEST_BYTES:
-            raise LocalProtocolError(f"no digest of chunk {index} of {self.count} can be this")
-        if index in self.known:
-            return
-        self.known.add(index, index + 1)
+    def put(self, first: int, *digests: bytes) -> None:
+        """Take the digests of consecutive chunks; one that is known already stays as it is."""
+        stop = first + len(digests)
+        if first < 0 or stop > self.count or any(len(each) != DIGEST_BYTES for each in digests):
+            raise LocalProtocolError(f"no digest of chunk {first} of {self.count} can be this")
+        for index, digest in enumerate(digests, first):
+            if index not in self.known:
+                self._put(index, digest)
+        self.known.add(first, stop)
+
+    def _put(self, index: int, digest: bytes) -> None:
         page, place = divmod(index, limits.PAGE_DIGESTS)
-        length = min(limits.PAGE_DIGESTS, self.count - page * limits.PAGE_DIGESTS)
         digests = self._open.get(page)
         if digests is None:
+            length = min(limits.PAGE_DIGESTS, self.count - page * limits.PAGE_DIGESTS)
             digests = self._open[page] = bytearray(length * DIGEST_BYTES)
             self._open_counts[page] = 0
         digests[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES] = digest
         self._open_counts[page] += 1
-        if self._open_counts[page] == length:
+        if self._open_counts[page] * DIGEST_BYTES == len(digests):
             self._complete[page] = blake3(digests).digest()
             if self._kept is not None and len(self._kept) < limits.KEPT_DIGEST_PAGES:
                 self._kept[page] = bytes(digests)

@@ -95,7 +95,7 @@ def missing_of(sink: Sink) -> Iterator[tuple[int, set[int] | None]]:
 def put(sink: Sink, file: int, index: int, data: memoryview, digest: bytes) -> None:
     """Write one chunk and note it."""
     sink.write([(file, index, data)])
-    sink.note([(file, index, digest)])
+    sink.note([(file, index, digest)], len(data))
 
 
 def bring(sink: Sink) -> None:

@@ -29,6 +29,7 @@ class Shelf:
     def __init__(self) -> None:
         self.written: list[tuple[int, int]] = []
         self.noted: list[list[tuple[int, int]]] = []
+        self.noted_bytes = 0
         self.is_full = False
 
     def write(self, chunks: Iterable[tuple[int, int, memoryview]]) -> None:
@@ -39,7 +40,8 @@ class Shelf:
     def write_zeros(self, file: int, first: int, count: int) -> None:
         self.written += [(file, index) for index in range(first, first + count)]
 
-    def note(self, chunks: Sequence[tuple[int, int, bytes]]) -> None:
+    def note(self, chunks: Sequence[tuple[int, int, bytes]], size_bytes: int) -> None:
+        self.noted_bytes += size_bytes
         self.noted.append([(file, index) for file, index, _ in chunks])
 
 
@@ -77,7 +79,7 @@ def test_on_a_fast_line_four_chunks_are_counted_together() -> None:
     assert counted == [False, False, False, True, False]
     assert line.shelf.written == [(BIG, index) for index in range(6)]
     assert line.shelf.noted == [[(BIG, 0)], [(BIG, index) for index in range(1, 5)]]
-    assert line.intake.verified_bytes == 5 * MIB
+    assert line.intake.verified_bytes == line.shelf.noted_bytes == 5 * MIB
 
 
 def test_what_waits_to_be_counted_is_counted_once_when_it_is_settled() -> None:
