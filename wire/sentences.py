@@ -295,7 +295,7 @@ verification-failed: what came is not what was announced
 incomplete: the source ended too early
     nothing to do: it goes on when the source is back
 no-space: there is not enough space
-    free some space; the transfer goes on by itself
+    free some space, then try again
 folder-gone: the download folder is not there or cannot be written
     bring it back; the transfer goes on by itself
 source-offline: nobody who has the file is online

@@ -14,6 +14,9 @@ AT_SOURCE = {
 }
 """What only who offers can mend, as they read it."""
 
+_GOES_ON = {Code.NO_SPACE: "free some space; the transfer goes on by itself"}
+"""What to do about what is begun and waits for that."""
+
 _OF_BOTH = frozenset({Code.NOT_FRIENDS, Code.BLOCKED, Code.KEY_CHANGED})
 """What became of the friendship: the words are the same at both ends."""
 
@@ -41,7 +44,7 @@ def error_of(code: str, detail: str | None, *, is_out: bool, friend: str) -> dic
     detail: the code's sentence, more exactly, or None. is_out: they offer it. friend: at the other end.
     """
     known = code_of(code)
-    message, remedy = detail or known.what, known.remedy
+    message, remedy = detail or known.what, _GOES_ON.get(known, known.remedy)
     if known in _DECIDED:
         message, remedy = (text.format(friend=friend) for text in _DECIDED[known][not is_out])
     elif known in AT_SOURCE:

@@ -245,11 +245,10 @@ class Translated:
             raise self._meaning(error) from error
 
 
-def no_space(folder: Path, need_bytes: int, have_bytes: int) -> PeerError:
-    """Give the error of a disk that is too full, with both figures."""
-    return PeerError(
-        Code.NO_SPACE, f"{folder} has {have_bytes} bytes free and {need_bytes} are needed"
-    )
+def no_space(folder: Path, need_bytes: int, have_bytes: int, remedy: str = "") -> PeerError:
+    """Give the error of a disk that is too full, with both figures. remedy: instead of the code's."""
+    detail = f"{folder} has {have_bytes} bytes free and {need_bytes} are needed"
+    return PeerError(Code.NO_SPACE, detail, remedy=remedy)
 
 
 def write_all(disk: Disk, descriptor: int, data: memoryview, offset: int) -> None:

@@ -192,7 +192,8 @@ def check_folder(folder: Path, home: Path, need_bytes: int = 0) -> None:
     except ValueError as error:
         raise PeerError(Code.NAME_UNSAFE, "a folder's path has a zero byte") from error
     if (have := found.f_bavail * found.f_frsize) < need_bytes:
-        raise no_space(folder, need_bytes, have)
+        remedy = "free some space and accept it again, or choose another folder"
+        raise no_space(folder, need_bytes, have, remedy)
 
 
 def _is_harmless(name: str) -> bool:

@@ -258,3 +258,4 @@ def test_a_folder_with_too_little_space_is_refused_with_both_figures(tmp_path: P
         check_folder(tmp_path, tmp_path / "home", 2**60)
     assert problem.value.code is Code.NO_SPACE
     assert str(2**60) in problem.value.message
+    assert "accept it again" in problem.value.remedy  # nothing was begun that could go on by itself
