@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from peer.transfers.pace import SLICE_BYTES, Pace
+from peer.transfers.room import room
 from wire import limits
 from wire.codes import Code
 from wire.errors import RemoteProtocolError
@@ -44,7 +45,7 @@ class Inlet:
         self._on_part = on_part
         self._on_silence = on_silence
         self._ahead = memoryview(bytearray(_AHEAD_BYTES))
-        self._sealed = memoryview(bytearray(_SEALED_BYTES))
+        self._sealed = room(_SEALED_BYTES)
         self.part_came_at = _now()  # a part of a long record over a slow line
 
     def record(self) -> memoryview | None:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from peer.transfers.outlet import Outlet
+from peer.transfers.room import room
 from wire import limits
 from wire.channel.records import OVERHEAD_BYTES, Sealer
 from wire.codec import encode
@@ -31,7 +32,7 @@ class Speech:
         self._outlet = outlet
         self._lock = threading.Lock()
         self._left = memoryview(first)  # sealed, and not sent yet
-        self._room = memoryview(bytearray(_MESSAGES_BYTES + _BODY_BYTES))
+        self._room = room(_MESSAGES_BYTES + _BODY_BYTES)
         self._body = self._room[_MESSAGES_BYTES:]
         self.chunk = self._body[limits.LENGTH_BYTES : -limits.TAG_BYTES]
 
