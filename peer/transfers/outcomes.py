@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
+from typing import Final
 
-from peer.effects import Effect
+from peer.effects import Effect, Tell
 from peer.errors import PeerError
 from peer.store.database import Database
 from peer.times import wall
@@ -20,9 +22,10 @@ from peer.transfers.reports import Fails, Fits, Landed, Report, Stumbles, Unfit,
 from peer.transfers.underway import UnderWay
 from wire.codes import Code
 from wire.identity import DeviceKeys
-from wire.machine import Entropy
+from wire.machine import Entropy, UnixMillis
 from wire.messages.transfer import Verified
 
+Connection = sqlite3.Connection
 log = logging.getLogger("peer")
 RETRY_S = {
     ledger.SPACE: (1.0, 15.0),
@@ -32,6 +35,9 @@ RETRY_S = {
     ledger.FRIEND: (15.0, 15.0),
 }
 """How long what waits for that is left alone at first, and at most."""
+
+PRINTED_ROUNDS: Final = 4
+"""Of the loop: after so many `up` has printed what it is told."""
 
 
 class Outcomes:
@@ -66,10 +72,13 @@ class Outcomes:
 
     def take_out(self, number: int) -> Incoming:
         """Take a transfer out of those under way; `end` closes it."""
-        transfer = self._coming.take_out(number)
-        self._figures.forget(number)
+        transfer = self._take_out(number)
         self._release(transfer)
         return transfer
+
+    def _take_out(self, number: int) -> Incoming:
+        self._figures.forget(number)
+        return self._coming.take_out(number)
 
     async def end(self, transfer: Incoming) -> None:
         """Close a transfer that was taken out; the book says what becomes of its parts."""
@@ -98,16 +107,12 @@ class Outcomes:
             )
             self._carry_out(await fits)
             return
+        if isinstance(report, Landed):
+            await self._landed(transfer, report, now)
+            self._closed(transfer)
+            return
         self.take_out(number)
-        if isinstance(report, Landed | Fails):
-            await self._figures.keep_coming(number, transfer)
         match report:
-            case Landed(path=path, skipped=skipped):
-                effects = await self._database.write_patiently(
-                    manager.finished, self._keys, number, path, now, self._entropy, skipped
-                )
-                await _discard(transfer)
-                self._carry_out(effects)  # who is told that it is done finds nothing else there
             case Waits(reason=reason, detail=detail):
                 await self._set_aside(transfer, reason, detail)
             case Unfit():
@@ -119,6 +124,7 @@ class Outcomes:
                 # a withdrawal comes on another road, and says more
                 await self._set_aside(transfer, ledger.SOURCE)
             case Fails(code=code, detail=detail):
+                await self._figures.keep_coming(number, transfer)
                 await asyncio.to_thread(transfer.close)
                 effects = await self._database.write_patiently(
                     manager.gave_up, self._keys, number, code, now, self._entropy, detail
@@ -127,6 +133,42 @@ class Outcomes:
         self._closed(transfer)
 
     # --- inside
+
+    async def _landed(self, transfer: Incoming, landed: Landed, now: UnixMillis) -> None:
+        """Note that all of a transfer stands in its place, and tell: here first, where somebody waits for it.
+
+        Its last figures go into the commit that makes it done: one for both, in the loop's thread where that is quick,
+        spares the end of each transfer 0.4 ms (2026-11). To tell the friend before this is printed costs it 0.5 ms
+        where both have the same machine.
+        """
+
+        def note(connection: Connection) -> list[Effect]:
+            if transfer.is_counting:
+                ledger.progressed(
+                    connection,
+                    transfer.due.number,
+                    files_done=transfer.files_done,
+                    verified_bytes=transfer.verified_bytes,
+                    resent_bytes=transfer.resent_bytes,
+                )
+            return manager.finished(
+                connection,
+                self._keys,
+                transfer.due.number,
+                landed.path,
+                now,
+                self._entropy,
+                landed.skipped,
+            )
+
+        self._take_out(transfer.due.number)
+        effects = await self._database.write_here_patiently(note)
+        await _discard(transfer)  # who is told that it is done finds nothing else there
+        self._carry_out([effect for effect in effects if isinstance(effect, Tell)])
+        for _ in range(PRINTED_ROUNDS):
+            await asyncio.sleep(0)
+        self._release(transfer)
+        self._carry_out([effect for effect in effects if not isinstance(effect, Tell)])
 
     async def _set_aside(self, transfer: Incoming, reason: str, detail: str = "") -> None:
         """Close a transfer for now, to be tried again after a while."""

@@ -58,6 +58,8 @@ class Rows:
             await self.gate[1].wait()
         return await self.write(fn, *arguments, **named)
 
+    write_here_patiently = write_patiently
+
 
 class Station:
     """One person's data links. folder: of its own; is_up: whether whoever dials it is answered."""
