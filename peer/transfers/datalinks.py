@@ -25,10 +25,11 @@ from peer.times import minute_of_day
 from peer.transfers import ledger, manager
 from peer.transfers.bulk import Bulk
 from peer.transfers.datadialer import Neighbours, TransferDialer
-from peer.transfers.fetching import Fetching
+from peer.transfers.fetching import HELD, Fetching
 from peer.transfers.figures import Figures
 from peer.transfers.incoming import Incoming
 from peer.transfers.ledger import Live
+from peer.transfers.offerings import OfferRow
 from peer.transfers.openlinks import STOP_S, OpenLink, OpenLinks, let_go, stop_all
 from peer.transfers.outcomes import Outcomes
 from peer.transfers.outgoing import Served
@@ -162,6 +163,10 @@ class TransferLinks:
         self._spares.linked(device)
         self.wake()
 
+    def dial_for(self, offered: OfferRow) -> None:
+        """Dial whoever offers what a person is about to take, see `Fetching.dial_for`."""
+        self._fetching.dial_for(offered.identity, offered.key.device)
+
     async def settle(self, offer: OfferId) -> None:
         """Stop and tidy what a word about an offer ended; for a verb that answers when that is done."""
         self._stop_unwanted(self._database.read(manager.due))
@@ -248,33 +253,15 @@ class TransferLinks:
         is_punched = pump.path == PUNCHED
 
         def make_talk(bulk: Bulk) -> TransferTalk:
-            def find(key: OfferKey, before: Served | None) -> Served | Code:
-                asked = asyncio.run_coroutine_threadsafe(
-                    self._find(device, identity, key, before), self._loop
-                )
-                return asked.result(FIND_S)
-
-            def on_progress() -> None:
-                self._soon(self._note_progress, made[0])
-
-            def on_begin(served: Served) -> None:
-                self._soon(lambda: self._spawn(self._serving.started(served)))
-
-            def on_stop(served: Served) -> None:
-                self._soon(lambda: self._spawn(self._serving.stopped(served)))
-
-            def on_end(code: Code, text: str) -> None:
-                self._soon(self._on_end, made[0], code, text)
-
             return TransferTalk(
                 bulk,
                 device,
-                find=find,
-                on_progress=on_progress,
-                on_counting=lambda: self._soon(self.wake),
-                on_begin=on_begin,
-                on_stop=on_stop,
-                on_end=on_end,
+                find=lambda key, before: self._find(device, identity, key, before),
+                on_progress=lambda: self._do_soon(self._note_progress, made[0]),
+                on_counting=self._on_counting,
+                on_begin=lambda served: self._do_soon(self._serving.started, served),
+                on_stop=lambda served: self._do_soon(self._serving.stopped, served),
+                on_end=lambda code, text: self._soon(self._on_end, made[0], code, text),
                 is_kept=lambda: is_punched and self._spares.keeps(device),
             )
 
@@ -306,18 +293,34 @@ class TransferLinks:
         bulk.start()
         self.wake()
 
-    async def _find(
+    def _find(
         self, device: DeviceId, identity: IdentityKey, key: OfferKey, before: Served | None
     ) -> Served | Code:
-        """Give what somebody may fetch, or why not."""
-        found = await self._serving.find(identity, key, before)
-        if key.device != self._keys.device:
-            self._fetching.is_asked_by(device, key)
-        if not isinstance(found, Served):
-            self._carry_out([NoteDenial.of(device, "a request for a file", found)])
-        return found
+        """Give what somebody may fetch, or why not; what is ours in their link's thread, which no commit here holds up."""
+        is_own = key.device == self._keys.device
+        found = self._serving.find(identity, key, before) if is_own else None
+        if isinstance(found, Served):
+            self._do_soon(self._serving.found, found)
+            return found
+        asked = self._lend_or_deny(device, identity, key, found)
+        return asyncio.run_coroutine_threadsafe(asked, self._loop).result(FIND_S)
 
-    def _note_progress(self, link: OpenLink) -> None:
+    async def _lend_or_deny(
+        self, device: DeviceId, identity: IdentityKey, key: OfferKey, found: Code | None
+    ) -> Served | Code:
+        given = found or await self._serving.lend(identity, key)
+        if found is None:
+            self._fetching.is_asked_by(device, key)
+        if not isinstance(given, Served):
+            self._carry_out([NoteDenial.of(device, "a request for a file", given)])
+        return given
+
+    def _on_counting(self, transfer: Incoming) -> None:
+        """Look again, from a thread, where what was held goes on."""
+        if transfer.due.waits_for in HELD:
+            self._soon(self.wake)
+
+    async def _note_progress(self, link: OpenLink) -> None:
         for served, said in link.talk.take_progress():
             if said.waits:
                 self._spawn(self._serving.stopped(served, code_of(said.waits), said))
@@ -375,7 +378,7 @@ class TransferLinks:
 
     def _report(self, transfer: Incoming, report: Report) -> None:
         """Take a report in the thread it comes from."""
-        self._soon(lambda: self._spawn(self._outcomes.on_report(transfer, report)))
+        self._do_soon(self._outcomes.on_report, transfer, report)
 
     def _release(self, transfer: Incoming) -> None:
         for link in self._links.every:
@@ -384,6 +387,10 @@ class TransferLinks:
     def _tell_last(self, progress: Verified) -> None:
         for link in self._links.every:
             link.talk.tell_last(progress)
+
+    def _do_soon(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> None:
+        """Have a task do something on the loop, from a thread; tasks begin in the order in which threads tell."""
+        self._soon(lambda: self._spawn(work(*arguments)))
 
     def _soon(self, call: Callable[..., object], *arguments: object) -> None:
         """Call something on the loop, from a thread; one that outlives the loop has nobody to tell."""

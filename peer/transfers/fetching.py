@@ -22,7 +22,7 @@ from peer.transfers.outcomes import Outcomes
 from peer.transfers.reports import Report
 from peer.transfers.underway import UnderWay
 from wire import limits
-from wire.ids import DeviceId
+from wire.ids import DeviceId, IdentityKey
 from wire.transfer.holding import OfferKey
 
 PARK_AFTER_S = 20.0  # without a link, although the friend is there
@@ -67,6 +67,14 @@ class Fetching:
         """Take note that another takes the same offer: it may have something of it soon."""
         self._not_before.pop((device, key), None)
 
+    def dial_for(self, identity: IdentityKey, device: DeviceId) -> None:
+        """Dial a device whose offer is about to be taken, while that is looked at and committed.
+
+        Nothing is asked there before the commit, and a link that nobody needs after all ends by itself.
+        """
+        if self._links.of_device(device) is None and self._is_there(device):
+            self._dial(identity, device)
+
     async def consider(self, due: manager.Incoming) -> None:
         """See that a transfer asks whom it can, and say what it waits for if that is nobody."""
         transfer = self._coming.open.get(due.number)
@@ -87,8 +95,8 @@ class Fetching:
         if not has_others:
             await self._seek(due)
             return
-        if self._is_there(device) and not self._links.is_full:
-            self._dialer.dial(due.identity, device)
+        if self._is_there(device):
+            self._dial(due.identity, device)
         if is_quiet:
             await self._wait(due, ledger.SOURCE_OFFLINE)
         elif due.waits_for is not None:
@@ -111,13 +119,13 @@ class Fetching:
                 wait_s = min(2 * wait_s, ASK_AGAIN_S[1])
                 self._not_before[device, due.key] = self._loop.time() + wait_s, wait_s
                 has_others = await self._begin(due, link) or has_others
-            elif self._is_there(device) and not self._links.is_full:
-                self._dialer.dial(identity, device)
+            elif self._is_there(device):
+                self._dial(identity, device)
         return has_others
 
     async def _begin(self, due: manager.Incoming, link: OpenLink) -> bool:
         """Let a transfer ask over a link, if there is a slot for it."""
-        transfer = self._coming.open.get(due.number)
+        transfer, is_plain = self._coming.open.get(due.number), False
         if (due.number, link.device) in self._attaching:
             return True
         if transfer is None:
@@ -126,8 +134,12 @@ class Fetching:
                 return False
             transfer = Incoming(due, self._report, records=self._records)
             self._coming.open[due.number] = transfer
-        self._attaching.add((due.number, link.device))
-        self._spawn(self._attach(link, transfer))
+            is_plain = due.share is None
+        if is_plain:  # it asks for its list of files, and no disk has part in that
+            link.talk.attach(transfer, link.path)
+        else:
+            self._attaching.add((due.number, link.device))
+            self._spawn(self._attach(link, transfer))
         if link.device == due.key.device and due.waits_for not in HELD:
             self._spawn(self._note_started(due.number))
         return True
@@ -153,6 +165,10 @@ class Fetching:
                 await self._wait(due, ledger.SOURCE)
             self._dialer.dial(due.identity, device)
 
+    def _dial(self, identity: IdentityKey, device: DeviceId) -> None:
+        if not self._links.is_full:
+            self._dialer.dial(identity, device)
+
     def _is_there(self, device: DeviceId) -> bool:
         return self._neighbours.path(device) is not None
 
@@ -162,7 +178,8 @@ class Fetching:
             await self._outcomes.wait(due.number, reason)
 
     async def _note_started(self, number: int) -> None:
-        self._carry_out(await self._database.write_patiently(manager.started, number, wall()))
+        change = self._database.write_here_patiently(manager.started, number, wall())
+        self._carry_out(await change)
 
     async def _park_one(self) -> bool:
         """Let go of a transfer that holds a slot and cannot use it; it goes on when its turn comes again."""

@@ -100,6 +100,8 @@ async def accept(
     """Take an offer; with `wait` stay until it is here and the friend knows."""
     named = Path(command.folder) if command.folder else None
     need_bytes = node.database.read(manager.need_bytes, command.offer, named)
+    if node.linking.data_links is not None:
+        node.linking.data_links.dial_for(node.database.read(offerings.find_incoming, command.offer))
     chosen = named or node.database.read(configuring.downloads)
     folder = await asyncio.to_thread(_folder, node, chosen, need_bytes)
     queue, leave = node.audience.subscribe()

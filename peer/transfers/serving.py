@@ -28,9 +28,9 @@ from wire.transfer.states import ENDED
 
 
 class Serving:
-    """The offers that are being fetched from here, or lent. shelf: where they are kept. carry_out: does effects.
+    """The offers that are being fetched from here, or lent; on the node's loop but for `find`.
 
-    under_way: gives what a transfer that comes lends now, if it is open.
+    shelf: where they are kept. carry_out: does effects. under_way: gives what a transfer that comes lends now, if it is open.
     """
 
     def __init__(
@@ -52,41 +52,41 @@ class Serving:
         self._logs: dict[OfferId, DigestLog] = {}
         self._held: dict[int, str] = {}  # why friends ask for no more, by the transfer's row
 
-    async def find(
+    def find(
         self, identity: IdentityKey, key: OfferKey, before: Served | None = None
     ) -> Served | Code:
-        """Give what somebody may fetch under a key, or why not. before: what this link was given of it.
+        """Give what somebody may fetch of an offer of ours, or why not; for a link's thread, which waits for the disk.
 
-        UNKNOWN_OFFER: it is not theirs, or we do not have it. PAUSED: a person holds it here.
+        before: what this link was given of it. UNKNOWN_OFFER: it is not theirs, or we do not have it. PAUSED: a person
+        holds it here. What was found is to be `found`.
         """
-        if key.device != self._keys.device:
-            return await self._lend(identity, key)
         number = self._database.read(manager.outgoing, identity, key)
         if number is None:
             return Code.UNKNOWN_OFFER
         if self._database.read(ledger.is_paused, number):
             return Code.PAUSED
-        served = before
-        if served is None:
-            log = self._logs.setdefault(key.offer, self._shelf.digests(key.offer))
-            kept = await asyncio.to_thread(self._shelf.load, key.offer)
-            if kept is None:
-                return Code.UNKNOWN_OFFER
-            holding = Holding(
-                key,
-                manifest=kept.manifest,
-                sizes=kept.sizes,
-                signing_seed=self._keys.signing_seed,
-            )
-            await asyncio.to_thread(_recall, holding, log)
-            served = Served(number, holding, Reader(kept.files), log)
-        elif served.number != number:  # it failed, and was accepted anew
-            served = replace(served, number=number)
-        self._figures.begin(number)
-        return served
+        if before is not None:
+            is_same = before.number == number  # else it failed, and was accepted anew
+            return before if is_same else replace(before, number=number)
+        log = self._logs.setdefault(key.offer, self._shelf.digests(key.offer))
+        kept = self._shelf.load(key.offer)
+        if kept is None:
+            return Code.UNKNOWN_OFFER
+        holding = Holding(
+            key,
+            manifest=kept.manifest,
+            sizes=kept.sizes,
+            signing_seed=self._keys.signing_seed,
+        )
+        holding.restore(log.load())
+        return Served(number, holding, Reader(kept.files), log)
 
-    async def _lend(self, identity: IdentityKey, key: OfferKey) -> Served | Code:
-        """Give what somebody may be lent of an offer that was taken here."""
+    async def found(self, served: Served) -> None:
+        """Take note of what was found for somebody: it is measured from now on."""
+        self._figures.begin(served.number)
+
+    async def lend(self, identity: IdentityKey, key: OfferKey) -> Served | Code:
+        """Give what somebody may be lent of an offer that was taken here, or why not."""
         taken = self._database.read(sharing.lendable, identity, key)
         if taken is None:
             return Code.UNKNOWN_OFFER
@@ -104,7 +104,7 @@ class Serving:
         if served.is_lent:
             return
         self._held.pop(served.number, None)
-        change = self._database.write_patiently(manager.started, served.number, wall())
+        change = self._database.write_here_patiently(manager.started, served.number, wall())
         self._carry_out(await change)
 
     async def note_lost(self, served: Served) -> None:
@@ -191,8 +191,3 @@ def _lost(holding: Holding) -> tuple[list[dict[str, str]], int]:
     files = [entry for entry in manifest.decode(holding.manifest) if entry.is_file]
     lost = [{"path": files[file].path, "reason": code.value} for file, code in refused.items()]
     return lost, sum(files[file].size for file in refused)
-
-
-def _recall(holding: Holding, log: DigestLog) -> None:
-    """Take in what is known of an offer's digests; in a thread."""
-    holding.restore(log.load())

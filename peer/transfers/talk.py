@@ -43,7 +43,7 @@ class TransferTalk:
     """One data link's talk, see `peer.transfers.bulk.Talk`.
 
     device: at the other end. find: as of `Outgoing`. on_progress: called from a thread when
-    `take_progress` has something new. on_counting: called from a thread when a transfer knows how far it is and
+    `take_progress` has something new. on_counting: called from a thread with a transfer that knows how far it is and
     begins to ask. on_begin: as of `Outgoing`. on_stop: called with an offer of which the other end wants nothing more for
     now. on_end: called once, from a thread. is_kept: as of `Talk`.
     """
@@ -55,7 +55,7 @@ class TransferTalk:
         *,
         find: Callable[[OfferKey, Served | None], Served | Code],
         on_progress: Callable[[], None],
-        on_counting: Callable[[], None],
+        on_counting: Callable[[Incoming], None],
         on_begin: Callable[[Served], None],
         on_stop: Callable[[Served], None],
         on_end: Callable[[Code, str], None],
@@ -280,7 +280,7 @@ class TransferTalk:
             if incoming.is_counting and (is_time or is_first):
                 progress = incoming.progress(is_first=is_first)
                 if is_first:
-                    self._on_counting()
+                    self._on_counting(incoming)
                 if self._told.get(key) != progress:
                     self._told[key] = progress
                     said.append(progress)

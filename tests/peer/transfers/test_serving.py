@@ -84,7 +84,8 @@ class Sender:
         return key_of(self.alice, offered)
 
     async def find(self, identity: bytes, key: OfferKey) -> Any:
-        served: Any = await self.serving.find(IdentityKey(identity), key)
+        served: Any = self.serving.find(IdentityKey(identity), key)
+        await self.serving.found(served)
         await self.serving.started(served)
         return served
 
@@ -123,9 +124,9 @@ async def test_a_friend_is_given_what_was_offered_to_them(
     assert served.reader.read(0, 0, into) is None
     assert bytes(into) == b"content"
     assert sender.states() == ["running"]
-    again = await sender.serving.find(bob.keys.identity, key, served)
+    again = sender.serving.find(bob.keys.identity, key, served)
     assert again is served
-    other_link: Any = await sender.serving.find(bob.keys.identity, key)
+    other_link: Any = sender.serving.find(bob.keys.identity, key)
     assert isinstance(served, Served)
     assert other_link.reader is not served.reader  # it has a thread of its own
     sender.serving.close()
@@ -138,13 +139,13 @@ async def test_nobody_else_is_given_anything(
     key = sender.offer(bob, path)
     serving = sender.serving
     mallory = SimPeer.make(alice.world, "mallory")
-    assert await serving.find(mallory.keys.identity, key) is UNKNOWN
+    assert serving.find(mallory.keys.identity, key) is UNKNOWN
     foreign = OfferKey(bob.keys.device, key.offer)
-    assert await serving.find(bob.keys.identity, foreign) is UNKNOWN
+    assert await serving.lend(bob.keys.identity, foreign) is UNKNOWN
     unknown = OfferKey(alice.keys.device, OfferId(b"u" * 16))
-    assert await serving.find(bob.keys.identity, unknown) is UNKNOWN
+    assert serving.find(bob.keys.identity, unknown) is UNKNOWN
     sender.shelf.drop(key.offer)
-    assert await serving.find(bob.keys.identity, key) is UNKNOWN
+    assert serving.find(bob.keys.identity, key) is UNKNOWN
     assert sender.effects == []
 
 
@@ -157,7 +158,7 @@ async def test_a_link_that_ends_lets_the_senders_row_wait(
     await sender.serving.left(a_talk(served))
     assert sender.states() == ["running", "waiting"]
     assert sender.figures.live() == {}
-    assert isinstance(await sender.serving.find(bob.keys.identity, key), Served)
+    assert isinstance(sender.serving.find(bob.keys.identity, key), Served)
 
 
 async def test_what_cannot_be_had_in_all_its_files_has_failed(
@@ -195,12 +196,12 @@ async def test_what_was_hashed_is_known_to_another_life_and_to_another_device(
     into = memoryview(bytearray(MIB))
     while outgoing.next_record(into) is not None:
         pass
-    other: Any = await sender.serving.find(bob.keys.identity, key)
+    other: Any = sender.serving.find(bob.keys.identity, key)
     assert other.holding.root(0) == served.holding.root(0) is not None
     await sender.serving.left(a_talk(served))
     sender.serving.close()
     again = Serving(rows(sender.alice), sender.alice.keys, sender.shelf, sender.figures, print)
-    found: Any = await again.find(bob.keys.identity, key)
+    found: Any = again.find(bob.keys.identity, key)
     assert found.holding.root(0) == served.holding.root(0)
     again.close()
     sender.shelf.sweep([key.offer])
@@ -238,7 +239,7 @@ async def test_what_is_paused_is_refused_as_such_and_served_again_when_it_is_res
     talk: Any = Talk(served)
     sender.serving.withdraw(bob.keys.identity, talk)
     assert talk.withdrawn == [(key, Code.PAUSED)]
-    assert await sender.serving.find(bob.keys.identity, key) is Code.PAUSED
+    assert sender.serving.find(bob.keys.identity, key) is Code.PAUSED
     await sender.serving.left(a_talk())
     assert [t.state for t in transfers(alice)] == ["paused"]
     _, effects = alice.database.write(stopping.resume, leaves.id, alice.world.wall())
@@ -354,7 +355,9 @@ async def test_what_is_done_is_told_no_more_though_its_link_stands(
     alice.database.commit()
     sender.serving.withdraw(bob.keys.identity, a_talk(served))
     assert sender.figures._rows[served.number].is_resting
-    assert isinstance(await sender.serving.find(bob.keys.identity, key, served), Served)
+    again = sender.serving.find(bob.keys.identity, key, served)
+    assert isinstance(again, Served)
+    await sender.serving.found(again)
     assert not sender.figures._rows[served.number].is_resting
 
 

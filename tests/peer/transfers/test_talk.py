@@ -71,7 +71,7 @@ class Line:
             KEY.device,
             find=self._find,
             on_progress=self._on_progress,
-            on_counting=lambda: None,
+            on_counting=lambda _: None,
             on_begin=self.begun.append,
             on_stop=self.stopped.append,
             on_end=lambda code, text: None,
