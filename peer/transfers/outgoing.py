@@ -18,12 +18,23 @@ from wire.codes import Code
 from wire.ids import ChunkDigest
 from wire.machine import Monotonic
 from wire.messages import Message
-from wire.messages.transfer import Fetch, FetchDigests, FetchManifest, Pack, Piece, StopFetch, Watch
+from wire.messages.transfer import (
+    Fetch,
+    FetchDigests,
+    FetchManifest,
+    Pack,
+    Piece,
+    StopFetch,
+    Watch,
+    Zeros,
+)
 from wire.transfer.holding import Holding, OfferKey
 from wire.transfer.sender import Sender
 from wire.transfer.steps import CheckPin, Read, ReadDigests, Say
 
 _SAID_AT_ONCE = 16  # messages that go out with the chunk behind them
+_HOLES_EVERY = 16
+"""Chunks after which a hole is looked for where none was met: one that begins between is read once, as zeros, and known then."""
 
 
 class Served(Struct, frozen=True):
@@ -65,6 +76,7 @@ class Outgoing:
         self._stopped: set[OfferKey] = set()  # of those: found anew when they are asked for again
         self._begun: set[OfferKey] = set()
         self._withdrawn: dict[OfferKey, Served] = {}
+        self._meets_holes = False  # the chunk before was one, or all zeros
 
     def heard(self, message: Message) -> bool:
         """Take a request; False if it is none. Raises RemoteProtocolError."""
@@ -177,9 +189,10 @@ class Outgoing:
     def _read(
         self, step: Read, served: Served, into: memoryview
     ) -> tuple[list[Message], int] | None:
-        if step.run > 1:
-            first = step.parts[0]
+        first = step.parts[0]
+        if step.run > 1 and (self._meets_holes or first.index % _HOLES_EVERY == 0):
             count = served.reader.hole_chunks(first.file, first.index, step.run)
+            self._meets_holes = count > 0
             if count:
                 with self._lock:
                     zeros = self._sender.on_zeros(step, count, _now())
@@ -196,7 +209,7 @@ class Outgoing:
                     position += part.length
             else:
                 outcome.append(code)
-        first, found = step.parts[0], outcome[0]
+        found = outcome[0]
         is_long = served.holding.sizes[first.file] > limits.CHUNK_BYTES
         if served.digests is not None and is_long and not isinstance(found, Code):
             served.digests.note(first.file, first.index, found)
@@ -204,6 +217,7 @@ class Outgoing:
             message = self._sender.on_read(step, outcome, _now())
         if message is None:
             return None
+        self._meets_holes = isinstance(message, Zeros)
         return [message], position if isinstance(message, Piece | Pack) else 0
 
 

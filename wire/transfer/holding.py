@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from wire import limits
 from wire.codes import Code
 from wire.ids import ChunkDigest, DeviceId, FileRoot, OfferId
 from wire.transfer.digests import DigestTable, chunk_count
@@ -69,16 +70,11 @@ class Holding:
             table = self.tables[file] = DigestTable(self.sizes[file], keeps=True)
         return table
 
-    def learn(self, file: int, index: int, digest: ChunkDigest) -> None:
-        """Keep the digest of a chunk that was read; files of one chunk need no table."""
-        if chunk_count(self.sizes[file]) > 1:
-            self.table(file).put(index, digest)
-
     def restore(self, known: Iterable[tuple[int, int, ChunkDigest]]) -> None:
         """Take digests that were learnt in an earlier life: (file, chunk index, digest) each."""
         for file, index, digest in known:
-            if self.has_chunks(file, index, 1):
-                self.learn(file, index, digest)
+            if self.has_chunks(file, index, 1) and self.sizes[file] > limits.CHUNK_BYTES:
+                self.table(file).put(index, digest)
 
     def root(self, file: int) -> FileRoot | None:
         """Give the root of a file of several chunks once all of them were read; None before."""

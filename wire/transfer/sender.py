@@ -357,11 +357,13 @@ class Sender:
         if holding.lending is not None:
             return True  # it was judged when it was read
         several = holding.sizes[part.file] > limits.CHUNK_BYTES
-        if several and holding.table(part.file).get(part.index) not in {None, digest}:
-            self._fail(line, step.fetch, part.file, Code.CHANGED_AT_SENDER)
-            return False
         if several:
-            holding.learn(part.file, part.index, digest)
+            table = holding.table(part.file)
+            known = table.get(part.index)
+            if known is not None and known != digest:
+                self._fail(line, step.fetch, part.file, Code.CHANGED_AT_SENDER)
+                return False
+            table.put(part.index, digest)
         if not step.is_sent:
             if not several and line.works:
                 line.works[0].digest = digest
@@ -371,9 +373,9 @@ class Sender:
         line.unsigned.add(part.file, part.index, digest, part.length, now)
         if several and part.file not in line.told:
             line.sent[part.file] = line.sent.get(part.file, 0) + 1
-        if several and holding.table(part.file).is_complete and part.file not in line.told:
-            line.told.add(part.file)
-            line.pins.append((step.fetch, part.file))
+            if holding.table(part.file).is_complete:
+                line.told.add(part.file)
+                line.pins.append((step.fetch, part.file))
         return True
 
     def _fail(self, line: Line, fetch: int, file: int, code: Code) -> None:
