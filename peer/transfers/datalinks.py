@@ -259,8 +259,8 @@ class TransferLinks:
                 find=lambda key, before: self._find(device, identity, key, before),
                 on_progress=lambda: self._do_soon(self._note_progress, made[0]),
                 on_counting=self._on_counting,
-                on_begin=lambda served: self._do_soon(self._serving.started, served),
-                on_stop=lambda served: self._do_soon(self._serving.stopped, served),
+                on_begin=lambda served: self._do_soon(self._serving.started, served, made[0].talk),
+                on_stop=lambda served: self._do_soon(self._serving.stopped, served, made[0].talk),
                 on_end=lambda code, text: self._soon(self._on_end, made[0], code, text),
                 is_kept=lambda: is_punched and self._spares.keeps(device),
             )
@@ -300,7 +300,7 @@ class TransferLinks:
         is_own = key.device == self._keys.device
         found = self._serving.find(identity, key, before) if is_own else None
         if isinstance(found, Served):
-            self._do_soon(self._serving.found, found)
+            self._do_soon(self._serving.found, found, device)
             return found
         asked = self._lend_or_deny(device, identity, key, found)
         return asyncio.run_coroutine_threadsafe(asked, self._loop).result(FIND_S)
@@ -323,9 +323,9 @@ class TransferLinks:
     async def _note_progress(self, link: OpenLink) -> None:
         for served, said in link.talk.take_progress():
             if said.waits:
-                self._spawn(self._serving.stopped(served, code_of(said.waits), said))
+                self._spawn(self._serving.stopped(served, link.talk, code_of(said.waits), said))
             else:
-                self._figures.note(served.number, said, link.path)
+                self._serving.progressed(served, link.talk, said, link.path)
                 self._spawn(self._serving.note_lost(served))
 
     def _on_end(self, link: OpenLink, code: Code, text: str) -> None:

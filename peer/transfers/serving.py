@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from peer.effects import Effect
@@ -21,10 +22,17 @@ from peer.transfers.taken import TakenRecord
 from peer.transfers.talk import TransferTalk
 from wire.codes import Code
 from wire.identity import DeviceKeys
-from wire.ids import IdentityKey, OfferId
+from wire.ids import DeviceId, IdentityKey, OfferId
 from wire.transfer import manifest
 from wire.transfer.holding import Holding, OfferKey
 from wire.transfer.states import ENDED
+
+
+class _Taker(Struct):
+    """A machine that takes an offer. talk: of its link. said: how far it is, once it said so."""
+
+    talk: TransferTalk
+    said: Counted | None = None
 
 
 class Serving:
@@ -51,6 +59,9 @@ class Serving:
         self._lent: dict[OfferKey, Lent] = {}  # that somebody asked for
         self._logs: dict[OfferId, DigestLog] = {}
         self._held: dict[int, str] = {}  # why friends ask for no more, by the transfer's row
+        self._takers: dict[
+            int, dict[DeviceId, _Taker]
+        ] = {}  # by its row: a friend may have several
 
     def find(
         self, identity: IdentityKey, key: OfferKey, before: Served | None = None
@@ -81,9 +92,13 @@ class Serving:
         holding.restore(log.load())
         return Served(number, holding, Reader(kept.files), log)
 
-    async def found(self, served: Served) -> None:
-        """Take note of what was found for somebody: it is measured from now on."""
-        self._figures.begin(served.number)
+    async def found(self, served: Served, device: DeviceId) -> None:
+        """Take note of what was found for a machine: it is measured from now on.
+
+        Where another machine of the friend takes it, that is no new beginning.
+        """
+        if not self._takers.get(served.number, {}).keys() - {device}:
+            self._figures.begin(served.number)
 
     async def lend(self, identity: IdentityKey, key: OfferKey) -> Served | Code:
         """Give what somebody may be lent of an offer that was taken here, or why not."""
@@ -99,13 +114,29 @@ class Serving:
         self._lent[key] = lent
         return Served(taken.number, lent.holding(), LentReader(lent), None)
 
-    async def started(self, served: Served) -> None:
-        """Note that an offer is being fetched; whoever fetches it need not wait for the commit."""
+    async def started(self, served: Served, talk: TransferTalk) -> None:
+        """Note that an offer is being fetched on a link; whoever fetches it need not wait for the commit."""
         if served.is_lent:
             return
+        self._takers.setdefault(served.number, {})[talk.device] = _Taker(talk)
         self._held.pop(served.number, None)
         change = self._database.write_here_patiently(manager.started, served.number, wall())
         self._carry_out(await change)
+
+    def progressed(
+        self, served: Served, talk: TransferTalk, said: Counted, path: str | None
+    ) -> None:
+        """Take note of how far an offer is on a link; of several that take it the furthest is shown.
+
+        path: the link's.
+        """
+        takers = self._takers.get(served.number, {})
+        if talk.device in takers:
+            takers[talk.device].said = said
+        known = [each.said for each in takers.values() if each.said is not None]
+        if known and max(known, key=lambda each: each.verified_bytes) is not said:
+            return
+        self._figures.note(served.number, said, path)
 
     async def note_lost(self, served: Served) -> None:
         """Note which files the friend was told cannot be had; those of an offer are told once."""
@@ -130,20 +161,26 @@ class Serving:
             number = self._database.read(manager.outgoing, identity, key)
             if number is None:
                 talk.withdraw(key, Code.UNKNOWN_OFFER)
+                self._takes_no_more(served, talk)
             elif self._database.read(ledger.is_paused, number):
                 talk.withdraw(key, Code.PAUSED)
+                self._takes_no_more(served, talk)
             elif self._database.read(ledger.state_of, number) not in ENDED:
                 continue
             self._figures.rest(served.number)
 
     async def stopped(
-        self, served: Served, why: Code | None = None, said: Counted | None = None
+        self,
+        served: Served,
+        talk: TransferTalk,
+        why: Code | None = None,
+        said: Counted | None = None,
     ) -> None:
-        """Note that a friend wants nothing more of an offer for now; why: what holds it there, if they said so.
+        """Note that nothing more of an offer is wanted on a link for now; why: what holds it there, if they said so.
 
         said: how far it is there; nothing verified means that they could not even look.
         """
-        if served.is_lent:
+        if served.is_lent or self._takes_no_more(served, talk):
             return
         self._figures.rest(served.number)
         if why is not None:
@@ -153,13 +190,23 @@ class Serving:
         await self._figures.keep_newest(served.number)
         await self._waits(served.number)
 
+    def _takes_no_more(self, served: Served, talk: TransferTalk) -> bool:
+        """Take note that an offer is not taken on a link now; True if it still is on another."""
+        takers = self._takers.get(served.number, {})
+        taker = takers.get(talk.device)
+        if taker is not None and taker.talk is talk:  # else a link that followed this one takes it
+            del takers[talk.device]
+        if not takers:
+            self._takers.pop(served.number, None)
+        return bool(takers)
+
     async def _waits(self, number: int) -> None:
         reason = self._held.get(number, ledger.FRIEND)
         change = self._database.write_patiently(manager.waiting, number, reason, wall())
         self._carry_out(await change)
 
     async def left(self, talk: TransferTalk) -> None:
-        """Note of what was served on a link that nobody fetches it now; a link ended, its threads too.
+        """Note of what was served on a link that nobody fetches it there; it ended, its threads too.
 
         What the friend was told cannot be had, in all its files, has failed: nothing will bring it back.
         """
@@ -167,8 +214,10 @@ class Serving:
             served.reader.close()
             if served.digests is None:
                 continue
+            is_taken = self._takes_no_more(served, talk)
             await asyncio.to_thread(served.digests.close)
-            await self._figures.end(served.number)
+            if not is_taken:
+                await self._figures.end(served.number)
             await self.note_lost(served)
             failed = list(served.holding.failed.values())
             if failed and len(failed) == len(served.holding.sizes):
@@ -176,7 +225,7 @@ class Serving:
                     manager.failed, served.number, failed[0], wall()
                 )
                 self._carry_out(await change)
-            else:
+            elif not is_taken:
                 await self._waits(served.number)
 
     def close(self) -> None:

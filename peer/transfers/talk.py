@@ -62,7 +62,7 @@ class TransferTalk:
         is_kept: Callable[[], bool] = lambda: False,
     ) -> None:
         self._bulk = bulk
-        self._device = device
+        self.device = device
         self._outgoing = Outgoing(find, on_begin, on_stop)
         self._on_progress = on_progress
         self._on_counting = on_counting
@@ -98,9 +98,9 @@ class TransferTalk:
         def alive() -> Monotonic:
             return self._bulk.part_came_at
 
-        incoming.attach(self._bulk.say, new_fetch, self._device, alive, path)
+        incoming.attach(self._bulk.say, new_fetch, self.device, alive, path)
         if self._is_over():  # meanwhile: whoever let go of its transfers may have missed this one
-            incoming.detach(self._device, self._bulk.say)
+            incoming.detach(self.device, self._bulk.say)
 
     def release(self, incoming: Incoming) -> None:
         """Forget a transfer that is over, and ask for no more of it; what still comes is dropped."""
@@ -111,7 +111,7 @@ class TransferTalk:
             for fetch in stopped:
                 del self._by_fetch[fetch]
             self._stopped.update(stopped)
-        is_told = incoming.due.key.device == self._device and (
+        is_told = incoming.due.key.device == self.device and (
             incoming.is_counting or bool(incoming.waits_for)
         )
         said: list[Message] = []
@@ -167,7 +167,7 @@ class TransferTalk:
         elif isinstance(message, SignedDigests):
             incoming = self._incoming.get(OfferKey(*peek_digests(message.signed)))
             if incoming is not None:
-                incoming.heard(message, self._device)
+                incoming.heard(message, self.device)
         elif self._outgoing.heard(message):
             self._bulk.wake()
         else:
@@ -182,7 +182,7 @@ class TransferTalk:
                     self._by_fetch.pop(fetch, None)
                     self._stopped.discard(fetch)
             if incoming is not None:
-                incoming.heard(message, self._device)
+                incoming.heard(message, self.device)
 
     def expects(self, announced: Piece | Pack) -> bool:
         """Say whether the bytes that follow are wanted."""
@@ -191,18 +191,18 @@ class TransferTalk:
             if announced.fetch not in self._stopped:
                 self._stray()
             return False
-        return incoming.expects(announced, self._device)
+        return incoming.expects(announced, self.device)
 
     def chunk(self, announced: Piece | Pack, data: memoryview) -> None:
         """Take the bytes that were announced."""
         incoming = self._by_fetch.get(announced.fetch)
         if incoming is not None:  # else it was released since it was announced
-            incoming.chunk(announced, data, self._device)
+            incoming.chunk(announced, data, self.device)
 
     def rest(self) -> None:
         """Count what came, as nothing more comes for now; see `Talk`."""
         for incoming in self.incoming:
-            incoming.rest(self._device)
+            incoming.rest(self.device)
 
     def next_record(self, into: memoryview) -> tuple[list[Message], int] | None:
         """Give what to send next: how far we are, four times a second, and what is asked of us."""
@@ -215,17 +215,17 @@ class TransferTalk:
     def has_news(self) -> bool:
         """Say whether a transfer begins here: how far it is goes out before more of it can come."""
         return any(
-            key not in self._told and key.device == self._device and incoming.is_counting
+            key not in self._told and key.device == self.device and incoming.is_counting
             for key, incoming in list(self._incoming.items())
         )
 
     def wants(self) -> bool:
         """Say whether something was asked for and is still to come."""
-        return any(incoming.wants(self._device) for incoming in self.incoming)
+        return any(incoming.wants(self.device) for incoming in self.incoming)
 
     def has_work(self) -> bool:
         """Say whether a transfer still asks here; what is asked of us shows by itself."""
-        return any(incoming.asks(self._device) for incoming in self.incoming)
+        return any(incoming.asks(self.device) for incoming in self.incoming)
 
     def linger_s(self) -> float:
         """Say how long the link may be idle: longer where somebody fetches, whose disk may be busy."""
@@ -274,7 +274,7 @@ class TransferTalk:
             key = incoming.due.key
             if is_time:
                 incoming.look()
-            if key.device != self._device:
+            if key.device != self.device:
                 continue  # whoever lends need not know
             is_first = key not in self._told
             if incoming.is_counting and (is_time or is_first):

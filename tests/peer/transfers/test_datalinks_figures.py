@@ -12,8 +12,10 @@ import pytest
 
 from peer import api
 from peer.effects import NoteDenial
+from peer.store.devices import note_device
 from peer.transfers import datalinks, ledger, manager, outcomes, stopping
-from tests.harness.stations import Station, two_friends
+from tests.harness.simnet import SimPeer, Simulation, befriend
+from tests.harness.stations import Station, stations, two_friends
 from tests.harness.talk import told
 from wire import limits
 
@@ -179,3 +181,45 @@ async def test_what_is_tried_again_runs_when_that_was_not_in_vain(
     await bob.until(lambda: shown(bob).state == "running")
     states = [body["state"] for body in told(bob.effects, "transfer")]
     assert [state for state, _ in groupby(states)] in (["waiting", "running"], ["running"])
+
+
+# --- two machines of the friend, each of which takes it
+
+
+@pytest.fixture
+async def three(tmp_path: Path) -> AsyncIterator[tuple[Station, Station, Station]]:
+    world = Simulation(1)
+    alice, bob = SimPeer.make(world, "alice"), SimPeer.make(world, "bob")
+    befriend(alice, bob)
+    laptop = bob.log_in("bob-2")
+    keys = laptop.keys
+    alice.database.write(note_device, keys.identity, keys.certificate, keys.device_list)
+    async with stations(tmp_path, alice, bob, laptop) as made:
+        first, second, third = made
+        yield first, second, third
+
+
+async def test_one_machine_of_a_friend_that_holds_it_hides_nothing_of_another_that_takes_it(
+    three: tuple[Station, Station, Station], tmp_path: Path
+) -> None:
+    alice, desk, laptop = three
+    path = tmp_path / "letter"
+    path.write_bytes(os.urandom(24 * limits.MIB))
+    alice.limit_up(3 * RATE)
+    offered = alice.offer_to([desk, laptop], path)
+    await desk.until(lambda: desk.verified(offered) >= 2 * limits.MIB)
+    await laptop.until(lambda: laptop.verified(offered) >= 2 * limits.MIB)
+    laptop.do(stopping.pause, shown(laptop).id, laptop.one.world.wall())
+    was = shown(alice).verified_bytes
+    await alice.until(lambda: shown(alice).verified_bytes >= was + 4 * limits.MIB)
+    assert (shown(alice).state, shown(alice).reason) == ("running", None)
+    keys = laptop.one.keys
+    alice.links.close_identity(keys.identity, keys.device)
+    was = shown(alice).verified_bytes
+    await alice.until(lambda: shown(alice).verified_bytes >= was + 4 * limits.MIB)
+    assert shown(alice).state == "running"
+    assert shown(alice).resumed_at is None
+    told_of = [body["verified_bytes"] for body in told(alice.effects, "transfer")]
+    assert told_of == sorted(told_of), "what one machine has was shown for another's"
+    desk.do(stopping.pause, shown(desk).id, desk.one.world.wall())
+    await alice.until(lambda: shown(alice).reason == "friend-paused")

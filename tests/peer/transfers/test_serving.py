@@ -23,19 +23,21 @@ from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.stations import Rows
 from tests.harness.talk import told
 from wire.codes import Code
-from wire.ids import IdentityKey, OfferId
+from wire.ids import DeviceId, IdentityKey, OfferId
 from wire.messages.transfer import ChunkRange, Fetch, Verified
 from wire.transfer import manifest
 from wire.transfer.holding import OfferKey
 from wire.transfer.states import TransferState
 
 UNKNOWN = Code.UNKNOWN_OFFER
+DEVICE = DeviceId(b"d" * 16)
 
 
 class Talk:
     """One link, as far as serving needs it."""
 
     def __init__(self, *served: Any) -> None:
+        self.device = DEVICE
         self.served = list(served)
         self.ever_served = self.served
         self.withdrawn: list[Any] = []
@@ -63,6 +65,7 @@ class Sender:
         self.is_told = asyncio.Event()
         self.shelf = Shelf(folder)
         self.incoming: dict[Any, Any] = {}
+        self.link: Any = None  # over which it was asked for last
         self.figures = Figures(rows(alice), self.incoming, self.carry_out)
         self.serving = Serving(rows(alice), alice.keys, self.shelf, self.figures, self.carry_out)
 
@@ -85,8 +88,9 @@ class Sender:
 
     async def find(self, identity: bytes, key: OfferKey) -> Any:
         served: Any = self.serving.find(IdentityKey(identity), key)
-        await self.serving.found(served)
-        await self.serving.started(served)
+        await self.serving.found(served, DEVICE)
+        self.link = a_talk(served)
+        await self.serving.started(served, self.link)
         return served
 
     def states(self) -> list[str]:
@@ -154,8 +158,8 @@ async def test_a_link_that_ends_lets_the_senders_row_wait(
 ) -> None:
     _, bob = pair
     key = sender.offer(bob, path)
-    served = await sender.find(bob.keys.identity, key)
-    await sender.serving.left(a_talk(served))
+    await sender.find(bob.keys.identity, key)
+    await sender.serving.left(sender.link)
     assert sender.states() == ["running", "waiting"]
     assert sender.figures.live() == {}
     assert isinstance(sender.serving.find(bob.keys.identity, key), Served)
@@ -170,10 +174,10 @@ async def test_what_cannot_be_had_in_all_its_files_has_failed(
     key = sender.offer(bob, path, other)
     served = await sender.find(bob.keys.identity, key)
     served.holding.failed[0] = Code.CHANGED_AT_SENDER
-    await sender.serving.left(a_talk(served))
+    await sender.serving.left(sender.link)
     assert sender.states()[-1] == "waiting"
     served.holding.failed[1] = Code.NO_SUCH_FILE
-    await sender.serving.left(a_talk(served))
+    await sender.serving.left(sender.link)
     [ended] = transfers(alice)
     assert ended.error is not None
     assert (ended.state, ended.error["code"]) == ("failed", "changed-at-sender")
@@ -198,7 +202,7 @@ async def test_what_was_hashed_is_known_to_another_life_and_to_another_device(
         pass
     other: Any = sender.serving.find(bob.keys.identity, key)
     assert other.holding.root(0) == served.holding.root(0) is not None
-    await sender.serving.left(a_talk(served))
+    await sender.serving.left(sender.link)
     sender.serving.close()
     again = Serving(rows(sender.alice), sender.alice.keys, sender.shelf, sender.figures, print)
     found: Any = again.find(bob.keys.identity, key)
@@ -255,7 +259,7 @@ async def test_a_friend_who_wants_nothing_more_for_now_is_waited_for(
     _, bob = pair
     key = sender.offer(bob, path)
     served = await sender.find(bob.keys.identity, key)
-    await sender.serving.stopped(served)
+    await sender.serving.stopped(served, sender.link)
     assert sender.states() == ["running", "waiting"]
     assert sender.figures.live() == {}
     assert isinstance(await sender.find(bob.keys.identity, key), Served)
@@ -277,7 +281,7 @@ async def test_another_device_of_a_friend_may_have_what_is_done(
     assert [t.state for t in transfers(alice)] == ["done"]
     served = await sender.find(bob.keys.identity, key)
     assert served is not None
-    await sender.serving.left(a_talk(served))
+    await sender.serving.left(sender.link)
     assert [t.state for t in transfers(alice)] == ["done"]
     assert alice.database.read(offerings.standing) == [key.offer]
 
@@ -353,11 +357,11 @@ async def test_what_is_done_is_told_no_more_though_its_link_stands(
     served = await sender.find(bob.keys.identity, key)
     alice.database.write(ledger.move, served.number, TransferState.DONE, alice.world.wall())
     alice.database.commit()
-    sender.serving.withdraw(bob.keys.identity, a_talk(served))
+    sender.serving.withdraw(bob.keys.identity, sender.link)
     assert sender.figures._rows[served.number].is_resting
     again = sender.serving.find(bob.keys.identity, key, served)
     assert isinstance(again, Served)
-    await sender.serving.found(again)
+    await sender.serving.found(again, DEVICE)
     assert not sender.figures._rows[served.number].is_resting
 
 
