@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 from peer.errors import PeerError
@@ -23,6 +24,7 @@ from peer.transfers.inlet import Inlet
 from peer.transfers.outlet import Outlet
 from peer.transfers.pace import Paces
 from peer.transfers.speech import Speech
+from peer.transfers.worker import Worker
 from wire import limits
 from wire.channel.records import Opener, Sealer
 from wire.codec import decode
@@ -136,10 +138,10 @@ class Bulk:
             0.0
         )  # when the talk may have something to say that nobody asks for
         self.talk = make_talk(self)
-        self._threads = [
-            threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
-            for name, work in (("data-receive", self._receive), ("data-send", self._send))
-        ]
+        self._receiving, self._sending = self._threads = (
+            Worker(partial(self._guard, self._receive)),
+            Worker(partial(self._guard, self._send)),
+        )
 
     def start(self) -> None:
         """Begin."""
@@ -224,9 +226,8 @@ class Bulk:
         """Wait for both threads; False if they are still at it."""
         ends = time.monotonic() + timeout_s
         for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join(max(0.0, ends - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+            thread.join(max(0.0, ends - time.monotonic()))
+        return all(thread.join(0.0) for thread in self._threads)
 
     # --- the threads
 
@@ -352,10 +353,10 @@ class Bulk:
 
     def _say_last(self, code: Code, text: str) -> None:
         """Say why we end, if the sending thread is free to: from the receiving one it is asked to."""
-        if threading.current_thread() is self._threads[1]:
+        if self._sending.is_current:
             return  # what failed was our own sending
         self.close(Code.GOODBYE if code.sent_by == "local" else code, text)
-        self._threads[1].join(TICK_S)
+        self._sending.join(TICK_S)
 
     def _sealed_last(self, words: Close) -> None:
         with suppress(OSError):

@@ -7,6 +7,7 @@ import threading
 
 from peer.errors import PeerError
 from peer.transfers.sink import Sink
+from peer.transfers.worker import Worker
 from wire import limits
 
 log = logging.getLogger("peer")
@@ -19,8 +20,8 @@ class Flushing:
         self._sink = sink
         self._is_behind = threading.Event()  # much was written and not synced
         self._has_stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
-        self._thread.start()
+        self._worker = Worker(self._run)
+        self._worker.start()
 
     def wrote(self) -> None:
         """Take note that something was written."""
@@ -35,8 +36,7 @@ class Flushing:
     def join(self) -> None:
         """End, and wait for a sync that is under way."""
         self.end()
-        if self._thread is not threading.current_thread():
-            self._thread.join()
+        self._worker.join()
 
     def _run(self) -> None:
         while not self._has_stopped.is_set():
