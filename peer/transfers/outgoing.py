@@ -75,7 +75,7 @@ class Outgoing:
         self._served: dict[OfferKey, Served] = {}
         self._stopped: set[OfferKey] = set()  # of those: found anew when they are asked for again
         self._begun: set[OfferKey] = set()
-        self._withdrawn: dict[OfferKey, Served] = {}
+        self._past: dict[OfferKey, Served] = {}  # served no more
         self._meets_holes = False  # the chunk before was one, or all zeros
 
     def heard(self, message: Message) -> bool:
@@ -93,7 +93,7 @@ class Outgoing:
                     if isinstance(found, Served):
                         self._served[key] = found
                         self._stopped.discard(key)
-                        self._withdrawn.pop(key, None)
+                        self._past.pop(key, None)
                     match message:
                         case FetchManifest():
                             self._sender.on_fetch_manifest(message, holding)
@@ -134,12 +134,12 @@ class Outgoing:
     def ever_served(self) -> list[Served]:
         """Those, and the ones that are served no more."""
         with self._lock:
-            return [*self._served.values(), *self._withdrawn.values()]
+            return [*self._served.values(), *self._past.values()]
 
     def find_served(self, key: OfferKey) -> Served | None:
         """Give an offer that was asked for on this link, or None: how far it came may be told after its end."""
         with self._lock:
-            return self._served.get(key) or self._withdrawn.get(key)
+            return self._served.get(key) or self._past.get(key)
 
     def stopped(self, key: OfferKey) -> None:
         """Take note that an offer is not asked for now: it is found anew when it is."""
@@ -150,9 +150,18 @@ class Outgoing:
         """Serve an offer no more; code: what its open requests are refused with."""
         with self._lock:
             served = self._served.pop(key, None)
-            if served is not None and not served.is_lent:  # its files are let go of
-                self._withdrawn[key] = replace(served, reader=Reader(()))
+            if served is not None and not served.is_lent:
+                self._past[key] = _past(served)
             self._sender.withdraw(key, code)
+
+    def let_go(self, key: OfferKey) -> None:
+        """Keep no more of an offer that is over than what tells of its end, unless something of it is asked for."""
+        with self._lock:
+            served = self._served.get(key)
+            if served is not None and not served.is_lent and not self._sender.is_open(key):
+                self._sender.withdraw(key)
+                del self._served[key]
+                self._past[key] = _past(served)
 
     def next_record(self, into: memoryview) -> tuple[list[Message], int] | None:
         """Give the next messages and how many bytes of a chunk in `into` follow them; None: nothing."""
@@ -219,6 +228,14 @@ class Outgoing:
             return None
         self._meets_holes = isinstance(message, Zeros)
         return [message], position if isinstance(message, Piece | Pack) else 0
+
+
+def _past(served: Served) -> Served:
+    """Let go of files and lists: a link may see thousands of offers come to their end, each of 20 MiB of them."""
+    holding = served.holding
+    if not holding.refused:  # else what was refused is still to be named
+        holding = Holding(holding.key, manifest=b"", sizes=())
+    return replace(served, reader=Reader(()), holding=holding)
 
 
 def _now() -> Monotonic:

@@ -165,7 +165,9 @@ class Serving:
             elif self._database.read(ledger.is_paused, number):
                 talk.withdraw(key, Code.PAUSED)
                 self._takes_no_more(served, talk)
-            elif self._database.read(ledger.state_of, number) not in ENDED:
+            elif self._database.read(ledger.state_of, number) in ENDED:
+                talk.let_go(key)
+            else:
                 continue
             self._figures.rest(served.number)
 

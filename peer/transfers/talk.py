@@ -142,6 +142,10 @@ class TransferTalk:
         self._outgoing.withdraw(key, code)
         self._bulk.wake()
 
+    def let_go(self, key: OfferKey) -> None:
+        """Keep no list of an offer that is over, unless something of it is asked for."""
+        self._outgoing.let_go(key)
+
     @property
     def incoming(self) -> list[Incoming]:
         """The transfers that ask over this link."""

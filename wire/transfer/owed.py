@@ -45,6 +45,12 @@ class Line(Struct):
     sent: dict[int, int] = field(default_factory=dict[int, int])  # chunks of each until then
     ahead: set[int] = field(default_factory=set[int])  # files whose digests were all signed by then
 
+    @property
+    def is_open(self) -> bool:
+        """Whether something of it is asked for, or is still to be said."""
+        is_unsaid = bool(self.pins) or self.unsigned.deadline() is not None
+        return bool(self.works) or self.watching is not None or is_unsaid
+
 
 def manifest_page(holding: Holding, fetch: int, page: int) -> ManifestPage:
     """Make the answer to FetchManifest."""

@@ -142,6 +142,11 @@ class Sender:
         if key in self._turns:
             self._turns.remove(key)
 
+    def is_open(self, key: OfferKey) -> bool:
+        """Say whether something of an offer is asked for, or is still to be said; else withdrawing it says nothing."""
+        line = self._lines.get(key)
+        return line is not None and line.is_open
+
     # --- steps
 
     def next_step(self, now: Monotonic) -> Step | None:

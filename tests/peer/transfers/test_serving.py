@@ -45,6 +45,9 @@ class Talk:
     def withdraw(self, key: OfferKey, code: Code) -> None:
         self.withdrawn.append((key, code))
 
+    def let_go(self, key: OfferKey) -> None:
+        pass
+
 
 def rows(person: SimPeer) -> Any:
     """A database as it is used here."""

@@ -216,3 +216,24 @@ def test_a_link_on_which_something_is_served_may_be_idle_for_longer() -> None:
     before = line.talk.linger_s()
     line.talk.heard(FetchManifest(1, *KEY, 0))
     assert line.talk.linger_s() > before
+
+
+def test_what_is_over_keeps_no_list_of_its_files_though_its_link_stands() -> None:
+    line = Line()
+    for fetch, key in enumerate((KEY, OTHER)):
+        line.talk.heard(FetchManifest(fetch, *key, 0))
+    line.talk.let_go(KEY)
+    assert len(line.talk.served) == 2  # its answer is owed
+    while line.talk.next_record(memoryview(bytearray(limits.CHUNK_BYTES))) is not None:
+        pass
+    line.talk.let_go(KEY)
+    line.talk.withdraw(OTHER, Code.UNKNOWN_OFFER)
+    assert line.talk.served == []
+    assert [(each.number, each.holding.manifest) for each in line.talk.ever_served] == [
+        (0, b""),
+        (1, b""),
+    ]
+    line.talk.heard(Verified(*KEY, 1, 1, 0))  # how far it came may be told last
+    assert [served.number for served, _ in line.talk.take_progress()] == [0]
+    line.talk.heard(FetchManifest(3, *KEY, 0))  # another machine of the friend may want it yet
+    assert [each.holding.manifest for each in line.talk.served] == [b"m"]

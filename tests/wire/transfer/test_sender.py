@@ -321,12 +321,14 @@ def test_of_a_file_that_was_read_for_others_all_digests_are_signed_before_its_la
 
 def test_an_offer_of_which_nothing_is_asked_for_is_withdrawn_without_a_word() -> None:
     sender = Sender()
+    assert not sender.is_open(KEY)
     sender.on_fetch(fetch(ChunkRange(0, 0, 1)), holding(7))
     step = sender.next_step(NOW)
     assert isinstance(step, Read)
     sender.on_read(step, [DIGEST], NOW)
-    while sender.next_step(NOW) is not None:
-        pass
+    assert isinstance(sender.next_step(NOW), Say)  # that this is all: its digest is to be signed
+    while sender.is_open(KEY):
+        assert sender.next_step(NOW) is not None
     sender.withdraw(KEY)
     assert sender.next_step(NOW) is None
 
