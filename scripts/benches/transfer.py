@@ -96,7 +96,7 @@ def _compare(what: str, *, rounds: int, size_mib: int, wanted: Sequence[str] | N
             made = stack.enter_context(kind(folder(None), source, target))
             once = _synced(made.send) if is_disk else made.send
             rivals.append(Rival(name, _checked(load, target, _sending(once, load.path))))
-        interleave(rivals, rounds)
+        interleave(rivals, rounds, takes_bytes=load.size)
     print(f"{MEANINGS[what]}; medians of {rounds}; CPU and peak memory: sender, receiver")
     table(rivals, size_bytes=load.size)
 
