@@ -20,6 +20,7 @@ from typing import Protocol
 
 from peer.errors import PeerError
 from wire.codes import Code
+from wire.errors import LocalProtocolError
 
 READ_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READ_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # NONBLOCK: a pipe put there
@@ -243,6 +244,19 @@ class Translated:
     ) -> None:
         if isinstance(error, OSError):
             raise self._meaning(error) from error
+
+
+def refusing(folder: Path) -> Translated:
+    """Give what lets nothing be done in a folder any more.
+
+    It knows nobody: a sink and what translates for it are a ring, which would keep all its lists until the
+    collector comes.
+    """
+
+    def refuse() -> None:
+        raise LocalProtocolError("the sink is closed")
+
+    return Translated(refuse, lambda error: fault(error, folder))
 
 
 def no_space(folder: Path, need_bytes: int, have_bytes: int, remedy: str = "") -> PeerError:

@@ -178,9 +178,7 @@ class Figures:
         while True:
             await asyncio.sleep(TELL_S)
             beats += 1
-            for number, incoming in self._incoming.items():
-                if incoming.is_counting:
-                    self.note_coming(number, incoming)
+            self._note_all_coming()
             for number, row in list(self._rows.items()):
                 if row.is_known:
                     row.rate.note(loop.time(), row.verified_bytes)
@@ -196,6 +194,12 @@ class Figures:
                     self._tell(number, row)
             if beats % NOTE_EVERY == 0:
                 self._tell_places()
+
+    def _note_all_coming(self) -> None:
+        """Look at all that come; here, so that whoever waits for the next beat keeps none of them."""
+        for number, incoming in self._incoming.items():
+            if incoming.is_counting:
+                self.note_coming(number, incoming)
 
     def _tell_places(self) -> None:
         """Tell of those whose place in the queue is another: whoever was in front of them may be gone for any reason.

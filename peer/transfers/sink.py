@@ -21,6 +21,7 @@ from peer.transfers.disk import (
     Translated,
     fault,
     no_space,
+    refusing,
     write_all,
 )
 from peer.transfers.landing import Landing
@@ -380,14 +381,13 @@ class Sink:
 
     def _let_go(self) -> None:
         self._is_open = False
+        self._translated = refusing(self._folder)
         self._parts.close()
         self._folders.close()
         self._sync_folders.close()
         self._work.close()
 
     def _check(self) -> None:
-        if not self._is_open:
-            raise LocalProtocolError("the sink is closed")
         if (loss := self._unsynced.loss or self._work.lost) is not None:
             raise self._fault(loss)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+import weakref
 from collections.abc import Callable
 
 from peer.reach.paths import DIRECT
@@ -89,10 +90,15 @@ class TransferTalk:
             self._told.pop(incoming.due.key, None)  # if it asked here before, it goes on now
             self._incoming[incoming.due.key] = incoming
 
+        held = weakref.ref(
+            incoming
+        )  # it keeps this, and so would keep itself, lists and all, when it is over
+
         def new_fetch() -> int:
             with self._lock:
                 fetch = next(self._fetches)
-                self._by_fetch[fetch] = incoming
+                if (asking := held()) is not None:
+                    self._by_fetch[fetch] = asking
             return fetch
 
         def alive() -> Monotonic:

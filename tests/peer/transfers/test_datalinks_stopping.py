@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
+import weakref
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -225,3 +228,32 @@ async def test_of_many_accepted_at_once_some_come_and_the_others_have_their_plac
     assert queued > 0
     landed = [name for name in parts(bob) if not name.endswith(".part")]
     assert len(landed) == len(offers)
+
+
+async def test_what_is_over_is_let_go_of_at_once_with_all_its_lists(
+    two: Two, tmp_path: Path
+) -> None:
+    """Rings wait for the collector, which comes seldom: of 100,000 files each would hold 30 MiB until then."""
+    alice, bob = two
+    loop, gone = asyncio.get_running_loop(), [asyncio.Event(), asyncio.Event()]
+
+    def watch(thing: object, event: asyncio.Event) -> weakref.ref[object]:
+        return weakref.ref(thing, lambda _: loop.call_soon_threadsafe(event.set))
+
+    gc.disable()
+    try:
+        offered, transfer, _ = await under_way(alice, bob, tmp_path)
+        await bob.until(lambda: bob.verified(offered) >= limits.MIB)
+        [coming] = bob.links._coming.open.values()
+        assert coming._landfall is not None
+        kept = [
+            watch(each, at) for each, at in zip((coming, coming._landfall.sink), gone, strict=True)
+        ]
+        del coming
+        bob.do(stopping.cancel, bob.one.keys, transfer, bob.one.world.wall(), bob.one.entropy)
+        async with asyncio.timeout(20):
+            for event in gone:
+                await event.wait()
+        assert [each() for each in kept] == [None, None]
+    finally:
+        gc.enable()
