@@ -337,15 +337,16 @@ class Node:
         request_id: str,
         fn: Callable[..., tuple[api.Result, list[Effect]]],
         *args: object,
+        is_aside: bool = False,
         **kwargs: object,
     ) -> api.Result:
         """Run a function that decides and gives effects, keep its asks, and carry them out after.
 
-        request_id: of the command, or empty; what was done under it before is given again, not done.
+        request_id: of the command, or empty; what was done under it before is given again, not done. is_aside: in the
+        writer's thread, since the loop has something to do meanwhile that must not wait for the disk.
         """
-        result, effects = await self.database.write_here(
-            deciding.once, request_id, fn, args, kwargs
-        )
+        write = self.database.write if is_aside else self.database.write_here
+        result, effects = await write(deciding.once, request_id, fn, args, kwargs)
         self.carry_out(effects)
         return result
 

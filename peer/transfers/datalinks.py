@@ -163,9 +163,9 @@ class TransferLinks:
         self._spares.linked(device)
         self.wake()
 
-    def dial_for(self, offered: OfferRow) -> None:
+    def dial_for(self, offered: OfferRow) -> bool:
         """Dial whoever offers what a person is about to take, see `Fetching.dial_for`."""
-        self._fetching.dial_for(offered.identity, offered.key.device)
+        return self._fetching.dial_for(offered.identity, offered.key.device)
 
     async def settle(self, offer: OfferId) -> None:
         """Stop and tidy what a word about an offer ended; for a verb that answers when that is done."""

@@ -67,13 +67,15 @@ class Fetching:
         """Take note that another takes the same offer: it may have something of it soon."""
         self._not_before.pop((device, key), None)
 
-    def dial_for(self, identity: IdentityKey, device: DeviceId) -> None:
-        """Dial a device whose offer is about to be taken, while that is looked at and committed.
+    def dial_for(self, identity: IdentityKey, device: DeviceId) -> bool:
+        """Dial a device whose offer is about to be taken, while that is looked at and committed; False if none need be.
 
         Nothing is asked there before the commit, and a link that nobody needs after all ends by itself.
         """
-        if self._links.of_device(device) is None and self._is_there(device):
+        is_needed = self._links.of_device(device) is None and self._is_there(device)
+        if is_needed:
             self._dial(identity, device)
+        return is_needed
 
     async def consider(self, due: manager.Incoming) -> None:
         """See that a transfer asks whom it can, and say what it waits for if that is nobody."""

@@ -100,8 +100,9 @@ async def accept(
     """Take an offer; with `wait` stay until it is here and the friend knows."""
     named = Path(command.folder) if command.folder else None
     need_bytes = node.database.read(manager.need_bytes, command.offer, named)
-    if node.linking.data_links is not None:
-        node.linking.data_links.dial_for(node.database.read(offerings.find_incoming, command.offer))
+    offered = node.database.read(offerings.find_incoming, command.offer)
+    links = node.linking.data_links
+    is_dialled = links is not None and links.dial_for(offered)
     chosen = named or node.database.read(configuring.downloads)
     folder = await asyncio.to_thread(_folder, node, chosen, need_bytes)
     queue, leave = node.audience.subscribe()
@@ -114,13 +115,14 @@ async def accept(
             str(folder),
             wall(),
             node.entropy,
+            is_aside=is_dialled,
         )
         yield taken
         if command.wait:
-            offered = str(api.as_json(taken)["offer"])
-            async for transfer in _until_ended(node, queue, offered, "in", None):
+            id_ = offered.key.offer.hex()
+            async for transfer in _until_ended(node, queue, id_, "in", None):
                 yield transfer
-            await _until_told(node, queue, offered)
+            await _until_told(node, queue, id_)
     finally:
         leave()
 

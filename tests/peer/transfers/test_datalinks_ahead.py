@@ -49,11 +49,11 @@ async def test_who_is_about_to_take_an_offer_has_a_link_by_then(
     monkeypatch.setattr(bob.links._dialer, "_take", take)
     offered = alice.offer_alone(bob, path)
     row = bob.one.database.read(offerings.find_incoming, offered)
-    bob.links.dial_for(row)
-    bob.links.dial_for(row)  # asked twice, say by another window
+    assert bob.links.dial_for(row)
+    assert bob.links.dial_for(row)  # asked twice, say by another window
     async with asyncio.timeout(PATIENCE_S):
         await has_opened.wait()
-    bob.links.dial_for(row)
+    assert not bob.links.dial_for(row)
     assert bob.links.stands(alice.one.keys.device)
     assert not any(link.talk.incoming for link in bob.links._links.every)  # nothing is asked yet
     bob.take(offered, alice)
@@ -65,7 +65,7 @@ async def test_who_is_not_there_is_not_dialled_beforehand(two: Two, path: Path) 
     alice, bob = two
     offered = alice.offer_alone(bob, path)
     alice.is_up = False
-    bob.links.dial_for(bob.one.database.read(offerings.find_incoming, offered))
+    assert not bob.links.dial_for(bob.one.database.read(offerings.find_incoming, offered))
     assert not bob.links._dialer._dialling
 
 
