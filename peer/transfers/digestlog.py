@@ -58,7 +58,9 @@ class DigestLog:
     def note(self, file: int, index: int, digest: ChunkDigest) -> None:
         """Keep a digest, if it is not kept yet."""
         with self._lock:
-            noted = self._noted.setdefault(file, RangeSet())
+            noted = self._noted.get(file)
+            if noted is None:
+                noted = self._noted[file] = RangeSet()
             if index in noted:
                 return
             noted.add(index, index + 1)
