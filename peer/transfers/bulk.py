@@ -16,7 +16,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Protocol
 
 from peer.errors import PeerError
@@ -24,7 +23,6 @@ from peer.transfers.inlet import Inlet
 from peer.transfers.outlet import Outlet
 from peer.transfers.pace import Paces
 from peer.transfers.speech import Speech
-from peer.transfers.worker import Worker
 from wire import limits
 from wire.channel.records import Opener, Sealer
 from wire.codec import decode
@@ -138,10 +136,10 @@ class Bulk:
             0.0
         )  # when the talk may have something to say that nobody asks for
         self.talk = make_talk(self)
-        self._receiving, self._sending = self._threads = (
-            Worker(partial(self._guard, self._receive)),
-            Worker(partial(self._guard, self._send)),
-        )
+        self._threads = [
+            threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
+            for name, work in (("data-receive", self._receive), ("data-send", self._send))
+        ]
 
     def start(self) -> None:
         """Begin."""
@@ -226,8 +224,9 @@ class Bulk:
         """Wait for both threads; False if they are still at it."""
         ends = time.monotonic() + timeout_s
         for thread in self._threads:
-            thread.join(max(0.0, ends - time.monotonic()))
-        return all(thread.join(0.0) for thread in self._threads)
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, ends - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     # --- the threads
 
@@ -353,10 +352,10 @@ class Bulk:
 
     def _say_last(self, code: Code, text: str) -> None:
         """Say why we end, if the sending thread is free to: from the receiving one it is asked to."""
-        if self._sending.is_current:
+        if threading.current_thread() is self._threads[1]:
             return  # what failed was our own sending
         self.close(Code.GOODBYE if code.sent_by == "local" else code, text)
-        self._sending.join(TICK_S)
+        self._threads[1].join(TICK_S)
 
     def _sealed_last(self, words: Close) -> None:
         with suppress(OSError):

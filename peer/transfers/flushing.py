@@ -7,7 +7,6 @@ import threading
 
 from peer.errors import PeerError
 from peer.transfers.sink import Sink
-from peer.transfers.worker import Worker
 from wire import limits
 
 log = logging.getLogger("peer")
@@ -20,8 +19,8 @@ class Flushing:
         self._sink = sink
         self._is_behind = threading.Event()  # much was written and not synced
         self._has_stopped = threading.Event()
-        self._worker = Worker(self._run)
-        self._worker.start()
+        self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
+        self._thread.start()
 
     def wrote(self) -> None:
         """Take note that something was written."""
@@ -36,7 +35,8 @@ class Flushing:
     def join(self) -> None:
         """End, and wait for a sync that is under way."""
         self.end()
-        self._worker.join()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._has_stopped.is_set():
