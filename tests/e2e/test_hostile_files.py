@@ -65,7 +65,9 @@ def serve(
         with link_to(eve.device, scene.certificate, scene.place, "data") as data:
             scene.bob.do("accept", made.id.hex(), "--to", str(to))
             try:
-                server(data, eve.device, made, manifest).serve(files, is_once=ends == "done")
+                server(data, eve.device, made, manifest).serve(
+                    files, until="Fetch" if ends == "done" else ""
+                )
                 code = ""
             except Ended as ended:
                 code = ended.code
@@ -347,7 +349,7 @@ def test_fewer_bytes_than_declared_are_kept_and_it_goes_on_with_the_next_link(
         scene.node.event("transfer", offer=offer, state="waiting", verified_bytes=MIB)
         assert written(to) == set()
         with link_to(eve.device, scene.certificate, scene.place, "data") as data:
-            Server(data, eve.device, made, manifest).serve(files, is_once=True)
+            Server(data, eve.device, made, manifest).serve(files, until="Fetch")
             done = scene.node.event("transfer", offer=offer, state="done")
     assert Path(done["saved_as"]).read_bytes() == files["gift.bin"]
     assert done["resent_bytes"] <= 2 * MIB

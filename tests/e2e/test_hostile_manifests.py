@@ -17,7 +17,7 @@ from tests.independent.account import Person
 from tests.independent.files import Offer, Server, digest
 from tests.independent.link import Ended
 from tests.independent.msgpack import Value, pack
-from tests.independent.talk import OFFER, link_to
+from tests.independent.talk import OFFER, TEXT, link_to
 
 CONTENT = b"announced!"
 
@@ -98,8 +98,15 @@ WRONG: dict[str, tuple[bytes, str]] = {
 }  # fmt: skip
 
 
-def hand_over(scene: Scene, eve: Person, content: bytes, size: int = 10, **becomes: object) -> Item:
-    """Offer what a manifest says, serve it, and wait until its transfer becomes so; gives that."""
+def hand_over(
+    scene: Scene,
+    eve: Person,
+    content: bytes,
+    size: int = 10,
+    until: str = "Fetch",
+    **becomes: object,
+) -> Item:
+    """Offer what a manifest says, serve it up to a request, and wait until its transfer becomes so; gives that."""
     offer = Offer(os.urandom(16), "gift.bin", 1, size, ["gift.bin"], len(content), digest(content))
     with (
         scene.talking(eve) as (talk, control),
@@ -108,7 +115,7 @@ def hand_over(scene: Scene, eve: Person, content: bytes, size: int = 10, **becom
         talk.say(control, OFFER, offer.content())
         talk.until(control, lambda: talk.delivered == 1)
         with suppress(Ended):
-            Server(data, eve.device, offer, content).serve({"gift.bin": CONTENT}, is_once=True)
+            Server(data, eve.device, offer, content).serve({"gift.bin": CONTENT}, until=until)
         return scene.node.event("transfer", offer=offer.id.hex(), **becomes)
 
 
@@ -165,16 +172,20 @@ def test_an_offer_that_cannot_be_is_no_offer(scene: Scene, eve: Person) -> None:
     with scene.talking(eve) as (talk, control):
         lies = {name: talk.write(OFFER, content) for name, content in events().items()}
         talk.send(control, *lies.values())
-    scene.is_well(eve)
+        talk.say(control, TEXT, ["that was all", b""])
+        talk.until(control, lambda: talk.delivered == 1)
     found = {name: scene.why_refused(event.sealed) for name, event in lies.items()}
     assert found == dict.fromkeys(lies, "event-invalid")
     assert scene.bob.do("offers") == before
+    scene.is_well(eve)
 
 
 def test_more_than_any_disk_holds_waits_for_space_and_both_figures_are_told(
     scene: Scene, eve: Person
 ) -> None:
-    waits = hand_over(scene, eve, sized(2**44), 2**44, state="waiting", reason="space")
+    waits = hand_over(
+        scene, eve, sized(2**44), 2**44, "FetchManifest", state="waiting", reason="space"
+    )
     assert f"bytes free and {2**44} are needed" in waits["error"]["message"]
     assert scene.bob.one("cancel", waits["id"])["state"] == "cancelled"
     assert list((scene.folder / "in").iterdir()) == []

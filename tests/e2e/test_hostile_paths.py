@@ -132,7 +132,7 @@ def half(scene: Scene, eve: Person, title: str, to: Path, happens: Callable[[str
             server = HalfWay(data, eve.device, made, manifest)
             server.happens = now
             with suppress(Ended):
-                server.serve(FILE, is_once=True)
+                server.serve(FILE, until="Fetch")
         talk.say(control, WITHDRAWAL, [made.id])
         talk.until(control, lambda: talk.delivered == 2)
     return offer

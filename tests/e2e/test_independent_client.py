@@ -200,7 +200,7 @@ def test_a_real_peer_dials_it_talks_and_fetches_a_file_from_it(
             bob.do("accept", offer.id.hex(), "--to", str(tmp_path / "in"))
             with link_from(own, listener.accept()[0], certificate.identity) as data:
                 assert data.purpose == "data"
-                Server(data, own, offer, manifest).serve(files, is_once=True)
+                Server(data, own, offer, manifest).serve(files, until="Fetch")
                 talk.until(control, lambda: len(talk.of_kind(ANSWER)) == 2)
                 answers = [event.content[:2] for event in talk.of_kind(ANSWER)]
                 assert answers == [[offer.id, ACCEPTED], [offer.id, DONE]]

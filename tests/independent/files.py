@@ -229,8 +229,8 @@ class Server:
         self.pages = manifest
         self.contents: list[bytes] = []
 
-    def serve(self, files: dict[str, bytes], *, is_once: bool = False) -> None:
-        """Answer until the link ends, which raises Ended; is_once: return after the first Fetch."""
+    def serve(self, files: dict[str, bytes], *, until: str = "") -> None:
+        """Answer until the link ends, which raises Ended; until: return after the first request of this name."""
         order = sorted(files, key=lambda name: [part.encode() for part in name.split("/")])
         self.contents = [files[name] for name in order]
         while True:
@@ -246,8 +246,8 @@ class Server:
                         self.piece(number(fields, 0), file, index)
                     self.vouch(file)
                 self.link.say("Fetched", fields[0])
-                if is_once:
-                    return
+            if name == until:
+                return
 
     def page(self, fetch: int, page: int) -> None:
         """Answer FetchManifest."""
