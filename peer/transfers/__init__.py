@@ -11,7 +11,7 @@
     source      reads it, and notices when a file is not the one that was offered
     paths       where a received name may land: the one function
     sink        where it lands: part files, journal, syncs, the rename that refuses to replace; with
-                workplace, parts, notes, journal, restoring, unsynced, landing, rename, and the port disk
+                workplace, parts, notes, journal, restoring, unsynced, landing, rename, promised, and the port disk
     incoming    one transfer that comes: `wire.transfer.Receiver` married to a sink
     flushing    a thread that brings it to the disk
     askers      the links it asks over; asking: which those are, and what each brought, for people and the log

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Protocol
 
 from peer.errors import PeerError
+from peer.transfers.promised import Promised, no_space
 from wire.codes import Code
 from wire.errors import LocalProtocolError
 
@@ -45,7 +46,10 @@ class Disk(Protocol):
     file longer. punch(descriptor, offset, length): make zeros of it. is_hole(descriptor, offset,
     length): tell that no bytes were written there. These five give False where the system cannot.
     forget(descriptor): drop what memory keeps of a file and the disk has, so that it is read from there.
+    promised: what is still to be written to it.
     """
+
+    promised: Promised
 
     def open(
         self, path: bytes | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None
@@ -90,6 +94,8 @@ class Disk(Protocol):
 
 class SystemDisk:
     """The disk of this machine. is_portable: do without what only some systems have."""
+
+    promised = Promised()  # one of all, as there is one machine
 
     def __init__(self, *, is_portable: bool = False) -> None:
         self._is_portable = is_portable
@@ -257,12 +263,6 @@ def refusing(folder: Path) -> Translated:
         raise LocalProtocolError("the sink is closed")
 
     return Translated(refuse, lambda error: fault(error, folder))
-
-
-def no_space(folder: Path, need_bytes: int, have_bytes: int, remedy: str = "") -> PeerError:
-    """Give the error of a disk that is too full, with both figures. remedy: instead of the code's."""
-    detail = f"{folder} has {have_bytes} bytes free and {need_bytes} are needed"
-    return PeerError(Code.NO_SPACE, detail, remedy=remedy)
 
 
 def write_all(disk: Disk, descriptor: int, data: memoryview, offset: int) -> None:

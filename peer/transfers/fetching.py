@@ -131,6 +131,8 @@ class Fetching:
         if (due.number, link.device) in self._attaching:
             return True
         if transfer is None:
+            if due.waits_for == ledger.SPACE:
+                await self._park_one()  # what is promised to whoever is away is of use to others
             if len(self._coming.open) >= limits.TRANSFERS_AT_ONCE and not await self._park_one():
                 await self._wait(due, ledger.SLOT)
                 return False
@@ -184,7 +186,7 @@ class Fetching:
         self._carry_out(await change)
 
     async def _park_one(self) -> bool:
-        """Let go of a transfer that holds a slot and cannot use it; it goes on when its turn comes again."""
+        """Let go of a transfer that holds a slot, and space, and cannot use it; it goes on when its turn comes again."""
         since = time.monotonic() - PARK_AFTER_S
         for number, transfer in self._coming.open.items():
             device = transfer.due.key.device

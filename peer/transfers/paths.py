@@ -22,7 +22,8 @@ from msgspec import Struct
 
 from peer.errors import PeerError
 from peer.locations import Locations
-from peer.transfers.disk import fault, no_space
+from peer.transfers.disk import fault
+from peer.transfers.promised import no_space
 from wire import limits
 from wire.codes import Code
 from wire.ids import OfferId
@@ -193,7 +194,7 @@ def check_folder(folder: Path, home: Path, need_bytes: int = 0) -> None:
         raise PeerError(Code.NAME_UNSAFE, "a folder's path has a zero byte") from error
     if (have := found.f_bavail * found.f_frsize) < need_bytes:
         remedy = "free some space and accept it again, or choose another folder"
-        raise no_space(folder, need_bytes, have, remedy)
+        raise no_space(folder, need_bytes, have, remedy=remedy)
 
 
 def _is_harmless(name: str) -> bool:

@@ -14,16 +14,7 @@ import msgspec
 
 from peer.errors import PeerError
 from peer.transfers import paths, workplace
-from peer.transfers.disk import (
-    READ_FILE,
-    Disk,
-    SystemDisk,
-    Translated,
-    fault,
-    no_space,
-    refusing,
-    write_all,
-)
+from peer.transfers.disk import READ_FILE, Disk, SystemDisk, Translated, fault, refusing, write_all
 from peer.transfers.landing import Landing
 from peer.transfers.notes import Notes
 from peer.transfers.parts import Disturbed, Parts, create
@@ -137,7 +128,7 @@ class Sink:
                     sink._look_again()
                 if not sink.is_landing:
                     sink._look()
-                    sink._check_space(is_first=place.found is None)
+                    sink._take_space(is_first=place.found is None)
         except BaseException:
             sink._let_go()
             raise
@@ -204,12 +195,15 @@ class Sink:
         for file in self._notes.wholes:
             self._state[file] = _WHOLE
 
-    def _check_space(self, *, is_first: bool) -> None:
-        have = self._disk.free_bytes(self._work.outside)
-        if self._missing_bytes > have:
+    def _take_space(self, *, is_first: bool) -> None:
+        outside, disk = self._work.outside, self._disk
+        device, free = disk.fstat(outside).st_dev, lambda: disk.free_bytes(outside)
+        try:
+            disk.promised.take(self, self._folder, device, lambda: self._missing_bytes, free)
+        except PeerError:
             if is_first:
                 self.discard()
-            raise no_space(self._folder, self._missing_bytes, have)
+            raise
 
     # --- what comes
 
@@ -381,6 +375,7 @@ class Sink:
 
     def _let_go(self) -> None:
         self._is_open = False
+        self._disk.promised.release(self)
         self._translated = refusing(self._folder)
         self._parts.close()
         self._folders.close()

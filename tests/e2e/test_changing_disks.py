@@ -83,6 +83,41 @@ def test_a_disk_that_is_too_small_is_enlarged_and_what_nobody_was_asked_about_go
         assert bob.node.stop() == 0
 
 
+def test_of_several_that_do_not_fit_together_the_first_become_whole_and_the_others_wait_for_space(
+    friends: tuple[Peer, Peer], tmp_path: Path
+) -> None:
+    alice, bob = friends
+    assert bob.node.stop() == 0
+    (tmp_path / "out").mkdir()
+    with small_disk(tmp_path / "in", 64 * MIB) as disk:
+        bob.under = disk.words
+        bob.up()
+        alice.do("config", "set", "bandwidth.up", "4MB/s")
+        offers = {}
+        for number in range(3):
+            source = tmp_path / "out" / f"{number}.bin"
+            source.write_bytes(os.urandom(SIZE))
+            offers[alice.one("send", "bob", str(source))["offer"]] = source
+        for offer in offers:
+            bob.node.event("offer", offer=offer, state="offered")
+            bob.do("accept", offer, "--to", str(disk.path))
+        third = bob.node.wait(lambda item: item.get("reason") == "space")
+        assert f"and {SIZE} are needed" in third["error"]["message"]
+        assert "of them promised to 2 other transfers" in third["error"]["message"]
+        alice.do("config", "set", "bandwidth.up", "off")
+        done: set[str] = set()
+        while done != offers.keys() - {third["offer"]}:
+            done.add(bob.node.event("transfer", state="done")["offer"])
+        for offer, source in offers.items():
+            is_whole = offer != third["offer"]
+            assert (disk.inside / source.name).exists() == is_whole
+        disk.remount(f"size={128 * MIB}")
+        bob.node.event("transfer", offer=third["offer"], state="done")
+        for source in offers.values():
+            assert digest(disk.inside / source.name) == digest(source)
+        assert bob.node.stop() == 0
+
+
 def waits_for_space(alice: Peer, bob: Peer, offer: str, disk: SmallDisk, words: str) -> None:
     """Wait until both sides say what is missing, and where."""
     waiting = bob.node.event("transfer", offer=offer, state="waiting", reason="space")

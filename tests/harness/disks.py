@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from peer.transfers.promised import Promised
 from tests.harness.inodes import Change, Node, after_power_cut, nodes_of
 
 
@@ -42,6 +43,7 @@ class MemoryDisk:
         self._changes: list[Change] = []
         self._open: dict[int, Node] = {}
         self._locked: dict[Node, int] = {}
+        self.promised = Promised()
 
     # --- what tests do to it
 
@@ -49,6 +51,7 @@ class MemoryDisk:
         """Forget every descriptor and lock, as when a process dies."""
         self._open.clear()
         self._locked.clear()
+        self.promised = Promised()
 
     def power_cut(self, dice: random.Random, chance: float) -> None:
         """Lose power: names and pages that were not synced survive with this chance, each by itself."""

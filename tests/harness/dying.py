@@ -22,6 +22,8 @@ class DyingDisk:
 
     def __getattr__(self, name: str) -> Any:
         operation = getattr(self._disk, name)
+        if not callable(operation):
+            return operation
 
         def step(*arguments: Any, **named: Any) -> Any:
             if self.left <= 0:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from peer.transfers import datalinks, manager
+from peer.transfers.disk import SystemDisk
 from tests.harness.simnet import SimPeer, Simulation, befriend
 from tests.harness.stations import Station, stations
 from wire import limits
@@ -64,6 +65,25 @@ async def test_transfers_of_a_friend_who_is_away_give_their_slots_to_others(
     alice.is_up = True
     bob.links.wake()
     await bob.until(lambda: all(bob.states()[each][0] == "done" for each in held))
+
+
+async def test_space_promised_to_a_friend_who_is_away_is_for_others(
+    three: Three, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob, carol = three
+    monkeypatch.setattr(SystemDisk, "free_bytes", staticmethod(lambda folder: 24 * limits.MIB))
+    alice.limit_up(limits.MIB)
+    first = alice.offer(bob, file(tmp_path, "first", 20 * limits.MIB))
+    await bob.until(lambda: bob.verified(first) > 0)
+    second = carol.offer(bob, file(tmp_path, "second", 12 * limits.MIB))
+    await bob.until(lambda: bob.states()[second] == ("waiting", "space"))
+    alice.is_up = False
+    alice.cut()
+    await bob.until(lambda: bob.states()[second][0] == "done")
+    alice.is_up = True
+    alice.limit_up(None)
+    bob.links.wake()
+    await bob.until(lambda: bob.states()[first][0] == "done")
 
 
 async def test_a_note_that_cannot_be_written_holds_no_transfer(

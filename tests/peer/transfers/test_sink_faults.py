@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,9 @@ from tests.peer.transfers.landings import (
     put,
 )
 from wire.codes import Code
+from wire.ids import OfferId
 from wire.limits import CHUNK_BYTES, RESERVE_AHEAD_BYTES
+from wire.transfer.holding import OfferKey
 from wire.transfer.manifest import FILE, Entry
 
 BIG_FILE = 1
@@ -129,6 +132,50 @@ def test_what_cannot_fit_is_refused_at_once_with_both_figures_and_leaves_nothing
     assert "1000000000" in full.value.message
     assert disk.tree() == {}
     assert disk._open == {}
+
+
+def two_films(disk: MemoryDisk) -> tuple[Sink, Callable[[], Sink]]:
+    """Open one film of two chunks; gives it and what opens another."""
+
+    def opened(number: int) -> Sink:
+        entries = [Entry("film", FILE, 2 * CHUNK_BYTES, False, MTIME_MS)]
+        key = OfferKey(KEY.device, OfferId(bytes([number]) * 16))
+        return Sink.open(ROOT, key, f"film {number}", entries, disk=disk)
+
+    return opened(1), lambda: opened(2)
+
+
+def test_space_that_another_transfer_still_writes_to_is_not_counted_on_twice() -> None:
+    disk = MemoryDisk(ROOT, capacity=3 * CHUNK_BYTES)
+    first, open_second = two_films(disk)
+    data = memoryview(b"\1" * CHUNK_BYTES)
+    for index in range(2):
+        with pytest.raises(PeerError) as full:
+            open_second()
+        assert full.value.code is Code.NO_SPACE
+        left, need = (2 - index) * CHUNK_BYTES, 2 * CHUNK_BYTES
+        promised = f"bytes free, {left} of them promised to another transfer, and {need} are needed"
+        assert promised in full.value.message
+        put(first, 0, index, data, digest(data))
+    with pytest.raises(PeerError) as full:
+        open_second()
+    assert "promised" not in full.value.message
+    first.finish_files([0])
+    first.finish()
+    first.discard()
+    assert list(disk.tree()) == ["film"]
+    disk.capacity += CHUNK_BYTES * 2
+    open_second().discard()
+
+
+@pytest.mark.parametrize("ended", [Sink.close, Sink.discard])
+def test_space_that_a_closed_transfer_would_have_used_is_for_others(
+    ended: Callable[[Sink], None],
+) -> None:
+    disk = MemoryDisk(ROOT, capacity=3 * CHUNK_BYTES)
+    first, open_second = two_films(disk)
+    ended(first)
+    open_second().close()
 
 
 def test_holes_need_no_space() -> None:
