@@ -9,7 +9,7 @@ HOME/config.toml         what its person set; may be missing
 HOME/last-run            the port of last time, and whether the tracker was on this machine
 HOME/crash.log           what an unexpected error left behind
 HOME/offers/             what this device offers: lists of files
-HOME/stdin/              what `send TO -` read, until its offer is over
+HOME/stdin/              what `send TO -` read, until its offer is over: RANDOM/NAME, and RANDOM.offer with the offers it is in
 HOME/downloads           where received files go, if the home was named by its person
 
 Only the standard library is imported here at once: the command line asks for the default home early.
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 OTHERS = 0o077
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
+STREAM_MARK = ".offer"
 
 
 class Locations:

@@ -222,7 +222,7 @@ class Node:
         data_links = TransferLinks(
             self.database,
             self.profile.keys,
-            Shelf(self.locations.offers),
+            Shelf(self.locations.offers, self.locations.stdin),
             self.linking,
             spawn=self._spawn,
             carry_out=self.carry_out,

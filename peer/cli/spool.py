@@ -1,8 +1,4 @@
-"""What `send TO -` read from stdin: kept below the home until its offer is over, then swept away.
-
-An offer names files that stay where they are; a stream has no such place, so it gets one:
-`stdin/RANDOM/NAME`, with the offer's id beside it in `stdin/RANDOM.offer` once it is offered.
-"""
+"""What `send TO -` reads from stdin: copied to a place below the home, see `peer.transfers.streams`, which takes it away."""
 
 from __future__ import annotations
 
@@ -10,16 +6,13 @@ import os
 import secrets
 import shutil
 import sys
-import time
 from pathlib import Path
 from typing import BinaryIO
 
-from peer.cli.console import Console, Item
+from peer.cli.console import Console
 from peer.cli.exit_codes import Failure
-from peer.locations import Locations
+from peer.locations import STREAM_MARK, Locations
 
-_OVER = frozenset({"done", "declined", "withdrawn"})
-_ABANDONED_S = 24 * 3600.0  # a stream without an offer, after that: whoever read it was killed
 _BLOCK_BYTES = 1024 * 1024
 
 
@@ -29,17 +22,9 @@ class Held:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    @property
-    def _mark(self) -> Path:
-        return self.path.parent.with_suffix(".offer")
-
-    def note_offer(self, offer: str) -> None:
-        """Note which offer it belongs to, so that a later sweep knows when it is over."""
-        self._mark.write_text(f"{offer}\n", encoding="ascii")
-
     def drop_unless_offered(self) -> None:
         """Remove it if there is no offer that needs it."""
-        if not self._mark.exists():
+        if not self.path.parent.with_suffix(STREAM_MARK).exists():
             shutil.rmtree(self.path.parent, ignore_errors=True)
 
 
@@ -52,33 +37,7 @@ def keep_stdin(console: Console, name: str) -> Held:
     locations = Locations(console.home)
     if not locations.exists():
         raise Failure("not-registered")
-    sweep(console, locations.stdin)
     return _keep(sys.stdin.buffer, locations.stdin / secrets.token_hex(8), name)
-
-
-def sweep(console: Console, room: Path) -> None:
-    """Remove the streams whose offers are over for everybody, and those nobody ever offered."""
-    if not room.is_dir():
-        return
-    # Marks first: what is offered while we ask has none yet, so it is not taken for over.
-    offers = {mark.stem: mark.read_text(encoding="ascii").strip() for mark in room.glob("*.offer")}
-    standing: set[str] = set()
-
-    def note(item: Item) -> None:
-        if item["direction"] == "out" and item["state"] not in _OVER:
-            standing.add(str(item["offer"]))
-
-    console.ask("ListOffers", {}, note)
-    for folder in room.iterdir():
-        if folder.suffix == ".offer":
-            continue
-        if folder.name in offers:
-            is_over = offers[folder.name] not in standing
-        else:
-            is_over = time.time() - folder.stat().st_mtime > _ABANDONED_S
-        if is_over:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.with_suffix(".offer").unlink(missing_ok=True)
 
 
 def _keep(stream: BinaryIO, folder: Path, name: str) -> Held:

@@ -7,6 +7,7 @@
     ledger      the rows of transfers
     survey      what is offered, looked at once: walks folders, pins files
     shelf       keeps it below the home, so that it can be served after any restart
+    streams     what came from stdin, as long as somebody may come for it
     digestlog   digests of what was read of it, so that another life reads none again
     source      reads it, and notices when a file is not the one that was offered
     paths       where a received name may land: the one function

@@ -356,8 +356,8 @@ class TransferLinks:
             if self._coming.may_begin(each.number, self._loop.time()):
                 await self._fetching.consider(each)
         self._spares.look()
-        changed, self._changed = self._changed, set()
-        if changed:
+        changed, self._changed = self._changed, self._changed & self._serving.taken
+        if changed := changed - self._changed:
             self._spawn(self._tidying.tidy(changed, self._coming.busy))
 
     def _stop_unwanted(self, due: list[manager.Incoming]) -> None:

@@ -225,14 +225,16 @@ async def _offered(node: Node, command: api.OfferFiles, request_id: str) -> api.
             node.entropy,
         )
     except PeerError:
-        await asyncio.to_thread(Shelf(node.locations.offers).drop, offer_id)
+        await asyncio.to_thread(_forget, node, offer_id)
         raise
 
 
 def _keep(node: Node, command: api.OfferFiles, offer_id: OfferId) -> manager.Contents:
     """Survey what is offered and keep it, durably, for whoever will fetch it; runs in a thread."""
     found = survey([Path(path) for path in command.paths], command.name, node.locations.home)
-    Shelf(node.locations.offers).keep(offer_id, found)
+    shelf = _shelf(node)
+    shelf.keep(offer_id, found)
+    shelf.streams.note(map(Path, command.paths), offer_id)
     return manager.Contents(
         title=found.title,
         files=found.file_count,
@@ -243,6 +245,17 @@ def _keep(node: Node, command: api.OfferFiles, offer_id: OfferId) -> manager.Con
         skipped=found.skipped,
         holes=found.holes,
     )
+
+
+def _forget(node: Node, offer_id: OfferId) -> None:
+    """Forget what was kept for an offer that was not made."""
+    shelf = _shelf(node)
+    shelf.drop(offer_id)
+    shelf.streams.forget(offer_id)
+
+
+def _shelf(node: Node) -> Shelf:
+    return Shelf(node.locations.offers, node.locations.stdin)
 
 
 def _listed(node: Node) -> list[api.Transfer]:
@@ -288,7 +301,7 @@ async def _settle_alone(node: Node, queue: Events, offered: str) -> None:
     """Do what a full node does by itself: tell the friends what became of an offer, tidy after it."""
     if node.is_full:
         return
-    tidying = Tidying(node.database, Shelf(node.locations.offers))
+    tidying = Tidying(node.database, _shelf(node))
     await tidying.tidy([OfferId(bytes.fromhex(offered))], busy=())
     await _until_told(node, queue, offered)
 

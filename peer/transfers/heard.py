@@ -10,10 +10,12 @@ takes it or not. One that does not want it keeps nobody else from it.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
 
 from peer.effects import Effect, WakeTransfers
+from peer.log import membership
 from peer.log.membership import Conversation
 from peer.log.notices import notice
 from peer.log.oneself import other_devices
@@ -51,6 +53,7 @@ _END = {
     OfferAnswer.DONE: (TransferState.DONE, None),
 }
 _REFUSALS = frozenset({OfferAnswer.DECLINED, OfferAnswer.CANCELLED})
+_FINAL = _REFUSALS | {OfferAnswer.DONE}
 
 
 class _Word(Struct, frozen=True):
@@ -153,6 +156,16 @@ def _is_no_matter(
     """Say whether another own device does not want what was offered to oneself, while there are others yet."""
     if not row.is_to_oneself or answer.answer not in _REFUSALS:
         return False
+    return not row.is_own or bool(_others_without(connection, conversation, row, _REFUSALS))
+
+
+def _others_without(
+    connection: Connection,
+    conversation: Conversation,
+    row: OfferRow,
+    answers: AbstractSet[OfferAnswer],
+) -> set[bytes]:
+    """Give the other own devices that said none of these last about an offer to oneself."""
     (clock,) = connection.execute("SELECT clock FROM events WHERE id = ?", (row.event,)).fetchone()
     last = {
         word.device: word.content.answer
@@ -160,7 +173,7 @@ def _is_no_matter(
         if isinstance(word.content, Answer) and word.content.offer == row.key.offer
     }
     others = other_devices(connection)
-    return not row.is_own or any(last.get(DeviceId(one)) not in _REFUSALS for one in others)
+    return {one for one in others if last.get(DeviceId(one)) not in answers}
 
 
 def withdrawn(connection: Connection, row: OfferRow, now: UnixMillis) -> list[Effect]:
@@ -210,6 +223,27 @@ def _failed_there(connection: Connection, row: OfferRow, why: str, now: UnixMill
     code = code_of(why)
     text = f"{row.friend} could not take it: {code.what}"
     return ledger.move(connection, transfer[0], TransferState.FAILED, now, code=code, detail=text)
+
+
+def is_wanted(connection: Connection, offer: OfferId) -> bool:
+    """Say whether somebody may yet come for an own offer who never had it.
+
+    With oneself each of the other devices may, until it has answered; with a friend one of theirs is enough, which has it
+    for the others.
+    """
+    rows = connection.execute(
+        "SELECT number, state FROM offers WHERE is_own AND offer = ? AND state IN ('offered', 'accepted', 'done')",
+        (offer,),
+    ).fetchall()
+    for number, state in rows:
+        row = offerings.of_number(connection, number)
+        if state != "done":
+            return True
+        if row.is_to_oneself:
+            conversation = membership.of_number(connection, row.conversation)
+            if _others_without(connection, conversation, row, _FINAL):
+                return True
+    return False
 
 
 def _words_after(connection: Connection, conversation: Conversation, clock: int) -> list[_Word]:

@@ -29,10 +29,17 @@ from wire.transfer.states import ENDED
 
 
 class _Taker(Struct):
-    """A machine that takes an offer. talk: of its link. said: how far it is, once it said so."""
+    """A machine that takes an offer. files: in it. talk: of its link. said: how far it is, once it said so."""
 
+    offer: OfferId
+    files: int
     talk: TransferTalk
     said: Counted | None = None
+
+    @property
+    def has_all(self) -> bool:
+        """Whether it said so."""
+        return self.said is not None and self.said.files_done >= self.files
 
 
 class Serving:
@@ -62,6 +69,12 @@ class Serving:
         self._takers: dict[
             int, dict[DeviceId, _Taker]
         ] = {}  # by its row: a friend may have several
+
+    @property
+    def taken(self) -> set[OfferId]:
+        """The own offers that are being fetched from here now."""
+        takers = [each for takers in self._takers.values() for each in takers.values()]
+        return {each.offer for each in takers if not each.has_all}
 
     def find(
         self, identity: IdentityKey, key: OfferKey, before: Served | None = None
@@ -118,7 +131,9 @@ class Serving:
         """Note that an offer is being fetched on a link; whoever fetches it need not wait for the commit."""
         if served.is_lent:
             return
-        self._takers.setdefault(served.number, {})[talk.device] = _Taker(talk)
+        holding = served.holding
+        taker = _Taker(holding.key.offer, len(holding.sizes), talk)
+        self._takers.setdefault(served.number, {})[talk.device] = taker
         self._held.pop(served.number, None)
         change = self._database.write_here_patiently(manager.started, served.number, wall())
         self._carry_out(await change)

@@ -18,6 +18,7 @@ from blake3 import blake3
 
 from peer.errors import PeerError
 from peer.transfers.digestlog import DigestLog
+from peer.transfers.streams import Streams
 from peer.transfers.survey import PinnedFile, Survey
 from wire.codes import Code
 from wire.ids import OfferId
@@ -66,10 +67,11 @@ class Shelved(msgspec.Struct, frozen=True):
 
 
 class Shelf:
-    """The offers of one home. folder: `Locations.offers`; made when it is needed."""
+    """The offers of one home. folder: `Locations.offers`; made when it is needed. stdin: `Locations.stdin`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, stdin: Path | None = None) -> None:
         self._folder = folder
+        self.streams = Streams(stdin)
 
     @property
     def taken(self) -> Path:

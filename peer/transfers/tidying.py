@@ -1,4 +1,4 @@
-"""Taking away what nobody needs any more: offers on the shelf, and the work folders of transfers that are over.
+"""Taking away what nobody needs any more: offers on the shelf, what came from stdin, and the work folders of transfers that are over.
 
 The book says what that is, so nothing is lost track of: a work folder stands in its transfer's row until it
 is gone, and what could not be removed (a disk that is away) is tried again when the next node starts.
@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from peer.errors import PeerError
 from peer.store.database import Database
-from peer.transfers import offerings, sharing, taken
+from peer.transfers import heard, offerings, sharing, taken
 from peer.transfers.shelf import Shelf
 from peer.transfers.sink import Sink
 from wire.ids import DeviceId, OfferId
@@ -50,19 +50,33 @@ class Tidying:
         await asyncio.to_thread(self._shelf.sweep, standing)
         lent = self._database.read(sharing.lent)
         await asyncio.to_thread(taken.sweep, self._shelf.taken, lent)
+        await self._drop_streams(None)
 
     async def tidy(self, offers: Collection[OfferId], busy: Collection[int]) -> None:
-        """Tidy what became of some offers. busy: rows of transfers whose work folders are open."""
+        """Tidy what became of some offers, which nobody fetches now. busy: rows of transfers whose work folders are open."""
         async with self._turn:
             for offer in offers:
                 if self._database.read(offerings.is_over, offer):
                     await asyncio.to_thread(self._shelf.drop, offer)
+            await self._drop_streams(offers)
             await self._clear([each for each in self._left(offers) if each.number not in busy])
 
     async def tidy_folders(self) -> None:
         """Clear every work folder that a former node left."""
         async with self._turn:
             await self._clear(self._left(None))
+
+    async def _drop_streams(self, offers: Collection[OfferId] | None) -> None:
+        """Drop what came from stdin and nobody may come for any more; offers: only what was in these."""
+        streams = self._shelf.streams
+        over = [
+            stream
+            for stream, its in (await asyncio.to_thread(streams.held)).items()
+            if (offers is None or not its.isdisjoint(offers))
+            and not any(self._database.read(heard.is_wanted, offer) for offer in its)
+        ]
+        if over:
+            await asyncio.to_thread(streams.drop, over)
 
     def _left(self, offers: Collection[OfferId] | None) -> list[Leftover]:
         found = self._database.read(leftovers)

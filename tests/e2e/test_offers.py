@@ -162,21 +162,38 @@ def test_what_cannot_be_answered_is_named(friends: tuple[Peer, Peer], tmp_path: 
     assert not (tmp_path / "other").exists()
 
 
-def test_a_stream_is_offered_under_its_name_and_swept_when_its_offer_is_over(
+def test_a_stream_is_offered_under_its_name_and_goes_when_its_offer_is_over(
     friends: tuple[Peer, Peer],
 ) -> None:
     alice, bob = friends
+    for verb, state in (("decline", "declined"), ("accept", "done")):
+        made = alice.do("send", "bob", "-", "--name", "notes.txt", stdin=b"from a pipe")[0]
+        assert (made["files"], made["bytes"]) == (1, 11)
+        [held] = (alice.home / "stdin").glob("*/notes.txt")
+        assert held.read_bytes() == b"from a pipe"
+        bob.node.event("offer", offer=made["offer"], name="notes.txt")
+        bob.do(verb, made["offer"])
+        alice.node.event("offer", offer=made["offer"], state=state)
+        looks = 0
+        while list((alice.home / "stdin").iterdir()) and looks < 50:
+            looks += 1
+            alice.do("offers")  # while the node takes it away
+        assert looks < 50, state
+    assert (bob.home / "downloads" / "notes.txt").read_bytes() == b"from a pipe"
+
+
+def test_a_stream_outlives_a_kill_and_goes_when_a_node_begins_after_its_offer_was_taken_back(
+    friends: tuple[Peer, Peer],
+) -> None:
+    alice, _ = friends
     made = alice.do("send", "bob", "-", "--name", "notes.txt", stdin=b"from a pipe")[0]
-    assert (made["files"], made["bytes"]) == (1, 11)
+    alice.node.kill()
+    alice.up()
     [held] = (alice.home / "stdin").glob("*/notes.txt")
     assert held.read_bytes() == b"from a pipe"
-    bob.node.event("offer", offer=made["offer"], name="notes.txt")
-    bob.do("decline", made["offer"])
-    alice.node.event("offer", offer=made["offer"], state="declined")
-    second = alice.do("send", "bob", "-", "--name", "more.txt", stdin=b"more")[0]
-    assert not held.exists()
-    assert len(list((alice.home / "stdin").glob("*/more.txt"))) == 1
-    assert second["bytes"] == 4
+    alice.node.kill()
+    alice.do("withdraw", made["offer"])
+    assert list((alice.home / "stdin").iterdir()) == []
 
 
 def test_a_removed_friend_ends_what_was_offered(friends: tuple[Peer, Peer], tmp_path: Path) -> None:

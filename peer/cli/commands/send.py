@@ -54,8 +54,6 @@ def run_send(console: Console, options: Namespace) -> None:
         if "verified_bytes" in item:
             waiting.show(item)
             return
-        if held:
-            held.note_offer(str(item["offer"]))
         console.emit(item, _text(item))
         for skipped in _skipped(item):
             tell(console, f"left out {clean(skipped['path'])}: {clean(skipped['reason'])}")

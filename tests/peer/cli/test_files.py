@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ import pytest
 from peer import api
 from peer.cli import main, render, spool, transfer_words
 from peer.cli.exit_codes import Failure
+from peer.transfers.streams import Streams
+from wire.ids import OfferId
 
 MIB = 1024 * 1024
 
@@ -211,24 +213,9 @@ def test_progress_of_several_is_their_sum() -> None:
 # --- what stdin gives
 
 
-class Asked:
-    """A console whose node knows of some offers."""
-
-    def __init__(self, home: Path, *offers: Any) -> None:
-        self.home = home
-        self.offers = offers
-
-    def ask(
-        self, do: str, arguments: dict[Any, Any], on_item: Callable[..., Any], **_: Any
-    ) -> None:
-        assert (do, arguments) == ("ListOffers", {})
-        for item in self.offers:
-            on_item(item)
-
-
-def asked(home: Path, *offers: Any) -> Any:
+def asked(home: Path) -> Any:
     """A console as it is used here."""
-    return Asked(home, *offers)
+    return Namespace(home=home)
 
 
 class Stream:
@@ -300,42 +287,15 @@ def test_a_name_that_the_disk_does_not_take_leaves_nothing(
     assert list((home / "stdin").iterdir()) == []
 
 
-def test_streams_go_when_their_offer_is_over_and_stay_while_it_stands(
-    home: Path, from_stdin: Callable[..., Any]
-) -> None:
-    known = (
-        offer(offer="offer-of-over", direction="out", state="done"),
-        offer(offer="offer-of-stands", direction="out", state="declined"),
-        offer(offer="offer-of-stands", direction="out", state="accepted"),
-        offer(offer="offer-of-gone", direction="in", state="offered"),
-    )
-    held = {}
-    for name in ("over", "stands", "gone"):
-        from_stdin(b"content")
-        held[name] = spool.keep_stdin(asked(home, *known), name)
-    for name, one in held.items():
-        one.note_offer(f"offer-of-{name}")
-    spool.sweep(asked(home, *known), home / "stdin")
-    assert {name: one.path.exists() for name, one in held.items()} == {
-        "over": False,
-        "stands": True,
-        "gone": False,
-    }
-    assert len(list((home / "stdin").iterdir())) == 2
-
-
-def test_a_stream_that_was_never_offered_goes_at_once_or_after_a_day(
+def test_a_stream_that_was_never_offered_goes_at_once(
     home: Path, from_stdin: Callable[..., Any]
 ) -> None:
     from_stdin(b"content")
     held = spool.keep_stdin(asked(home), "x")
-    spool.sweep(asked(home), home / "stdin")
-    assert held.path.exists()  # its verb may still be at it
-    os.utime(held.path.parent, (0, 0))
-    spool.sweep(asked(home), home / "stdin")
-    assert not held.path.exists()
-    from_stdin(b"content")
-    held = spool.keep_stdin(asked(home), "x")
+    Streams(home / "stdin").note([held.path], OfferId(bytes(16)))
+    held.drop_unless_offered()
+    assert held.path.exists()
+    Streams(home / "stdin").forget(OfferId(bytes(16)))
     held.drop_unless_offered()
     assert not held.path.exists()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,64 @@ async def test_the_shelf_keeps_what_may_be_taken_and_what_is_being_offered_right
     await tidying.begin()  # a node begins: what has no event by now never gets one
     assert shelf.load(offer_id("ab" * 16)) is None
     assert shelf.load(offer_id(stands)) is not None
+
+
+def stream(room: Path, name: str) -> Path:
+    (room / name).mkdir(parents=True)
+    (room / name / "tape").write_bytes(b"content")
+    return room / name / "tape"
+
+
+def streams(room: Path) -> list[str]:
+    return sorted(path.name for path in room.iterdir())
+
+
+async def test_what_came_from_stdin_goes_when_nobody_may_come_for_it(
+    pair: Pair, tmp_path: Path
+) -> None:
+    alice, bob = pair
+    room = tmp_path / "stdin"
+    shelf = Shelf(tmp_path / "offers", room)
+    tidying = tidying_of(alice, shelf)
+    offered: dict[str, str] = {}
+    for name in ("stands", "taken", "refused", "had"):
+        offered[name], effects = offer(alice, "bob")
+        shelf.streams.note([stream(room, name)], offer_id(offered[name]))
+        bring(effects, alice, bob)
+    shelf.streams.note([stream(room, "twice")], offer_id(offered["stands"]))
+    shelf.streams.note([room / "twice" / "tape", tmp_path], offer_id(offered["had"]))
+    bring(accept(bob, offered["taken"])[1], bob, alice)
+    bring(accept(bob, offered["had"])[1], bob, alice)
+    bring(decline(bob, offered["refused"])[1], bob, alice)
+    [_, due] = bob.database.read(manager.due)
+    effects = bob.database.write(
+        manager.finished, bob.keys, due.number, tmp_path / "x", bob.world.wall(), bob.entropy
+    )
+    bob.database.commit()
+    bring(effects, bob, alice)
+    before = streams(room)
+    await tidying.tidy([offer_id("00" * 16)], busy=())
+    assert streams(room) == before
+    await tidying.tidy([offer_id(each) for each in offered.values()], busy=())
+    left = ["stands", "taken", "twice"]
+    assert streams(room) == sorted([*left, *(f"{each}.offer" for each in left)])
+
+
+async def test_streams_that_nobody_was_offered_go_when_a_node_begins(
+    pair: Pair, tmp_path: Path
+) -> None:
+    alice, _ = pair
+    room = tmp_path / "stdin"
+    shelf = Shelf(tmp_path / "offers", room)
+    await tidying_of(alice, shelf).begin()  # there are none
+    shelf.streams.note([stream(room, "unmade")], offer_id("ab" * 16))
+    for name in ("fresh", "growing", "abandoned"):
+        stream(room, name)
+    for path in (room / "growing", room / "abandoned", room / "abandoned" / "tape"):
+        os.utime(path, (0, 0))
+    (room / "cut.offer").write_bytes(b"abab")  # what was beside a stream that is gone
+    await tidying_of(alice, shelf).begin()
+    assert streams(room) == ["cut.offer", "fresh", "growing"]
 
 
 # --- which transfers may be opened when

@@ -12,7 +12,7 @@ from peer.errors import PeerError
 from peer.settings import preferences
 from peer.settings.preferences import KEYS
 from peer.store import own
-from peer.transfers import manager, policy, sharing, stopping
+from peer.transfers import heard, manager, policy, sharing, stopping
 from tests.harness.offers import (
     accept,
     bring,
@@ -25,7 +25,7 @@ from tests.harness.offers import (
 from tests.harness.simnet import Cable, SimPeer, Simulation, befriend
 from wire.codes import Code
 from wire.identity import read_device_list, revoke_device
-from wire.ids import IdentityKey
+from wire.ids import IdentityKey, OfferId
 
 FOLDER = Path("/srv/in")
 DAY_MS = 24 * 3_600_000
@@ -362,3 +362,24 @@ def test_what_another_own_machine_sends_says_so_and_is_held_there(home: Desk) ->
     )
     home.meet(home.desk, home.laptop, bob)
     assert [transfers(each)[0].state for each in (home.desk, home.laptop, bob)] == ["cancelled"] * 3
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_what_one_machine_has_is_wanted_until_each_of_the_others_has_it_or_does_not_want_it(
+    home: Desk, is_refused: bool
+) -> None:
+    made = home.offered()
+    offered = OfferId(bytes.fromhex(made))
+    if is_refused:
+        decline(home.box, made)
+        home.meet(*home.machines)
+    accept(home.laptop, made)
+    finish(home.laptop)
+    home.meet(*home.machines)
+    assert states(home.desk) == [("out", "done")]
+    assert home.desk.database.read(heard.is_wanted, offered) is not is_refused
+    if not is_refused:
+        accept(home.box, made)
+        finish(home.box)
+        home.meet(*home.machines)
+        assert not home.desk.database.read(heard.is_wanted, offered)
