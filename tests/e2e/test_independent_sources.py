@@ -121,13 +121,12 @@ def serving(
     ends = threading.Event()
 
     def take() -> None:
-        with suppress(Ended, OSError):
-            while not ends.is_set():
+        while not ends.is_set():
+            with suppress(Ended, OSError):  # who calls may give up, and call again
                 link = link_from(own.device, listener.accept()[0], friend.identity)
                 held.append(link)
                 if link.purpose == "data":
-                    with suppress(Ended):
-                        do(link)
+                    do(link)
 
     held: list[Link] = []
     thread = threading.Thread(target=take)
@@ -138,8 +137,10 @@ def serving(
         ends.set()
         listener.shutdown(socket.SHUT_RDWR)
         for link in held:
-            link.wire.close()
+            link.wire.shut()
         thread.join()
+        for link in held:
+            link.wire.close()
 
 
 def test_it_talks_and_takes_a_file_through_the_relay(

@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.harness.actors import PASSWORD, Item, Node, Peer
+from peer.control import client
+from peer.reach.paths import NONE
+from tests.harness.actors import PASSWORD, WAIT_S, Item, Node, Peer
 from tests.harness.memory import GROWTH_BYTES, memory_of
 from tests.harness.trackers import WIDE, TrackerProcess
 from tests.independent import account
@@ -71,12 +74,25 @@ class Scene:
 
     @contextmanager
     def talking(self, person: Person) -> Iterator[tuple[Talk, Link]]:
-        """Link with Bob as a friend does, in a chain of its own."""
+        """Link with Bob as a friend does, in a chain of its own; at the end his node has dealt with all that was said."""
         talk = Talk(person.device, self.certificate)
+        node = self.node
         with link_to(person.device, self.certificate, self.place, "peer") as link:
             talk.begin(link)
             yield talk, link
             link.end()
+        ends = time.monotonic() + WAIT_S
+        while self.node is node and person.name in self._linked():
+            assert time.monotonic() < ends, "a link that is over is served on and on"
+
+    def _linked(self) -> set[str]:
+        """Give whose links Bob's node serves: what came on one is taken to its end, also when that is over."""
+        try:
+            [links] = [shown["links"] for shown in client.ask(self.bob.home, "GetStatus", {})]
+        except client.NotRunning:  # a test brought it down
+            return set()
+        assert isinstance(links, list)
+        return {link["friend"] for link in links if link["path"] != NONE}
 
     @property
     def node(self) -> Node:

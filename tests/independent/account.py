@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Self
 
 from tests.independent import values
@@ -149,8 +150,13 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.link.wire.close()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.link.__exit__(kind, error, trace)
 
     def befriend(self, code: str, note: str = "") -> bytes:
         """Ask somebody by their friend code; gives the signed request."""

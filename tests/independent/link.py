@@ -96,8 +96,17 @@ class Wire:
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket at once: with something unread in it the other side may lose what it had not read."""
         self.connection.close()
+
+    def finish(self) -> None:
+        """Say no more, hear the other side out, and close: it hangs up when it has read all that was said."""
+        with contextlib.suppress(ConnectionError):  # it was quicker
+            with contextlib.suppress(OSError):  # of a connection that is gone
+                self.connection.shutdown(socket.SHUT_WR)
+            while self.connection.recv(65536):
+                continue
+        self.close()
 
 
 def preamble(purpose: str) -> bytes:
@@ -200,6 +209,8 @@ class Link:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is None and self.wire.connection.fileno() >= 0:
+            self.wire.finish()
         self.wire.close()
 
     # --- Hello
@@ -303,9 +314,9 @@ class Link:
                 return ended
 
     def end(self, code: str = "goodbye") -> None:
-        """End the link in good order."""
+        """End the link in good order: what was said on it is heard."""
         self.say("Close", code, "")
-        self.wire.close()
+        self.wire.finish()
 
 
 class Refused(Exception):
