@@ -143,7 +143,7 @@ def test_a_part_that_somebody_touched_while_nobody_ran_is_not_believed(
     outside = tmp_path / "outside"
     outside.write_bytes(b"mine")
     target.mkdir()
-    alice.do("config", "set", "bandwidth.up", "4MB/s")
+    alice.do("config", "set", "bandwidth.up", "2MB/s")
     offer = offered(alice, bob, source, 24 * MIB)
     bob.do("accept", offer, "--to", str(target))
     bob.node.wait(lambda item: item["event"] == "transfer" and item["verified_bytes"] >= 2 * MIB)

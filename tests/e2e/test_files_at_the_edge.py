@@ -77,7 +77,7 @@ def test_what_is_offered_leaves_at_once_and_no_byte_is_read_twice_on_either_side
     offer = alice.one("send", "bob", str(path))["offer"]
     bob.node.event("offer", offer=offer, state="offered")
     assert read_bytes(alice) - before < 2 * MIB, "it was looked at, and not read"
-    alice.do("config", "set", "bandwidth.up", "20MB/s")
+    alice.do("config", "set", "bandwidth.up", "4MB/s")
     there = read_bytes(bob)
     bob.do("accept", offer, "--to", str(tmp_path / "in"))
     bob.node.wait(lambda item: item.get("offer") == offer and item.get("verified_bytes", 0) > 0)

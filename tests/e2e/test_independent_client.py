@@ -65,6 +65,7 @@ def meet(session: Session, stranger: Person, bob: Peer) -> tuple[Certificate, Pl
     node_of(bob).event("friend-request", friend="stranger")
     bob.do("friend", "accept", "stranger")
     assert session.wait_friend(asked) == "bob"
+    node_of(bob).event("presence", friend="stranger", presence="available")
     ((certificate, _),) = session.where("bob")
     return certificate, listens_at(node_of(bob))
 
@@ -167,6 +168,7 @@ def test_a_request_of_a_real_peer_is_answered_by_the_other_client(
     with Session(stranger) as session:
         assert session.answer() == "bob"
         assert node_of(bob).event("friend", friend="stranger", state="friends")
+        node_of(bob).event("presence", friend="stranger", presence="available")
         session.publish([("127.0.0.1", 9)], 1)
         number = bob.one("friend", "list")
         assert number["presence"] == "available"

@@ -82,13 +82,6 @@ def comes(peer: Peer, offered: str, is_enough: Callable[[Item], bool]) -> Item:
     )
 
 
-def wait_until_done(peer: Peer, offered: str) -> None:
-    """Wait for the end of a transfer that may be over already."""
-    [item] = [item for item in peer.do("transfers") if item["offer"] == offered]
-    if item["state"] != "done":
-        comes(peer, offered, lambda item: item["state"] == "done")
-
-
 def brought(item: Item, friend: str) -> int:
     return sum(source["bytes"] for source in item["sources"] if source["friend"] == friend)
 
@@ -202,7 +195,7 @@ def test_two_receivers_have_all_whoever_of_the_three_is_killed_whenever(
             victim.up()
     pace("off", *three)
     for other in others:
-        wait_until_done(other, offered)
+        other.gets(offered)
         [done] = [item for item in other.do("transfers") if item["offer"] == offered]
         print(f"\n{kills} kills, {done['resent_bytes']} bytes sent twice of {size}")
         assert digest(tmp_path / other.name / "film.bin") == digest(path)

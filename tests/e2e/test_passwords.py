@@ -78,6 +78,7 @@ def test_a_node_that_is_up_goes_on_and_starts_again_with_the_new_password(
     alice: Any, passwords: Any
 ) -> None:
     node = alice.up()
+    node.event("notice", code="tracker-online")
     alice.one("passwd", *passwords)
     assert alice.one("status")["tracker"]["state"] == "online"
     assert node.stop() == 0
@@ -158,6 +159,7 @@ def test_another_device_goes_on_and_follows_when_it_is_given_both(
     laptop = make_peer("laptop")
     laptop.one("login", "alice", "--tracker", tracker.address)
     node = laptop.up()
+    node.event("notice", code="tracker-online")
     alice.one("passwd", *passwords)
     assert laptop.one("status")["tracker"]["state"] == "online"
     node.stop()

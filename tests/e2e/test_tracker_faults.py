@@ -17,7 +17,7 @@ import pytest
 from tests.harness import places
 from tests.harness.guest import Closed, Guest, befriend, come, register
 from tests.harness.people import person
-from tests.harness.trackers import WIDE, TrackerProcess, run_verb
+from tests.harness.trackers import WAIT_S, WIDE, TrackerProcess, run_verb
 from wire.codes import Code
 from wire.messages.accounts import PutState, StatePut
 from wire.messages.presence import Show
@@ -85,9 +85,12 @@ async def test_a_registration_is_there_or_not_when_the_tracker_is_killed_in_the_
     assert acknowledged
 
 
-async def test_sigterm_says_goodbye_and_ends_with_0_within_5_seconds(tmp_path: Path) -> None:
+async def test_sigterm_says_goodbye_and_ends_with_0_whoever_stands_at_the_door(
+    tmp_path: Path,
+) -> None:
     alice, bob = person("alice"), person("bob")
-    with TrackerProcess(tmp_path / "home", *WIDE) as tracker:
+    patient = ("--limit", f"open_timeout_s={WAIT_S}")
+    with TrackerProcess(tmp_path / "home", *WIDE, *patient) as tracker:
         await register(tracker.address, alice)
         await register(tracker.address, bob)
         with socket.create_connection(tracker.place):  # somebody who says nothing
@@ -102,7 +105,7 @@ async def test_sigterm_says_goodbye_and_ends_with_0_within_5_seconds(tmp_path: P
                         await guest.until(lambda: False)
                     assert caught.value.code is Code.SHUTTING_DOWN
         assert tracker.end() == 0
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < WAIT_S / 3  # on a busy machine
         assert "Traceback" not in tracker.log
         assert not (tmp_path / "home" / "control").exists()
 

@@ -146,6 +146,18 @@ class Peer:
         """What the friend said, in display order."""
         return [item["text"] for item in self.do("history", friend) if item["from"] == friend]
 
+    def delivers(self, friend: str, message: str) -> None:
+        """Wait until a message of ours is delivered, whichever node of this home hears of it; one is up."""
+        [state] = [item["state"] for item in self.do("history", friend) if item["id"] == message]
+        if state not in ("delivered", "read"):
+            self.node.event("receipt", id=message, state="delivered")
+
+    def gets(self, offer: str) -> None:
+        """Wait until a transfer is done, which may be over already; the node is up."""
+        [state] = [item["state"] for item in self.do("transfers") if item["offer"] == offer]
+        if state != "done":
+            self.node.event("transfer", offer=offer, state="done")
+
     def close(self) -> None:
         """End the node if it still runs."""
         if self._node is not None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeFolder
-from tests.harness.guest import Closed, Guest, come, register
+from tests.harness.guest import PATIENCE_S, Closed, Guest, come, register
 from tests.harness.people import person
 from tests.harness.trackers import WIDE, TrackerProcess
 from wire import frames, limits
@@ -47,7 +47,7 @@ pytestmark = [pytest.mark.usefixtures("weathers"), pytest.mark.measured]
 
 def send(tracker: TrackerProcess, *pieces: bytes) -> bytes:
     """Send bytes and read to the end; what a reset swallows is nothing."""
-    with closing(socket.create_connection(tracker.place, 10)) as link:
+    with closing(socket.create_connection(tracker.place, PATIENCE_S)) as link:
         try:
             for piece in pieces:
                 link.sendall(piece)
