@@ -89,7 +89,7 @@ async def test_one_that_does_not_end_is_killed_with_all_it_started(tmp_path: Pat
     loop = asyncio.get_running_loop()
     began = loop.time()
     await run({"message": command_of(tmp_path, code)}, message(), timeout_s=0.5)
-    assert loop.time() - began < 20
+    assert loop.time() - began < 60
 
 
 async def test_what_it_prints_is_read_to_its_end_and_kept_in_part(

@@ -55,7 +55,7 @@ async def test_two_devices_of_one_account_link_and_show_one_conversation(
     async with running(tmp_path / "alice") as one, running(tmp_path / "bob") as other:
         desk, bob = Watched(one), Watched(other)
         await befriend(desk, bob)
-        await desk.first(api.SendText("bob", "from the desk", wait_s=20.0))
+        await desk.first(api.SendText("bob", "from the desk", wait_s=90.0))
         await log_in(tmp_path / "laptop", "alice", tracker.address)
         await desk.until(
             lambda event: event.event == "notice" and event.body["code"] == "device-added"
@@ -69,7 +69,7 @@ async def test_two_devices_of_one_account_link_and_show_one_conversation(
             await laptop.until(
                 lambda event: event.event == "link" and event.body["friend"] == "bob"
             )
-            said = await laptop.first(api.SendText("bob", "from the laptop", wait_s=20.0))
+            said = await laptop.first(api.SendText("bob", "from the laptop", wait_s=90.0))
             assert isinstance(said, api.MessageState)
             assert said.state == "delivered"
             await bob.hears("from the laptop")

@@ -54,8 +54,8 @@ async def test_history_friends_and_settings_come_along_and_the_machine_is_anothe
         async with running(desk_home) as node:
             desk = Watched(node)
             await befriend(desk, bob)
-            await desk.first(api.SendText("bob", "said on the desk", wait_s=20.0))
-            await bob.first(api.SendText("alice", "said by bob", wait_s=20.0))
+            await desk.first(api.SendText("bob", "said on the desk", wait_s=90.0))
+            await bob.first(api.SendText("alice", "said by bob", wait_s=90.0))
             exported = await desk.first(api.ExportProfile(str(file), PASSWORD))
             assert exported == api.Exported(str(file), file.stat().st_size)
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -67,7 +67,7 @@ async def test_history_friends_and_settings_come_along_and_the_machine_is_anothe
         async with running(spare_home) as node:
             spare = Watched(node)
             assert await texts(spare, "bob") == ["said on the desk", "said by bob"]
-            said = await spare.first(api.SendText("bob", "said on the spare", wait_s=20.0))
+            said = await spare.first(api.SendText("bob", "said on the spare", wait_s=90.0))
             assert isinstance(said, api.MessageState)
             assert said.state == "delivered"
             devices = [d for d in await spare.all(api.ListDevices()) if isinstance(d, api.Device)]

@@ -95,7 +95,7 @@ def hobnob(*words: str, **settings: object) -> Any:
 
 def test_a_full_device_is_an_error_and_no_traceback() -> None:
     with open("/dev/full", "wb") as full, hobnob("--help", stdout=full) as process:
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=90)
     assert process.returncode == 1
     assert err.startswith(b"error: output-failed: ")
     assert err.count(b"\n") == 1
@@ -106,7 +106,7 @@ def test_a_reader_that_went_away_is_an_error_and_no_traceback() -> None:
     os.close(reading)
     try:
         with hobnob("--help", stdout=writing) as process:
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=90)
     finally:
         os.close(writing)
     assert process.returncode == 1
@@ -116,7 +116,7 @@ def test_a_reader_that_went_away_is_an_error_and_no_traceback() -> None:
 
 def test_a_closed_stdout_is_an_error_and_no_traceback() -> None:
     command = f"exec {sys.executable} -m peer --help >&-"
-    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, timeout=30, check=False)
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, timeout=90, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(b"error: output-failed: ")
     assert b"standard output is closed" in done.stderr
@@ -125,7 +125,7 @@ def test_a_closed_stdout_is_an_error_and_no_traceback() -> None:
 def test_an_ascii_locale_and_a_word_that_is_no_text_still_make_a_line() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii:strict", "LC_ALL": "C"}
     with hobnob(os.fsdecode(b"s\xffy\xc3\xbc"), env=environment) as process:
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=90)
     assert process.returncode == 2
     assert err.startswith(b"error: usage: there is no verb ")
     assert err.count(b"\n") == 1
@@ -133,7 +133,7 @@ def test_an_ascii_locale_and_a_word_that_is_no_text_still_make_a_line() -> None:
 
 def test_without_stderr_the_exit_code_still_tells() -> None:
     command = f"exec {sys.executable} -m peer sya 2>&-"
-    assert subprocess.run(["sh", "-c", command], timeout=30, check=False).returncode == 2
+    assert subprocess.run(["sh", "-c", command], timeout=90, check=False).returncode == 2
 
 
 def test_the_note_goes_nowhere_without_complaint_when_stderr_is_gone(

@@ -189,7 +189,7 @@ def test_stdin_gives_the_password_when_the_file_is_a_dash() -> None:
         [sys.executable, "-c", program],
         input=b"from stdin\n",
         capture_output=True,
-        timeout=30,
+        timeout=90,
         check=True,
     )
     assert done.stdout == b"from stdin\n"

@@ -66,7 +66,7 @@ class Ports:
         return take
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while len(self.seen) < count:
                 self.news.clear()
                 await self.news.wait()
@@ -119,7 +119,7 @@ async def test_the_other_is_dialled_from_the_very_port_that_the_tracker_saw(port
         writer.close()
 
     bob = await asyncio.start_server(take, "127.0.0.1", 0)
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(90), asyncio.TaskGroup() as group:
         meeting = group.create_task(alice.meet(BOB, Purpose.PEER, TICKET, ports.numbers[1]))
         await ports.until(2)
         (place,) = {place for _, _, place in ports.seen}
@@ -147,7 +147,7 @@ async def test_a_place_that_no_friend_could_name_is_not_dialled_for_a_tracker_ei
     opened = Opened()
     alice = punching(ports, opened, is_loopback=False)
     host, port = place
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(90), asyncio.TaskGroup() as group:
         meeting = group.create_task(alice.meet(BOB, Purpose.PEER, TICKET, 0))
         await ports.until(1)
         alice.go(PunchGo(TICKET, host, ports.numbers[0] if port is None else port))
@@ -159,7 +159,7 @@ async def test_a_place_that_no_friend_could_name_is_not_dialled_for_a_tracker_ei
 
 async def test_a_place_of_another_family_is_not_tried_and_that_is_said(ports: Ports) -> None:
     alice = punching(ports, Opened())
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(90), asyncio.TaskGroup() as group:
         meeting = group.create_task(alice.meet(BOB, Purpose.PEER, TICKET, 0))
         await ports.until(1)
         alice.go(PunchGo(TICKET, "::1", ports.numbers[0]))

@@ -173,7 +173,7 @@ async def test_what_was_not_synced_is_seen_at_once_and_folded_into_the_file_soon
 ) -> None:
     await database.write_unsynced(add, b"told again")
     assert database.read(nonces) == [b"told again"]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while b"told again" not in await asyncio.to_thread(path.read_bytes):
             await database.write(synced)
 

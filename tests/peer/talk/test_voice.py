@@ -50,7 +50,7 @@ async def said(node: Node, *wishes: tuple[str, api.SendText]) -> list[Outcome]:
 
     for request_id, command in wishes:
         assert begin_command(node, command, request_id, hear)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         await are_all.wait()
     return heard
 

@@ -251,7 +251,7 @@ async def test_what_is_over_is_let_go_of_at_once_with_all_its_lists(
         ]
         del coming
         bob.do(stopping.cancel, bob.one.keys, transfer, bob.one.world.wall(), bob.one.entropy)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             for event in gone:
                 await event.wait()
         assert [each() for each in kept] == [None, None]

@@ -45,8 +45,8 @@ def file(folder: Path, name: str, size: int) -> Path:
 
 async def test_recipients_of_one_offer_serve_each_other(four: Four, tmp_path: Path) -> None:
     alice, *others = four
-    sent = file(tmp_path, "film", 24 * limits.MIB + 5)
-    alice.limit_up(8 * limits.MIB)  # slower than the others are on any machine
+    sent = file(tmp_path, "film", 16 * limits.MIB + 5)
+    alice.limit_up(4 * limits.MIB)  # slower than the others are on any machine
     offered = alice.offer_to(others, sent)
     await alice.until(lambda: alice.all_states(offered) == ["done"] * 3)
     for one in others:

@@ -52,7 +52,7 @@ async def kept(reply: Callable[[bytes], list[bytes]]) -> tuple[PortMapping, Rout
     async with asyncio.TaskGroup() as group:
         task = group.create_task(keeper.run(4000))
         await asyncio.sleep(0)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             await keeper.has_tried.wait()
         task.cancel()
     transport.close()

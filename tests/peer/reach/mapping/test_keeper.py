@@ -44,7 +44,7 @@ class Router(asyncio.DatagramProtocol):
         self.news.set()
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while len(self.asked) < count:
                 self.news.clear()
                 await self.news.wait()
@@ -118,7 +118,7 @@ class Kept:
         self.news.set()
 
     async def changed(self, count: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while self.changes < count:
                 self.news.clear()
                 await self.news.wait()
@@ -129,7 +129,7 @@ class Kept:
             assert self.mapping.has_tried.is_set()  # nobody waits for what does not run
             task = group.create_task(self.mapping.run(4000))
             await asyncio.sleep(0)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(90):
                 await self.mapping.has_tried.wait()
             yield self.mapping
             task.cancel()
@@ -148,10 +148,11 @@ async def test_a_port_is_mapped_told_and_taken_back(
         before = len(there.asked)
         await mapping.take_back()
         assert mapping.place is None
-        (last,) = there.asked[before:]
+        (last,) = set(there.asked[before:])  # it is asked again where an answer takes long
         assert last[4:8] == bytes(4) if by == pcp.BY else last[8:12] == bytes(4)
+        before = len(there.asked)
         await mapping.take_back()
-        assert len(there.asked) == before + 1
+        assert len(there.asked) == before
 
 
 async def test_a_mapping_is_renewed_under_the_same_nonce_and_for_the_same_place() -> None:
@@ -160,7 +161,7 @@ async def test_a_mapping_is_renewed_under_the_same_nonce_and_for_the_same_place(
         async with kept.running() as mapping:
             mapping.look()
             await there.until(2)
-            first, again = there.asked
+            first, *_, again = there.asked
             assert first[24:36] == again[24:36]
             assert again[42:44] == (4001).to_bytes(2, "big")
             assert kept.changes == 1
