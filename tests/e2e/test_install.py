@@ -71,7 +71,7 @@ def ran(*words: str | Path, folder: Path, **environment: str) -> str:
     return done.stdout
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_the_wheel_runs_in_a_clean_environment_outside_the_checkout(
     wheel: Path, tmp_path: Path
 ) -> None:

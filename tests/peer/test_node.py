@@ -14,6 +14,7 @@ from peer.commands import carry_out_command
 from peer.errors import PeerError
 from peer.history import history, transcript
 from peer.times import wall
+from tests.harness import places
 from tests.harness.homes import Watched, befriend, make_account, running
 from tests.harness.trackers import TrackerProcess
 from wire import limits
@@ -171,10 +172,10 @@ async def test_friends_find_each_other_at_their_last_addresses_without_the_track
 ) -> None:
     async with running(alice_home) as one:
         alice = Watched(one)
-        async with running(bob_home) as other:
+        place = places.place()
+        async with running(bob_home, listen=place) as other:
             await befriend(alice, Watched(other))
             await alice.link_up("bob")
-            [place] = other.listening
         tracker.kill()
         alice.events.clear()
         async with running(bob_home, listen=place) as other:

@@ -85,10 +85,10 @@ async def test_the_first_that_stands_wins_though_one_before_it_swallows_everythi
 async def test_what_fails_at_once_costs_no_head_start_and_is_told_if_nothing_stands() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        place = (HERE, closed.getsockname())
-    async with asyncio.timeout(90):
-        with pytest.raises(ConnectionRefusedError):
-            await outward.race([place, place], head_start_s=60.0)
+        place = (HERE, closed.getsockname())  # taken, so that nobody else listens there
+        async with asyncio.timeout(90):
+            with pytest.raises(ConnectionRefusedError):
+                await outward.race([place, place], head_start_s=60.0)
     with pytest.raises(OSError, match="no address"):
         await outward.race([])
 
