@@ -167,12 +167,6 @@ class TransferLinks:
         """Dial whoever offers what a person is about to take, see `Fetching.dial_for`."""
         return self._fetching.dial_for(offered.identity, offered.key.device)
 
-    async def settle(self, offer: OfferId) -> None:
-        """Stop and tidy what a word about an offer ended; for a verb that answers when that is done."""
-        self._stop_unwanted(self._database.read(manager.due))
-        await self._coming.all_closed()
-        await self._tidying.tidy([offer], self._coming.busy)
-
     def asked_to_dial(self, identity: IdentityKey, device: DeviceId) -> None:
         """Dial a device that could not dial us, or that goes on with what it had paused."""
         self.linked(device)
@@ -215,6 +209,7 @@ class TransferLinks:
     async def close(self) -> None:
         """End everything in good order: what was written is synced and marked."""
         self._is_closing = True
+        self._tidying.end()
         links, incoming = list(self._links.every), list(self._coming.open.values())
         for link in links:
             link.bulk.close(Code.SHUTTING_DOWN)

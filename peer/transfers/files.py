@@ -170,9 +170,6 @@ async def cancel(
         ended = await node.write(
             request_id, stopping.cancel, node.profile.keys, command.id, wall(), node.entropy
         )
-        if node.linking.data_links is not None:
-            offered = str(api.as_json(ended)["offer"])
-            await node.linking.data_links.settle(OfferId(bytes.fromhex(offered)))
         yield ended
         await _settle_alone(node, queue, str(api.as_json(ended)["offer"]))
     finally:

@@ -7,21 +7,27 @@ is gone, and what could not be removed (a disk that is away) is tried again when
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import sqlite3
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from peer.errors import PeerError
 from peer.store.database import Database
 from peer.transfers import heard, offerings, sharing, taken
+from peer.transfers.disk import Disk, SystemDisk
 from peer.transfers.shelf import Shelf
 from peer.transfers.sink import Sink
 from wire.ids import DeviceId, OfferId
 from wire.transfer.holding import OfferKey
+
+if TYPE_CHECKING:
+    from _typeshed import StrOrBytesPath
 
 Connection = sqlite3.Connection
 log = logging.getLogger("peer")
@@ -36,6 +42,18 @@ class Leftover(Struct, frozen=True):
     title: str
 
 
+class _Ending(SystemDisk):
+    """The disk of this machine, of which nothing is taken away any more when that has to end."""
+
+    is_ended = False
+
+    def unlink(self, path: StrOrBytesPath, *, dir_fd: int | None = None) -> None:
+        """Remove a file, as long as there is time for it."""
+        if self.is_ended:
+            raise InterruptedError(errno.EINTR, "the next node goes on with it")
+        os.unlink(path, dir_fd=dir_fd)
+
+
 class Tidying:
     """Tidies one home. shelf: what this device offers."""
 
@@ -43,6 +61,11 @@ class Tidying:
         self._database = database
         self._shelf = shelf
         self._turn = asyncio.Lock()
+        self._disk = _Ending()
+
+    def end(self) -> None:
+        """Take nothing more away: 100,000 files take many seconds, and a node that ends waits for none of them."""
+        self._disk.is_ended = True
 
     async def begin(self) -> None:
         """Tidy all that a former node left; called before anything may be offered."""
@@ -84,16 +107,16 @@ class Tidying:
 
     async def _clear(self, left: list[Leftover]) -> None:
         for each in left:
-            if await asyncio.to_thread(_clear, each):
+            if await asyncio.to_thread(_clear, each, self._disk):
                 await self._database.write_patiently(cleared, each.number)
 
 
-def _clear(left: Leftover) -> bool:
+def _clear(left: Leftover, disk: Disk) -> bool:
     """Remove a work folder; False if that cannot be done now. A folder that is gone may come back."""
     try:
         if not left.folder.is_dir():
             return False
-        Sink.clear(left.folder, left.key, left.title)
+        Sink.clear(left.folder, left.key, left.title, disk=disk)
     except (OSError, PeerError) as error:
         log.warning("the work folder of %s stays: %s", left.title, error)
         return False

@@ -68,6 +68,12 @@ def failing(call: str, error: str, when: str = "1+", paths: Sequence[Path] = ())
     return (*_strace(Path("/dev/null"), [call], paths), "-e", inject, "--")
 
 
+def slow(call: str, delay_s: float) -> tuple[str, ...]:
+    """Give the words under which each of these calls of a program takes so much longer."""
+    inject = f"inject={call}:delay_enter={round(delay_s * 1e6)}"
+    return (*_strace(Path("/dev/null"), [call], ()), "-e", inject, "--seccomp-bpf", "--")
+
+
 def _strace(log: Path, calls: Sequence[str], paths: Sequence[Path]) -> list[str]:
     only = [word for path in paths for word in ("-P", str(path))]
     unset = [word for name in os.environ if name.startswith("COV") for word in ("-E", name)]

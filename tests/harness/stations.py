@@ -255,6 +255,13 @@ class Station:
                 self._changed.clear()
                 await self._changed.wait()
 
+    async def tidied(self, offered: str) -> None:
+        """Wait until what a word about an offer ended is closed and tidied here."""
+        links = self.links
+        links._stop_unwanted(self.rows.read(manager.due))
+        await links._coming.all_closed()
+        await links._tidying.tidy([OfferId(bytes.fromhex(offered))], links._coming.busy)
+
     def states(self) -> dict[str, tuple[str, str | None]]:
         """Give (state, reason) of every transfer by the offer's id."""
         return {each.offer: (each.state, each.reason) for each in transfers(self.one)}

@@ -116,7 +116,7 @@ async def test_what_is_called_off_leaves_nothing_behind(two: Two, tmp_path: Path
     await bob.until(lambda: len(parts(bob)) == 1)
     now = bob.one.world.wall()
     bob.do(stopping.cancel, bob.one.keys, transfer, now, bob.one.entropy)
-    await bob.links.settle(OfferId(bytes.fromhex(offered)))
+    await bob.tidied(offered)
     assert parts(bob) == []
     assert alice.states()[offered] == ("cancelled", None)
 
@@ -130,7 +130,7 @@ async def test_what_is_withdrawn_leaves_nothing_behind_on_either_side(
     alice.do(stopping.withdraw, alice.one.keys, offered, now, alice.one.entropy)
     for each in two:
         assert each.states()[offered] == ("cancelled", None)
-        await each.links.settle(OfferId(bytes.fromhex(offered)))
+        await each.tidied(offered)
     assert parts(bob) == []
     assert alice.shelf.load(OfferId(bytes.fromhex(offered))) is None
 

@@ -111,6 +111,21 @@ async def test_parts_on_a_disk_that_is_away_are_taken_away_when_it_is_back(
     assert bob.database.read(leftovers) == []
 
 
+async def test_a_node_that_ends_takes_no_more_away_and_the_next_one_does(
+    pair: Pair, tmp_path: Path
+) -> None:
+    alice, bob = pair
+    _, transfer = accepted(alice, bob, tmp_path)
+    cancel(bob, transfer)
+    ending = tidying_of(bob, Shelf(tmp_path / "offers"))
+    ending.end()
+    await ending.tidy_folders()
+    assert len(parts(tmp_path)) == len(bob.database.read(leftovers)) == 1
+    await tidying_of(bob, Shelf(tmp_path / "offers")).tidy_folders()
+    assert parts(tmp_path) == []
+    assert bob.database.read(leftovers) == []
+
+
 async def test_what_failed_keeps_its_parts_until_its_offer_is_over(
     pair: Pair, tmp_path: Path
 ) -> None:
