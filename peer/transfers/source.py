@@ -33,21 +33,12 @@ class Reader:
         weakref.finalize(self, _close_all, self._open)
 
     def read(self, file: int, offset: int, into: memoryview) -> Code | None:
-        """Fill `into` from `offset` of a file; None if that went well."""
-        pinned = self._files[file]
-        if pinned.size <= limits.CHUNK_BYTES:
-            return _read_whole(pinned, into)
-        try:
-            descriptor = self._descriptor(file)
-            if isinstance(descriptor, Code):
-                return descriptor
-            if offset % _LOOKED_AT_EVERY == 0 and not is_held(os.fstat(descriptor), pinned):
-                self._forget(file)
-                return Code.CHANGED_AT_SENDER
-            return None if _filled(descriptor, offset, into) else Code.CHANGED_AT_SENDER
-        except OSError:
-            self._forget(file)
-            return Code.FILE_UNREADABLE
+        """Fill `into` from `offset` of a file; None if that went well.
+
+        What cannot be read is tried once more, opened anew: a disk or a share that came back has errors for what was open.
+        """
+        code = self._read(file, offset, into)
+        return self._read(file, offset, into) if code is Code.FILE_UNREADABLE else code
 
     def holds(self, file: int) -> bool:
         """Say whether a file is still the one that was offered, under its name and in its bytes."""
@@ -83,6 +74,22 @@ class Reader:
     def close(self) -> None:
         """Let go of all descriptors."""
         _close_all(self._open)
+
+    def _read(self, file: int, offset: int, into: memoryview) -> Code | None:
+        pinned = self._files[file]
+        if pinned.size <= limits.CHUNK_BYTES:
+            return _read_whole(pinned, into)
+        try:
+            descriptor = self._descriptor(file)
+            if isinstance(descriptor, Code):
+                return descriptor
+            if offset % _LOOKED_AT_EVERY == 0 and not is_held(os.fstat(descriptor), pinned):
+                self._forget(file)
+                return Code.CHANGED_AT_SENDER
+            return None if _filled(descriptor, offset, into) else Code.CHANGED_AT_SENDER
+        except OSError:
+            self._forget(file)
+            return Code.FILE_UNREADABLE
 
     def _descriptor(self, file: int) -> int | Code:
         found = self._open.get(file)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from peer.control import client
+from tests.harness.faults import failing, needs_strace
 from tests.harness.mounts import needs_mounts, small_disk
 from wire import limits
 
@@ -75,6 +76,26 @@ def test_a_source_that_is_another_by_then_fails_by_name_and_the_others_arrive(
     assert failed["error"]["code"] == code["reason"]
     assert not (tmp_path / "alone.log").exists()
     assert alice.one("status")["node"] == "up"
+
+
+@needs_strace
+@pytest.mark.parametrize("size", [12 * MIB, 1000], ids=["large", "small"])
+def test_a_disk_that_fails_once_costs_no_file(friends: Any, tmp_path: Path, size: Any) -> None:
+    alice, bob = friends
+    top = tmp_path / "out" / "films"
+    for number in range(max(1, 12 * 1000 // size)):
+        write(top / f"{number}.bin", os.urandom(size))
+    assert alice.node.stop() == 0
+    alice.under = failing("preadv,preadv2", "EIO", "6")  # in each thread
+    alice.up()
+    offer = offered(alice, bob, top)
+    bob.do("accept", offer)
+    done = bob.node.wait(
+        lambda item: item["event"] == "transfer" and item["state"] in ("done", "failed")
+    )
+    assert (done["state"], done["skipped"]) == ("done", [])
+    for path in top.iterdir():
+        assert (Path(done["saved_as"]) / path.name).read_bytes() == path.read_bytes()
 
 
 def test_a_log_that_grows_while_it_leaves_is_never_half_there(friends: Any, tmp_path: Path) -> None:
