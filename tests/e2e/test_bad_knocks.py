@@ -258,9 +258,10 @@ def test_only_so_many_of_one_address_stand_at_a_nodes_door(doors: dict[str, Door
     for knock in knocks:
         knock.send(b"HBNB")
     turned_away(door, 100, while_there=knocks)
-    before = door.look()
+    before = door.note()
     ports = turned_away(door, 1000, while_there=knocks)
     assert door.memory_bytes - before.memory_bytes < 2 * MIB
+    door.flooded()
     for knock in knocks:
         knock.socket.close()
     door.is_well()
@@ -299,4 +300,5 @@ def test_a_thousand_who_are_refused_leave_no_memory_behind(door: Door) -> None:
             knock.send(b"X")
             knock.rest()
     assert door.memory_bytes - before.memory_bytes < 2 * MIB
+    door.flooded()
     door.is_well()

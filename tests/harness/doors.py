@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import struct
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from tests.independent.account import Person, Session
 from tests.independent.link import REASONS, Ended, Link, Wire, preamble
 from tests.independent.noise import Handshake
 from tests.independent.talk import TEXT, Talk, link_to
+from wire import limits
 
 NAMES = ("tracker", "peer")
 PATIENCE_S = 90.0
@@ -127,6 +129,7 @@ class Door:
         self._pid = pid
         self._log = log
         self.is_well = is_well
+        self._has_room_at = 0.0
 
     def __str__(self) -> str:
         return self.name
@@ -153,8 +156,22 @@ class Door:
         return link
 
     def look(self) -> Before:
-        """Take note of how the program is before something comes."""
+        """Take note of how the program is before something comes.
+
+        Of so many refusals a second each has its line: where we are quicker, honest callers come first.
+        """
+        while time.monotonic() < self._has_room_at:
+            self.is_well()
+        self._has_room_at = time.monotonic() + 1.5 / limits.REFUSED_LINES_PER_S
+        return self.note()
+
+    def note(self) -> Before:
+        """Take note of how the program is now, whatever comes."""
         return Before(self.memory_bytes, len(self._log()))
+
+    def flooded(self) -> None:
+        """Take note that more was refused than there are lines for."""
+        self._has_room_at = time.monotonic() + 1.0
 
     @property
     def memory_bytes(self) -> int:
