@@ -19,6 +19,16 @@ _SEALED_BYTES: Final = limits.DATA_RECORD_BYTES + limits.TAG_BYTES
 _AHEAD_BYTES: Final = 4 * limits.KIB
 """Received along with a record's length: a small record, and the beginning of the next, come by one call."""
 
+_AT_ONCE: Final[int | None] = getattr(socket, "MSG_DONTWAIT", None)  # Windows has none
+
+_LONG_BYTES: Final = 128 * limits.KIB
+_FAST_BYTES_PER_S: Final = 500_000_000
+"""Of a line on which the rest of a long record is looked for again and again, and not slept for.
+
+There it comes sooner than a thread wakes up. Where to wake one is dear, as on a busy virtual machine, that saves 2 to 8 %
+of the time of a GiB (measured 2026-11).
+"""
+
 
 class Inlet:
     """The way in of one link, used by its receiving thread.
@@ -46,6 +56,7 @@ class Inlet:
         self._on_silence = on_silence
         self._ahead = memoryview(bytearray(_AHEAD_BYTES))
         self._sealed = room(_SEALED_BYTES)
+        self._is_fast = False  # how the last long record came
         self.part_came_at = _now()  # a part of a long record over a slow line
 
     def record(self) -> memoryview | None:
@@ -83,6 +94,29 @@ class Inlet:
 
     def _fill(self, view: memoryview) -> bool:
         """Receive the rest of what a record carries; False if it is over."""
+        if _AT_ONCE is None or len(view) < _LONG_BYTES or any(pace.is_set for pace in self._paces):
+            return self._await(view)
+        fast_until = _now() + len(view) / _FAST_BYTES_PER_S
+        if self._is_fast:
+            view = self._gather(view, _AT_ONCE, fast_until)
+        is_whole = self._await(view)
+        self._is_fast = _now() < fast_until
+        return is_whole
+
+    def _gather(self, view: memoryview, at_once: int, until: float) -> memoryview:
+        """Receive what comes by a time without sleeping in between; gives what is left to be received."""
+        while len(view) and _now() < until:
+            try:
+                count = self._socket.recv_into(view, 0, at_once)
+            except BlockingIOError:
+                continue
+            if count == 0:
+                break  # found again by whoever waits for the rest
+            view = view[count:]
+        return view
+
+    def _await(self, view: memoryview) -> bool:
+        """Receive all of this, sleeping as long as nothing comes; False if it is over."""
         while len(view):
             paces = [pace for pace in self._paces if pace.is_set]
             part = view[:SLICE_BYTES] if paces else view

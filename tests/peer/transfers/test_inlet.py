@@ -90,6 +90,46 @@ def test_a_stream_ends_between_records_or_in_one(ends: Ends, rest: bytes, says: 
         way_in.record()
 
 
+LONG = bytes(range(256)) * 640  # in one piece in what a socket holds, so that it comes fast
+HALF = len(LONG) // 2
+
+
+def read_fast(ends: Ends, way_in: Inlet) -> None:
+    for _ in range(10):
+        ends[1].sendall(record(LONG))
+        assert read(way_in) == LONG
+
+
+def test_a_stream_ends_in_a_record_though_those_before_came_fast(ends: Ends) -> None:
+    way_in = inlet(ends)
+    read_fast(ends, way_in)
+    ends[1].sendall(record(LONG)[:HALF])
+    ends[1].shutdown(socket.SHUT_WR)
+    with pytest.raises(ConnectionError, match=r"^the connection ended, in the middle of a record$"):
+        way_in.record()
+
+
+def test_what_comes_late_is_waited_for_though_what_was_before_came_fast(ends: Ends) -> None:
+    ends[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, 20_000))
+    late: list[bytes] = []
+    parts: list[int] = []
+    way_in = Inlet(
+        ends[0],
+        b"",
+        (),
+        is_over=lambda: False,
+        on_part=lambda: parts.append(len(late)),
+        on_silence=lambda: ends[1].sendall(late.pop()),
+    )
+    read_fast(ends, way_in)
+    late.append(record(LONG)[HALF:])
+    ends[1].sendall(record(LONG)[:HALF])
+    assert read(way_in) == LONG
+    assert late == []
+    assert parts in ([], [1])  # what came of it by then, unless that was looked for at once
+    read_fast(ends, way_in)
+
+
 @pytest.mark.parametrize(
     ("length", "code"),
     [
