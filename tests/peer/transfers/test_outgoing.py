@@ -9,8 +9,17 @@ from peer.transfers.source import Reader
 from peer.transfers.survey import survey
 from tests.wire.transfer.exchange import KEY, SEED
 from wire import limits
-from wire.messages.transfer import ChunkRange, Fetch, Fetched, Piece, Zeros
-from wire.transfer.holding import Holding
+from wire.ids import OfferId
+from wire.messages.transfer import (
+    ChunkRange,
+    Fetch,
+    Fetched,
+    FetchManifest,
+    ManifestPage,
+    Piece,
+    Zeros,
+)
+from wire.transfer.holding import Holding, OfferKey
 
 MIB = limits.MIB
 Found = list[tuple[type, int, int]]
@@ -85,3 +94,41 @@ def test_in_a_file_without_holes_they_are_looked_for_now_and_then(tmp_path: Path
     reader, found = served(path, 40)
     assert found == [(Piece, index, 1) for index in range(40)]
     assert reader.looks == 3
+
+
+def test_of_offers_whose_lists_alone_were_asked_for_few_are_kept_and_the_others_found_anew(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "note"
+    path.write_bytes(b"x")
+    files = survey([path]).files
+    found: list[OfferKey] = []
+
+    def find(key: OfferKey, before: Served | None) -> Served:
+        if before is not None:
+            return before
+        found.append(key)
+        holding = Holding(key, manifest=b"m", sizes=[1], signing_seed=SEED)
+        return Served(1, holding, Reader(files), None)
+
+    outgoing = Outgoing(find, lambda each: None, lambda each: None)
+    keys = [OfferKey(KEY.device, OfferId(bytes([number]) * 16)) for number in range(30)]
+    into = memoryview(bytearray(MIB))
+
+    def ask(fetch: int, key: OfferKey) -> None:
+        outgoing.heard(FetchManifest(fetch, key.device, key.offer, 0))
+        record = outgoing.next_record(into)
+        assert record is not None
+        assert ManifestPage in map(type, record[0])
+
+    for fetch, key in enumerate(keys):
+        ask(fetch, key)
+        assert len(outgoing.served) <= 9
+        if fetch == 1:  # of this one a file is wanted, too
+            outgoing.heard(Fetch(99, key.device, key.offer, (ChunkRange(0, 0, 1),)))
+            assert outgoing.next_record(into) is not None
+    assert found == keys
+    assert keys[1] in [served.holding.key for served in outgoing.served]
+    assert len(outgoing.ever_served) == len(keys)
+    ask(100, keys[0])
+    assert found == [*keys, keys[0]]
