@@ -6,7 +6,6 @@ Nobody hostile writes these, but disks tear and flash forgets: damage is named, 
 from __future__ import annotations
 
 import atexit
-import copy
 import itertools
 import json
 import shutil
@@ -148,7 +147,7 @@ def _interrupted() -> tuple[MemoryDisk, bytes]:
 
 def restore(data: bytes) -> None:
     """Go on with a transfer whose journal is something else (0), or was forged with the right proofs."""
-    disk = copy.deepcopy(_interrupted()[0])
+    disk = _interrupted()[0].copy()
     is_forged = data[:1] not in (b"", b"\0")
     node = disk.node(f"stuff{landings.WORK}/journal")
     start = bytes(node.data[: HEADER.size])
